@@ -1,0 +1,1 @@
+"""The process: HTTP, settings, command line, migrations and pages."""

@@ -1,0 +1,133 @@
+"""`consentql`: one command an act."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from app.commands import policy as policy_command
+from app.settings import WeakSettings
+from models.vocabulary import Processor, Role
+
+app = typer.Typer(
+    name="consentql",
+    help="A GraphQL API in which the data handling policy is the program.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _stop(problem: object) -> NoReturn:
+    typer.echo(str(problem), err=True)
+    raise typer.Exit(2)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64)] = 1,
+) -> None:
+    """Serves the API."""
+    from app.commands import serve as command
+
+    command.serve(host, port, workers)
+
+
+@app.command()
+def migrate() -> None:
+    """Brings the database to the newest schema."""
+    from app.commands import migrate as command
+
+    command.migrate()
+
+
+@app.command()
+def demo(
+    users: Annotated[int, typer.Option(min=10, max=1_000_000, help="How many people.")] = 2000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same people.")] = 1,
+) -> None:
+    """Fills an empty database with a made-up population."""
+    from app.commands import demo as command
+
+    command.demo(users, seed)
+
+
+@app.command("import")
+def import_users(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="One JSON object a line.")],
+) -> None:
+    """Loads existing users of a platform, all or nothing per line; may be run again."""
+    from app.commands import import_users as command
+
+    raise typer.Exit(command.import_users(file))
+
+
+@app.command("grant-role")
+def grant_role(
+    email: str, role: Role, expires: Annotated[str, typer.Option(help="For how long, such as 30d.")]
+) -> None:
+    """Gives a person a staff role."""
+    from app.commands import grant_role as command
+
+    command.grant_role(email, role, expires)
+
+
+@app.command()
+def token(
+    role: Role,
+    holder: Annotated[str | None, typer.Option(help="The holder's e-mail address.")] = None,
+    processor: Annotated[Processor | None, typer.Option()] = None,
+    expires: Annotated[str, typer.Option(help="For how long, such as 8h.")] = "8h",
+) -> None:
+    """Prints one role-scoped token, alone on standard output."""
+    from app.commands import token as command
+
+    typer.echo(command.token(role, holder, processor, expires))
+
+
+@app.command()
+def schema() -> None:
+    """Prints the GraphQL schema (SDL)."""
+    from schema.build import build
+
+    typer.echo(build().as_str())
+
+
+@app.command()
+def policy(
+    form: Annotated[policy_command.Form, typer.Option("--format", help="How to print it.")] = policy_command.Form.TABLE,
+) -> None:
+    """Prints the policy as enforced: field by audience."""
+    typer.echo(policy_command.printed(form))
+
+
+def _names_are_ours() -> None:
+    """Five plain top-level names: another package of the same name would silently take over."""
+    import models
+    import permissions
+    import resolvers
+    import schema as schema_package
+
+    here = Path(__file__).resolve().parent.parent
+    for package in (models, permissions, resolvers, schema_package):
+        if Path(package.__file__ or "").resolve().parent.parent != here:
+            _stop(f"another package is in the way of `{package.__name__}`: use an environment of its own")
+
+
+def main() -> None:
+    """The command line; a fault of the operator's is one sentence and exit status 2."""
+    from app.commands.fault import Fault
+
+    _names_are_ours()
+    try:
+        app()
+    except (Fault, WeakSettings) as problem:
+        typer.echo(str(problem), err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands of `consentql`, one a module."""

@@ -1,0 +1,106 @@
+"""Loads a platform's existing users: line by line, all or nothing each, in batches that commit; may be run again."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import orjson
+import typer
+
+from app.commands.progress import progress
+from app.commands.session import run
+from models.vocabulary import ConsentSource
+from resolvers.cleaning import Unacceptable
+from resolvers.context import Services
+from resolvers.intake import Person, person
+from resolvers.settling import Settling
+
+BATCH: Final = 1000
+LONGEST_LINE: Final = 256 * 1024
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the lines."""
+
+    imported: int = 0
+    present: int = 0
+    rejected: int = 0
+
+
+def import_users(file: Path) -> int:
+    """The exit status: 1 if any line was rejected."""
+
+    async def act(services: Services) -> Tally:
+        tally = Tally()
+        with file.open("rb") as lines, progress("import", file.stat().st_size) as advance:
+            batch: list[Person] = []
+            for number, line in _lines(lines):
+                advance(lines.tell())
+                if (one := _accepted(number, line, services, tally)) is not None:
+                    batch.append(one)
+                if len(batch) >= BATCH:
+                    await _store(services, batch, tally)
+                    batch = []
+            await _store(services, batch, tally)
+        return tally
+
+    tally = run(act)
+    typer.echo(f"{tally.imported} imported, {tally.present} already present, {tally.rejected} rejected", err=True)
+    return 1 if tally.rejected else 0
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+    """Each line that is not blank with its number; None for one that is too long to be held."""
+    number = 0
+    while line := file.readline(LONGEST_LINE):
+        number += 1
+        if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                pass
+            yield number, None
+        elif line.strip():
+            yield number, line
+
+
+def _accepted(number: int, line: bytes | None, services: Services, tally: Tally) -> Person | None:
+    try:
+        if line is None:
+            raise Unacceptable("line", f"is longer than {LONGEST_LINE} bytes")
+        return person(_parsed(line), services.now())
+    except Unacceptable as problem:
+        tally.rejected += 1
+        typer.echo(f"line {number}: {problem.field}: {problem.reason}", err=True)
+        return None
+
+
+def _parsed(line: bytes) -> object:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        raise Unacceptable("line", "is not JSON") from None
+
+
+async def _store(services: Services, people: list[Person], tally: Tally) -> None:
+    """One batch, one transaction: stopped at any moment, the command can be run again."""
+    settling = Settling(services.keys, services.geolocation, services.now(), ConsentSource.IMPORT)
+    async with services.database.reading() as connection:
+        expected = await settling.strangers(connection, people)
+    _hash(services, expected)
+    async with services.database.writing() as connection:
+        new = await settling.strangers(connection, expected)
+        await settling.settle(connection, new)
+    tally.imported += len(new)
+    tally.present += len(people) - len(new)
+
+
+def _hash(services: Services, people: list[Person]) -> None:
+    """Hashes the passwords that came in the clear, on every core."""
+    clear = [each for each in people if each.password is not None]
+    if not clear:
+        return
+    with ThreadPoolExecutor() as pool:
+        for each, stored in zip(clear, pool.map(services.hashing.hash, [str(p.password) for p in clear]), strict=True):
+            each.password, each.password_hash = None, stored

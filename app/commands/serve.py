@@ -1,0 +1,50 @@
+"""Serves the API with uvicorn, one process or several."""
+
+import asyncio
+
+import typer
+import uvicorn
+
+from app.commands.fault import Fault
+from app.commands.session import services
+from app.log import configured
+from app.settings import Settings, load
+
+
+def serve(host: str, port: int, workers: int) -> None:
+    """Checks what would only fail later, then listens."""
+    settings = load()
+    if workers > 1 and settings.limited and not settings.redis_url:
+        raise Fault("Several workers need CONSENTQL_REDIS_URL, or every one of them would count attempts by itself.")
+    asyncio.run(_prepared())
+    _announce(settings, host, port)
+    uvicorn.run(
+        "app.main:create",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        http="httptools",
+        log_config=configured(),
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=",".join(settings.trusted_proxies) or None,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=10,
+        limit_concurrency=1000,
+    )
+
+
+async def _prepared() -> None:
+    async with services():
+        pass
+
+
+def _announce(settings: Settings, host: str, port: int) -> None:
+    if settings.in_production:
+        return
+    scheme = "https" if settings.tls_certificate else "http"
+    typer.echo(f"GraphiQL: {scheme}://{host}:{port}/graphql", err=True)

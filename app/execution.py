@@ -1,0 +1,159 @@
+"""What surrounds every operation: bounded documents, checked variables, refusals by role, and errors that tell nothing."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    is_non_null_type,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.execution.values import VariableValues, get_variable_values
+from graphql.utilities import type_from_ast, validate_input_value
+from strawberry.extensions import SchemaExtension
+from strawberry.types import ExecutionContext
+from strawberry.types.execution import PreExecutionError
+
+from app import bounds, telling
+from permissions.classification import ClassifiedSchema
+from permissions.operations import CREDENTIAL_FIELDS
+from permissions.selection import Walk
+
+MOST_DOCUMENTS: Final = 256
+MOST_ERRORS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text that has been parsed and validated, and what was wrong with it."""
+
+    tree: DocumentNode
+    errors: list[GraphQLError]
+
+
+class Documents:
+    """The newest documents, so that one is parsed and validated once. What may hold a password is not kept."""
+
+    def __init__(self, *, introspection: bool) -> None:
+        self.rules = specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
+        self.hide_suggestions = not introspection
+        self._kept: OrderedDict[str, Document] = OrderedDict()
+
+    def read(self, text: str, schema: ClassifiedSchema) -> Document:
+        """The document of a text; a GraphQLError where it is none."""
+        if text in self._kept:
+            self._kept.move_to_end(text)
+            return self._kept[text]
+        tree = parse(text, max_tokens=bounds.MOST_TOKENS)
+        document = Document(tree, self._errors(tree, schema))
+        if not any(field in text for field in CREDENTIAL_FIELDS):
+            self._kept[text] = document
+            if len(self._kept) > MOST_DOCUMENTS:
+                self._kept.popitem(last=False)
+        return document
+
+    def _errors(self, tree: DocumentNode, schema: ClassifiedSchema) -> list[GraphQLError]:
+        refusal = bounds.refusal(tree)
+        errors = [refusal] if refusal else self._invalid(tree, schema)
+        return telling.invalid(errors, tree)
+
+    def _invalid(self, tree: DocumentNode, schema: ClassifiedSchema) -> list[GraphQLError]:
+        return validate(
+            schema.graphql, tree, self.rules, max_errors=MOST_ERRORS, hide_suggestions=self.hide_suggestions
+        )
+
+
+class Surrounding(SchemaExtension):
+    """One operation from its text to its answer."""
+
+    def __init__(self, documents: Documents) -> None:
+        self.documents = documents
+        self.document: Document | None = None
+
+    def on_parse(self) -> Iterator[None]:
+        """From the newest documents, or parsed now."""
+        context = self.execution_context
+        try:
+            self.document = self.documents.read(context.query or "", _schema(context))
+        except GraphQLSyntaxError as error:
+            raise telling.unreadable(error) from None
+        context.graphql_document = self.document.tree
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """What was found when the document was new."""
+        self.execution_context.pre_execution_errors = self.document.errors if self.document else []
+        yield
+
+    async def on_execute(self) -> AsyncIterator[None]:
+        """Checks variables and decides refusals before anything is read; adds the refusals to the answer."""
+        context = self.execution_context
+        operation = _operation(context.graphql_document)
+        variables = _variables(_schema(context), operation, context.variables or {})
+        if isinstance(variables, list):
+            context.result = PreExecutionError(data=None, errors=variables)
+            yield
+            return
+        walk = Walk(_schema(context), _tree(context), variables, context.context.caller)
+        context.context.selection = selection = walk.operation(operation)
+        yield
+        result = context.result
+        if result is not None:
+            found = [telling.told(error) for error in result.errors or []]
+            result.errors = [*found, *selection.refusals] or None
+
+
+def _schema(context: ExecutionContext) -> ClassifiedSchema:
+    schema = context.schema
+    if not isinstance(schema, ClassifiedSchema):
+        raise TypeError("only a classified schema is served")
+    return schema
+
+
+def _tree(context: ExecutionContext) -> DocumentNode:
+    if context.graphql_document is None:
+        raise TypeError("nothing was parsed")
+    return context.graphql_document
+
+
+def _operation(document: DocumentNode | None) -> OperationDefinitionNode:
+    nodes = document.definitions if document else ()
+    return next(node for node in nodes if isinstance(node, OperationDefinitionNode))
+
+
+def _variables(
+    schema: ClassifiedSchema, operation: OperationDefinitionNode, given: dict[str, Any]
+) -> VariableValues | list[GraphQLError]:
+    """The coerced variables, or what is wrong with them, told by name."""
+    definitions = operation.variable_definitions or ()
+    coerced = get_variable_values(schema.graphql, definitions, given, MOST_ERRORS, hide_suggestions=True)
+    if isinstance(coerced, VariableValues):
+        return coerced
+    faults: list[GraphQLError] = []
+    for definition in definitions:
+        name = definition.variable.name.value
+        kind: Any = type_from_ast(schema.graphql, definition.type)
+        if name in given and kind is not None:
+            validate_input_value(given[name], kind, _collecting(name, faults))
+        elif name not in given and definition.default_value is None and is_non_null_type(kind):
+            faults.append(telling.misfit(name, ()))
+    return faults[:MOST_ERRORS] or [telling.misfit("variables", ())]
+
+
+def _collecting(name: str, faults: list[GraphQLError]) -> Callable[[GraphQLError, list[str | int]], None]:
+    return lambda _error, path: faults.append(telling.misfit(name, path))
+
+
+class ServedSchema(ClassifiedSchema):
+    """Strawberry would log whole documents with their literals; what is worth a log line is written where it is told."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Nothing: `telling.told` logs an id, a kind and a path."""

@@ -1,0 +1,81 @@
+"""`/graphql`: one operation in, one answer out, and GraphiQL for a browser in development."""
+
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
+
+from app import body
+from app.authentication import Unauthenticated, authenticated, bearer
+from app.execution import ServedSchema
+from app.telling import VALIDATION_FAILED, told
+from permissions.caller import Caller
+from resolvers.context import Context, Services
+
+
+def answer(content: Any, status: int, media_type: str = "application/json", **headers: str) -> Response:
+    """JSON bytes with a status."""
+    return Response(orjson.dumps(content), status, headers or None, media_type)
+
+
+def failed(status: int, code: str, message: str, argument: str | None = None, **headers: str) -> Response:
+    """A request that never became an operation, in GraphQL's form."""
+    extensions = {"code": code} if argument is None else {"code": code, "argument": argument}
+    return answer({"errors": [{"message": message, "extensions": extensions}]}, status, **headers)
+
+
+class Endpoint:
+    """Answers POST requests to one schema."""
+
+    def __init__(self, schema: ServedSchema, services: Services) -> None:
+        self.schema = schema
+        self.services = services
+
+    async def post(self, request: Request) -> Response:
+        """Authenticates, reads, executes and writes one operation."""
+        try:
+            media_type = body.answer_type(request)
+            asked = await body.asked(request)
+            caller = await self._caller(request)
+        except body.Unacceptable as problem:
+            return failed(problem.status, "BAD_USER_INPUT", problem.message, problem.argument)
+        except Unauthenticated:
+            message = "The token is unknown, expired or revoked."
+            return failed(401, "UNAUTHENTICATED", message, **{"WWW-Authenticate": "Bearer"})
+        return await self._executed(asked, caller, media_type)
+
+    async def _executed(self, asked: body.Asked, caller: Caller, media_type: str) -> Response:
+        try:
+            result = await self.schema.execute(
+                asked.query,
+                variable_values=asked.variables,
+                operation_name=asked.operation_name,
+                context_value=Context(caller, self.services),
+            )
+        except (CannotGetOperationTypeError, InvalidOperationTypeError, MissingQueryError):
+            return failed(
+                400, VALIDATION_FAILED, "The document holds no operation of this name and kind.", "operationName"
+            )
+        return answer(_written(result), 400 if isinstance(result, PreExecutionError) else 200, media_type)
+
+    async def _caller(self, request: Request) -> Caller:
+        address = request.client.host if request.client else ""
+        return await authenticated(self.services.database, bearer(request), address, self.services.now())
+
+
+def _written(result: ExecutionResult) -> dict[str, Any]:
+    content: dict[str, Any] = {} if isinstance(result, PreExecutionError) else {"data": result.data}
+    if result.errors:
+        content["errors"] = [told(error).formatted for error in result.errors]
+    return content
+
+
+def router(endpoint: Endpoint) -> APIRouter:
+    """The route for operations."""
+    routes = APIRouter()
+    routes.add_api_route("/graphql", endpoint.post, methods=["POST"], response_model=None)
+    return routes

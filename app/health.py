@@ -1,0 +1,38 @@
+"""Whether the process lives, whether it can serve, and how it fares."""
+
+import asyncio
+import contextlib
+from typing import Final
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from app.metrics import REGISTRY
+from app.schema_version import is_current
+from models.database import Database
+
+PATIENCE_SECONDS: Final = 3
+
+
+def router(database: Database) -> APIRouter:
+    """`/health/live`, `/health/ready` and `/metrics`."""
+    routes = APIRouter()
+
+    @routes.get("/health/live")
+    async def live() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @routes.get("/health/ready")
+    async def ready(response: Response) -> dict[str, str]:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                if await is_current(database):
+                    return {"status": "ready"}
+        response.status_code = 503
+        return {"status": "not ready"}
+
+    @routes.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+    return routes

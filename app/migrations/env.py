@@ -1,0 +1,13 @@
+"""Runs migrations on the connection that `app.schema_version` hands over."""
+
+from alembic import context
+
+from models.tables import METADATA
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=METADATA,
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+context.run_migrations()

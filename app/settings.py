@@ -1,0 +1,124 @@
+"""Settings from the environment; weak ones are named, all at once, and production does not start with any."""
+
+import os
+import secrets
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.durations import duration
+
+PREFIX: Final = "CONSENTQL_"
+SHORTEST_KEY: Final = 32
+DEVELOPMENT_KEYS: Final = Path("var/secret-keys")
+
+
+class Environment(StrEnum):
+    """Whom the process serves."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class Switch(StrEnum):
+    """On or off, in words."""
+
+    ON = "on"
+    OFF = "off"
+
+
+class WeakSettings(Exception):
+    """Settings with which nothing starts."""
+
+
+class Settings(BaseSettings):
+    """What an operator decides; lists are separated by commas."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
+
+    database_url: str = "sqlite+aiosqlite:///./var/consentql.db"
+    redis_url: str | None = None
+    environment: Environment = Environment.DEVELOPMENT
+    secret_keys: Annotated[tuple[str, ...], NoDecode] = ()
+    erasure_grace: Annotated[timedelta, NoDecode] = timedelta(days=30)
+    rate_limits: Switch = Switch.ON
+    public_url: str | None = None
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    geoip_database: Path | None = None
+    database_pool: int = Field(default=10, ge=1, le=100)
+
+    @field_validator("secret_keys", "allowed_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("erasure_grace", mode="before")
+    @classmethod
+    def _lasting(cls, value: Any) -> Any:
+        return duration(value) if isinstance(value, str) else value
+
+    @property
+    def in_production(self) -> bool:
+        """Whether people depend on this process."""
+        return self.environment is Environment.PRODUCTION
+
+    @property
+    def limited(self) -> bool:
+        """Whether attempts are counted."""
+        return self.rate_limits is Switch.ON
+
+    def checked(self) -> "Settings":
+        """These settings, or WeakSettings that names each one at fault."""
+        faults = [f"{PREFIX}{name}: {reason}" for name, reason in self._faults()]
+        if faults:
+            raise WeakSettings("\n".join(faults))
+        return self
+
+    def _faults(self) -> list[tuple[str, str]]:
+        faults = []
+        if any(len(key) < SHORTEST_KEY for key in self.secret_keys):
+            faults.append(("SECRET_KEYS", f"each key has at least {SHORTEST_KEY} characters"))
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            faults.append(("TLS_CERTIFICATE", "goes with TLS_KEY, one is not there"))
+        if not self.database_url.startswith(("sqlite+aiosqlite:", "postgresql+asyncpg:")):
+            faults.append(("DATABASE_URL", "begins with sqlite+aiosqlite: or postgresql+asyncpg:"))
+        if "*" in self.allowed_origins:
+            faults.append(("ALLOWED_ORIGINS", "names origins, never all of them"))
+        return faults + (self._weak_in_production() if self.in_production else [])
+
+    def _weak_in_production(self) -> list[tuple[str, str]]:
+        weak = []
+        if not self.secret_keys:
+            weak.append(("SECRET_KEYS", "is not set"))
+        if not self.limited:
+            weak.append(("RATE_LIMITS", "is off"))
+        if not (self.public_url or "").startswith("https://"):
+            weak.append(("PUBLIC_URL", "is not an https address"))
+        if not self.tls_certificate and not self.trusted_proxies:
+            weak.append(("TLS_CERTIFICATE", "is not set, and no TRUSTED_PROXIES say that TLS ends in front"))
+        return weak
+
+
+def load() -> Settings:
+    """The environment's settings, checked; in development the secret key is made at the first start and kept."""
+    settings = Settings().checked()
+    if not settings.secret_keys:
+        settings = settings.model_copy(update={"secret_keys": (_development_key(DEVELOPMENT_KEYS),)})
+    return settings
+
+
+def _development_key(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return path.read_text().strip()

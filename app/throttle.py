@@ -1,0 +1,36 @@
+"""The floor under all requests: so many per address, by slowapi, as a dependency of the GraphQL route."""
+
+from collections.abc import Callable
+
+from fastapi import Request, Response
+from slowapi import Limiter
+from slowapi.errors import RateLimitExceeded
+from slowapi.util import get_remote_address
+
+from app.graphql import failed
+from permissions.limits import FLOOR
+
+
+def floor(redis_url: str | None) -> Callable[[Request], None]:
+    """A dependency that refuses with 429. It is synchronous, so that Redis is asked off the event loop.
+
+    slowapi finds no endpoint behind an included router and would let everything pass as a middleware; decorating the
+    dependency itself is the form that counts.
+    """
+    limiter = Limiter(
+        key_func=get_remote_address, storage_uri=redis_url, in_memory_fallback=[FLOOR] if redis_url else []
+    )
+
+    @limiter.limit(FLOOR)
+    def counted(request: Request) -> None:
+        """Counts this request."""
+
+    return counted  # type: ignore[no-any-return]
+
+
+async def too_many(_request: Request, _problem: Exception) -> Response:
+    """The answer to one request too many."""
+    seconds = "60"
+    if not isinstance(_problem, RateLimitExceeded):
+        raise _problem
+    return failed(429, "RATE_LIMITED", "Too many requests from this address.", **{"Retry-After": seconds})

@@ -1,0 +1,1 @@
+"""What is stored and what words exist; nothing here decides who may read."""

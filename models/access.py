@@ -1,0 +1,43 @@
+"""Who may act as what: tokens (sessions among them) as digests, and staff roles granted one by one."""
+
+from datetime import datetime
+
+from sqlmodel import SQLModel
+
+from models.columns import ID_LENGTH, Instant, Text, impersonal
+
+
+class AccessToken(SQLModel, table=True):
+    """One bearer token with exactly one role; a MEMBER token is a session. The secret itself is not kept."""
+
+    __tablename__ = "access_tokens"
+
+    id: str = impersonal("an opaque random name", Text(ID_LENGTH), primary_key=True)
+    digest: str = impersonal("SHA-256 of a secret", Text(64), unique=True)
+    role: str = impersonal("a word of the policy", Text(16))
+    holder_id: str | None = impersonal(
+        "an opaque random name", Text(ID_LENGTH), default=None, foreign_key="accounts.id", index=True
+    )
+    processor: str | None = impersonal("a word of the policy", Text(32), default=None)
+    name: str | None = impersonal("what its holder calls the client", Text(100), default=None)
+    issued_by: str = impersonal("which door it came from", Text(32))
+    created_at: datetime = impersonal("a state of the token", Instant)
+    expires_at: datetime = impersonal("a state of the token", Instant)
+    last_used_at: datetime | None = impersonal("a state of the token", Instant, default=None)
+    revoked_at: datetime | None = impersonal("a state of the token", Instant, default=None)
+
+
+class RoleGrant(SQLModel, table=True):
+    """One staff role of one person, from a time until a time."""
+
+    __tablename__ = "role_grants"
+
+    id: str = impersonal("an opaque random name", Text(ID_LENGTH), primary_key=True)
+    subject_id: str = impersonal("an opaque random name", Text(ID_LENGTH), foreign_key="accounts.id", index=True)
+    role: str = impersonal("a word of the policy", Text(16))
+    granted_at: datetime = impersonal("a state of the grant", Instant)
+    expires_at: datetime = impersonal("a state of the grant", Instant)
+    granted_by: str | None = impersonal(
+        "an opaque random name, null from the command line", Text(ID_LENGTH), default=None
+    )
+    revoked_at: datetime | None = impersonal("a state of the grant", Instant, default=None)

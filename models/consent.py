@@ -1,0 +1,33 @@
+"""The append-only history of consent: the last record of a purpose is its state."""
+
+from datetime import datetime
+
+from sqlmodel import SQLModel
+
+from models.columns import ID_LENGTH, Big, Instant, Text, Truth, impersonal
+
+
+class ConsentRecord(SQLModel, table=True):
+    """One grant or withdrawal. It outlives its subject as an opaque id, so no foreign key holds it."""
+
+    __tablename__ = "consent_records"
+
+    sequence: int = impersonal("a place in the chain", Big, primary_key=True, numbered_by_us=True)
+    id: str = impersonal("an opaque random name", Text(ID_LENGTH), unique=True)
+    subject_id: str = impersonal("an opaque random name", Text(ID_LENGTH), index=True)
+    purpose: str = impersonal("a word of the policy", Text(16))
+    granted: bool = impersonal("a state of consent, the subject's own", Truth)
+    policy_version: str = impersonal("a word of the policy", Text(32))
+    recorded_at: datetime = impersonal("when it was recorded", Instant)
+    source: str = impersonal("a word of the policy", Text(16))
+    hash: str = impersonal("tamper evidence", Text(64))
+
+
+class ChainHead(SQLModel, table=True):
+    """The last link of a chain; writers lock this row, so links never fork."""
+
+    __tablename__ = "chain_heads"
+
+    name: str = impersonal("which chain", Text(16), primary_key=True)
+    sequence: int = impersonal("a place in the chain", Big)
+    hash: str = impersonal("tamper evidence", Text(64))

@@ -1,0 +1,86 @@
+"""Tokens and role grants as rows: what every door writes alike."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.bearer import digest_of, new_token
+from models.columns import new_id
+from models.tables import ACCESS_TOKENS, ROLE_GRANTS
+from models.vocabulary import Processor, Role
+
+
+async def issue_token(
+    connection: AsyncConnection,
+    role: Role,
+    *,
+    issued_by: str,
+    now: datetime,
+    expires_at: datetime,
+    holder_id: str | None = None,
+    processor: Processor | None = None,
+    name: str | None = None,
+) -> tuple[str, dict[str, Any]]:
+    """A new token, shown this once, and the row that is kept of it."""
+    token = new_token()
+    row = {
+        "id": new_id(),
+        "digest": digest_of(token),
+        "role": role.value,
+        "holder_id": holder_id,
+        "processor": processor.value if processor else None,
+        "name": name,
+        "issued_by": issued_by,
+        "created_at": now,
+        "expires_at": expires_at,
+        "last_used_at": None,
+        "revoked_at": None,
+    }
+    await connection.execute(insert(ACCESS_TOKENS), row)
+    return token, row
+
+
+def live_grants(subject_id: str, role: Role, now: datetime) -> Any:
+    """Whether this person holds this staff role now, as a condition on role grants."""
+    return (
+        (ROLE_GRANTS.c.subject_id == subject_id)
+        & (ROLE_GRANTS.c.role == role.value)
+        & ROLE_GRANTS.c.revoked_at.is_(None)
+        & (ROLE_GRANTS.c.expires_at > now)
+    )
+
+
+async def holds(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> bool:
+    """Whether this person holds this staff role now."""
+    statement = select(ROLE_GRANTS.c.id).where(live_grants(subject_id, role, now)).limit(1)
+    return (await connection.execute(statement)).first() is not None
+
+
+async def grant_role(
+    connection: AsyncConnection,
+    subject_id: str,
+    role: Role,
+    *,
+    now: datetime,
+    expires_at: datetime,
+    granted_by: str | None,
+) -> None:
+    """Grants a staff role until a time; an earlier grant of it gives way."""
+    await end_role(connection, subject_id, role, now)
+    row = {
+        "id": new_id(),
+        "subject_id": subject_id,
+        "role": role.value,
+        "granted_at": now,
+        "expires_at": expires_at,
+        "granted_by": granted_by,
+        "revoked_at": None,
+    }
+    await connection.execute(insert(ROLE_GRANTS), row)
+
+
+async def end_role(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> None:
+    """Ends every live grant of this role to this person; tokens of it stop with the next request."""
+    await connection.execute(update(ROLE_GRANTS).where(live_grants(subject_id, role, now)).values(revoked_at=now))

@@ -1,0 +1,90 @@
+"""What a mutation returns: something done, or a refusal as data."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from models.vocabulary import ConsentStatus, Processor, Purpose, RefusalCode, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An expected refusal: nothing was changed."""
+
+    code: RefusalCode
+    message: str
+    field: str | None = None
+    retry_after_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentState:
+    """Where one purpose stands for one subject."""
+
+    purpose: Purpose
+    granted: bool
+    status: ConsentStatus
+    withdrawable: bool
+    policy_version: str | None = None
+    since: datetime | None = None
+    erases_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A consent record as its subject sees it."""
+
+    id: str
+    purpose: Purpose
+    granted: bool
+    policy_version: str
+    recorded_at: datetime
+    source: str
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentChanged:
+    """A consent change that has committed, or the state that already was."""
+
+    record: Recorded
+    consents: tuple[ConsentState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileUpdated:
+    """A change to one's own record that has committed."""
+
+    user: Any
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """A member's session without its secret."""
+
+    id: str
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime
+    client: str | None
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who a token says the caller is."""
+
+    role: Role
+    user: Any = None
+    session: SessionState | None = None
+    expires_at: datetime | None = None
+    processor: Processor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session that has begun; the token is shown this once."""
+
+    access_token: str
+    expires_at: datetime
+    viewer: Viewer

@@ -1,0 +1,23 @@
+"""What is kept under EXPANSION: the pre-registration form, its country and organization its own."""
+
+from sqlmodel import SQLModel
+
+from models.columns import ID_LENGTH, Text, impersonal, personal
+from models.vocabulary import PersonalField
+
+
+class PreRegistration(SQLModel, table=True):
+    """One subject's pre-registration form."""
+
+    __tablename__ = "pre_registrations"
+
+    subject_id: str = impersonal("an opaque random name", Text(ID_LENGTH), primary_key=True, foreign_key="accounts.id")
+    country: str | None = personal(PersonalField.PRE_REGISTRATION, Text(2))
+    institution_name: str | None = personal(PersonalField.PRE_REGISTRATION)
+    institution_type: str | None = personal(PersonalField.PRE_REGISTRATION)
+    job_role: str | None = personal(PersonalField.PRE_REGISTRATION)
+    company: str | None = personal(PersonalField.PRE_REGISTRATION)
+    industry: str | None = personal(PersonalField.PRE_REGISTRATION)
+    department: str | None = personal(PersonalField.PRE_REGISTRATION)
+    organization: str | None = personal(PersonalField.PRE_REGISTRATION)
+    main_printer: str | None = personal(PersonalField.PRE_REGISTRATION)

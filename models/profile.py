@@ -1,0 +1,47 @@
+"""What is kept under SOCIAL: a profile, the place it is shown at, and the folded text that search reads."""
+
+from typing import Any
+
+from sqlmodel import SQLModel
+
+from models.columns import ID_LENGTH, Pages, Real, Text, impersonal, personal
+from models.vocabulary import PersonalField
+
+SEARCHED = (
+    PersonalField.FIRST_NAME,
+    PersonalField.LAST_NAME,
+    PersonalField.ORGANIZATION,
+    PersonalField.SPECIALIZATION,
+    PersonalField.COUNTRY,
+    PersonalField.CITY,
+)
+
+
+class Profile(SQLModel, table=True):
+    """One subject's profile; the folded columns go with the row that they copy."""
+
+    __tablename__ = "profiles"
+
+    subject_id: str = impersonal("an opaque random name", Text(ID_LENGTH), primary_key=True, foreign_key="accounts.id")
+    place_country: str | None = personal(PersonalField.LOCATION, Text(2))
+    place_city: str | None = personal(PersonalField.LOCATION)
+    place_latitude: float | None = personal(PersonalField.LOCATION, Real)
+    place_longitude: float | None = personal(PersonalField.LOCATION, Real)
+    first_name: str | None = personal(PersonalField.FIRST_NAME)
+    last_name: str | None = personal(PersonalField.LAST_NAME)
+    organization: str | None = personal(PersonalField.ORGANIZATION)
+    specialization: str | None = personal(PersonalField.SPECIALIZATION)
+    avatar_url: str | None = personal(PersonalField.AVATAR_URL)
+    wallpaper_url: str | None = personal(PersonalField.WALLPAPER_URL)
+    mobile_phone: str | None = personal(PersonalField.MOBILE_PHONE)
+    country: str | None = personal(PersonalField.COUNTRY, Text(2))
+    city: str | None = personal(PersonalField.CITY)
+    street_address: str | None = personal(PersonalField.STREET_ADDRESS)
+    about: str | None = personal(PersonalField.ABOUT)
+    public_pages: list[dict[str, Any]] | None = personal(PersonalField.PUBLIC_PAGES, Pages(none_as_null=True))
+    first_name_folded: str | None = personal(PersonalField.FIRST_NAME)
+    last_name_folded: str | None = personal(PersonalField.LAST_NAME)
+    organization_folded: str | None = personal(PersonalField.ORGANIZATION)
+    specialization_folded: str | None = personal(PersonalField.SPECIALIZATION)
+    country_folded: str | None = personal(PersonalField.COUNTRY)
+    city_folded: str | None = personal(PersonalField.CITY)

@@ -1,0 +1,152 @@
+"""The closed words of the policy; records name them, so a member's place never changes once it is stored."""
+
+from enum import IntFlag, StrEnum
+
+
+class Purpose(StrEnum):
+    """Why a personal-data field was collected, and what a subject consents to."""
+
+    SERVICE = "SERVICE"
+    SOCIAL = "SOCIAL"
+    EXPANSION = "EXPANSION"
+
+
+class Role(StrEnum):
+    """What a caller's token says they are."""
+
+    ANONYMOUS = "ANONYMOUS"
+    MEMBER = "MEMBER"
+    SUPPORT = "SUPPORT"
+    ANALYTICS = "ANALYTICS"
+    COMPLIANCE = "COMPLIANCE"
+    OPERATIONS = "OPERATIONS"
+    PROCESSOR = "PROCESSOR"
+
+
+STAFF = (Role.SUPPORT, Role.ANALYTICS, Role.COMPLIANCE, Role.OPERATIONS)
+
+
+class Audience(StrEnum):
+    """A caller's role in relation to one subject."""
+
+    SELF = "SELF"
+    PUBLIC = "PUBLIC"
+    MEMBERS = "MEMBERS"
+    SUPPORT_CASE = "SUPPORT_CASE"
+    LEGAL_REQUEST = "LEGAL_REQUEST"
+    INTERCOM = "INTERCOM"
+    MANDRILL = "MANDRILL"
+    MAILCHIMP = "MAILCHIMP"
+    GOOGLE_ANALYTICS = "GOOGLE_ANALYTICS"
+
+
+class Processor(StrEnum):
+    """A company that handles personal data on our behalf."""
+
+    INTERCOM = "INTERCOM"
+    MANDRILL = "MANDRILL"
+    MAILCHIMP = "MAILCHIMP"
+    GOOGLE_ANALYTICS = "GOOGLE_ANALYTICS"
+
+
+class PersonalField(StrEnum):
+    """A personal-data field of User, as the policy names it. New members go to the end: their bits are stored."""
+
+    EMAIL = "EMAIL"
+    IP_ADDRESS = "IP_ADDRESS"
+    LOCATION = "LOCATION"
+    FIRST_NAME = "FIRST_NAME"
+    LAST_NAME = "LAST_NAME"
+    ORGANIZATION = "ORGANIZATION"
+    SPECIALIZATION = "SPECIALIZATION"
+    AVATAR_URL = "AVATAR_URL"
+    WALLPAPER_URL = "WALLPAPER_URL"
+    MOBILE_PHONE = "MOBILE_PHONE"
+    COUNTRY = "COUNTRY"
+    CITY = "CITY"
+    STREET_ADDRESS = "STREET_ADDRESS"
+    ABOUT = "ABOUT"
+    PUBLIC_PAGES = "PUBLIC_PAGES"
+    PRE_REGISTRATION = "PRE_REGISTRATION"
+
+    @property
+    def bit(self) -> int:
+        """This field's place in a mask of fields."""
+        return _BITS[self]
+
+
+_BITS = {field: 1 << place for place, field in enumerate(PersonalField)}
+EVERY_FIELD = (1 << len(PersonalField)) - 1
+
+
+def mask_of(fields: "frozenset[PersonalField] | set[PersonalField] | tuple[PersonalField, ...]") -> int:
+    """The bits of these fields, each once."""
+    return sum(field.bit for field in set(fields))
+
+
+def fields_of(mask: int) -> tuple[PersonalField, ...]:
+    """The fields whose bits are set, in the policy's order."""
+    return tuple(field for field in PersonalField if mask & field.bit)
+
+
+class Standing(IntFlag):
+    """The withdrawable purposes that a subject stands consented to now; SERVICE always stands."""
+
+    NONE = 0
+    SOCIAL = 1
+    EXPANSION = 2
+
+
+class Lock(IntFlag):
+    """What outranks every grant, earlier or later."""
+
+    NONE = 0
+    UNVERIFIED = 1
+    LEAVING = 2
+    OBJECTED = 4
+    RESTRICTED = 8
+
+
+class WithholdingReason(StrEnum):
+    """Why a field is null; the first that applies."""
+
+    ROLE = "ROLE"
+    OUTSIDE_CASE = "OUTSIDE_CASE"
+    CONSENT = "CONSENT"
+    HIDDEN = "HIDDEN"
+
+
+class ConsentStatus(StrEnum):
+    """What the history says of one purpose."""
+
+    NEVER_ASKED = "NEVER_ASKED"
+    GRANTED = "GRANTED"
+    WITHDRAWN = "WITHDRAWN"
+    OUTDATED = "OUTDATED"
+
+
+class ConsentSource(StrEnum):
+    """Where a consent record comes from."""
+
+    SETTINGS = "settings"
+    IMPORT = "import"
+    DEMONSTRATION = "demonstration"
+
+
+class RefusalCode(StrEnum):
+    """Why a mutation did nothing, for a machine."""
+
+    INVALID_CREDENTIALS = "INVALID_CREDENTIALS"
+    TOO_MANY_ATTEMPTS = "TOO_MANY_ATTEMPTS"
+    TRY_LATER = "TRY_LATER"
+    INVALID_INPUT = "INVALID_INPUT"
+    CONSENT_MANDATORY = "CONSENT_MANDATORY"
+    CONSENT_REQUIRED = "CONSENT_REQUIRED"
+    POLICY_VERSION_OUTDATED = "POLICY_VERSION_OUTDATED"
+    NOT_PERMITTED = "NOT_PERMITTED"
+
+
+class TokenTransport(StrEnum):
+    """How a session's token travels."""
+
+    BEARER = "BEARER"

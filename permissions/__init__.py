@@ -1,0 +1,1 @@
+"""Who may do what: every rule once, everything else derived from it."""

@@ -1,0 +1,53 @@
+"""Who asks, as the token says, and what audience that makes them of one subject."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from models.vocabulary import Audience, Processor, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One request's caller; without a token a visitor."""
+
+    role: Role = Role.ANONYMOUS
+    subject_id: str | None = None
+    account_id: str | None = None
+    token_id: str | None = None
+    processor: Processor | None = None
+    verified: bool = False
+    created_at: datetime | None = None
+    last_used_at: datetime | None = None
+    expires_at: datetime | None = None
+    client: str | None = None
+    address: str = ""
+
+    @property
+    def is_member(self) -> bool:
+        """Whether this is a session of a person, the only kind of token that acts for oneself."""
+        return self.role is Role.MEMBER
+
+    @property
+    def meets_others(self) -> Audience | None:
+        """What this caller is to a subject who is not themself, where no case and no request stands between."""
+        if self.role is Role.ANONYMOUS:
+            return Audience.PUBLIC
+        return Audience.MEMBERS if self.is_member and self.verified else None
+
+    def audience(self, subject_id: str) -> Audience | None:
+        """What this caller is to this subject; None reads nothing."""
+        if self.is_member and subject_id == self.subject_id:
+            return Audience.SELF
+        return self.meets_others
+
+
+EVER: dict[Role, tuple[Audience, ...]] = {
+    Role.ANONYMOUS: (Audience.PUBLIC,),
+    Role.MEMBER: (Audience.SELF, Audience.MEMBERS),
+    Role.SUPPORT: (Audience.SUPPORT_CASE,),
+    Role.ANALYTICS: (),
+    Role.COMPLIANCE: (Audience.LEGAL_REQUEST,),
+    Role.OPERATIONS: (),
+    Role.PROCESSOR: (),
+}
+"""The audiences that a role can ever be to a User in the graph; a processor meets subjects in its view alone."""

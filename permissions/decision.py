@@ -1,0 +1,118 @@
+"""The one decision: what one audience may read of one subject, worked out from the policy's table and nothing else."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from models.vocabulary import (
+    EVERY_FIELD,
+    Audience,
+    Lock,
+    PersonalField,
+    Processor,
+    Purpose,
+    Standing,
+    WithholdingReason,
+    fields_of,
+)
+from permissions.policy import POLICY
+
+STANDS_AS: Final = {Purpose.SOCIAL: Standing.SOCIAL, Purpose.EXPANSION: Standing.EXPANSION}
+NARROWED_BY_HIDING: Final = frozenset({Audience.MEMBERS, Audience.PUBLIC})
+LIMITED_BY_EXTENT: Final = frozenset({Audience.SUPPORT_CASE, Audience.LEGAL_REQUEST})
+PROCESSOR_AUDIENCES: Final = frozenset(Audience(processor) for processor in Processor)
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """One field that is null because a rule says so; `purpose` is the one whose grant would help."""
+
+    field: PersonalField
+    reason: WithholdingReason
+    purpose: Purpose | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All of a subject that a decision depends on: standing, hidden fields, locks, and a case's extent as bits."""
+
+    standing: Standing = Standing.NONE
+    hidden: int = 0
+    locks: Lock = Lock.NONE
+    extent: int = 0
+    opened_by_subject: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one audience sees of one subject: the bits it may read, and each field that it may not, with the reason."""
+
+    mask: int
+    withheld: tuple[Withheld, ...]
+
+
+ABSENT: Final = Sight(0, ())
+
+
+def locked(audience: Audience, state: State) -> bool:
+    """Whether a lock makes the subject absent, whatever was granted."""
+    if audience in (Audience.SELF, Audience.LEGAL_REQUEST):
+        return False
+    if state.locks & (Lock.UNVERIFIED | Lock.LEAVING):
+        return True
+    if state.locks & Lock.OBJECTED and audience in PROCESSOR_AUDIENCES:
+        return True
+    return bool(state.locks & Lock.RESTRICTED) and not (audience is Audience.SUPPORT_CASE and state.opened_by_subject)
+
+
+def withheld(audience: Audience, field: PersonalField, state: State) -> Withheld | None:
+    """Why this audience may not read this field of an unlocked subject, or None where it may. First match wins."""
+    cell = POLICY[field].cells.get(audience)
+    if cell is None:
+        return Withheld(field, WithholdingReason.ROLE)
+    if audience in LIMITED_BY_EXTENT and not state.extent & field.bit:
+        return Withheld(field, WithholdingReason.OUTSIDE_CASE)
+    if cell.purpose in STANDS_AS and not state.standing & STANDS_AS[cell.purpose]:
+        return Withheld(field, WithholdingReason.CONSENT, cell.purpose)
+    if audience in NARROWED_BY_HIDING and state.hidden & field.bit:
+        return Withheld(field, WithholdingReason.HIDDEN)
+    return None
+
+
+@lru_cache(maxsize=8192)
+def sight(audience: Audience, state: State) -> Sight:
+    """Decides every field at once. Pure: remembered by state, so no consent outlives itself in here.
+
+    Of whom nothing may be read is ABSENT.
+    """
+    if locked(audience, state):
+        return ABSENT
+    refused = tuple(verdict for field in PersonalField if (verdict := withheld(audience, field, state)))
+    mask = EVERY_FIELD & ~sum(verdict.field.bit for verdict in refused)
+    return Sight(mask, refused) if mask else ABSENT
+
+
+def reach(audiences: Iterable[Audience]) -> int:
+    """The bits that these audiences can read of somebody, whatever is granted, hidden or asked."""
+    return sum({field.bit for audience in audiences for field in PersonalField if audience in POLICY[field].cells})
+
+
+def under(audience: Audience, purpose: Purpose | None) -> int:
+    """The bits that this audience reads under exactly this purpose (None: whatever is granted)."""
+    cells = ((field, POLICY[field].cells.get(audience)) for field in PersonalField)
+    return sum(field.bit for field, cell in cells if cell is not None and cell.purpose == purpose)
+
+
+def readers(field: PersonalField) -> tuple[Audience, ...]:
+    """Every audience that can ever read this field, in the policy's order."""
+    return tuple(audience for audience in Audience if audience in POLICY[field].cells)
+
+
+def processor_fields(processor: Processor) -> tuple[PersonalField, ...]:
+    """The columns that this processor can ever be given."""
+    return fields_of(reach([Audience(processor)]))
+
+
+NOTHING: Final = tuple(Withheld(field, WithholdingReason.ROLE) for field in PersonalField)
+"""What is withheld of a person whom a token names but does not let its holder read."""

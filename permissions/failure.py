@@ -1,0 +1,32 @@
+"""What goes wrong as a GraphQL error: a code for machines, a sentence for people, never a value."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphql import GraphQLError
+
+
+class Failure(GraphQLError):
+    """An error that the client may see; everything else is masked."""
+
+
+def forbidden(path: Sequence[str | int] | None = None, **named: str) -> Failure:
+    """This role never may, whatever is stored."""
+    return Failure("Your role may not read or do this.", path=path, extensions={"code": "FORBIDDEN", **named})
+
+
+def bad_input(argument: str, message: str) -> Failure:
+    """An argument that no caller may send."""
+    return Failure(message, extensions={"code": "BAD_USER_INPUT", "argument": argument})
+
+
+def invalid_cursor(argument: str) -> Failure:
+    """A cursor that this server did not give to this caller for these arguments."""
+    message = f"`{argument}` is not a cursor that was given to you for these arguments."
+    return Failure(message, extensions={"code": "INVALID_CURSOR", "argument": argument})
+
+
+def rate_limited(seconds: int) -> Failure:
+    """Too often; `retryAfterSeconds` says when it may be tried again."""
+    extensions: dict[str, Any] = {"code": "RATE_LIMITED", "retryAfterSeconds": seconds}
+    return Failure("Too many requests of this kind.", extensions=extensions)

@@ -1,0 +1,75 @@
+"""The permission class that every personal-data field carries: one bit test, printed as a directive."""
+
+from collections.abc import Awaitable
+from typing import Any, Final
+
+import strawberry
+from strawberry.permission import BasePermission
+from strawberry.schema_directive import Location
+from strawberry.types.field import StrawberryField
+from strawberry.types.info import Info
+
+from models.vocabulary import Audience, PersonalField, Purpose
+from permissions.decision import readers
+from permissions.policy import POLICY
+from permissions.subject import Subject
+
+GUARD: Final = "guard"
+
+strawberry.enum(Purpose, description=Purpose.__doc__)
+strawberry.enum(Audience, description=Audience.__doc__)
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
+    name="personalData",
+    description="Printed on every personal-data field: the purposes it was collected for and who can ever read it.",
+)
+class PersonalData:
+    """The policy's row for a field, in the schema."""
+
+    purposes: list[Purpose]
+    readers: list[Audience]
+
+
+class CanRead(BasePermission):
+    """May this caller read this field of this subject, by the subject's own standing?"""
+
+    message = "This field is withheld."
+
+    def __init__(self, field: PersonalField) -> None:
+        self.field = field
+        self.bit = field.bit
+        self.purposes = POLICY[field].purposes
+
+    def permits(self, subject: Subject) -> bool:
+        """One bit of the mask that was decided when the subject was read."""
+        return bool(subject.mask & self.bit)
+
+    def has_permission(self, source: Any, info: Info[Any, Any] | None, **kwargs: Any) -> bool:
+        """Strawberry's form of the same question; what is not a Subject is refused."""
+        return isinstance(source, Subject) and self.permits(source)
+
+
+class GuardedField(StrawberryField):
+    """A field without resolver that answers null unless its guard permits; it costs what an open field costs."""
+
+    def get_result(
+        self, source: Any, info: Info[Any, Any] | None, args: list[Any], kwargs: Any
+    ) -> Awaitable[Any] | Any:
+        """The value that was read, or null."""
+        guard: CanRead = self.metadata[GUARD]
+        return source.values.get(self.python_name) if source.mask & guard.bit else None
+
+
+def personal(field: PersonalField, description: str | None = None) -> Any:
+    """Declares a personal-data field of a type, guarded by the policy's row for it."""
+    directive = PersonalData(purposes=list(POLICY[field].purposes), readers=list(readers(field)))
+    return GuardedField(
+        python_name=None,
+        graphql_name=None,
+        type_annotation=None,
+        description=description,
+        directives=[directive],
+        metadata={GUARD: CanRead(field)},
+    )

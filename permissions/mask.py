@@ -1,0 +1,90 @@
+"""Personal columns as SQL: a column leaves the database only where its row's own standing lets this caller read it."""
+
+from typing import Any, Final
+
+from sqlalchemy import Column, ColumnElement, and_, bindparam, case, false, literal, or_, true
+
+from models.columns import HOLDS
+from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
+from models.vocabulary import Audience, PersonalField, Purpose
+from permissions.caller import Caller
+from permissions.decision import NARROWED_BY_HIDING, STANDS_AS, under
+from permissions.policy import POLICY
+from permissions.version import floor
+
+GRANTED: Final = {
+    Purpose.SOCIAL: ACCOUNTS.c.social_version,
+    Purpose.EXPANSION: ACCOUNTS.c.expansion_version,
+}
+FOLDED: Final = "_folded"
+
+COLUMNS: Final[dict[PersonalField, tuple[Column[Any], ...]]] = {
+    field: tuple(
+        column
+        for table in (ACCOUNTS, PROFILES, PRE_REGISTRATIONS)
+        for column in table.columns
+        if column.info.get(HOLDS) is field and not column.name.endswith(FOLDED)
+    )
+    for field in PersonalField
+}
+"""Where each field is kept: derived from what the columns say that they hold."""
+
+
+def stands(purpose: Purpose) -> ColumnElement[bool]:
+    """Whether this withdrawable purpose stands for the row's subject now, by the floor given at execution."""
+    return and_(ACCOUNTS.c.email_verified.is_(true()), GRANTED[purpose] >= bindparam(f"floor_{purpose.lower()}"))
+
+
+def standing() -> ColumnElement[int]:
+    """The row's standing as bits."""
+    bits = [case((stands(purpose), int(bit)), else_=0) for purpose, bit in STANDS_AS.items()]
+    return (bits[0] + bits[1]).label("standing")
+
+
+def own() -> ColumnElement[bool]:
+    """Whether the row is the caller's own record."""
+    return ACCOUNTS.c.id == bindparam("own")
+
+
+def parameters(caller: Caller) -> dict[str, object]:
+    """What every statement of this module is executed with."""
+    floors: dict[str, object] = {f"floor_{purpose.lower()}": floor(purpose) for purpose in GRANTED}
+    return {"own": caller.subject_id if caller.is_member else "", **floors}
+
+
+def _granted(purpose: Purpose | None) -> ColumnElement[bool]:
+    return stands(purpose) if purpose in GRANTED else ACCOUNTS.c.email_verified.is_(true())
+
+
+def shown(audience: Audience, field: PersonalField) -> ColumnElement[bool]:
+    """Whether this audience may read this field of the row's subject; the twin of `decision.withheld` in SQL."""
+    cell = POLICY[field].cells.get(audience)
+    if cell is None:
+        return false()
+    if audience in NARROWED_BY_HIDING:
+        return and_(_granted(cell.purpose), ACCOUNTS.c.hidden.op("&")(field.bit) == 0)
+    return _granted(cell.purpose)
+
+
+def readable(audience: Audience | None, field: PersonalField) -> ColumnElement[bool]:
+    """Whether a caller who is this to others may read this field of the row's subject, themself or another."""
+    return or_(own(), shown(audience, field)) if audience else own()
+
+
+def met(audience: Audience | None) -> ColumnElement[bool]:
+    """Whether another subject of the row shows this audience anything at all."""
+    if audience is None:
+        return false()
+    ways = ((purpose, under(audience, purpose)) for purpose in (None, *Purpose))
+    return or_(*(and_(_granted(way), ACCOUNTS.c.hidden.op("&")(bits) != bits) for way, bits in ways if bits))
+
+
+def masked(audience: Audience | None, field: PersonalField) -> list[ColumnElement[Any]]:
+    """The field's columns, null where the caller may not read them, each under its own key."""
+    allowed = readable(audience, field)
+    return [case((allowed, column), else_=literal(None, column.type)).label(key(column)) for column in COLUMNS[field]]
+
+
+def key(column: Column[Any]) -> str:
+    """A column's name in a row; the form's country is not the profile's."""
+    return f"form_{column.name}" if column.table is PRE_REGISTRATIONS else column.name

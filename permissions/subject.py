@@ -1,0 +1,21 @@
+"""One data subject as one caller meets them, for one answer: the values that were read and the right to show them."""
+
+from typing import Any
+
+from models.vocabulary import Audience
+from permissions.decision import Withheld
+
+
+class Subject:
+    """Made where rows are read and nowhere else; guards accept nothing else. `values` holds what was asked for."""
+
+    __slots__ = ("audience", "id", "mask", "values", "withheld")
+
+    def __init__(
+        self, id: str, audience: Audience | None, mask: int, withheld: tuple[Withheld, ...], values: dict[str, Any]
+    ) -> None:
+        self.id = id
+        self.audience = audience
+        self.mask = mask
+        self.withheld = withheld
+        self.values = values

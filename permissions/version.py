@@ -1,0 +1,25 @@
+"""Policy versions by number: a grant counts while its version is at or above its purpose's floor."""
+
+from models.vocabulary import Purpose
+from permissions import policy
+
+
+def current() -> policy.Version:
+    """The version that a new grant must name."""
+    return policy.VERSIONS[-1]
+
+
+def number(name: str) -> int | None:
+    """A version's number, counted from one, or None where nobody published it."""
+    names = [version.name for version in policy.VERSIONS]
+    return names.index(name) + 1 if name in names else None
+
+
+def name(version: int) -> str:
+    """A version's name by its number."""
+    return policy.VERSIONS[version - 1].name
+
+
+def floor(purpose: Purpose) -> int:
+    """The newest version that changed this purpose materially."""
+    return max(place for place, version in enumerate(policy.VERSIONS, start=1) if purpose in version.changes)

@@ -1,0 +1,122 @@
+"""The caller's own account, each part read only when it is asked for."""
+
+from typing import Any
+
+from sqlalchemy import select
+from strawberry.types.info import Info
+
+from models.outcome import ConsentState, Recorded, SessionState
+from models.tables import ACCESS_TOKENS, ACCOUNTS, CONSENT_RECORDS, ROLE_GRANTS
+from models.vocabulary import STAFF, PersonalField, Role, fields_of
+from permissions.caller import Caller
+from permissions.subject import Subject
+from resolvers.context import Context
+from resolvers.paging import Connection, Keyset, Seal, Window, connection_of, cut
+from resolvers.standing import consent_states, recorded
+from resolvers.viewer import own_record
+
+
+class OwnAccount:
+    """Stands for the caller's account; whoever holds one is its owner."""
+
+    __slots__ = ("email_verified", "id")
+
+    def __init__(self, caller: Caller) -> None:
+        self.id = caller.account_id
+        self.email_verified = caller.verified
+
+
+async def me(info: Info[Context, None]) -> OwnAccount:
+    """The account that the session is of; nothing is read for it."""
+    return OwnAccount(info.context.caller)
+
+
+async def user(info: Info[Context, None]) -> Subject:
+    """The caller as a data subject."""
+    return await own_record(info.context, info.context.caller, info.context.asked(info).bits)
+
+
+async def roles(info: Info[Context, None]) -> list[Role]:
+    """The staff roles that the caller holds now."""
+    context = info.context
+    live = (
+        select(ROLE_GRANTS.c.role)
+        .where(ROLE_GRANTS.c.subject_id == context.caller.subject_id)
+        .where(ROLE_GRANTS.c.revoked_at.is_(None), ROLE_GRANTS.c.expires_at > context.now())
+    )
+    async with context.database.reading() as connection:
+        held = set((await connection.execute(live)).scalars())
+    return [role for role in STAFF if role in held]
+
+
+async def consents(info: Info[Context, None]) -> list[ConsentState]:
+    """Where each purpose stands."""
+    context = info.context
+    async with context.database.reading() as connection:
+        _, states = await consent_states(connection, str(context.caller.subject_id), context.services.erasure_grace)
+    return list(states)
+
+
+async def hidden_from_members(info: Info[Context, None]) -> list[PersonalField]:
+    """What fellow members do not see although SOCIAL stands."""
+    context = info.context
+    hidden = select(ACCOUNTS.c.hidden).where(ACCOUNTS.c.id == context.caller.subject_id)
+    async with context.database.reading() as connection:
+        return list(fields_of((await connection.execute(hidden)).scalar_one()))
+
+
+async def consent_history(
+    info: Info[Context, None],
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Connection:
+    """Every record of the caller's consent, newest first."""
+    context = info.context
+    seal = Seal.of(context.services.keys, context.caller, "Account.consentHistory")
+    window = Window.of(seal, first, after, last, before)
+    own = select(CONSENT_RECORDS).where(CONSENT_RECORDS.c.subject_id == context.caller.subject_id)
+    keyset = Keyset(CONSENT_RECORDS.c.sequence, number=True, descending=True)
+    async with context.database.reading() as connection:
+        part = await cut(connection, own, keyset, window, {})
+    return connection_of([(recorded(row), str(row.sequence)) for row in part.rows], part, seal)
+
+
+def live_sessions(context: Context) -> Any:
+    """The caller's sessions that still work."""
+    return (
+        select(ACCESS_TOKENS)
+        .where(ACCESS_TOKENS.c.holder_id == context.caller.subject_id, ACCESS_TOKENS.c.role == Role.MEMBER)
+        .where(ACCESS_TOKENS.c.revoked_at.is_(None), ACCESS_TOKENS.c.expires_at > context.now())
+    )
+
+
+async def sessions(info: Info[Context, None]) -> list[SessionState]:
+    """The caller's live sessions, newest first."""
+    context = info.context
+    newest_first = live_sessions(context).order_by(ACCESS_TOKENS.c.created_at.desc(), ACCESS_TOKENS.c.id)
+    async with context.database.reading() as connection:
+        rows = (await connection.execute(newest_first)).all()
+    return [session(row, context.caller.token_id) for row in rows]
+
+
+def session(row: Any, current: str | None) -> SessionState:
+    """A stored session as its member sees it."""
+    return SessionState(row.id, row.created_at, row.last_used_at, row.expires_at, row.name, row.id == current)
+
+
+async def own_node(context: Context, id: str) -> OwnAccount | Recorded | SessionState | None:
+    """Whatever of the caller's own carries this id; the same statements whether or not it exists."""
+    caller = context.caller
+    if not caller.is_member:
+        return None
+    own_record = select(CONSENT_RECORDS).where(
+        CONSENT_RECORDS.c.id == id, CONSENT_RECORDS.c.subject_id == caller.subject_id
+    )
+    async with context.database.reading() as connection:
+        if found := (await connection.execute(own_record)).one_or_none():
+            return recorded(found)
+        if found := (await connection.execute(live_sessions(context).where(ACCESS_TOKENS.c.id == id))).one_or_none():
+            return session(found, caller.token_id)
+    return OwnAccount(caller) if id == caller.account_id else None

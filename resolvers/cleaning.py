@@ -1,0 +1,148 @@
+"""One cleaning of what people write about themselves, for the API and the import alike."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from models.countries import COUNTRIES
+from models.profile import SEARCHED
+from permissions.mask import FOLDED
+from resolvers.directory import folded
+
+SHORT: Final = 200
+LONG: Final = 4000
+LONGEST_URL: Final = 2048
+MOST_PAGES: Final = 20
+PHONE: Final = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}")
+
+PROFILE_TEXTS: Final = {
+    "first_name": SHORT,
+    "last_name": SHORT,
+    "organization": SHORT,
+    "specialization": SHORT,
+    "city": SHORT,
+    "street_address": SHORT,
+    "about": LONG,
+}
+PRE_REGISTRATION_TEXTS: Final = dict.fromkeys(
+    (
+        "institution_name",
+        "institution_type",
+        "job_role",
+        "company",
+        "industry",
+        "department",
+        "organization",
+        "main_printer",
+    ),
+    SHORT,
+)
+
+
+class Unacceptable(ValueError):
+    """A value that is not kept; says which field and why, never the value."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+def text(field: str, value: object, longest: int) -> str | None:
+    """Trimmed NFC text; blank is null."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise Unacceptable(field, "is not a text")
+    if len(value) > 4 * longest:
+        raise Unacceptable(field, f"is longer than {longest} characters")
+    if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t\r" for letter in value):
+        raise Unacceptable(field, "holds a control character")
+    cleaned = unicodedata.normalize("NFC", value).strip()
+    if len(cleaned) > longest:
+        raise Unacceptable(field, f"is longer than {longest} characters")
+    return cleaned or None
+
+
+def country(field: str, value: object) -> str | None:
+    """An ISO 3166-1 alpha-2 code."""
+    code = text(field, value, 2)
+    if code is not None and code.upper() not in COUNTRIES:
+        raise Unacceptable(field, "is not a country code of ISO 3166-1 alpha-2")
+    return code.upper() if code else None
+
+
+def url(field: str, value: object) -> str | None:
+    """An absolute http or https address."""
+    address = text(field, value, LONGEST_URL)
+    if address is None:
+        return None
+    try:
+        parts = urlsplit(address)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or any(letter.isspace() for letter in address):
+        raise Unacceptable(field, "is not an http or https address")
+    return address
+
+
+def phone(field: str, value: object) -> str | None:
+    """Digits with the usual signs between them."""
+    number = text(field, value, 32)
+    if number is not None and not PHONE.fullmatch(number):
+        raise Unacceptable(field, "is not a telephone number")
+    return number
+
+
+def pages(field: str, value: object) -> list[dict[str, Any]] | None:
+    """Public pages: a title, an address, perhaps a body."""
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) > MOST_PAGES:
+        raise Unacceptable(field, f"is not a list of at most {MOST_PAGES} pages")
+    return [_page(f"{field}.{place}", page) for place, page in enumerate(value)]
+
+
+def _page(field: str, page: object) -> dict[str, Any]:
+    if not isinstance(page, Mapping) or not set(page) <= {"title", "url", "body"}:
+        raise Unacceptable(field, "is not a page of title, url and body")
+    title, address = text(f"{field}.title", page.get("title"), SHORT), url(f"{field}.url", page.get("url"))
+    if title is None or address is None:
+        raise Unacceptable(f"{field}.{'url' if title else 'title'}", "is missing")
+    return {"title": title, "url": address, "body": text(f"{field}.body", page.get("body"), LONG)}
+
+
+def camel(name: str) -> str:
+    """A column's name as clients spell it."""
+    head, *rest = name.split("_")
+    return head + "".join(part.title() for part in rest)
+
+
+def profile(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The given profile columns, cleaned, with the folded text that search reads."""
+    cleaned: dict[str, Any] = {}
+    for name, value in values.items():
+        field = prefix + camel(name)
+        if name in PROFILE_TEXTS:
+            cleaned[name] = text(field, value, PROFILE_TEXTS[name])
+        elif name in ("avatar_url", "wallpaper_url"):
+            cleaned[name] = url(field, value)
+        else:
+            cleaned[name] = {"mobile_phone": phone, "country": country, "public_pages": pages}[name](field, value)
+    for searched in SEARCHED:
+        if (name := searched.value.lower()) in cleaned:
+            cleaned[name + FOLDED] = folded(cleaned[name]) if cleaned[name] else None
+    return cleaned
+
+
+def pre_registration(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The given columns of the form, cleaned."""
+    return {
+        name: country(prefix + camel(name), value)
+        if name == "country"
+        else text(prefix + camel(name), value, PRE_REGISTRATION_TEXTS[name])
+        for name, value in values.items()
+    }

@@ -1,0 +1,82 @@
+"""A subject's own grant or withdrawal: record, standing and what depends on it, in one transaction."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models import chain
+from models.outcome import ConsentChanged, Recorded, Refused
+from models.tables import ACCOUNTS
+from models.vocabulary import ConsentSource, Purpose, RefusalCode
+from permissions import version
+from resolvers.context import Context
+from resolvers.place import PLACELESS, keep_place, place_columns
+from resolvers.profile import locked_account
+from resolvers.standing import consent_states, counts, latest_of, recorded
+
+MANDATORY = Refused(
+    RefusalCode.CONSENT_MANDATORY, "SERVICE is what the service itself needs; it always stands.", "purpose"
+)
+
+
+async def grant_consent(info: Info[Context, None], purpose: Purpose, policy_version: str) -> ConsentChanged | Refused:
+    """Grants a purpose under the current policy version; what stands already stays as it is."""
+    if purpose is Purpose.SERVICE:
+        return MANDATORY
+    if policy_version != version.current().name:
+        sentence = "Consent is given to the current version of the policy; please read it again."
+        return Refused(RefusalCode.POLICY_VERSION_OUTDATED, sentence, "policyVersion")
+    return await _decide(info.context, purpose, granted=True)
+
+
+async def withdraw_consent(info: Info[Context, None], purpose: Purpose) -> ConsentChanged | Refused:
+    """Withdraws a purpose; counts for the next read by anyone. A refusal before any grant is recorded too."""
+    if purpose is Purpose.SERVICE:
+        return MANDATORY
+    return await _decide(info.context, purpose, granted=False)
+
+
+async def _decide(context: Context, purpose: Purpose, *, granted: bool) -> ConsentChanged:
+    subject_id = str(context.caller.subject_id)
+    async with context.database.writing() as connection:
+        account = await locked_account(connection, subject_id)
+        last = await _last(connection, subject_id, purpose)
+        if last is None or last.granted != granted or (granted and not counts(account, purpose)):
+            last = await _record(context, connection, account, purpose, granted=granted)
+        _, states = await consent_states(connection, subject_id, context.services.erasure_grace)
+    return ConsentChanged(last, states)
+
+
+async def _last(connection: AsyncConnection, subject_id: str, purpose: Purpose) -> Recorded | None:
+    rows = (await connection.execute(latest_of(subject_id))).all()
+    return next((recorded(row) for row in rows if row.purpose == purpose), None)
+
+
+async def _record(
+    context: Context, connection: AsyncConnection, account: Any, purpose: Purpose, *, granted: bool
+) -> Recorded:
+    now, name = context.now(), purpose.lower()
+    number = version.number(version.current().name) if granted else None
+    lapsed = None if granted else getattr(account, f"{name}_lapsed_at") or now
+    mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
+    await connection.execute(mine.values({f"{name}_version": number, f"{name}_lapsed_at": lapsed}))
+    if purpose is Purpose.SOCIAL:
+        place = (
+            place_columns(context.services.geolocation, account.ip_address)
+            if granted and account.email_verified
+            else PLACELESS
+        )
+        await keep_place(connection, account.id, place)
+    record = {
+        "subject_id": account.id,
+        "purpose": purpose.value,
+        "granted": granted,
+        "policy_version": version.current().name,
+        "recorded_at": now,
+        "source": ConsentSource.SETTINGS.value,
+    }
+    (stored,) = await chain.append(connection, context.services.keys, [record])
+    return recorded(SimpleNamespace(**stored))

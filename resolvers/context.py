@@ -1,0 +1,63 @@
+"""What one request carries through the graph: who asks, what of, and where the data is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from strawberry.types.info import Info
+
+from models.database import Database
+from models.keys import KeyRing
+from permissions.caller import Caller
+from permissions.limits import Limits
+from permissions.selection import Asked, Selection
+from resolvers.geolocation import Geolocation
+from resolvers.hashing import Hashing
+
+
+def utc_now() -> datetime:
+    """The present instant."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Services:
+    """What a process has once, for all requests."""
+
+    database: Database
+    keys: KeyRing
+    limits: Limits
+    hashing: Hashing
+    geolocation: Geolocation
+    erasure_grace: timedelta = timedelta(days=30)
+    now: Callable[[], datetime] = utc_now
+
+
+@dataclass(slots=True)
+class Context:
+    """One request."""
+
+    caller: Caller
+    services: Services
+    selection: Selection = field(default_factory=Selection)
+
+    @property
+    def database(self) -> Database:
+        """Where the data is."""
+        return self.services.database
+
+    @property
+    def limits(self) -> Limits:
+        """What counts attempts."""
+        return self.services.limits
+
+    def now(self) -> datetime:
+        """The present instant, by the process's clock."""
+        return self.services.now()
+
+    def asked(self, info: "Info[Context, None]") -> Asked:
+        """What the document asks below the root field that this resolver serves."""
+        path = info.path
+        while path.prev is not None:
+            path = path.prev
+        return self.selection.asked.get(str(path.key), Asked())

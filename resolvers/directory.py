@@ -1,0 +1,103 @@
+"""Other people: one by id, and the members' directory with its search."""
+
+import unicodedata
+from typing import Any
+
+import strawberry
+from sqlalchemy import ColumnElement, Select, and_, case, or_
+from strawberry.types.info import Info
+
+from models.profile import SEARCHED
+from models.tables import ACCOUNTS, PROFILES
+from models.vocabulary import Audience
+from permissions.failure import bad_input
+from permissions.mask import FOLDED, parameters, readable
+from permissions.subject import Subject
+from resolvers import subjects
+from resolvers.account import own_node
+from resolvers.context import Context
+from resolvers.paging import Connection, Keyset, Seal, Window, connection_of, cut
+
+SHORTEST_SEARCH = 2
+LONGEST_SEARCH = 64
+BY_ID = Keyset(ACCOUNTS.c.id)
+
+
+async def user(info: Info[Context, None], id: strawberry.ID) -> Subject | None:
+    """One subject; null for one who is absent and for an id that nobody has."""
+    return await _subject(info, str(id))
+
+
+async def node(info: Info[Context, None], id: strawberry.ID) -> Any:
+    """Whatever carries this id and the caller reaches another way."""
+    return await _subject(info, str(id)) or await own_node(info.context, str(id))
+
+
+async def _subject(info: Info[Context, None], id: str) -> Subject | None:
+    context = info.context
+    if _unstorable(id):
+        raise bad_input("id", "`id` holds a character that no id can hold.")
+    async with context.database.reading() as connection:
+        return await subjects.read(connection, context.caller, id, context.asked(info).bits)
+
+
+async def users(
+    info: Info[Context, None],
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+    search: str | None = None,
+) -> Connection:
+    """Everyone who stands consented to SOCIAL and shows the caller something, by id."""
+    context, bits = info.context, info.context.asked(info).bits
+    terms = search_terms(search)
+    seal = Seal.of(context.services.keys, context.caller, "Query.users", " ".join(terms) if terms else None)
+    window = Window.of(seal, first, after, last, before)
+    audience = context.caller.meets_others
+    statement = matching(subjects.directory(audience, bits, profile=bool(terms)), audience, terms)
+    async with context.database.reading() as connection:
+        part = await cut(connection, statement, BY_ID, window, parameters(context.caller))
+    shown = (subjects.show(context.caller, row._mapping, bits) for row in part.rows)
+    return connection_of([(subject, subject.id) for subject in shown if subject], part, seal)
+
+
+def folded(text: str) -> str:
+    """Text as search compares it: NFKC, case folded, single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def search_terms(search: str | None) -> tuple[str, ...]:
+    """The words to look for; a blank search looks for nothing in particular."""
+    if search is None or len(search) > 16 * LONGEST_SEARCH:
+        if search is None:
+            return ()
+        raise _bad_length()
+    if _unstorable(search):
+        raise bad_input("search", "`search` holds a character that no text can hold.")
+    text = folded(search)
+    if not text:
+        return ()
+    if not SHORTEST_SEARCH <= len(text) <= LONGEST_SEARCH:
+        raise _bad_length()
+    return tuple(dict.fromkeys(text.split(" ")))
+
+
+def _bad_length() -> Exception:
+    return bad_input("search", f"`search` is {SHORTEST_SEARCH} to {LONGEST_SEARCH} characters long.")
+
+
+def _unstorable(text: str) -> bool:
+    return "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def matching(statement: Select[Any], audience: Audience | None, terms: tuple[str, ...]) -> Select[Any]:
+    """Each term matches only where the caller may read that column of that subject."""
+    return statement.where(and_(*(_anywhere(audience, term) for term in terms))) if terms else statement
+
+
+def _anywhere(audience: Audience | None, term: str) -> ColumnElement[bool]:
+    seen = (
+        case((readable(audience, field), PROFILES.c[field.value.lower() + FOLDED]), else_=None) for field in SEARCHED
+    )
+    return or_(*(column.contains(term, autoescape=True) for column in seen))

@@ -1,0 +1,206 @@
+"""Pages by keyset: cursors are sealed for one person, role, field and search, and say nothing to anyone else."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cryptography.exceptions import InvalidTag
+from sqlalchemy import ColumnElement, Row, Select, literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.keys import KeyRing
+from permissions.caller import Caller
+from permissions.failure import bad_input, invalid_cursor
+
+DEFAULT_SIZE: Final = 20
+LARGEST_SIZE: Final = 100
+USE: Final = "cursor"
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Makes and opens the cursors of one field for one caller; deterministic authenticated encryption (RFC 5297)."""
+
+    keys: KeyRing
+    bound_to: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, keys: KeyRing, caller: Caller, field: str, search: str | None = None) -> "Seal":
+        """Bound to who asks and what for, not to the page's size."""
+        parts = (caller.subject_id or "", caller.role.value, field, "" if search is None else f"?{search}")
+        return cls(keys, tuple(part.encode() for part in parts))
+
+    def close(self, position: str) -> str:
+        """The cursor of a position."""
+        sealed = self.keys.sealer(USE).encrypt(position.encode(), list(self.bound_to))
+        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+    def open(self, cursor: str, argument: str) -> str:
+        """The position of a cursor that this seal closed; any other is INVALID_CURSOR."""
+        try:
+            sealed = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        except (ValueError, binascii.Error):
+            raise invalid_cursor(argument) from None
+        for place in range(len(self.keys)):
+            try:
+                position = self.keys.sealer(USE, place).decrypt(sealed, list(self.bound_to)).decode()
+            except (InvalidTag, ValueError):
+                continue
+            if self._is_its_only_spelling(sealed, cursor):
+                return position
+        raise invalid_cursor(argument)
+
+    @staticmethod
+    def _is_its_only_spelling(sealed: bytes, cursor: str) -> bool:
+        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode() == cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of a list is asked for: `size` items, forwards from `after` or backwards from `before`."""
+
+    size: int
+    forward: bool
+    after: str | None
+    before: str | None
+
+    @classmethod
+    def of(cls, seal: Seal, first: int | None, after: str | None, last: int | None, before: str | None) -> "Window":
+        """Checks the four arguments; nothing is clamped or ignored."""
+        if first is not None and last is not None:
+            raise bad_input("last", "`first` and `last` exclude each other.")
+        for argument, size in (("first", first), ("last", last)):
+            if size is not None and not 1 <= size <= LARGEST_SIZE:
+                raise bad_input(argument, f"`{argument}` lies between 1 and {LARGEST_SIZE}.")
+        backward = last is not None or (first is None and before is not None and after is None)
+        return cls(
+            size=first or last or DEFAULT_SIZE,
+            forward=not backward,
+            after=seal.open(after, "after") if after is not None else None,
+            before=seal.open(before, "before") if before is not None else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """Whether there is more, exactly, in both directions of the whole list."""
+
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None
+
+
+class Edge:
+    """A node and, once somebody asks, its cursor."""
+
+    __slots__ = ("_position", "_seal", "node")
+
+    def __init__(self, node: Any, position: str, seal: Seal) -> None:
+        self.node = node
+        self._position = position
+        self._seal = seal
+
+    @property
+    def cursor(self) -> str:
+        """Where this edge is, sealed."""
+        return self._seal.close(self._position)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One page."""
+
+    edges: list[Edge]
+    page_info: PageInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Keyset:
+    """The column that orders a list; `descending` where the newest comes first. Values are unique."""
+
+    column: ColumnElement[Any]
+    number: bool = False
+    descending: bool = False
+
+    def value(self, position: str) -> Any:
+        """A cursor's position as the column's own type."""
+        return int(position) if self.number else position
+
+    def beyond(self, position: str, *, later: bool) -> ColumnElement[bool]:
+        """Whether a row stands later (or earlier) in the list than this position."""
+        value = self.value(position)
+        above: ColumnElement[bool] = self.column > value
+        below: ColumnElement[bool] = self.column < value
+        return above if later != self.descending else below
+
+    def order(self, *, forward: bool) -> Any:
+        """The order in which rows are fetched."""
+        return self.column.asc() if forward != self.descending else self.column.desc()
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The rows of one page in the list's order."""
+
+    rows: Sequence[Row[Any]]
+    more_after: bool
+    more_before: bool
+
+
+async def cut(
+    connection: AsyncConnection, statement: Select[Any], keyset: Keyset, window: Window, values: dict[str, object]
+) -> Slice:
+    """Two statements at most, their number a matter of the arguments and never of the data."""
+    page = statement
+    if window.after is not None:
+        page = page.where(keyset.beyond(window.after, later=True))
+    if window.before is not None:
+        page = page.where(keyset.beyond(window.before, later=False))
+    page = page.order_by(keyset.order(forward=window.forward)).limit(window.size + 1)
+    rows = (await connection.execute(page, values)).all()
+    more = len(rows) > window.size
+    rows = rows[: window.size]
+    bound = window.before if window.forward else window.after
+    other = window.after if window.forward else window.before
+    past = await _exist(connection, statement, keyset, (bound, window.forward), (other, not window.forward), values)
+    ahead, behind = more or past[0], past[1]
+    if window.forward:
+        return Slice(rows, more_after=ahead, more_before=behind)
+    return Slice(rows[::-1], more_after=behind, more_before=ahead)
+
+
+async def _exist(
+    connection: AsyncConnection,
+    statement: Select[Any],
+    keyset: Keyset,
+    ahead: tuple[str | None, bool],
+    behind: tuple[str | None, bool],
+    values: dict[str, object],
+) -> tuple[bool, bool]:
+    """Whether rows stand at or past each bound; a bound that was not given has nothing past it."""
+    if ahead[0] is None and behind[0] is None:
+        return False, False
+
+    def past(position: str | None, later: bool) -> ColumnElement[Any]:
+        if position is None:
+            return literal(value=False)
+        at_or_past = keyset.beyond(position, later=later) | (keyset.column == keyset.value(position))
+        return statement.with_only_columns(literal(1)).where(at_or_past).exists()
+
+    row = (await connection.execute(select(past(*ahead), past(*behind)), values)).one()
+    return bool(row[0]), bool(row[1])
+
+
+def connection_of(nodes: Sequence[tuple[Any, str]], part: Slice, seal: Seal) -> Connection:
+    """The page as clients see it, from each node and its position."""
+    edges = [Edge(node, position, seal) for node, position in nodes]
+    info = PageInfo(
+        has_next_page=part.more_after,
+        has_previous_page=part.more_before,
+        start_cursor=edges[0].cursor if edges else None,
+        end_cursor=edges[-1].cursor if edges else None,
+    )
+    return Connection(edges, info)

@@ -1,0 +1,102 @@
+"""Where each purpose stands for one subject, from the account beside which the granted versions lie."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.chain import receipt
+from models.outcome import ConsentState, Recorded
+from models.tables import ACCOUNTS, CONSENT_RECORDS, PRE_REGISTRATIONS, PROFILES
+from models.vocabulary import ConsentStatus, Purpose
+from permissions import version
+from permissions.policy import PURPOSES, VERSIONS
+
+KEPT_IN: Final = {Purpose.SOCIAL: PROFILES, Purpose.EXPANSION: PRE_REGISTRATIONS}
+
+
+def granted(account: Any, purpose: Purpose) -> int | None:
+    """The version granted and not withdrawn, whether or not it still counts."""
+    value: int | None = getattr(account, f"{purpose.lower()}_version")
+    return value
+
+
+def counts(account: Any, purpose: Purpose) -> bool:
+    """Whether the grant counts under the present policy, the address verified or not."""
+    held = granted(account, purpose)
+    return held is not None and held >= version.floor(purpose)
+
+
+def account_of(subject_id: str) -> Select[Any]:
+    """The account with what its consent depends on, and whether data is held under each purpose."""
+    held = [
+        select(1).where(table.c.subject_id == ACCOUNTS.c.id).exists().label(f"{purpose.lower()}_held")
+        for purpose, table in KEPT_IN.items()
+    ]
+    return select(ACCOUNTS, *held).where(ACCOUNTS.c.id == subject_id)
+
+
+def latest_of(subject_id: str) -> Select[Any]:
+    """The last record of each purpose."""
+    newest = (
+        select(func.max(CONSENT_RECORDS.c.sequence))
+        .where(CONSENT_RECORDS.c.subject_id == subject_id)
+        .group_by(CONSENT_RECORDS.c.purpose)
+    )
+    return select(CONSENT_RECORDS).where(CONSENT_RECORDS.c.sequence.in_(newest))
+
+
+async def consent_states(
+    connection: AsyncConnection, subject_id: str, grace: timedelta
+) -> tuple[Any, tuple[ConsentState, ...]]:
+    """The account, and the state of every purpose in the policy's order."""
+    account = (await connection.execute(account_of(subject_id))).one()
+    latest = {row.purpose: row for row in (await connection.execute(latest_of(subject_id))).all()}
+    return account, tuple(_state(text.purpose, account, latest, grace) for text in PURPOSES)
+
+
+def _state(purpose: Purpose, account: Any, latest: dict[str, Row[Any]], grace: timedelta) -> ConsentState:
+    if purpose not in KEPT_IN:
+        return ConsentState(purpose, granted=True, status=ConsentStatus.GRANTED, withdrawable=False)
+    record = latest.get(purpose)
+    status = _status(purpose, account, record)
+    return ConsentState(
+        purpose=purpose,
+        granted=status is ConsentStatus.GRANTED and account.email_verified,
+        status=status,
+        withdrawable=True,
+        policy_version=record.policy_version if record else None,
+        since=record.recorded_at if record else None,
+        erases_at=_erasure(purpose, account, status, grace),
+    )
+
+
+def _status(purpose: Purpose, account: Any, record: Row[Any] | None) -> ConsentStatus:
+    if record is None:
+        return ConsentStatus.NEVER_ASKED
+    if not record.granted:
+        return ConsentStatus.WITHDRAWN
+    return ConsentStatus.GRANTED if counts(account, purpose) else ConsentStatus.OUTDATED
+
+
+def _erasure(purpose: Purpose, account: Any, status: ConsentStatus, grace: timedelta) -> datetime | None:
+    if status is ConsentStatus.GRANTED or not getattr(account, f"{purpose.lower()}_held"):
+        return None
+    if status is ConsentStatus.OUTDATED:
+        return VERSIONS[version.floor(purpose) - 1].published + grace
+    lapsed: datetime | None = getattr(account, f"{purpose.lower()}_lapsed_at")
+    return lapsed + grace if lapsed else None
+
+
+def recorded(row: Any) -> Recorded:
+    """A stored consent record as its subject sees it."""
+    return Recorded(
+        id=row.id,
+        purpose=Purpose(row.purpose),
+        granted=row.granted,
+        policy_version=row.policy_version,
+        recorded_at=row.recorded_at,
+        source=row.source,
+        receipt=receipt(row.sequence, row.hash),
+    )

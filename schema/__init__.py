@@ -1,0 +1,1 @@
+"""The GraphQL schema as declarations; what a field answers is decided below."""

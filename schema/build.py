@@ -1,0 +1,24 @@
+"""Makes the schema, or says everything that keeps it from being made."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from strawberry.schema.config import StrawberryConfig
+
+from permissions.classification import ClassifiedSchema
+from schema.account import Account, ConsentRecord, Session
+from schema.mutation import Mutation
+from schema.query import Query
+from schema.user import User
+from schema.words import SCALARS
+
+
+def build(extensions: Sequence[Any] = (), kind: type[ClassifiedSchema] = ClassifiedSchema) -> ClassifiedSchema:
+    """The schema with what surrounds its operations."""
+    return kind(
+        query=Query,
+        mutation=Mutation,
+        types=[Account, ConsentRecord, Session, User],
+        extensions=list(extensions),
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )

@@ -1,0 +1,75 @@
+"""What can be changed. Every result is nullable: one that fails must not null one that has committed."""
+
+import strawberry
+
+from permissions.admission import Admission
+from resolvers import consent, profile, roles, sign_in, tokens
+from schema.results import ConsentResult, LoginResult, UpdateProfileResult
+
+
+@strawberry.type(
+    description="Every result is nullable: a mutation that fails must not null the answer of one that has committed."
+)
+class Mutation:
+    login = strawberry.field(
+        resolver=sign_in.login, graphql_type=LoginResult | None, extensions=[Admission("Mutation.login")]
+    )
+    logout = strawberry.field(
+        resolver=sign_in.logout,
+        graphql_type=bool | None,
+        extensions=[Admission("Mutation.logout")],
+        description="The token that asks ends itself.",
+    )
+    revoke_session = strawberry.field(
+        resolver=tokens.revoke_session,
+        graphql_type=bool | None,
+        extensions=[Admission("Mutation.revokeSession")],
+    )
+    update_profile = strawberry.field(
+        resolver=profile.update_profile,
+        graphql_type=UpdateProfileResult | None,
+        extensions=[Admission("Mutation.updateProfile")],
+        description="An absent field keeps, null clears.",
+    )
+    update_pre_registration = strawberry.field(
+        resolver=profile.update_pre_registration,
+        graphql_type=UpdateProfileResult | None,
+        extensions=[Admission("Mutation.updatePreRegistration")],
+        description="An absent field keeps, null clears.",
+    )
+    grant_consent = strawberry.field(
+        resolver=consent.grant_consent,
+        graphql_type=ConsentResult | None,
+        extensions=[Admission("Mutation.grantConsent")],
+        description="Takes the current policy version alone: the one that the subject has seen.",
+    )
+    withdraw_consent = strawberry.field(
+        resolver=consent.withdraw_consent,
+        graphql_type=ConsentResult | None,
+        extensions=[Admission("Mutation.withdrawConsent")],
+        description="Counts for the next read, on every worker.",
+    )
+    set_hidden_from_members = strawberry.field(
+        resolver=profile.set_hidden_from_members,
+        graphql_type=UpdateProfileResult | None,
+        extensions=[Admission("Mutation.setHiddenFromMembers")],
+        description="Exactly these fields are kept from fellow members and visitors, whatever is granted.",
+    )
+    revoke_role_token = strawberry.field(
+        resolver=tokens.revoke_role_token,
+        graphql_type=bool | None,
+        extensions=[Admission("Mutation.revokeRoleToken")],
+        description="One's own, or any for OPERATIONS.",
+    )
+    grant_role = strawberry.field(
+        resolver=roles.grant_role,
+        graphql_type=bool | None,
+        extensions=[Admission("Mutation.grantRole")],
+        description="OPERATIONS only, and to another person.",
+    )
+    revoke_role = strawberry.field(
+        resolver=roles.revoke_role,
+        graphql_type=bool | None,
+        extensions=[Admission("Mutation.revokeRole")],
+        description="OPERATIONS only.",
+    )

@@ -1,0 +1,60 @@
+"""The policy as data, for people and for consent screens."""
+
+import strawberry
+
+from models.vocabulary import Audience, PersonalField, Processor, Purpose
+from permissions.classification import impersonal
+
+RULES = "the policy itself, about nobody"
+
+
+@impersonal(RULES)
+@strawberry.type(description="What the policy's text leaves open, and how this service reads it.")
+class PolicyReading:
+    sentence: str
+    question: str
+    reading: str
+
+
+@impersonal(RULES)
+@strawberry.type
+class PolicyPurpose:
+    purpose: Purpose
+    text: str
+    lawful_basis: str
+    withdrawable: bool
+
+
+@impersonal(RULES)
+@strawberry.type(description="`purpose` is null where consent does not matter to that audience.")
+class PolicyReader:
+    audience: Audience
+    purpose: Purpose | None
+
+
+@impersonal(RULES)
+@strawberry.type
+class PolicyField:
+    field: PersonalField
+    purposes: list[Purpose]
+    readers: list[PolicyReader]
+
+
+@impersonal(RULES)
+@strawberry.type
+class PolicyProcessor:
+    processor: Processor
+    text: str
+    fields: list[PersonalField]
+
+
+@impersonal(RULES)
+@strawberry.type(description="The policy as it is enforced.")
+class Policy:
+    version: str
+    purposes: list[PolicyPurpose]
+    fields: list[PolicyField]
+    processors: list[PolicyProcessor]
+    readings: list[PolicyReading] = strawberry.field(
+        description="What the policy's text leaves open, and how this service reads it."
+    )
