@@ -1,0 +1,1 @@
+"""Laws of the product, each named for the rule that it proves."""

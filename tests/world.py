@@ -1,0 +1,203 @@
+"""A small platform to ask questions of: people with chosen standing, tokens of every role, a client over HTTP."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+from sqlalchemy import select
+
+from app.main import create
+from app.settings import Settings
+from models import issuing
+from models.database import Database
+from models.keys import KeyRing
+from models.tables import ACCOUNTS, CREDENTIALS
+from models.vocabulary import STAFF, ConsentSource, PersonalField, Processor, Role
+from permissions.limits import Limits
+from permissions.version import current
+from resolvers.context import Services
+from resolvers.geolocation import Geolocation
+from resolvers.hashing import Hashing
+from resolvers.intake import person
+from resolvers.settling import Settling
+
+KEY = "a key that is long enough to be taken for one"
+PASSWORD = "correct horse battery staple"
+GEOLOCATION = Geolocation()
+
+PROFILE = {
+    "firstName": "Amara",
+    "lastName": "Okonkwo",
+    "organization": "Plate Works",
+    "specialization": "ceramics",
+    "avatarUrl": "https://img.example.org/avatar.webp",
+    "wallpaperUrl": "https://img.example.org/wallpaper.webp",
+    "mobilePhone": "+372 555 0101",
+    "country": "EE",
+    "city": "Tallinn",
+    "streetAddress": "12 Pikk Street",
+    "about": "Prints bowls.",
+    "publicPages": [{"title": "Bowls", "url": "https://pages.example.org/bowls", "body": "All of them."}],
+}
+FORM = {
+    "country": "DE",
+    "institutionName": "Werk",
+    "institutionType": "school",
+    "jobRole": "teacher",
+    "company": "Werk & Co",
+    "industry": "education",
+    "department": "arts",
+    "organization": "Verbund",
+    "mainPrinter": "Prusa MK4",
+}
+
+
+def services_on(database: Database, **changes: Any) -> Services:
+    """A process's services with hashes that cost nothing and without limits, unless told otherwise."""
+    services = Services(
+        database=database,
+        keys=KeyRing((KEY,)),
+        limits=Limits(on=False),
+        hashing=Hashing(memory_kib=8, passes=1),
+        geolocation=GEOLOCATION,
+    )
+    return replace(services, **changes)
+
+
+def settings_for(database: Database, **changes: Any) -> Settings:
+    """Development settings without limits, unless told otherwise."""
+    chosen: dict[str, Any] = {"database_url": database.url, "secret_keys": (KEY,), "rate_limits": "off", **changes}
+    return Settings(**chosen)
+
+
+def line(email: str, purposes: Sequence[str] = ("SOCIAL",), **more: Any) -> dict[str, Any]:
+    """A person as a line of an import: verified, with every field filled, hiding nothing, unless told otherwise."""
+    consents = [{"purpose": purpose, "granted": True, "policyVersion": current().name} for purpose in purposes]
+    return {
+        "email": email,
+        "emailVerified": True,
+        "ipAddress": "90.190.1.7",
+        "hidden": [],
+        "profile": dict(PROFILE),
+        "preRegistration": dict(FORM),
+        "consents": consents,
+        **more,
+    }
+
+
+@dataclass
+class World:
+    """People, tokens and a client."""
+
+    services: Services
+    client: httpx.AsyncClient
+
+    async def settle(self, *lines: dict[str, Any], **settling: Any) -> list[str]:
+        """Stores people and returns their ids."""
+        now = self.services.now()
+        people = [person(each, now) for each in lines]
+        for each in people:
+            if each.password is not None:
+                each.password, each.password_hash = None, self.services.hashing.hash(each.password)
+        act = Settling(self.services.keys, self.services.geolocation, now, ConsentSource.IMPORT, **settling)
+        async with self.services.database.writing() as connection:
+            return await act.settle(connection, people)
+
+    async def person(self, email: str, purposes: Sequence[str] = ("SOCIAL",), **more: Any) -> str:
+        """Stores one person and returns their id."""
+        return (await self.settle(line(email, purposes, **more)))[0]
+
+    async def token(
+        self, role: Role = Role.MEMBER, holder: str | None = None, processor: Processor | None = None, **more: Any
+    ) -> str:
+        """A token of a role; a staff role is granted to its holder first."""
+        now = more.get("now") or self.services.now()
+        expires = more.get("expires_at") or now + timedelta(hours=8)
+        async with self.services.database.writing() as connection:
+            if role in STAFF and holder:
+                await issuing.grant_role(
+                    connection, holder, role, now=now, expires_at=now + timedelta(days=30), granted_by=None
+                )
+            issued, _ = await issuing.issue_token(
+                connection,
+                role,
+                issued_by="test",
+                now=now,
+                expires_at=expires,
+                holder_id=holder,
+                processor=processor,
+            )
+        return issued
+
+    async def member(self, email: str, purposes: Sequence[str] = ("SOCIAL",), **more: Any) -> tuple[str, str]:
+        """A person and a session of theirs."""
+        id = await self.person(email, purposes, **more)
+        return id, await self.token(Role.MEMBER, id)
+
+    async def post(self, document: str, token: str | None = None, variables: Any = None) -> httpx.Response:
+        """The HTTP answer to a document."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        body: dict[str, Any] = {"query": document}
+        if variables is not None:
+            body["variables"] = variables
+        return await self.client.post("/graphql", json=body, headers=headers)
+
+    async def ask(self, document: str, token: str | None = None, variables: Any = None) -> dict[str, Any]:
+        """The whole answer to a document."""
+        answer: dict[str, Any] = (await self.post(document, token, variables)).json()
+        return answer
+
+    async def data(self, document: str, token: str | None = None, variables: Any = None) -> Any:
+        """The data of an answer without errors."""
+        answer = await self.ask(document, token, variables)
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    async def account(self, id: str) -> Any:
+        """The stored account."""
+        joined = select(ACCOUNTS, CREDENTIALS).join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
+        async with self.services.database.reading() as connection:
+            return (await connection.execute(joined.where(ACCOUNTS.c.id == id))).one()
+
+
+def world_of(database: Database, settings: Settings | None = None, **changes: Any) -> World:
+    """The application on a database, asked in this process over ASGI."""
+    services = services_on(database, **changes)
+    app = create(settings or settings_for(database), services)
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    return World(services, httpx.AsyncClient(transport=transport, base_url="http://consentql.test"))
+
+
+def codes(answer: dict[str, Any]) -> list[str]:
+    """The codes of an answer's errors."""
+    return [error["extensions"]["code"] for error in answer.get("errors", [])]
+
+
+EVERY_FIELD = tuple(field.value for field in PersonalField)
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+USER = """
+  id email ipAddress location { country city latitude longitude } firstName lastName organization specialization
+  avatarUrl wallpaperUrl mobilePhone country city streetAddress about publicPages { title url body }
+  preRegistration { country institutionName institutionType jobRole company industry department organization mainPrinter }
+  withheld { field reason purpose }
+"""
+GRAPHQL_NAMES = {
+    "EMAIL": "email",
+    "IP_ADDRESS": "ipAddress",
+    "LOCATION": "location",
+    "FIRST_NAME": "firstName",
+    "LAST_NAME": "lastName",
+    "ORGANIZATION": "organization",
+    "SPECIALIZATION": "specialization",
+    "AVATAR_URL": "avatarUrl",
+    "WALLPAPER_URL": "wallpaperUrl",
+    "MOBILE_PHONE": "mobilePhone",
+    "COUNTRY": "country",
+    "CITY": "city",
+    "STREET_ADDRESS": "streetAddress",
+    "ABOUT": "about",
+    "PUBLIC_PAGES": "publicPages",
+    "PRE_REGISTRATION": "preRegistration",
+}
