@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ MEMORY_KIB: Final = 19456
 WAITING: Final = 32
 NICENESS: Final = 10
 
+WRITTEN: Final = re.compile(r"\$argon2id\$v=[0-9]+\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+")
 MAX_MEMORY_KIB: Final = 256 * 1024
 MAX_PASSES: Final = 10
 MAX_LANES: Final = 16
@@ -73,9 +75,11 @@ class Hashing:
 
 def acceptable_hash(stored: str) -> bool:
     """Whether this is an argon2id hash that may be verified here without harm to the machine."""
+    if not WRITTEN.fullmatch(stored):
+        return False
     try:
         parameters = extract_parameters(stored)
-    except InvalidHashError:
+    except (InvalidHashError, ValueError):
         return False
     return (
         parameters.type is Type.ID

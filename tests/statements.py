@@ -1,0 +1,25 @@
+"""Counts the statements that a piece of work sends to a database."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event
+
+from models.database import Database
+
+
+@asynccontextmanager
+async def counted(database: Database) -> AsyncIterator[list[str]]:
+    """The text of every statement sent within the block."""
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    engine = database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", note)

@@ -1,0 +1,216 @@
+"""The directory, its search and the map show exactly what this caller may read of each subject, page by page."""
+
+import random
+from typing import Any
+
+import pytest
+
+from models.tables import ACCOUNTS
+from sqlalchemy import delete, select
+from tests.world import World, codes, line
+
+PAGE = """query ($first: Int, $after: String, $last: Int, $before: String, $search: String) {
+  users(first: $first, after: $after, last: $last, before: $before, search: $search) {
+    edges { cursor node { id firstName } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"""
+SEARCHED = ("firstName", "lastName", "organization", "specialization", "country", "city")
+
+
+async def page(world: World, token: str, **arguments: Any) -> Any:
+    return (await world.data(PAGE, token, arguments))["users"]
+
+
+async def found(world: World, token: str, search: str) -> set[str]:
+    return {edge["node"]["id"] for edge in (await page(world, token, search=search, first=100))["edges"]}
+
+
+async def test_every_page_is_the_slice_that_the_arguments_name(world: World) -> None:
+    people = [line(f"p{number}@example.org", profile={"firstName": f"n{number}"}) for number in range(9)]
+    ids = sorted(await world.settle(*people))
+    token = await world.token(holder=ids[0])
+    whole = await page(world, token, first=100)
+    cursors = [edge["cursor"] for edge in whole["edges"]]
+    assert [edge["node"]["id"] for edge in whole["edges"]] == ids
+    chance = random.Random(5)
+    for _ in range(60):
+        after = chance.choice([None, *range(9)])
+        before = chance.choice([None, *range(9)])
+        size, forward = chance.randint(1, 10), chance.random() < 0.5
+        arguments: dict[str, Any] = {"first" if forward else "last": size}
+        arguments |= {"after": cursors[after]} if after is not None else {}
+        arguments |= {"before": cursors[before]} if before is not None else {}
+        low, high = (-1 if after is None else after), (9 if before is None else before)
+        window = [place for place in range(9) if low < place < high]
+        expected = window[:size] if forward else window[-size:]
+        answer = await page(world, token, **arguments)
+        assert [edge["node"]["id"] for edge in answer["edges"]] == [ids[place] for place in expected], arguments
+        info = answer["pageInfo"]
+        if expected:
+            assert info["hasNextPage"] == (expected[-1] < 8), arguments
+            assert info["hasPreviousPage"] == (expected[0] > 0), arguments
+            assert (info["startCursor"], info["endCursor"]) == (cursors[expected[0]], cursors[expected[-1]])
+
+
+async def test_sizes_default_to_twenty_and_before_alone_goes_backwards(world: World) -> None:
+    ids = sorted(await world.settle(*(line(f"p{number}@example.org") for number in range(45))))
+    token = await world.token(holder=ids[0])
+    first = await page(world, token)
+    assert [edge["node"]["id"] for edge in first["edges"]] == ids[:20]
+    last = (await page(world, token, last=1))["edges"][0]["cursor"]
+    back = await page(world, token, before=last)
+    assert [edge["node"]["id"] for edge in back["edges"]] == ids[24:44]
+
+
+async def test_a_cursor_is_bound_to_person_role_field_and_search(world: World) -> None:
+    ids = await world.settle(*(line(f"p{number}@example.org") for number in range(3)))
+    mine, other = await world.token(holder=ids[0]), await world.token(holder=ids[1])
+    cursor = (await page(world, mine, first=1))["edges"][0]["cursor"]
+    assert (await page(world, mine, after=cursor, first=100))["edges"]
+    assert (await page(world, await world.token(holder=ids[0]), after=cursor))["edges"], "a new session is the same person"
+    strange = [
+        await world.ask(PAGE, other, {"after": cursor}),
+        await world.ask(PAGE, mine, {"after": cursor, "search": "amara"}),
+        await world.ask(PAGE, mine, {"after": cursor + "A"}),
+        await world.ask(PAGE, mine, {"after": cursor[:-1]}),
+        await world.ask(PAGE, mine, {"after": ids[0]}),
+        await world.ask(PAGE, mine, {"before": ""}),
+        await world.ask("query ($c: String) { me { consentHistory(after: $c) { edges { cursor } } } }", mine, {"c": cursor}),
+    ]
+    assert [codes(answer) for answer in strange] == [["INVALID_CURSOR"]] * len(strange)
+
+
+async def test_a_cursor_whose_subject_has_gone_still_pages_and_skips_nobody(world: World) -> None:
+    ids = sorted(await world.settle(*(line(f"p{number}@example.org") for number in range(5))))
+    token = await world.token(holder=ids[0])
+    cursor = (await page(world, token, first=2))["pageInfo"]["endCursor"]
+    gone = await world.token(holder=ids[1])
+    await world.data("mutation { withdrawConsent(purpose: SOCIAL) { __typename } }", gone)
+    rest = await page(world, token, after=cursor)
+    assert [edge["node"]["id"] for edge in rest["edges"]] == ids[2:]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "argument"),
+    [
+        ({"first": 0}, "first"),
+        ({"first": -1}, "first"),
+        ({"first": 101}, "first"),
+        ({"first": 1_000_000_000}, "first"),
+        ({"last": 0}, "last"),
+        ({"first": 1, "last": 1}, "last"),
+        ({"search": "x"}, "search"),
+        ({"search": "x" * 65}, "search"),
+        ({"search": "a\0b"}, "search"),
+    ],
+)
+async def test_what_lies_outside_is_an_error_that_names_the_argument(
+    world: World, arguments: dict[str, Any], argument: str
+) -> None:
+    _, token = await world.member("p@example.org")
+    answer = await world.ask(PAGE, token, arguments)
+    assert answer["data"] == {"users": None}
+    assert codes(answer) == ["BAD_USER_INPUT"]
+    assert answer["errors"][0]["extensions"]["argument"] == argument
+
+
+@pytest.mark.parametrize("column", SEARCHED)
+async def test_search_matches_a_column_only_where_the_caller_may_read_it(world: World, column: str) -> None:
+    word = "NO" if column == "country" else "Quixotic"
+    shows = await world.person("shows@example.org", profile={column: word})
+    hidden = {"firstName": "FIRST_NAME", "lastName": "LAST_NAME"}.get(column, column.upper())
+    await world.person("hides@example.org", profile={column: word}, hidden=[hidden])
+    await world.person("refuses@example.org", (), profile={column: word})
+    await world.person("unverified@example.org", profile={column: word}, emailVerified=False)
+    reader, token = await world.member("reader@example.org", profile={"lastName": "Zz"})
+    assert await found(world, token, word.lower()) == {shows}
+    self_id, own = await world.member("own@example.org", profile={column: word}, hidden=[hidden])
+    assert await found(world, own, word) == {shows, self_id}
+    assert reader not in await found(world, token, word)
+
+
+@pytest.mark.parametrize("column", ["mobilePhone", "streetAddress", "about", "avatarUrl"])
+async def test_search_reads_no_other_column(world: World, column: str) -> None:
+    value = "+372 5554444" if column == "mobilePhone" else "https://wort.example.org/wort"
+    await world.person("subject@example.org", profile={column: value})
+    _, token = await world.member("reader@example.org", profile={})
+    for part in ("wort", "5554444", "subject", "example", "372"):
+        assert await found(world, token, part) == set()
+
+
+async def test_search_folds_case_and_compatibility_and_takes_wildcards_as_text(world: World) -> None:
+    strasse = await world.person("a@example.org", profile={"city": "Weiße STRASSE"})
+    percent = await world.person("b@example.org", profile={"city": "100% _wool_"})
+    wide = await world.person("c@example.org", profile={"organization": "Ｌａｂ Żółw"})
+    _, token = await world.member("reader@example.org", profile={})
+    assert await found(world, token, "weisse strasse") == {strasse}
+    assert await found(world, token, "STRASSE weiße") == {strasse}
+    assert await found(world, token, "100%") == {percent}
+    assert await found(world, token, "_wool_") == {percent}
+    assert await found(world, token, "%%") == set()
+    assert await found(world, token, "__") == set()
+    assert await found(world, token, "lab żÓŁW") == {wide}
+    assert await found(world, token, "o'r \"x") == set()
+
+
+async def test_the_map_is_what_the_same_member_could_count_in_the_directory(world: World) -> None:
+    chance = random.Random(3)
+    addresses = ["90.190.1.7", "133.5.1.1", "12.34.5.6", "10.0.0.1", None, "2a01:111f::1"]
+    people = []
+    for number in range(40):
+        purposes = ("SOCIAL",) if chance.random() < 0.7 else ()
+        hidden = chance.choice([[], ["LOCATION"], ["EMAIL"]])
+        verified = chance.random() < 0.8
+        address = chance.choice(addresses)
+        people.append(
+            line(f"p{number}@example.org", purposes, hidden=hidden, emailVerified=verified, ipAddress=address)
+        )
+    ids = await world.settle(*people)
+    verified_ids = [id for id, each in zip(ids, people, strict=True) if each["emailVerified"]]
+    for reader in chance.sample(verified_ids, 6):
+        token = await world.token(holder=reader)
+        edges = (await world.data("{ users(first: 100) { edges { node { location { country city } } } } }", token))["users"]
+        counted: dict[str, int] = {}
+        for edge in edges["edges"]:
+            if place := edge["node"]["location"]:
+                counted[place["country"]] = counted.get(place["country"], 0) + 1
+        shown = (await world.data("{ userMap { place { country city latitude longitude } count } }", token))["userMap"]
+        assert {each["place"]["country"]: each["count"] for each in shown} == counted
+
+
+async def test_the_number_of_statements_does_not_depend_on_the_page(world: World) -> None:
+    from tests.statements import counted
+
+    ids = await world.settle(*(line(f"p{number}@example.org") for number in range(60)))
+    token = await world.token(holder=ids[0])
+    await page(world, token, first=1)
+    sizes = set()
+    for first in (1, 10, 60):
+        async with counted(world.services.database) as statements:
+            await page(world, token, first=first)
+        sizes.add(len(statements))
+    assert len(sizes) == 1
+
+
+async def test_a_page_selects_only_the_columns_that_are_asked_for(world: World) -> None:
+    from tests.statements import counted
+
+    _, token = await world.member("p@example.org")
+    async with counted(world.services.database) as statements:
+        await world.data("{ users(first: 5) { edges { node { firstName } } } }", token)
+    (read,) = [text for text in statements if "first_name" in text]
+    assert "mobile_phone" not in read
+    assert "pre_registrations" not in read
+
+
+async def test_an_erased_subject_is_nowhere(world: World) -> None:
+    ids = await world.settle(line("a@example.org"), line("b@example.org"))
+    token = await world.token(holder=ids[0])
+    from models.tables import CREDENTIALS, PRE_REGISTRATIONS, PROFILES
+
+    async with world.services.database.writing() as connection:
+        for table in (CREDENTIALS, PROFILES, PRE_REGISTRATIONS):
+            await connection.execute(delete(table).where(table.c.subject_id == ids[1]))
+        await connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.id == ids[1]))
+        assert (await connection.execute(select(ACCOUNTS.c.id))).scalars().all() == [ids[0]]
+    gone = await world.post("query ($id: ID!) { user(id: $id) { id } }", token, {"id": ids[1]})
+    unknown = await world.post("query ($id: ID!) { user(id: $id) { id } }", token, {"id": "0" * 32})
+    assert gone.content == unknown.content
