@@ -48,11 +48,13 @@ def migrate() -> None:
 def demo(
     users: Annotated[int, typer.Option(min=10, max=1_000_000, help="How many people.")] = 2000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same people.")] = 1,
+    *,
+    if_empty: Annotated[bool, typer.Option("--if-empty", help="Leave a database with people in it as it is.")] = False,
 ) -> None:
     """Fills an empty database with a made-up population."""
     from app.commands import demo as command
 
-    command.demo(users, seed)
+    command.demo(users, seed, if_empty=if_empty)
 
 
 @app.command("import")

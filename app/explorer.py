@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter, Response
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse
 
 from app.graphql import failed
 
@@ -14,7 +14,23 @@ POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "font-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-KINDS: Final = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+OURS: Final = ("graphiql-boot.js", "graphiql-examples.js", "graphiql-page.css")
+THEIRS: Final = (
+    "react.production.min.js",
+    "react-dom.production.min.js",
+    "graphiql.min.js",
+    "graphiql.min.css",
+    "explorer.umd.js",
+    "explorer.css",
+    "LICENSES.txt",
+)
+FILES: Final = {name: WEB / name for name in OURS} | {name: FETCHED / name for name in THEIRS}
+KINDS: Final = {".js": "text/javascript", ".css": "text/css", ".txt": "text/plain", ".html": "text/html"}
+
+
+def fetched() -> bool:
+    """All of GraphiQL's own files are here."""
+    return all((FETCHED / name).is_file() for name in THEIRS)
 
 
 def router(*, in_production: bool) -> APIRouter:
@@ -30,13 +46,20 @@ def router(*, in_production: bool) -> APIRouter:
 
     @routes.get("/graphql")
     async def page() -> Response:
-        return HTMLResponse((WEB / "graphiql.html").read_text(), headers={"Content-Security-Policy": POLICY})
+        if fetched():
+            return _file(WEB / "graphiql.html", 200)
+        return _file(WEB / "graphiql-missing.html", 503)
 
     @routes.get("/graphiql/{name}")
     async def file(name: str) -> Response:
-        known = {path.name: path for folder in (WEB, FETCHED) for path in folder.glob("*") if path.suffix in KINDS}
-        if name not in known:
+        known = FILES.get(name)
+        if known is None or not known.is_file():
             return failed(404, "BAD_USER_INPUT", "There is no such file.")
-        return FileResponse(known[name], media_type=KINDS[known[name].suffix])
+        return _file(known, 200)
 
     return routes
+
+
+def _file(path: Path, status: int) -> Response:
+    kind = f"{KINDS[path.suffix]}; charset=utf-8"
+    return FileResponse(path, status, {"Content-Security-Policy": POLICY}, kind)

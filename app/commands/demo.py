@@ -1,6 +1,8 @@
 """Fills an empty database with made-up people, the same for the same seed."""
 
 import asyncio
+import shutil
+import sys
 from datetime import timedelta
 from typing import Any, Final
 
@@ -9,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.commands.fault import Fault
-from app.commands.population import PASSWORD, Population, sign_in_people
+from app.commands.population import DOMAIN, PASSWORD, Population, sign_in_people
 from app.commands.progress import progress
-from app.commands.session import run
+from app.commands.session import person_of, run
 from app.settings import load
 from models import issuing
 from models.tables import ACCOUNTS
@@ -24,19 +26,29 @@ BATCH: Final = 500
 ROLES_LAST: Final = timedelta(days=90)
 
 
-def demo(users: int, seed: int) -> None:
+def demo(users: int, seed: int, *, if_empty: bool = False) -> None:
     """Makes the people, all in one transaction, and says how to sign in as each role."""
     if load().in_production:
         raise Fault("Made-up people have no place in production.")
 
-    async def act(services: Services) -> None:
+    async def act(services: Services) -> bool:
         async with services.database.writing() as connection:
-            if (await connection.execute(select(ACCOUNTS.c.id).limit(1))).first() is not None:
+            if (await connection.execute(select(ACCOUNTS.c.id).limit(1))).first() is None:
+                await _fill(services, connection, Population(users, seed, services.now()))
+            elif not if_empty:
                 raise Fault("The database is not empty; nothing was added.")
-            await _fill(services, connection, Population(users, seed, services.now()))
+            return await _is_of_demo(connection)
 
-    run(act)
-    typer.echo(told(), err=True)
+    there = run(act)
+    typer.echo(told() if there else "The database holds people of its own; none were made up.", err=True)
+
+
+async def _is_of_demo(connection: AsyncConnection) -> bool:
+    try:
+        await person_of(connection, f"{Role.MEMBER.lower()}@{DOMAIN}")
+    except Fault:
+        return False
+    return True
 
 
 async def _fill(services: Services, connection: AsyncConnection, population: Population) -> None:
@@ -59,7 +71,7 @@ async def _fill(services: Services, connection: AsyncConnection, population: Pop
 
 
 async def _grant_roles(connection: AsyncConnection, ids: list[str], people: list[Any], now: Any) -> None:
-    by_name = {each.email.partition("@")[0]: id for id, each in zip(ids, people, strict=True)}
+    by_name = dict(zip((each.email.partition("@")[0] for each in people), ids, strict=True))
     for role in STAFF:
         await issuing.grant_role(
             connection, by_name[role.lower()], role, now=now, expires_at=now + ROLES_LAST, granted_by=None
@@ -68,12 +80,18 @@ async def _grant_roles(connection: AsyncConnection, ids: list[str], people: list
 
 def told() -> str:
     """How to sign in as each role."""
+    member, command = f"{Role.MEMBER.lower()}@{DOMAIN}", _called()
     lines = [
-        "Sign in as a member:",
-        f'  mutation {{ login(input: {{email: "member@demo.example.org", password: "{PASSWORD}"}}) '
+        f'Sign in as a member, "{member}" with the password "{PASSWORD}":',
+        f'  mutation {{ login(input: {{email: "{member}", password: "{PASSWORD}"}}) '
         "{ ... on SignedIn { accessToken } } }",
         "Tokens for the other roles (and for MEMBER):",
-        *(f"  consentql token {role.value} --holder {role.lower()}@demo.example.org" for role in (Role.MEMBER, *STAFF)),
-        "  consentql token PROCESSOR --processor MAILCHIMP",
+        *(f"  {command} token {role.value} --holder {role.lower()}@{DOMAIN}" for role in (Role.MEMBER, *STAFF)),
+        f"  {command} token PROCESSOR --processor MAILCHIMP",
     ]
     return "\n".join(lines)
+
+
+def _called() -> str:
+    """The command as it can be typed here: an environment that is not active is not on the path."""
+    return "consentql" if shutil.which("consentql") else sys.argv[0]

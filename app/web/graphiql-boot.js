@@ -1,0 +1,146 @@
+// GraphiQL on our own endpoint; whatever is typed or pasted here lives as long as the page and is written nowhere.
+
+import { EXAMPLES } from "./graphiql-examples.js";
+
+const { createElement, useEffect } = React;
+const { useEditorContext } = GraphiQL.React;
+
+const PAUSE = 250;
+const choice = document.getElementById("example");
+const pasted = document.getElementById("token");
+const forget = document.getElementById("forget");
+const caller = document.getElementById("caller");
+
+let token = "";
+let editors = null;
+
+/** GraphiQL's storage in memory alone: tabs and history hold documents, variables and so passwords. */
+function memory() {
+  const kept = new Map();
+  return {
+    getItem: (name) => kept.get(name) ?? null,
+    setItem: (name, value) => void kept.set(name, String(value)),
+    removeItem: (name) => void kept.delete(name),
+    clear: () => kept.clear(),
+    get length() {
+      return kept.size;
+    },
+  };
+}
+
+async function ask(operation, bearer = token) {
+  const headers = {
+    Accept: "application/graphql-response+json, application/json",
+    "Content-Type": "application/json",
+    ...(bearer && { Authorization: `Bearer ${bearer}` }),
+  };
+  const answer = await fetch("/graphql", {
+    method: "POST",
+    headers,
+    body: JSON.stringify(operation),
+    credentials: "omit",
+  });
+  return answer.json();
+}
+
+/** What GraphiQL calls; a session that begins here is the one that asks next. */
+async function fetcher(operation) {
+  const result = await ask(operation);
+  const begun = result.data?.login?.accessToken;
+  if (begun) {
+    pasted.value = begun;
+    present();
+  }
+  return result;
+}
+
+function tell(state, words) {
+  caller.dataset.state = state;
+  caller.value = words;
+}
+
+/** Asks who the token's caller is; an answer about an older token is dropped. */
+async function introduce(bearer) {
+  let result;
+  try {
+    result = await ask({ query: "{ viewer { role expiresAt } }" }, bearer);
+  } catch (problem) {
+    result = { errors: [problem] };
+  }
+  if (bearer !== token) return;
+  const viewer = result.data?.viewer;
+  if (!viewer) return tell("refused", result.errors?.[0]?.message ?? "refused");
+  const until = viewer.expiresAt && new Date(viewer.expiresAt).toLocaleString([], { dateStyle: "short", timeStyle: "short" });
+  tell("known", viewer.role.toLowerCase() + (until ? ` until ${until}` : ""));
+}
+
+let pause;
+
+function present() {
+  token = pasted.value.trim();
+  forget.disabled = !token;
+  clearTimeout(pause);
+  if (!token) return tell("visitor", "visitor");
+  tell("asking", "…");
+  pause = setTimeout(introduce, PAUSE, token);
+}
+
+function open([, document, variables]) {
+  if (!editors) return;
+  editors.queryEditor?.setValue(document);
+  // GraphiQL notices a new operation's name a moment later and would send the old one
+  if (editors.queryEditor) editors.queryEditor.operationName = undefined;
+  editors.variableEditor?.setValue(variables ? JSON.stringify(variables, null, 2) : "");
+  editors.responseEditor?.setValue("");
+  editors.queryEditor?.focus();
+}
+
+function offer() {
+  for (const [who, examples] of Object.entries(EXAMPLES)) {
+    const group = document.createElement("optgroup");
+    group.label = who;
+    group.append(...examples.map(([name], place) => new Option(name, `${who}/${place}`)));
+    choice.append(group);
+  }
+  choice.addEventListener("change", () => {
+    const [who, place] = choice.value.split("/");
+    if (EXAMPLES[who]) open(EXAMPLES[who][Number(place)]);
+    // so that the same example can be chosen again
+    choice.value = "";
+  });
+}
+
+/** GraphiQL gives its editors to its own components only; this one shows nothing. */
+function Editors() {
+  const context = useEditorContext({ nonNull: true });
+  useEffect(() => {
+    editors = context;
+  });
+  return null;
+}
+
+function page() {
+  const [, document] = EXAMPLES.Visitor[0];
+  return createElement(
+    GraphiQL,
+    {
+      fetcher,
+      storage: memory(),
+      shouldPersistHeaders: false,
+      isHeadersEditorEnabled: false,
+      defaultQuery: document,
+      defaultEditorToolsVisibility: "variables",
+      plugins: [GraphiQLPluginExplorer.explorerPlugin({ showAttribution: false })],
+      toolbar: { additionalComponent: Editors },
+    },
+    createElement(GraphiQL.Logo, null, "GraphiQL"),
+  );
+}
+
+offer();
+pasted.addEventListener("input", present);
+forget.addEventListener("click", () => {
+  pasted.value = "";
+  present();
+});
+ReactDOM.createRoot(document.getElementById("graphiql")).render(page());
