@@ -1,0 +1,112 @@
+"""What the guards cost: the served schema beside one that reads the same fields plainly, on the same rows."""
+
+import argparse
+import asyncio
+import gc
+import time
+from collections.abc import Callable
+from statistics import median
+from types import SimpleNamespace
+from typing import Any, Final
+
+from asked import DOCUMENTS, OURS, ROWS
+
+from app.execution import ServedSchema
+from app.main import served_schema
+from models.vocabulary import Audience, Role, Standing
+from permissions.caller import Caller
+from permissions.decision import State, sight
+from permissions.subject import Subject
+from resolvers.context import Context
+
+MOST: Final = 1.05
+DOCUMENT: Final = DOCUMENTS["ours", "directory"]
+CALLER: Final = Caller(role=Role.MEMBER, subject_id="0" * 32, verified=True)
+Reader = Callable[..., Any]
+
+
+def page() -> SimpleNamespace:
+    """A page of consenting subjects as a member meets them, read from nowhere."""
+    seen = sight(Audience.MEMBERS, State(Standing.SOCIAL))
+    return SimpleNamespace(edges=[SimpleNamespace(node=_subject(number, seen)) for number in range(1, ROWS + 1)])
+
+
+def _subject(number: int, seen: Any) -> Subject:
+    values = {_column(name): f"{name} of {number}" for name in OURS}
+    return Subject(f"{number:032x}", Audience.MEMBERS, seen.mask, seen.withheld, values)
+
+
+def _column(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def guarded(rows: SimpleNamespace) -> ServedSchema:
+    """The schema as it is served, with these rows in place of the database's."""
+    schema = served_schema(introspection=True)
+    schema.graphql.type_map["Query"].fields["users"].resolve = lambda *_, **__: rows
+    return schema
+
+
+def unguarded(rows: SimpleNamespace) -> ServedSchema:
+    """The same, but every personal field is read without a question; nothing outside this file can make one."""
+    schema = guarded(rows)
+    for coordinate in schema.guards:
+        kind, name = coordinate.split(".")
+        schema.graphql.type_map[kind].fields[name].resolve = _plain(_column(name))
+    return schema
+
+
+def _plain(column: str) -> Reader:
+    return lambda subject, _info: subject.values.get(column)
+
+
+async def answer(schema: ServedSchema) -> Any:
+    """The whole of one operation, from its text to its data."""
+    result = await schema.execute(DOCUMENT, context_value=Context(CALLER, SimpleNamespace()))
+    if result.errors:
+        raise SystemExit(f"the document failed: {result.errors[0]}")
+    return result.data
+
+
+async def turn(schema: ServedSchema, operations: int) -> float:
+    """Processor milliseconds an operation."""
+    gc.collect()
+    before = time.process_time()
+    for _ in range(operations):
+        await answer(schema)
+    return (time.process_time() - before) / operations * 1000
+
+
+async def rounds(guard: ServedSchema, plain: ServedSchema, number: int, operations: int) -> list[tuple[float, float]]:
+    """Both in every round, in an order that changes, once the answers agree."""
+    if await answer(guard) != await answer(plain):
+        raise SystemExit("the schemas answer differently")
+    await turn(guard, operations), await turn(plain, operations)
+    found = []
+    for place in range(number):
+        if place % 2:
+            second, first = await turn(plain, operations), await turn(guard, operations)
+        else:
+            first, second = await turn(guard, operations), await turn(plain, operations)
+        found.append((first, second))
+    return found
+
+
+def main() -> None:
+    """Prints the ratio, and fails where guards cost more than they may."""
+    command = argparse.ArgumentParser(description=__doc__)
+    command.add_argument("--rounds", type=int, default=40)
+    command.add_argument("--operations", type=int, default=25)
+    options = command.parse_args()
+    rows = page()
+    found = asyncio.run(rounds(guarded(rows), unguarded(rows), options.rounds, options.operations))
+    guard, plain = (median(pair[side] for pair in found) for side in (0, 1))
+    ratio = median(with_guards / without for with_guards, without in found)
+    print(f"{ROWS} rows of {len(OURS)} fields, {options.rounds} rounds of {options.operations} operations")
+    print(f"guarded {guard:.3f} ms, unguarded {plain:.3f} ms, ratio {ratio:.3f} (at most {MOST})")
+    if ratio > MOST:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

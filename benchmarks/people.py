@@ -1,0 +1,155 @@
+"""The peers' people in a database of ours, on the same PostgreSQL server, under the same consents."""
+
+import asyncio
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import chain, count
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+
+from models.database import Database
+from models.keys import KeyRing
+from models.vocabulary import ConsentSource
+from permissions.version import current
+from resolvers.geolocation import Geolocation
+from resolvers.intake import Person, person
+from resolvers.settling import Settling
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+DATABASE: Final = "consentql_benchmark"
+SECRET: Final = "a key for made-up people and for nobody else"
+BATCH: Final = 1000
+CALLER: Final = 42
+"""The person as whom both are asked: the peers' administrator, our member."""
+
+PURPOSES: Final = {"SOCIAL": "SOCIAL", "BUSINESS": "EXPANSION"}
+PROFILE: Final = {
+    "firstName": "first_name",
+    "lastName": "last_name",
+    "organization": "organization",
+    "specialization": "specialization",
+    "avatarUrl": "avatar_url",
+    "wallpaperUrl": "wallpaper_url",
+    "mobilePhone": "mobile_phone",
+    "country": "country",
+    "city": "city",
+    "streetAddress": "address",
+    "about": "about",
+}
+FORM: Final = {
+    "institutionName": "institution_name",
+    "institutionType": "institution_type",
+    "jobRole": "job_role",
+    "company": "company",
+    "industry": "industry",
+    "department": "department",
+    "mainPrinter": "main_printer",
+}
+
+
+class People:
+    """Everyone whom the peers serve, in their order, as an import of ours would bring them."""
+
+    def __init__(self, folder: Path) -> None:
+        sys.path.insert(0, str(folder))
+        generated = importlib.import_module("gen")
+        sys.path.remove(str(folder))
+        users, consents = generated.rows()
+        self.rows: list[dict[str, Any]] = [dict(zip(generated.COLS, user, strict=True)) for user in users]
+        self._consents: dict[int, list[tuple[str, bool]]] = {}
+        for subject, purpose, granted in consents:
+            self._consents.setdefault(subject, []).append((PURPOSES[purpose], granted))
+
+    def email(self, id: int) -> str:
+        """The address of one of them."""
+        return next(row["email"] for row in self.rows if row["id"] == id)
+
+    def stand(self, id: int) -> bool:
+        """Whether SOCIAL is granted."""
+        return ("SOCIAL", True) in self._consents.get(id, [])
+
+    def listed(self, most: int) -> list[dict[str, Any]]:
+        """The first of those whom a directory of ours lists."""
+        return [row for row in self.rows if self.stand(row["id"])][:most]
+
+    def persons(self, now: datetime) -> Iterator[Person]:
+        """Each as our own intake accepts them: verified, hiding nothing."""
+        version = current().name
+        for row in self.rows:
+            line = {
+                "email": row["email"],
+                "emailVerified": True,
+                "ipAddress": row["ip_address"],
+                "hidden": [],
+                "profile": {name: row[column] for name, column in PROFILE.items()},
+                "preRegistration": {name: row[column] for name, column in FORM.items()},
+                "consents": [
+                    {"purpose": purpose, "granted": granted, "policyVersion": version}
+                    for purpose, granted in self._consents.get(row["id"], [])
+                ],
+            }
+            yield person(line, now)
+
+
+def environment(server: str) -> dict[str, str]:
+    """What our commands are started with; `server` is PostgreSQL's address without a database."""
+    ours = {
+        "CONSENTQL_DATABASE_URL": f"{server.replace('postgresql://', 'postgresql+asyncpg://')}/{DATABASE}",
+        "CONSENTQL_ENVIRONMENT": "development",
+        "CONSENTQL_RATE_LIMITS": "off",
+        "CONSENTQL_SECRET_KEYS": SECRET,
+    }
+    return {**{name: value for name, value in os.environ.items() if not name.startswith("CONSENTQL_")}, **ours}
+
+
+def command(*arguments: str) -> list[str]:
+    """One of our own commands."""
+    return [sys.executable, "-m", "app", *arguments]
+
+
+def told(server: str, *arguments: str) -> str:
+    """What one of our commands prints."""
+    done = subprocess.run(
+        command(*arguments), cwd=ROOT, env=environment(server), stdout=subprocess.PIPE, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def settled(server: str, people: People) -> str:
+    """Makes the database anew, fills it, and returns a session's token for the caller."""
+    asyncio.run(_anew(server))
+    told(server, "migrate")
+    asyncio.run(_fill(server, people))
+    return told(server, "token", "MEMBER", "--holder", people.email(CALLER))
+
+
+async def _anew(server: str) -> None:
+    connection = await asyncpg.connect(f"{server}/postgres")
+    await connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    await connection.execute(f"CREATE DATABASE {DATABASE}")
+    await connection.close()
+
+
+def _ids(first: int, size: int) -> Iterator[str]:
+    """The subjects' ids in the peers' order, so that both lists begin with the same people, and then any others."""
+    return (f"{number:032x}" for number in chain(range(first, first + size), count(first << 64)))
+
+
+async def _fill(server: str, people: People) -> None:
+    database, now = Database(environment(server)["CONSENTQL_DATABASE_URL"]), datetime.now(UTC)
+    persons, keys, places = list(people.persons(now)), KeyRing((SECRET,)), Geolocation()
+    for start in range(0, len(persons), BATCH):
+        batch = persons[start : start + BATCH]
+        settling = Settling(keys, places, now, ConsentSource.IMPORT, make_id=_ids(start + 1, len(batch)).__next__)
+        async with database.writing() as connection:
+            await settling.settle(connection, batch)
+    await database.close()
+    plain = await asyncpg.connect(f"{server}/{DATABASE}")
+    await plain.execute("VACUUM ANALYZE")
+    await plain.close()
