@@ -89,6 +89,8 @@ class Settings(BaseSettings):
             faults.append(("TLS_CERTIFICATE", "goes with TLS_KEY, one is not there"))
         if not self.database_url.startswith(("sqlite+aiosqlite:", "postgresql+asyncpg:")):
             faults.append(("DATABASE_URL", "begins with sqlite+aiosqlite: or postgresql+asyncpg:"))
+        if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://")):
+            faults.append(("REDIS_URL", "begins with redis:// or rediss://"))
         if "*" in self.allowed_origins:
             faults.append(("ALLOWED_ORIGINS", "names origins, never all of them"))
         return faults + (self._weak_in_production() if self.in_production else [])

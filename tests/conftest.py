@@ -78,15 +78,30 @@ def second_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> 
         yield url
 
 
+@pytest.fixture
+def empty_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without any table."""
+    if backend == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}"
+        return
+    with _made(request.getfixturevalue("postgres_server"), "template0") as url:
+        yield url
+
+
 @contextmanager
 def _copy(backend: str, request: pytest.FixtureRequest, path: Path) -> Iterator[str]:
     if backend == "sqlite":
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite+aiosqlite:///{path}"
         return
-    address: URL = request.getfixturevalue("postgres_server")
+    with _made(request.getfixturevalue("postgres_server"), TEMPLATE) as url:
+        yield url
+
+
+@contextmanager
+def _made(address: URL, template: str) -> Iterator[str]:
     name = f"t{uuid.uuid4().hex}"
-    asyncio.run(_administer(address, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
+    asyncio.run(_administer(address, f"CREATE DATABASE {name} TEMPLATE {template}"))
     yield address.set(database=name).render_as_string(hide_password=False)
     asyncio.run(_administer(address, f"DROP DATABASE {name} WITH (FORCE)"))
 

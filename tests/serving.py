@@ -1,0 +1,82 @@
+"""A real `consentql serve` process, and the command line as operators run it."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.world import KEY
+
+COMMAND = [sys.executable, "-m", "app"]
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def environment(url: str, **more: str) -> dict[str, str]:
+    """The settings of a process on this database."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("CONSENTQL_")}
+    return {
+        **plain,
+        "PYTHONPATH": str(ROOT),
+        "CONSENTQL_DATABASE_URL": url,
+        "CONSENTQL_SECRET_KEYS": KEY,
+        "CONSENTQL_RATE_LIMITS": "off",
+        **more,
+    }
+
+
+def consentql(url: str, *arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Runs one command to its end."""
+    return subprocess.run(
+        [*COMMAND, *arguments], env=environment(url, **more), cwd=cwd, capture_output=True, text=True, timeout=120
+    )
+
+
+@dataclass
+class Server:
+    """Where a process listens and what it said."""
+
+    url: str
+    log: Path
+
+
+@contextmanager
+def serving(database_url: str, cwd: Path, *arguments: str, **more: str) -> Iterator[Server]:
+    """Starts a server, waits until it is ready, and ends it."""
+    port = free_port()
+    log = cwd / f"server-{port}.log"
+    command = [*COMMAND, "serve", "--port", str(port), *arguments]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=environment(database_url, **more), cwd=cwd, stdout=output, stderr=output)
+        try:
+            _until_ready(f"http://127.0.0.1:{port}", process, log)
+            yield Server(f"http://127.0.0.1:{port}", log)
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    for _ in range(200):
+        if process.poll() is not None:
+            raise AssertionError(log.read_text())
+        try:
+            if httpx.get(f"{url}/health/ready").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("the server did not become ready\n" + log.read_text())
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
