@@ -18,25 +18,36 @@ query Viewer {
 `,
 ];
 
+const PICTURES = [
+  "A user's public fields",
+  `# Public are a consenting subject's pictures and pages; \`withheld\` names all else and why.
+query Pictures($id: ID!) {
+  user(id: $id) {
+    id
+    avatarUrl
+    wallpaperUrl
+    publicPages { title url }
+    withheld { field reason purpose }
+  }
+}
+`,
+  { id: MEMBER },
+];
+
 const USER = [
   "A user by id",
-  `# Public are a consenting subject's pictures and pages; \`withheld\` says why the rest is null.
+  `# What a subject hides or does not consent to is null, and named in \`withheld\`.
 query UserById($id: ID!) {
   user(id: $id) {
     id
     firstName
+    lastName
     email
-    avatarUrl
-    wallpaperUrl
-    publicPages {
-      title
-      url
-    }
-    withheld {
-      field
-      reason
-      purpose
-    }
+    organization
+    city
+    country
+    about
+    withheld { field reason purpose }
   }
 }
 `,
@@ -57,10 +68,7 @@ query Policy {
     }
     fields {
       field
-      readers {
-        audience
-        purpose
-      }
+      readers { audience purpose }
     }
     processors {
       processor
@@ -84,10 +92,7 @@ mutation SignIn($input: LoginInput!) {
         role
       }
     }
-    ... on Refusal {
-      code
-      message
-    }
+    ... on Refusal { code message }
   }
 }
 `,
@@ -105,20 +110,10 @@ const ME = [
       email
       firstName
       lastName
-      location {
-        country
-        city
-      }
-      preRegistration {
-        institutionType
-        mainPrinter
-      }
+      location { country city }
+      preRegistration { institutionType mainPrinter }
     }
-    sessions {
-      id
-      createdAt
-      current
-    }
+    sessions { id createdAt current }
   }
 }
 `,
@@ -146,10 +141,7 @@ const CONSENTS = [
           receipt
         }
       }
-      pageInfo {
-        hasNextPage
-        endCursor
-      }
+      pageInfo { hasNextPage endCursor }
     }
   }
 }
@@ -169,16 +161,10 @@ query Directory($first: Int, $after: String, $search: String) {
         organization
         city
         country
-        withheld {
-          field
-          reason
-        }
+        withheld { field reason }
       }
     }
-    pageInfo {
-      hasNextPage
-      endCursor
-    }
+    pageInfo { hasNextPage endCursor }
   }
 }
 `,
@@ -190,12 +176,7 @@ const USER_MAP = [
   `query UserMap {
   userMap {
     count
-    place {
-      country
-      city
-      latitude
-      longitude
-    }
+    place { country city latitude longitude }
   }
 }
 `,
@@ -211,10 +192,7 @@ mutation Hide($fields: [PersonalField!]!) {
         id
       }
     }
-    ... on Refusal {
-      code
-      message
-    }
+    ... on Refusal { code message }
   }
 }
 `,
@@ -237,10 +215,7 @@ mutation Withdraw($purpose: Purpose!) {
         erasesAt
       }
     }
-    ... on Refusal {
-      code
-      message
-    }
+    ... on Refusal { code message }
   }
 }
 `,
@@ -248,7 +223,7 @@ mutation Withdraw($purpose: Purpose!) {
 ];
 
 export const EXAMPLES = {
-  Visitor: [POLICY, VIEWER, USER, SIGN_IN],
+  Visitor: [POLICY, VIEWER, PICTURES, SIGN_IN],
   Member: [VIEWER, ME, CONSENTS, USERS, USER_MAP, USER, HIDE, WITHDRAW],
   "Support, analytics, compliance, operations": [VIEWER, POLICY],
   Processor: [VIEWER, POLICY],
