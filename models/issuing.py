@@ -1,5 +1,6 @@
 """Tokens and role grants as rows: what every door writes alike."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,29 +13,32 @@ from models.tables import ACCESS_TOKENS, ROLE_GRANTS
 from models.vocabulary import Processor, Role
 
 
-async def issue_token(
-    connection: AsyncConnection,
-    role: Role,
-    *,
-    issued_by: str,
-    now: datetime,
-    expires_at: datetime,
-    holder_id: str | None = None,
-    processor: Processor | None = None,
-    name: str | None = None,
-) -> tuple[str, dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Issuance:
+    """A token to be made: its one role, whose it is, which door it comes from, and until when it works."""
+
+    role: Role
+    issued_by: str
+    now: datetime
+    expires_at: datetime
+    holder_id: str | None = None
+    processor: Processor | None = None
+    name: str | None = None
+
+
+async def issue_token(connection: AsyncConnection, issuance: Issuance) -> tuple[str, dict[str, Any]]:
     """A new token, shown this once, and the row that is kept of it."""
     token = new_token()
     row = {
         "id": new_id(),
         "digest": digest_of(token),
-        "role": role.value,
-        "holder_id": holder_id,
-        "processor": processor.value if processor else None,
-        "name": name,
-        "issued_by": issued_by,
-        "created_at": now,
-        "expires_at": expires_at,
+        "role": issuance.role.value,
+        "holder_id": issuance.holder_id,
+        "processor": issuance.processor.value if issuance.processor else None,
+        "name": issuance.name,
+        "issued_by": issuance.issued_by,
+        "created_at": issuance.now,
+        "expires_at": issuance.expires_at,
         "last_used_at": None,
         "revoked_at": None,
     }

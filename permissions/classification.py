@@ -1,4 +1,4 @@
-"""A schema that does not build while a field is neither guarded nor said to be nobody's, or a root field has no rule."""
+"""A schema that does not build while a field is neither guarded nor said to be nobody's, or a root has no rule."""
 
 from collections.abc import Callable
 from typing import Any, Final, TypeVar

@@ -37,7 +37,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Selection:
-    """A document as one caller sends it: what each root field asks, and the refusals that follow from the role alone."""
+    """A document as one caller sends it: what each root field asks, and the refusals that its role alone means."""
 
     asked: dict[str, Asked] = field(default_factory=dict)
     refusals: list[Failure] = field(default_factory=list)

@@ -184,13 +184,15 @@ async def _exist(
     if ahead[0] is None and behind[0] is None:
         return False, False
 
-    def past(position: str | None, later: bool) -> ColumnElement[Any]:
+    def past(position: str | None, *, later: bool) -> ColumnElement[Any]:
         if position is None:
             return literal(value=False)
         at_or_past = keyset.beyond(position, later=later) | (keyset.column == keyset.value(position))
         return statement.with_only_columns(literal(1)).where(at_or_past).exists()
 
-    row = (await connection.execute(select(past(*ahead), past(*behind)), values)).one()
+    row = (
+        await connection.execute(select(past(ahead[0], later=ahead[1]), past(behind[0], later=behind[1])), values)
+    ).one()
     return bool(row[0]), bool(row[1])
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.address import NotAnAddress, canonical
-from models.issuing import issue_token
+from models.issuing import Issuance, issue_token
 from models.outcome import Refused, SignedIn, Viewer
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
 from models.vocabulary import Purpose, RefusalCode, Role
@@ -92,15 +92,8 @@ async def _begin(info: Info[Context, None], person: Any, verdict: Verdict, clien
             return WRONG
         await _move(context, connection, person.id)
         await _make_room(connection, person.id, now)
-        token, row = await issue_token(
-            connection,
-            Role.MEMBER,
-            issued_by="login",
-            now=now,
-            expires_at=now + SESSION_LASTS,
-            holder_id=person.id,
-            name=client,
-        )
+        session = Issuance(Role.MEMBER, "login", now, now + SESSION_LASTS, holder_id=person.id, name=client)
+        token, row = await issue_token(connection, session)
     member = Caller(
         role=Role.MEMBER,
         subject_id=person.id,

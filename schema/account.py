@@ -95,8 +95,8 @@ class Account(Node):
 
 @impersonal("what the caller's own token says")
 @strawberry.type(
-    description="`user` is the holder of the token, by name of its id alone where the role is not MEMBER: a staff token "
-    "does not read its holder's own fields."
+    description="`user` is the holder of the token, by name of its id alone where the role is not MEMBER: a staff "
+    "token does not read its holder's own fields."
 )
 class Viewer:
     role: Role

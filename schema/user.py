@@ -14,7 +14,8 @@ GUARDED_BY_PARENT = "guarded as a whole where User holds it"
 
 @impersonal(GUARDED_BY_PARENT)
 @strawberry.type(
-    description="A named place: coordinates are its centre's, never the address's own; null where only the country is known."
+    description="A named place: coordinates are its centre's, never the address's own; null where only the country is "
+    "known."
 )
 class Place:
     country: str

@@ -34,7 +34,13 @@ def environment(url: str, **more: str) -> dict[str, str]:
 def consentql(url: str, *arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Runs one command to its end."""
     return subprocess.run(
-        [*COMMAND, *arguments], env=environment(url, **more), cwd=cwd, capture_output=True, text=True, timeout=120
+        [*COMMAND, *arguments],
+        env=environment(url, **more),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 
@@ -53,7 +59,8 @@ def serving(database_url: str, cwd: Path, *arguments: str, **more: str) -> Itera
     log = cwd / f"server-{port}.log"
     command = [*COMMAND, "serve", "--port", str(port), *arguments]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment(database_url, **more), cwd=cwd, stdout=output, stderr=output)
+        settings = environment(database_url, **more)
+        process = subprocess.Popen(command, env=settings, cwd=cwd, stdout=output, stderr=output)
         try:
             _until_ready(f"http://127.0.0.1:{port}", process, log)
             yield Server(f"http://127.0.0.1:{port}", log)

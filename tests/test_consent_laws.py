@@ -1,11 +1,11 @@
 """Consent is live: what is withdrawn is gone with the next read, and the history says what happened."""
 
 import pytest
+from sqlalchemy import select
 
 from models import chain
 from models.tables import CONSENT_RECORDS
 from permissions.version import current
-from sqlalchemy import select
 from tests.world import World, codes
 
 READ = "query ($id: ID!) { user(id: $id) { id firstName withheld { field } } }"

@@ -4,9 +4,9 @@ import random
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, select
 
 from models.tables import ACCOUNTS
-from sqlalchemy import delete, select
 from tests.world import World, codes, line
 
 PAGE = """query ($first: Int, $after: String, $last: Int, $before: String, $search: String) {
@@ -65,7 +65,9 @@ async def test_a_cursor_is_bound_to_person_role_field_and_search(world: World) -
     mine, other = await world.token(holder=ids[0]), await world.token(holder=ids[1])
     cursor = (await page(world, mine, first=1))["edges"][0]["cursor"]
     assert (await page(world, mine, after=cursor, first=100))["edges"]
-    assert (await page(world, await world.token(holder=ids[0]), after=cursor))["edges"], "a new session is the same person"
+    assert (await page(world, await world.token(holder=ids[0]), after=cursor))["edges"], (
+        "a new session is the same person"
+    )
     strange = [
         await world.ask(PAGE, other, {"after": cursor}),
         await world.ask(PAGE, mine, {"after": cursor, "search": "amara"}),
@@ -73,7 +75,9 @@ async def test_a_cursor_is_bound_to_person_role_field_and_search(world: World) -
         await world.ask(PAGE, mine, {"after": cursor[:-1]}),
         await world.ask(PAGE, mine, {"after": ids[0]}),
         await world.ask(PAGE, mine, {"before": ""}),
-        await world.ask("query ($c: String) { me { consentHistory(after: $c) { edges { cursor } } } }", mine, {"c": cursor}),
+        await world.ask(
+            "query ($c: String) { me { consentHistory(after: $c) { edges { cursor } } } }", mine, {"c": cursor}
+        ),
     ]
     assert [codes(answer) for answer in strange] == [["INVALID_CURSOR"]] * len(strange)
 
@@ -167,7 +171,9 @@ async def test_the_map_is_what_the_same_member_could_count_in_the_directory(worl
     verified_ids = [id for id, each in zip(ids, people, strict=True) if each["emailVerified"]]
     for reader in chance.sample(verified_ids, 6):
         token = await world.token(holder=reader)
-        edges = (await world.data("{ users(first: 100) { edges { node { location { country city } } } } }", token))["users"]
+        edges = (await world.data("{ users(first: 100) { edges { node { location { country city } } } } }", token))[
+            "users"
+        ]
         counted: dict[str, int] = {}
         for edge in edges["edges"]:
             if place := edge["node"]["location"]:

@@ -84,7 +84,10 @@ def _changed(chance: random.Random, line: dict[str, Any], seen: set[str]) -> dic
     if "LOCATION" not in seen:
         other["ipAddress"] = chance.choice(("12.34.5.6", None))
     if chance.random() < 0.5:
-        other["consents"] = [*line["consents"], {"purpose": "EXPANSION", "granted": True, "policyVersion": current().name}]
+        other["consents"] = [
+            *line["consents"],
+            {"purpose": "EXPANSION", "granted": True, "policyVersion": current().name},
+        ]
     return other
 
 
@@ -173,8 +176,8 @@ def question(chance: random.Random, ids: list[str], cursors: list[str]) -> tuple
     if kind == "viewer":
         return f"{{ viewer {{ role user {{ {fields} }} }} }}", {}
     return (
-        "query ($first: Int, $last: Int, $after: String, $before: String, $search: String) { users(first: $first, last: "
-        f"$last, after: $after, before: $before, search: $search) {{ edges {{ cursor node {{ {fields} }} }} "
+        "query ($first: Int, $last: Int, $after: String, $before: String, $search: String) { users(first: $first, "
+        f"last: $last, after: $after, before: $before, search: $search) {{ edges {{ cursor node {{ {fields} }} }} "
         "pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }",
         _arguments(chance, cursors),
     )

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from models.tables import PRE_REGISTRATIONS, PROFILES
 from permissions.version import current
-from sqlalchemy import func, select
 from tests.world import FORM, PROFILE, World, codes
 
 UPDATE = """mutation ($input: ProfileInput!) { updateProfile(input: $input) {
@@ -135,7 +135,8 @@ async def test_each_mutation_of_a_document_commits_or_rolls_back_by_itself(world
     answer = await world.ask(
         """mutation { a: updateProfile(input: {firstName: "Béa"}) { __typename }
         b: grantRole(userId: "x", role: SUPPORT, expiresAt: "2030-01-01T00:00:00Z")
-        c: updateProfile(input: {country: "XX"}) { __typename } d: updateProfile(input: {city: "Pau"}) { __typename } }""",
+        c: updateProfile(input: {country: "XX"}) { __typename }
+        d: updateProfile(input: {city: "Pau"}) { __typename } }""",
         mine,
     )
     assert [answer["data"][key] and answer["data"][key]["__typename"] for key in "abcd"] == [

@@ -120,15 +120,8 @@ class World:
                 await issuing.grant_role(
                     connection, holder, role, now=now, expires_at=now + timedelta(days=30), granted_by=None
                 )
-            issued, _ = await issuing.issue_token(
-                connection,
-                role,
-                issued_by="test",
-                now=now,
-                expires_at=expires,
-                holder_id=holder,
-                processor=processor,
-            )
+            issuance = issuing.Issuance(role, "test", now, expires, holder, processor)
+            issued, _ = await issuing.issue_token(connection, issuance)
         return issued
 
     async def member(self, email: str, purposes: Sequence[str] = ("SOCIAL",), **more: Any) -> tuple[str, str]:
@@ -180,7 +173,8 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 USER = """
   id email ipAddress location { country city latitude longitude } firstName lastName organization specialization
   avatarUrl wallpaperUrl mobilePhone country city streetAddress about publicPages { title url body }
-  preRegistration { country institutionName institutionType jobRole company industry department organization mainPrinter }
+  preRegistration { country institutionName institutionType jobRole company industry department organization
+    mainPrinter }
   withheld { field reason purpose }
 """
 GRAPHQL_NAMES = {

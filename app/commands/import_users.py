@@ -33,9 +33,11 @@ class Tally:
 def import_users(file: Path) -> int:
     """The exit status: 1 if any line was rejected."""
 
+    size = file.stat().st_size
+
     async def act(services: Services) -> Tally:
         tally = Tally()
-        with file.open("rb") as lines, progress("import", file.stat().st_size) as advance:
+        with progress("import", size) as advance:
             batch: list[Person] = []
             for number, line in _lines(lines):
                 advance(lines.tell())
@@ -47,7 +49,8 @@ def import_users(file: Path) -> int:
             await _store(services, batch, tally)
         return tally
 
-    tally = run(act)
+    with file.open("rb") as lines:
+        tally = run(act)
     typer.echo(f"{tally.imported} imported, {tally.present} already present, {tally.rejected} rejected", err=True)
     return 1 if tally.rejected else 0
 

@@ -12,13 +12,55 @@ PASSWORD: Final = "correct horse battery staple"  # noqa: S105  # of made-up peo
 DOMAIN: Final = "demo.example.org"
 
 FIRST: Final = (
-    "Amara Bao Carmen Dilnoza Emeka Freya Giorgos Hinewai Ines Jarek Kalani Leila Mateo Nomvula Oskar Paloma Rashid "
-    "Saoirse Tomasz Ulrike Vikram Wanjiru Yara Zsófia"
-).split()
+    "Amara",
+    "Bao",
+    "Carmen",
+    "Dilnoza",
+    "Emeka",
+    "Freya",
+    "Giorgos",
+    "Hinewai",
+    "Ines",
+    "Jarek",
+    "Kalani",
+    "Leila",
+    "Mateo",
+    "Nomvula",
+    "Oskar",
+    "Paloma",
+    "Rashid",
+    "Saoirse",
+    "Tomasz",
+    "Ulrike",
+    "Vikram",
+    "Wanjiru",
+    "Yara",
+    "Zsófia",
+)
 LAST: Final = (
-    "Abiodun Brandt Castellano Dvořák Eskelinen Fontaine Gutiérrez Haddad Ivanova Jensen Kapoor Lindqvist Moreau "
-    "Nakamura Ó-Briain Pereira Rahimi Šimić Tanaka Varga Wójcik Yildiz"
-).split()
+    "Abiodun",
+    "Brandt",
+    "Castellano",
+    "Dvořák",
+    "Eskelinen",
+    "Fontaine",
+    "Gutiérrez",
+    "Haddad",
+    "Ivanova",
+    "Jensen",
+    "Kapoor",
+    "Lindqvist",
+    "Moreau",
+    "Nakamura",
+    "Ó-Briain",
+    "Pereira",
+    "Rahimi",
+    "Šimić",
+    "Tanaka",
+    "Varga",
+    "Wójcik",
+    "Yildiz",
+)
 PLACES: Final = (
     ("EE", "Tallinn", "+372", "90.190."),
     ("US", "Austin", "+1", "12.34."),

@@ -5,7 +5,7 @@ from datetime import timedelta
 from app.commands.fault import Fault
 from app.commands.session import person_of, run
 from app.durations import duration
-from models.issuing import holds, issue_token
+from models.issuing import Issuance, holds, issue_token
 from models.vocabulary import STAFF, Processor, Role
 from resolvers.context import Services
 
@@ -23,14 +23,7 @@ def token(role: Role, holder: str | None, processor: Processor | None, expires: 
             if holder_id and role in STAFF and not await holds(connection, holder_id, role, now):
                 raise Fault(f"That person does not hold {role.value}; `consentql grant-role` grants it.")
             issued, _ = await issue_token(
-                connection,
-                role,
-                issued_by=DOOR,
-                now=now,
-                expires_at=now + lasting,
-                holder_id=holder_id,
-                processor=processor,
-                name=DOOR,
+                connection, Issuance(role, DOOR, now, now + lasting, holder_id, processor, name=DOOR)
             )
         return issued
 
