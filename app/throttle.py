@@ -25,7 +25,7 @@ def floor(redis_url: str | None) -> Callable[[Request], None]:
     def counted(request: Request) -> None:
         """Counts this request."""
 
-    return counted  # type: ignore[no-any-return]
+    return counted  # type: ignore[no-any-return]  # slowapi has no types
 
 
 async def too_many(_request: Request, _problem: Exception) -> Response:
