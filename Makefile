@@ -16,7 +16,7 @@ help: ## This list
 setup: .venv/.installed graphiql ## .venv with the locked dependencies, `consentql`, GraphiQL's files
 
 run: setup ## A demonstration database if there is none, and the API on 127.0.0.1:8000
-	@CONSENTQL_ENVIRONMENT=development $(BIN)/consentql demo --users 200 --if-empty
+	@CONSENTQL_ENVIRONMENT=development $(BIN)/consentql demo --if-empty
 	@CONSENTQL_ENVIRONMENT=development exec $(BIN)/consentql serve --host 127.0.0.1 --port 8000
 
 test: setup .venv/.installed-test ## All checks and all tests
