@@ -25,9 +25,9 @@ CALLER: Final = Caller(role=Role.MEMBER, subject_id="0" * 32, verified=True)
 Reader = Callable[..., Any]
 
 
-def page() -> SimpleNamespace:
-    """A page of consenting subjects as a member meets them, read from nowhere."""
-    seen = sight(Audience.MEMBERS, State(Standing.SOCIAL))
+def page(standing: Standing) -> SimpleNamespace:
+    """A page of subjects of this standing as a member meets them, read from nowhere."""
+    seen = sight(Audience.MEMBERS, State(standing))
     return SimpleNamespace(edges=[SimpleNamespace(node=_subject(number, seen)) for number in range(1, ROWS + 1)])
 
 
@@ -77,8 +77,21 @@ async def turn(schema: ServedSchema, operations: int) -> float:
     return (time.process_time() - before) / operations * 1000
 
 
+def shown(data: Any) -> bool:
+    """Whether any field of any row holds a value."""
+    return any(value is not None for edge in data["users"]["edges"] for value in edge["node"].values())
+
+
+async def differ() -> None:
+    """Without consent the one shows nothing and the other everything, or the comparison would be of two likes."""
+    withheld = page(Standing.NONE)
+    if shown(await answer(guarded(withheld))) or not shown(await answer(unguarded(withheld))):
+        raise SystemExit("the guards are not where this benchmark takes them away")
+
+
 async def rounds(guard: ServedSchema, plain: ServedSchema, number: int, operations: int) -> list[tuple[float, float]]:
     """Both in every round, in an order that changes, once the answers agree."""
+    await differ()
     if await answer(guard) != await answer(plain):
         raise SystemExit("the schemas answer differently")
     await turn(guard, operations), await turn(plain, operations)
@@ -98,7 +111,7 @@ def main() -> None:
     command.add_argument("--rounds", type=int, default=40)
     command.add_argument("--operations", type=int, default=25)
     options = command.parse_args()
-    rows = page()
+    rows = page(Standing.SOCIAL)
     found = asyncio.run(rounds(guarded(rows), unguarded(rows), options.rounds, options.operations))
     guard, plain = (median(pair[side] for pair in found) for side in (0, 1))
     ratio = median(with_guards / without for with_guards, without in found)
