@@ -1,13 +1,16 @@
 """A request's body as JSON of the one shape that GraphQL over HTTP has, or a reason why not."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 LARGEST_BODY: Final = 64 * 1024
+PATIENCE_SECONDS: Final = 10
+"""How long a body may take to arrive: whoever trickles one would hold a connection for ever."""
 JSON_TYPES: Final = frozenset({"application/json"})
 RESULT_TYPE: Final = "application/graphql-response+json"
 
@@ -33,22 +36,37 @@ class Asked:
 
 def answer_type(request: Request) -> str:
     """The media type that the client accepts, the newer one where it says so."""
-    accepted = [part.split(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")]
+    accepted = {_media_type(part) for part in ",".join(request.headers.getlist("accept") or ["*/*"]).split(",")}
     if RESULT_TYPE in accepted:
         return RESULT_TYPE
-    if {"application/json", "application/*", "*/*", ""} & set(accepted):
+    if accepted & {"application/json", "application/*", "*/*", ""}:
         return "application/json"
     raise Unacceptable(406, f"Answers are application/json or {RESULT_TYPE}.")
 
 
+def _media_type(part: str) -> str | None:
+    """A media range of an Accept header, or None where its weight says never or the answer would not be UTF-8."""
+    name, *options = (each.strip().lower() for each in part.split(";"))
+    said = dict(option.partition("=")[::2] for option in options)
+    never = not said.get("q", "1").strip("0.") or said.get("charset", "utf-8").strip('"') != "utf-8"
+    return None if never else name
+
+
 async def asked(request: Request) -> Asked:
     """Checks type, coding and size before anything is parsed."""
-    media_type, _, options = request.headers.get("content-type", "").partition(";")
+    media_type, _, options = ",".join(request.headers.getlist("content-type")).partition(";")
     if media_type.strip().lower() not in JSON_TYPES or not _is_utf8(options):
         raise Unacceptable(415, "Send application/json in UTF-8.")
-    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+    if any(coding.strip().lower() not in ("", "identity") for coding in request.headers.getlist("content-encoding")):
         raise Unacceptable(415, "Send the body as it is, without a content coding.")
-    return _shaped(_parsed(await _body(request)))
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            body = await _body(request)
+    except TimeoutError:
+        raise Unacceptable(408, f"A body arrives within {PATIENCE_SECONDS} seconds.") from None
+    except ClientDisconnect:
+        raise Unacceptable(400, "The body ended early.") from None
+    return _shaped(_parsed(body))
 
 
 def _is_utf8(options: str) -> bool:
@@ -58,7 +76,7 @@ def _is_utf8(options: str) -> bool:
 
 async def _body(request: Request) -> bytes:
     length = request.headers.get("content-length", "0")
-    if not length.isdigit() or len(length) > 12 or int(length) > LARGEST_BODY:
+    if not (length.isascii() and length.isdigit()) or len(length) > 12 or int(length) > LARGEST_BODY:
         raise Unacceptable(413, f"A body has at most {LARGEST_BODY} bytes.")
     body = bytearray()
     async for chunk in request.stream():

@@ -1,4 +1,4 @@
-"""What surrounds every operation: bounded documents, checked variables, refusals by role, and errors that tell nothing."""
+"""What surrounds every operation: bounded documents, checked variables, refusals by role, errors that tell nothing."""
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,6 +11,7 @@ from graphql import (
     GraphQLSyntaxError,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
+    ValuesOfCorrectTypeRule,
     is_non_null_type,
     parse,
     specified_rules,
@@ -43,8 +44,10 @@ class Documents:
     """The newest documents, so that one is parsed and validated once. What may hold a password is not kept."""
 
     def __init__(self, *, introspection: bool) -> None:
-        self.rules = specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
-        self.hide_suggestions = not introspection
+        rules = (telling.NamedValues if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules)
+        self.rules = (*rules,) if introspection else (*rules, NoSchemaIntrospectionCustomRule)
+        self.introspection = introspection
+        self._vocabulary: telling.Vocabulary | None = None
         self._kept: OrderedDict[str, Document] = OrderedDict()
 
     def read(self, text: str, schema: ClassifiedSchema) -> Document:
@@ -61,14 +64,13 @@ class Documents:
         return document
 
     def _errors(self, tree: DocumentNode, schema: ClassifiedSchema) -> list[GraphQLError]:
-        refusal = bounds.refusal(tree)
-        errors = [refusal] if refusal else self._invalid(tree, schema)
-        return telling.invalid(errors, tree)
-
-    def _invalid(self, tree: DocumentNode, schema: ClassifiedSchema) -> list[GraphQLError]:
-        return validate(
-            schema.graphql, tree, self.rules, max_errors=MOST_ERRORS, hide_suggestions=self.hide_suggestions
-        )
+        if refusal := bounds.refusal(tree):
+            return [telling.refused(refusal)]
+        if self._vocabulary is None:
+            self._vocabulary = telling.Vocabulary(schema.graphql, every_name=self.introspection)
+        hidden = not self.introspection
+        found = validate(schema.graphql, tree, self.rules, max_errors=MOST_ERRORS, hide_suggestions=hidden)
+        return self._vocabulary.invalid(found[:MOST_ERRORS])
 
 
 class Surrounding(SchemaExtension):
@@ -153,7 +155,7 @@ def _collecting(name: str, faults: list[GraphQLError]) -> Callable[[GraphQLError
 
 
 class ServedSchema(ClassifiedSchema):
-    """Strawberry would log whole documents with their literals; what is worth a log line is written where it is told."""
+    """Strawberry would log whole documents with their literals; what is worth a line is written where it is told."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Nothing: `telling.told` logs an id, a kind and a path."""

@@ -4,9 +4,9 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
+from graphql import GraphQLError
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
 from app import body
@@ -41,12 +41,16 @@ class Endpoint:
             media_type = body.answer_type(request)
             asked = await body.asked(request)
             caller = await self._caller(request)
+            return await self._executed(asked, caller, media_type)
         except body.Unacceptable as problem:
-            return failed(problem.status, "BAD_USER_INPUT", problem.message, problem.argument)
+            # a client that trickles its body would go on holding the connection
+            ended = {"Connection": "close"} if problem.status == 408 else {}
+            return failed(problem.status, "BAD_USER_INPUT", problem.message, problem.argument, **ended)
         except Unauthenticated:
             message = "The token is unknown, expired or revoked."
             return failed(401, "UNAUTHENTICATED", message, **{"WWW-Authenticate": "Bearer"})
-        return await self._executed(asked, caller, media_type)
+        except Exception as problem:  # noqa: BLE001  # told as an id; `told` logs its kind
+            return answer({"errors": [told(GraphQLError("", original_error=problem)).formatted]}, 500)
 
     async def _executed(self, asked: body.Asked, caller: Caller, media_type: str) -> Response:
         try:
@@ -60,18 +64,16 @@ class Endpoint:
             return failed(
                 400, VALIDATION_FAILED, "The document holds no operation of this name and kind.", "operationName"
             )
-        return answer(_written(result), 400 if isinstance(result, PreExecutionError) else 200, media_type)
+        errors = [told(error).formatted for error in result.errors or []]
+        content: dict[str, Any] = {"errors": errors} if errors else {}
+        if not isinstance(result, PreExecutionError):
+            return answer({"data": result.data, **content}, 200, media_type)
+        ours = any(error["extensions"]["code"] == "INTERNAL" for error in errors)
+        return answer(content, 500 if ours else 400, media_type)
 
     async def _caller(self, request: Request) -> Caller:
         address = request.client.host if request.client else ""
         return await authenticated(self.services.database, bearer(request), address, self.services.now())
-
-
-def _written(result: ExecutionResult) -> dict[str, Any]:
-    content: dict[str, Any] = {} if isinstance(result, PreExecutionError) else {"data": result.data}
-    if result.errors:
-        content["errors"] = [told(error).formatted for error in result.errors]
-    return content
 
 
 def router(endpoint: Endpoint) -> APIRouter:

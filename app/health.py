@@ -12,17 +12,18 @@ from app.schema_version import is_current
 from models.database import Database
 
 PATIENCE_SECONDS: Final = 3
+READ: Final = ["GET", "HEAD"]
 
 
 def router(database: Database) -> APIRouter:
     """`/health/live`, `/health/ready` and `/metrics`."""
     routes = APIRouter()
 
-    @routes.get("/health/live")
+    @routes.api_route("/health/live", methods=READ)
     async def live() -> dict[str, str]:
         return {"status": "alive"}
 
-    @routes.get("/health/ready")
+    @routes.api_route("/health/ready", methods=READ)
     async def ready(response: Response) -> dict[str, str]:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -31,7 +32,7 @@ def router(database: Database) -> APIRouter:
         response.status_code = 503
         return {"status": "not ready"}
 
-    @routes.get("/metrics")
+    @routes.api_route("/metrics", methods=READ)
     async def metrics() -> Response:
         return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 

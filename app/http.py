@@ -1,5 +1,7 @@
-"""What holds for every HTTP answer, whatever made it: an id, no caching, no sniffing, no server's name, one log line."""
+"""What holds for every HTTP answer, whatever made it: an id, no caching, no sniffing, no server's name, one line."""
 
+import asyncio
+import contextlib
 import logging
 import re
 import secrets
@@ -16,9 +18,12 @@ log = logging.getLogger("consentql.http")
 
 MOST_HEADERS: Final = 100
 MOST_HEADER_BYTES: Final = 32 * 1024
+LINGERING_SECONDS: Final = 2
+LINGERING_BYTES: Final = 16 * 1024 * 1024
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 PATHS: Final = frozenset({"/graphql", "/health/live", "/health/ready", "/metrics"})
-"""What a metric or a log line may call a path; all others are `other`."""
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""What a metric or a log line may call a path and a method; all others are `other`."""
 
 
 class Boundary:
@@ -36,16 +41,15 @@ class Boundary:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        marked = Marked(send, _request_id(scope), secure=self.secure)
+        marked = Marked(receive, send, _request_id(scope), secure=self.secure, closes=_closes(scope))
         began = time.perf_counter()
         try:
             refusal = _malformed(scope)
             if refusal:
                 await _refuse(marked, *refusal)
             else:
-                await self.app(scope, receive, marked)
-        except Exception as problem:
-            # its kind alone: the text of a failure may hold what somebody sent
+                await self.app(scope, marked.receive, marked)
+        except Exception as problem:  # noqa: BLE001  # its kind alone: its text may hold what somebody sent
             log.error("a request failed: %s", type(problem).__name__, extra={"request_id": marked.id})
             if not marked.started:
                 await _refuse(marked, 500, "Something went wrong here.")
@@ -56,15 +60,29 @@ class Boundary:
 class Marked:
     """Sends an answer with the headers that every answer carries."""
 
-    def __init__(self, send: Send, id: str, *, secure: bool) -> None:
+    def __init__(self, receive: Receive, send: Send, id: str, *, secure: bool, closes: bool) -> None:
+        self._receive = receive
         self._send = send
         self.id = id
         self.secure = secure
+        self.closes = closes
         self.status = 0
         self.started = False
+        self.all_read = False
+
+    async def receive(self) -> Message:
+        """The next piece of the request's body."""
+        message = await self._receive()
+        self.all_read = not message.get("more_body", False)
+        return message
 
     async def __call__(self, message: Message) -> None:
-        """Adds the headers to the start of the answer."""
+        """Adds the headers to the start of the answer; its end waits for the end of the request."""
+        last = message["type"] == "http.response.body" and not message.get("more_body", False)
+        if last and self.closes and not self.all_read:
+            await self._send({**message, "more_body": True})
+            await self._linger()
+            message = {"type": "http.response.body"}
         if message["type"] == "http.response.start":
             self.started = True
             self.status = message["status"]
@@ -77,6 +95,18 @@ class Marked:
             if self.secure:
                 headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
         await self._send(message)
+
+    async def _linger(self) -> None:
+        """Reads on for a while: closing on bytes that nobody read would take the answer back (RFC 9112, 9.6)."""
+        left = LINGERING_BYTES
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGERING_SECONDS):
+                while left > 0 and not self.all_read:
+                    left -= len((await self.receive()).get("body", b""))
+
+
+def _closes(scope: Scope) -> bool:
+    return scope["http_version"] == "1.0" or "close" in Headers(scope=scope).get("connection", "").lower()
 
 
 def _request_id(scope: Scope) -> str:
@@ -105,4 +135,5 @@ def _note(scope: Scope, answer: Marked, seconds: float) -> None:
     path = scope["path"] if scope["path"] in PATHS else "other"
     ANSWERS.labels(path, str(answer.status)).inc()
     SECONDS.labels(path).observe(seconds)
-    log.info("%s %s %s", scope["method"], path, answer.status, extra={"request_id": answer.id, "seconds": seconds})
+    method = scope["method"] if scope["method"] in METHODS else "other"
+    log.info("%s %s %s", method, path, answer.status, extra={"request_id": answer.id, "seconds": seconds})

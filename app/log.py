@@ -7,6 +7,9 @@ from typing import Any, Final
 
 FIELDS: Final = ("request_id", "seconds", "error_id", "kind", "at", "problem")
 
+QUIET: Final = {"uvicorn.access": "WARNING", "alembic": "WARNING", "slowapi": "ERROR"}
+"""Loggers that would write query strings or, as slowapi warns of every refusal, addresses."""
+
 
 class Lines(logging.Formatter):
     """One JSON object a line."""
@@ -17,7 +20,8 @@ class Lines(logging.Formatter):
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            # asyncio puts what failed, with its text, on the lines below the first
+            "message": (record.getMessage().splitlines() or [""])[0],
         }
         line |= {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
         if record.exc_info and record.exc_info[0]:
@@ -33,5 +37,5 @@ def configured(level: str = "INFO") -> dict[str, Any]:
         "formatters": {"lines": {"()": Lines}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
         "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {"uvicorn.access": {"level": "WARNING"}, "alembic": {"level": "WARNING"}},
+        "loggers": {name: {"level": level} for name, level in QUIET.items()},
     }

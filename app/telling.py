@@ -1,21 +1,28 @@
 """What a client is told of an error: its place and kind, never a value that somebody sent or something internal."""
 
 import logging
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from graphql import (
+    SKIP,
     ArgumentNode,
-    DocumentNode,
+    GraphQLEnumType,
     GraphQLError,
+    GraphQLInputObjectType,
+    GraphQLInt,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
     GraphQLSyntaxError,
-    ObjectFieldNode,
-    ValueNode,
+    IntValueNode,
+    ValuesOfCorrectTypeRule,
     VariableDefinitionNode,
-    Visitor,
-    visit,
+    get_named_type,
 )
+from graphql.utilities import validate_input_literal
 
 from permissions.failure import Failure
 
@@ -23,6 +30,10 @@ log = logging.getLogger(__name__)
 
 PARSE_FAILED: Final = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED: Final = "GRAPHQL_VALIDATION_FAILED"
+BAD_USER_INPUT: Final = "BAD_USER_INPUT"
+QUOTED: Final = re.compile(r"'([^']*)'")
+COORDINATE: Final = re.compile(r"[A-Za-z_]\w*\.\w+(\(\w+:\))?")
+INPUT: Final = re.compile(r"'(\$\w+)'|\.\w+\((\w+):\)'")
 
 
 def unreadable(error: GraphQLSyntaxError) -> GraphQLError:
@@ -33,46 +44,75 @@ def unreadable(error: GraphQLSyntaxError) -> GraphQLError:
     return Failure(sentence, source=error.source, positions=error.positions, extensions={"code": PARSE_FAILED})
 
 
-def invalid(errors: Sequence[GraphQLError], document: DocumentNode) -> list[GraphQLError]:
-    """Validation errors, those about a value told by the input's name."""
-    return [_invalid(error, document) for error in errors]
+def refused(sentence: str) -> GraphQLError:
+    """A document that is not even validated."""
+    return Failure(sentence, extensions={"code": VALIDATION_FAILED})
 
 
-def _invalid(error: GraphQLError, document: DocumentNode) -> GraphQLError:
-    node = error.nodes[0] if error.nodes else None
-    extensions: dict[str, Any] = {"code": VALIDATION_FAILED}
-    message = error.message
-    if isinstance(node, ValueNode) or (isinstance(node, ObjectFieldNode) and "not defined" in message):
-        name = _Name(node).find(document)
-        message = f"`{name}` has a value or a field of a type that it does not take."
-        extensions["argument"] = name
-    return Failure(message, nodes=error.nodes, extensions=extensions)
+class NamedValues(ValuesOfCorrectTypeRule):
+    """GraphQL's rule for literals, which says what the input is called where the stock rule repeats its value."""
+
+    name = "a value"
+
+    def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
+        """The values that follow are of this argument."""
+        self.name = node.name.value
+
+    def enter_variable_definition(self, node: VariableDefinitionNode, *_: Any) -> None:
+        """The default that follows is of this variable."""
+        self.name = f"${node.variable.name.value}"
+
+    def is_valid_value_node(self, node: Any, input_type: Any) -> Any:
+        """Reports each fault under the dotted name of the argument and the fields in it."""
+
+        def told_by_name(_error: GraphQLError, path: list[str | int]) -> None:
+            name = ".".join([self.name, *(str(part) for part in path)])
+            message = f"`{name}` has a value or a field of a type that it does not take."
+            # a whole number that no Int holds is out of range, not of the wrong type
+            whole = isinstance(node, IntValueNode) and get_named_type(input_type) is GraphQLInt
+            code = BAD_USER_INPUT if whole else VALIDATION_FAILED
+            self.report_error(Failure(message, nodes=[node], extensions={"code": code, "argument": name}))
+
+        if input_type:
+            validate_input_literal(node, input_type, told_by_name, hide_suggestions=True)
+        return SKIP
 
 
-class _Name(Visitor):
-    """Finds what the input is called that holds a value node."""
+class Vocabulary:
+    """The words of a validation error that are the schema's own; every other word was sent by somebody and goes."""
 
-    def __init__(self, wanted: Any) -> None:
-        super().__init__()
-        self.wanted = wanted
-        self.found: list[str] = []
+    def __init__(self, schema: GraphQLSchema, *, every_name: bool) -> None:
+        self.suggests = every_name
+        self.names = frozenset(_names(schema) if every_name else schema.type_map)
 
-    def find(self, document: DocumentNode) -> str:
-        """The dotted name of the argument and the fields in it."""
-        visit(document, self)
-        return ".".join(self.found) or "a value"
+    def invalid(self, errors: Sequence[GraphQLError]) -> list[GraphQLError]:
+        """Validation errors without what was sent, but for the names of variables."""
+        return [error if isinstance(error, Failure) else self._invalid(error) for error in errors]
 
-    def enter(self, node: Any, _key: Any, _parent: Any, _path: Any, ancestors: Any) -> None:
-        """Remembers the names above the wanted node."""
-        if node is self.wanted:
-            above = [*(each for each in ancestors if not isinstance(each, list | tuple)), node]
-            self.found = [name for each in above if (name := _named(each))]
+    def _invalid(self, error: GraphQLError) -> GraphQLError:
+        message = error.message if self.suggests else error.message.partition(" Did you mean")[0]
+        extensions = {"code": VALIDATION_FAILED}
+        if named := INPUT.search(message):
+            extensions["argument"] = named[1] or named[2]
+        return Failure(QUOTED.sub(self._own, message), nodes=error.nodes, extensions=extensions)
+
+    def _own(self, quoted: re.Match[str]) -> str:
+        word = quoted[1]
+        # no name that a client writes has a dot in it
+        known = word.startswith("$") or COORDINATE.fullmatch(word) or set(re.findall(r"\w+", word)) <= self.names
+        return quoted[0] if known else "'…'"
 
 
-def _named(node: Any) -> str | None:
-    if isinstance(node, ArgumentNode | ObjectFieldNode):
-        return str(node.name.value)
-    return f"${node.variable.name.value}" if isinstance(node, VariableDefinitionNode) else None
+def _names(schema: GraphQLSchema) -> Iterator[str]:
+    yield from schema.type_map
+    yield from (directive.name for directive in schema.directives)
+    for kind in schema.type_map.values():
+        if isinstance(kind, GraphQLEnumType):
+            yield from kind.values
+        if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType):
+            yield from kind.fields
+        if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
+            yield from (name for field in kind.fields.values() for name in field.args)
 
 
 def misfit(variable: str, path: Sequence[str | int]) -> Failure:
@@ -80,7 +120,7 @@ def misfit(variable: str, path: Sequence[str | int]) -> Failure:
     name = ".".join([f"${variable}", *(str(part) for part in path)])
     return Failure(
         f"`{name}` is missing, or has a value or a field of a type that it does not take.",
-        extensions={"code": "BAD_USER_INPUT", "argument": name},
+        extensions={"code": BAD_USER_INPUT, "argument": name},
     )
 
 
@@ -91,8 +131,14 @@ def told(error: GraphQLError) -> GraphQLError:
         return error
     if isinstance(cause, Failure):
         return Failure(cause.message, nodes=error.nodes, path=error.path, extensions=cause.extensions)
-    id = secrets.token_hex(8)
+    error_id = secrets.token_hex(8)
     kind = type(cause or error).__name__
-    log.error("an operation failed", extra={"error_id": id, "kind": kind, "at": error.path})
+    log.error("an operation failed", extra={"error_id": error_id, "kind": kind, "at": _field(error)})
     sentence = "Something went wrong here; nothing is shown."
-    return Failure(sentence, nodes=error.nodes, path=error.path, extensions={"code": "INTERNAL", "id": id})
+    return Failure(sentence, nodes=error.nodes, path=error.path, extensions={"code": "INTERNAL", "id": error_id})
+
+
+def _field(error: GraphQLError) -> str | None:
+    """The field at fault as the schema calls it: the path holds aliases, which somebody chose."""
+    name = getattr(error.nodes[0], "name", None) if error.nodes else None
+    return name.value if name else None
