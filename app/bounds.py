@@ -49,7 +49,9 @@ class Ruler:
         """Depth, expanded fields, aliases and repetitions below."""
         if selections is None:
             return Measure()
-        depth = fields = aliases = 0
+        depth = aliases = 0
+        # an empty selection counts: graphql-core reads `{ }`, and spreads of nothing double like any other
+        fields = int(not selections.selections)
         repeats = max(self.names(selections).values(), default=0)
         for node in selections.selections:
             below = self._node(node)

@@ -41,7 +41,10 @@ class Document:
 
 
 class Documents:
-    """The newest documents, so that one is parsed and validated once. What may hold a password is not kept."""
+    """The newest documents, so that one is parsed and validated once. What may hold a password is not kept.
+
+    Nor is what is wrong: it may hold one in a misspelt place, and floods would push out what clients send.
+    """
 
     def __init__(self, *, introspection: bool) -> None:
         rules = (telling.NamedValues if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules)
@@ -55,9 +58,9 @@ class Documents:
         if text in self._kept:
             self._kept.move_to_end(text)
             return self._kept[text]
-        tree = parse(text, max_tokens=bounds.MOST_TOKENS)
+        tree = parse(text, max_tokens=bounds.MOST_TOKENS, allow_empty_selection_sets=False)
         document = Document(tree, self._errors(tree, schema))
-        if not any(field in text for field in CREDENTIAL_FIELDS):
+        if not document.errors and not any(field in text for field in CREDENTIAL_FIELDS):
             self._kept[text] = document
             if len(self._kept) > MOST_DOCUMENTS:
                 self._kept.popitem(last=False)

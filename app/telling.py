@@ -105,7 +105,9 @@ class Vocabulary:
 
 def _names(schema: GraphQLSchema) -> Iterator[str]:
     yield from schema.type_map
-    yield from (directive.name for directive in schema.directives)
+    for directive in schema.directives:
+        yield directive.name
+        yield from directive.args
     for kind in schema.type_map.values():
         if isinstance(kind, GraphQLEnumType):
             yield from kind.values
