@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from statistics import median
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from asked import DOCUMENTS, OURS, ROWS
+from graphql import GraphQLField, GraphQLObjectType
 
 from app.execution import ServedSchema
 from app.main import served_schema
@@ -17,7 +18,7 @@ from models.vocabulary import Audience, Role, Standing
 from permissions.caller import Caller
 from permissions.decision import State, sight
 from permissions.subject import Subject
-from resolvers.context import Context
+from resolvers.context import Context, Services
 
 MOST: Final = 1.05
 DOCUMENT: Final = DOCUMENTS["ours", "directory"]
@@ -43,7 +44,7 @@ def _column(name: str) -> str:
 def guarded(rows: SimpleNamespace) -> ServedSchema:
     """The schema as it is served, with these rows in place of the database's."""
     schema = served_schema(introspection=True)
-    schema.graphql.type_map["Query"].fields["users"].resolve = lambda *_, **__: rows
+    _field(schema, "Query.users").resolve = lambda *_, **__: rows
     return schema
 
 
@@ -51,9 +52,13 @@ def unguarded(rows: SimpleNamespace) -> ServedSchema:
     """The same, but every personal field is read without a question; nothing outside this file can make one."""
     schema = guarded(rows)
     for coordinate in schema.guards:
-        kind, name = coordinate.split(".")
-        schema.graphql.type_map[kind].fields[name].resolve = _plain(_column(name))
+        _field(schema, coordinate).resolve = _plain(_column(coordinate.partition(".")[2]))
     return schema
+
+
+def _field(schema: ServedSchema, coordinate: str) -> GraphQLField:
+    kind, _, name = coordinate.partition(".")
+    return cast("GraphQLObjectType", schema.graphql.type_map[kind]).fields[name]
 
 
 def _plain(column: str) -> Reader:
@@ -62,7 +67,7 @@ def _plain(column: str) -> Reader:
 
 async def answer(schema: ServedSchema) -> Any:
     """The whole of one operation, from its text to its data."""
-    result = await schema.execute(DOCUMENT, context_value=Context(CALLER, SimpleNamespace()))
+    result = await schema.execute(DOCUMENT, context_value=Context(CALLER, cast("Services", None)))
     if result.errors:
         raise SystemExit(f"the document failed: {result.errors[0]}")
     return result.data
