@@ -112,6 +112,7 @@ class Peers:
     """The peers of a folder, as its own `bench.py` starts them."""
 
     def __init__(self, folder: Path) -> None:
+        sys.dont_write_bytecode = True  # the folder stays as it is
         python = folder / "venv" / "bin" / "python"
         os.environ.setdefault("PEERS_PYTHON", str(python if python.exists() else sys.executable))
         sys.path.insert(0, str(folder))
@@ -125,7 +126,7 @@ class Peers:
             if short in (name, name.partition("-")[0]):
                 port = free_port()
                 arguments = [part.format(port=port) for part in peer["cmd"]]
-                variables = {**os.environ, **peer["env"], "PORT": str(port)}
+                variables = {**os.environ, **peer["env"], "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
                 api = peer.get("api", "graphql")
                 return Server(name, api, arguments, self._folder / peer["cwd"], variables, PEERS_TOKEN, port)
         raise SystemExit(f"no peer is called {short}; there are {', '.join(self._known)}")
