@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from app import explorer
 from app.explorer import fetched
@@ -117,6 +117,7 @@ def _wait_until_ready(served: Served, process: subprocess.Popen[bytes]) -> None:
 def browser() -> Iterator[Browser]:
     # of one test alone: Playwright's event loop runs as long as it is open, and would be in other tests' way
     with sync_playwright() as playwright:
+        expect.set_options(timeout=20_000)
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield launched
         launched.close()
@@ -136,13 +137,18 @@ def watched(served: Served, browser: Browser) -> Iterator[Watched]:
     context.close()
 
 
-def run(page: Page, example: str) -> Any:
-    """Opens an example, runs it by the button, and expects an answer."""
-    page.select_option("#example", label=example)
-    with page.expect_response(lambda response: response.request.method == "POST") as answered:
+def run(page: Page, name: str) -> Any:
+    """Opens an example, runs it by the button, and expects its own answer: the page asks other things too."""
+    documents = {example[0]: example[1] for examples in page.evaluate(EXAMPLES).values() for example in examples}
+    page.select_option("#example", label=name)
+    with page.expect_response(lambda answer: _asks(answer.request, documents[name])) as answered:
         page.click(".graphiql-execute-button")
     expect(page.locator(".result-window .CodeMirror")).to_contain_text('"data"')
     return answered.value.json()
+
+
+def _asks(request: Request, document: str) -> bool:
+    return request.method == "POST" and request.post_data_json["query"] == document
 
 
 class TestInBrowser:

@@ -86,13 +86,12 @@ function present() {
 }
 
 function open([, document, variables]) {
-  if (!editors) return;
-  editors.queryEditor?.setValue(document);
+  editors.queryEditor.setValue(document);
   // GraphiQL notices a new operation's name a moment later and would send the old one
-  if (editors.queryEditor) editors.queryEditor.operationName = undefined;
+  editors.queryEditor.operationName = undefined;
   editors.variableEditor?.setValue(variables ? JSON.stringify(variables, null, 2) : "");
   editors.responseEditor?.setValue("");
-  editors.queryEditor?.focus();
+  editors.queryEditor.focus();
 }
 
 function offer() {
@@ -115,6 +114,7 @@ function Editors() {
   const context = useEditorContext({ nonNull: true });
   useEffect(() => {
     editors = context;
+    choice.disabled = !context.queryEditor;
   });
   return null;
 }
