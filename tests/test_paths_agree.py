@@ -1,14 +1,12 @@
 """One subject answers one caller alike on every path through the graph, and an absent one like an unknown id."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import product
 from typing import Any
 
 import pytest
 
-from models.issuing import issue_token
 from models.vocabulary import STAFF, Processor, Role
 from tests import expectation
 from tests.expectation import EVERYTHING, FIELDS, NOTHING, Circumstances
@@ -148,25 +146,6 @@ async def subjects(world: World) -> dict[str, State]:
     return dict(zip(await world.settle(*(state.settled() for state in STATES)), STATES, strict=True))
 
 
-async def sessions(world: World, ids: Iterable[str]) -> dict[str, str]:
-    """A session of each of these people, in one transaction."""
-    now = world.services.now()
-    async with world.services.database.writing() as connection:
-        return {
-            each: (
-                await issue_token(
-                    connection,
-                    Role.MEMBER,
-                    issued_by="test",
-                    now=now,
-                    expires_at=now + timedelta(hours=8),
-                    holder_id=each,
-                )
-            )[0]
-            for each in ids
-        }
-
-
 def batches(subjects: dict[str, State]) -> Iterator[list[tuple[str, State]]]:
     """As many subjects at a time as one document may ask for by two paths."""
     people = list(subjects.items())
@@ -253,11 +232,12 @@ async def test_the_directory_holds_oneself_while_social_stands(world: World, sub
         for key, state in subjects.items()
         if state.verified and not state.filled and state.hidden in (NOTHING, MEMBERS_SEE)
     }
-    tokens = await sessions(world, chosen)
     others = {key: state.shown(key, "MEMBERS") for key, state in subjects.items()}
     for key, state in chosen.items():
         own = {key: state.shown(key, "SELF") if state.stands else None}
-        assert await listed(world, tokens[key]) == {key: person for key, person in {**others, **own}.items() if person}
+        assert await listed(world, await world.token(holder=key)) == {
+            key: person for key, person in {**others, **own}.items() if person
+        }
 
 
 MYSELF = f"""query ($id: ID!) {{
@@ -270,22 +250,21 @@ CHANGED = f"mutation {{ updateProfile(input: {{}}) {{ ... on ProfileUpdated {{ u
 
 
 async def test_oneself_is_the_same_on_every_path(world: World, subjects: dict[str, State]) -> None:
-    tokens = await sessions(world, subjects)
     for key, state in subjects.items():
         mine = state.shown(key, "SELF")
         assert mine is not None
         assert mine["withheld"] == []
-        answer = await world.data(MYSELF, tokens[key], {"id": key})
+        token = await world.token(holder=key)
+        answer = await world.data(MYSELF, token, {"id": key})
         assert answer["user"] == answer["node"] == answer["me"]["user"] == answer["viewer"]["user"] == mine, state
         assert answer["aliased"] == {field: mine[GRAPHQL_NAMES[field]] for field in FIELDS}, state
-        assert (await world.data(CHANGED, tokens[key]))["updateProfile"] == {"user": mine}, state
+        assert (await world.data(CHANGED, token))["updateProfile"] == {"user": mine}, state
 
 
 async def test_oneself_is_found_under_a_hidden_name_too(world: World, subjects: dict[str, State]) -> None:
     filled = {key: state for key, state in subjects.items() if state.filled}
-    tokens = await sessions(world, filled)
     for key, state in filled.items():
-        answer = await world.ask(SEARCHED, tokens[key], {"name": state.last_name})
+        answer = await world.ask(SEARCHED, await world.token(holder=key), {"name": state.last_name})
         if state.verified:
             found = [edge["node"] for edge in answer["data"]["users"]["edges"]]
             assert found == ([state.shown(key, "SELF")] if state.stands else []), state
