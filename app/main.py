@@ -53,7 +53,7 @@ def create(settings: Settings | None = None, services: Services | None = None) -
         services.hashing.close()
         await services.database.close()
 
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     endpoint = graphql.Endpoint(served_schema(introspection=not settings.in_production), services)
     counted = [Depends(throttle.floor(settings.redis_url))] if settings.limited else []
     app.include_router(graphql.router(endpoint), dependencies=counted)

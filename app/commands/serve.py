@@ -25,6 +25,7 @@ def serve(host: str, port: int, workers: int) -> None:
         port=port,
         workers=workers,
         http="httptools",
+        ws="none",
         log_config=configured(),
         access_log=False,
         server_header=False,
