@@ -106,6 +106,36 @@ def policy(
     typer.echo(policy_command.printed(form))
 
 
+@app.command("processor-export")
+def processor_export(
+    processor: Processor, out: Annotated[Path | None, typer.Option(dir_okay=False, help="A file, else output.")] = None
+) -> None:
+    """Writes a processor's own columns in the shape that its import takes; each subject goes into the ledger."""
+    from app.commands import processor_export as command
+
+    command.processor_export(processor, out)
+
+
+@app.command("verify-log")
+def verify_log(
+    checkpoint: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Lines of a log that hold checkpoints.")
+    ] = None,
+) -> None:
+    """Checks the tamper evidence of the consent history and the disclosure ledger."""
+    from app.commands import verify_log as command
+
+    raise typer.Exit(command.verify_log(checkpoint))
+
+
+@app.command()
+def oversight() -> None:
+    """Says what is overdue, and who stands behind each pseudonym."""
+    from app.commands import oversight as command
+
+    command.oversight()
+
+
 def _names_are_ours() -> None:
     """Five plain top-level names: another package of the same name would silently take over."""
     import models

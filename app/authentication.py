@@ -82,7 +82,9 @@ def _works(row: Any, now: datetime) -> bool:
         return False
     if row.role in STAFF:
         return bool(row.held)
-    return row.account_id is not None if row.role == Role.MEMBER else row.processor is not None
+    if row.role == Role.MEMBER:
+        return row.account_id is not None
+    return row.processor is not None and row.approved_at is not None
 
 
 async def _note_use(database: Database, id: str, now: datetime) -> None:

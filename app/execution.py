@@ -1,5 +1,6 @@
 """What surrounds every operation: bounded documents, checked variables, refusals by role, errors that tell nothing."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -25,8 +26,13 @@ from strawberry.types.execution import PreExecutionError
 
 from app import bounds, telling
 from permissions.classification import ClassifiedSchema
+from permissions.failure import not_recorded
 from permissions.operations import CREDENTIAL_FIELDS
 from permissions.selection import Walk
+from resolvers import ledger
+from resolvers.context import Context
+
+log = logging.getLogger(__name__)
 
 MOST_DOCUMENTS: Final = 256
 MOST_ERRORS: Final = 10
@@ -114,6 +120,17 @@ class Surrounding(SchemaExtension):
         if result is not None:
             found = [telling.told(error) for error in result.errors or []]
             result.errors = [*found, *selection.refusals] or None
+            await _recorded(context.context, result)
+
+
+async def _recorded(context: Context, result: Any) -> None:
+    """Enters the reading in the ledger before anything of it leaves; what cannot be entered is not shown."""
+    try:
+        await ledger.record(context)
+    except Exception as problem:  # noqa: BLE001  # whatever kept the ledger from being written, nothing is shown
+        log.error("a reading could not be recorded", extra={"kind": type(problem).__name__})
+        result.data = None
+        result.errors = [not_recorded()]
 
 
 def _schema(context: ExecutionContext) -> ClassifiedSchema:

@@ -1,5 +1,6 @@
 """`/graphql`: one operation in, one answer out, and GraphiQL for a browser in development."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -73,7 +74,8 @@ class Endpoint:
 
     async def _caller(self, request: Request) -> Caller:
         address = request.client.host if request.client else ""
-        return await authenticated(self.services.database, bearer(request), address, self.services.now())
+        caller = await authenticated(self.services.database, bearer(request), address, self.services.now())
+        return replace(caller, opts_out=request.headers.get("sec-gpc") == "1")
 
 
 def router(endpoint: Endpoint) -> APIRouter:

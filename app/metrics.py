@@ -2,8 +2,14 @@
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY: Final = CollectorRegistry()
 ANSWERS: Final = Counter("consentql_answers", "HTTP answers", ["path", "status"], registry=REGISTRY)
 SECONDS: Final = Histogram("consentql_answer_seconds", "Time to an HTTP answer", ["path"], registry=REGISTRY)
+OUTSTANDING_WITHDRAWALS: Final = Gauge(
+    "consentql_withdrawals_outstanding", "Withdrawals not acknowledged", ["processor"], registry=REGISTRY
+)
+OLDEST_WITHDRAWAL: Final = Gauge(
+    "consentql_withdrawal_oldest_seconds", "Age of the oldest of them", ["processor"], registry=REGISTRY
+)

@@ -24,6 +24,7 @@ class Account(SQLModel, table=True):
     expansion_version: int | None = impersonal("the policy version granted, null when none stands", Small, default=None)
     expansion_lapsed_at: datetime | None = impersonal("since when data is held without a grant", Instant, default=None)
     hidden: int = impersonal("bits of the fields hidden from members", Whole, default=0)
+    objected: int = impersonal("bits of the processors objected to", Whole, default=0)
 
 
 class Credential(SQLModel, table=True):

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Boolean, DateTime, Float, Integer, SmallInteger, String, Table, TypeDecorator
@@ -44,6 +44,12 @@ class Instant(TypeDecorator[datetime]):
 def new_id() -> str:
     """128 random bits in lower-case hex: says nothing, sorts alike under every collation."""
     return secrets.token_hex(ID_LENGTH // 2)
+
+
+def ordinal(at: datetime, id: str) -> str:
+    """An instant made unique by an id, as text that sorts by time under every collation."""
+    micros = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return f"{micros:020d}{id}"
 
 
 def personal(field: PersonalField, kind: Any = Text, *, nullable: bool = True, unique: bool = False) -> Any:

@@ -21,13 +21,3 @@ class ConsentRecord(SQLModel, table=True):
     recorded_at: datetime = impersonal("when it was recorded", Instant)
     source: str = impersonal("a word of the policy", Text(16))
     hash: str = impersonal("tamper evidence", Text(64))
-
-
-class ChainHead(SQLModel, table=True):
-    """The last link of a chain; writers lock this row, so links never fork."""
-
-    __tablename__ = "chain_heads"
-
-    name: str = impersonal("which chain", Text(16), primary_key=True)
-    sequence: int = impersonal("a place in the chain", Big)
-    hash: str = impersonal("tamper evidence", Text(64))

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.bearer import digest_of, new_token
 from models.columns import new_id
-from models.tables import ACCESS_TOKENS, ROLE_GRANTS
+from models.tables import ACCESS_TOKENS, ROLE_GRANTS, SUPPORT_CASES
 from models.vocabulary import Processor, Role
 
 
@@ -24,6 +24,12 @@ class Issuance:
     holder_id: str | None = None
     processor: Processor | None = None
     name: str | None = None
+    issuer_id: str | None = None
+
+    @property
+    def approved_at(self) -> datetime | None:
+        """A token that a person of OPERATIONS issues waits for a second person; any other works at once."""
+        return None if self.issuer_id else self.now
 
 
 async def issue_token(connection: AsyncConnection, issuance: Issuance) -> tuple[str, dict[str, Any]]:
@@ -37,6 +43,9 @@ async def issue_token(connection: AsyncConnection, issuance: Issuance) -> tuple[
         "processor": issuance.processor.value if issuance.processor else None,
         "name": issuance.name,
         "issued_by": issuance.issued_by,
+        "issuer_id": issuance.issuer_id,
+        "approved_at": issuance.approved_at,
+        "approved_by": None,
         "created_at": issuance.now,
         "expires_at": issuance.expires_at,
         "last_used_at": None,
@@ -72,7 +81,7 @@ async def grant_role(
     granted_by: str | None,
 ) -> None:
     """Grants a staff role until a time; an earlier grant of it gives way."""
-    await end_role(connection, subject_id, role, now)
+    await connection.execute(update(ROLE_GRANTS).where(live_grants(subject_id, role, now)).values(revoked_at=now))
     row = {
         "id": new_id(),
         "subject_id": subject_id,
@@ -86,5 +95,8 @@ async def grant_role(
 
 
 async def end_role(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> None:
-    """Ends every live grant of this role to this person; tokens of it stop with the next request."""
+    """Ends every live grant of this role to this person; tokens of it stop with the next request, cases lose them."""
     await connection.execute(update(ROLE_GRANTS).where(live_grants(subject_id, role, now)).values(revoked_at=now))
+    if role is Role.SUPPORT:
+        theirs = (SUPPORT_CASES.c.agent_id == subject_id) & SUPPORT_CASES.c.closed_at.is_(None)
+        await connection.execute(update(SUPPORT_CASES).where(theirs).values(agent_id=None))

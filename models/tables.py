@@ -5,7 +5,19 @@ from typing import Final
 from sqlalchemy import Table
 from sqlmodel import SQLModel
 
-from models import access, account, consent, pre_registration, profile
+from models import (
+    access,
+    account,
+    chain_head,
+    consent,
+    disclosure,
+    legal_request,
+    objection,
+    outbox,
+    pre_registration,
+    profile,
+    support_case,
+)
 
 METADATA: Final = SQLModel.metadata
 
@@ -19,6 +31,13 @@ CREDENTIALS: Final = _table(account.Credential)
 PROFILES: Final = _table(profile.Profile)
 PRE_REGISTRATIONS: Final = _table(pre_registration.PreRegistration)
 CONSENT_RECORDS: Final = _table(consent.ConsentRecord)
-CHAIN_HEADS: Final = _table(consent.ChainHead)
+CHAIN_HEADS: Final = _table(chain_head.ChainHead)
 ACCESS_TOKENS: Final = _table(access.AccessToken)
 ROLE_GRANTS: Final = _table(access.RoleGrant)
+SUPPORT_CASES: Final = _table(support_case.SupportCase)
+LEGAL_REQUESTS: Final = _table(legal_request.LegalRequest)
+DISCLOSURES: Final = _table(disclosure.Disclosure)
+PROCESSOR_VIEWS: Final = _table(disclosure.ProcessorView)
+WITHDRAWALS: Final = _table(disclosure.Withdrawal)
+OBJECTIONS: Final = _table(objection.Objection)
+OUTBOX: Final = _table(outbox.Letter)

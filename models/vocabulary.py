@@ -48,6 +48,11 @@ class Processor(StrEnum):
     MAILCHIMP = "MAILCHIMP"
     GOOGLE_ANALYTICS = "GOOGLE_ANALYTICS"
 
+    @property
+    def bit(self) -> int:
+        """This processor's place in a mask of processors."""
+        return 1 << list(Processor).index(self)
+
 
 class PersonalField(StrEnum):
     """A personal-data field of User, as the policy names it. New members go to the end: their bits are stored."""
@@ -133,6 +138,37 @@ class ConsentSource(StrEnum):
     DEMONSTRATION = "demonstration"
 
 
+class LockSource(StrEnum):
+    """Where an objection comes from."""
+
+    SETTINGS = "settings"
+    GPC = "gpc"
+
+
+class SupportCaseStatus(StrEnum):
+    """Where a support case stands now."""
+
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+    EXPIRED = "EXPIRED"
+
+
+class LegalRequestStatus(StrEnum):
+    """Where a legal request stands now; it opens nothing before a second person approves it."""
+
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+    EXPIRED = "EXPIRED"
+
+
+class Notice(StrEnum):
+    """What a data subject is written about."""
+
+    CASE_OPENED = "CASE_OPENED"
+    CASE_ASSIGNED = "CASE_ASSIGNED"
+
+
 class RefusalCode(StrEnum):
     """Why a mutation did nothing, for a machine."""
 
@@ -143,6 +179,7 @@ class RefusalCode(StrEnum):
     CONSENT_MANDATORY = "CONSENT_MANDATORY"
     CONSENT_REQUIRED = "CONSENT_REQUIRED"
     POLICY_VERSION_OUTDATED = "POLICY_VERSION_OUTDATED"
+    NOT_FOUND = "NOT_FOUND"
     NOT_PERMITTED = "NOT_PERMITTED"
 
 

@@ -8,7 +8,7 @@ from models.vocabulary import Audience, Processor, Role
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One request's caller; without a token a visitor."""
+    """One request's caller; without a token a visitor. `opts_out`: the browser sends `Sec-GPC: 1`."""
 
     role: Role = Role.ANONYMOUS
     subject_id: str | None = None
@@ -21,6 +21,7 @@ class Caller:
     expires_at: datetime | None = None
     client: str | None = None
     address: str = ""
+    opts_out: bool = False
 
     @property
     def is_member(self) -> bool:
@@ -33,6 +34,11 @@ class Caller:
         if self.role is Role.ANONYMOUS:
             return Audience.PUBLIC
         return Audience.MEMBERS if self.is_member and self.verified else None
+
+    @property
+    def works_through(self) -> Audience | None:
+        """What this caller is to a subject where a case or a request stands between them."""
+        return {Role.SUPPORT: Audience.SUPPORT_CASE, Role.COMPLIANCE: Audience.LEGAL_REQUEST}.get(self.role)
 
     def audience(self, subject_id: str) -> Audience | None:
         """What this caller is to this subject; None reads nothing."""

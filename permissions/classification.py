@@ -97,7 +97,10 @@ class ClassifiedSchema(strawberry.Schema):
 
 def _reading(name: str, bit: int) -> Callable[..., Any]:
     def read(subject: Any, _info: Any) -> Any:
-        return subject.values.get(name) if subject.mask & bit else None
+        if not subject.mask & bit:
+            return None
+        subject.disclosed |= bit
+        return subject.values.get(name)
 
     return read
 

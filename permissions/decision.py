@@ -21,6 +21,7 @@ from permissions.policy import POLICY
 STANDS_AS: Final = {Purpose.SOCIAL: Standing.SOCIAL, Purpose.EXPANSION: Standing.EXPANSION}
 NARROWED_BY_HIDING: Final = frozenset({Audience.MEMBERS, Audience.PUBLIC})
 LIMITED_BY_EXTENT: Final = frozenset({Audience.SUPPORT_CASE, Audience.LEGAL_REQUEST})
+UNTOUCHED_BY_LOCKS: Final = frozenset({Audience.SELF, Audience.LEGAL_REQUEST})
 PROCESSOR_AUDIENCES: Final = frozenset(Audience(processor) for processor in Processor)
 
 
@@ -57,7 +58,7 @@ ABSENT: Final = Sight(0, ())
 
 def locked(audience: Audience, state: State) -> bool:
     """Whether a lock makes the subject absent, whatever was granted."""
-    if audience in (Audience.SELF, Audience.LEGAL_REQUEST):
+    if audience in UNTOUCHED_BY_LOCKS:
         return False
     if state.locks & (Lock.UNVERIFIED | Lock.LEAVING):
         return True

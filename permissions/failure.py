@@ -26,6 +26,12 @@ def invalid_cursor(argument: str) -> Failure:
     return Failure(message, extensions={"code": "INVALID_CURSOR", "argument": argument})
 
 
+def not_recorded() -> Failure:
+    """A reading that could not be entered in the ledger is not shown."""
+    sentence = "The reading could not be recorded, so nothing is shown."
+    return Failure(sentence, extensions={"code": "NOT_RECORDED"})
+
+
 def rate_limited(seconds: int) -> Failure:
     """Too often; `retryAfterSeconds` says when it may be tried again."""
     extensions: dict[str, Any] = {"code": "RATE_LIMITED", "retryAfterSeconds": seconds}

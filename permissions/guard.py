@@ -59,7 +59,10 @@ class GuardedField(StrawberryField):
     ) -> Awaitable[Any] | Any:
         """The value that was read, or null."""
         guard: CanRead = self.metadata[GUARD]
-        return source.values.get(self.python_name) if source.mask & guard.bit else None
+        if not source.mask & guard.bit:
+            return None
+        source.disclosed |= guard.bit
+        return source.values.get(self.python_name)
 
 
 def personal(field: PersonalField, description: str | None = None) -> Any:

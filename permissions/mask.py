@@ -6,9 +6,9 @@ from sqlalchemy import Column, ColumnElement, and_, bindparam, case, false, lite
 
 from models.columns import HOLDS
 from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
-from models.vocabulary import Audience, PersonalField, Purpose
+from models.vocabulary import Audience, PersonalField, Processor, Purpose
 from permissions.caller import Caller
-from permissions.decision import NARROWED_BY_HIDING, STANDS_AS, under
+from permissions.decision import NARROWED_BY_HIDING, PROCESSOR_AUDIENCES, STANDS_AS, UNTOUCHED_BY_LOCKS, under
 from permissions.policy import POLICY
 from permissions.version import floor
 
@@ -52,8 +52,18 @@ def parameters(caller: Caller) -> dict[str, object]:
     return {"own": caller.subject_id if caller.is_member else "", **floors}
 
 
-def _granted(purpose: Purpose | None) -> ColumnElement[bool]:
-    return stands(purpose) if purpose in GRANTED else ACCOUNTS.c.email_verified.is_(true())
+def unlocked(audience: Audience) -> ColumnElement[bool]:
+    """Whether no lock makes the row's subject absent for this audience; the twin of `decision.locked` in SQL."""
+    if audience in UNTOUCHED_BY_LOCKS:
+        return true()
+    verified = ACCOUNTS.c.email_verified.is_(true())
+    if audience not in PROCESSOR_AUDIENCES:
+        return verified
+    return and_(verified, ACCOUNTS.c.objected.op("&")(Processor(audience).bit) == 0)
+
+
+def _granted(audience: Audience, purpose: Purpose | None) -> ColumnElement[bool]:
+    return and_(unlocked(audience), stands(purpose)) if purpose in GRANTED else unlocked(audience)
 
 
 def shown(audience: Audience, field: PersonalField) -> ColumnElement[bool]:
@@ -62,8 +72,8 @@ def shown(audience: Audience, field: PersonalField) -> ColumnElement[bool]:
     if cell is None:
         return false()
     if audience in NARROWED_BY_HIDING:
-        return and_(_granted(cell.purpose), ACCOUNTS.c.hidden.op("&")(field.bit) == 0)
-    return _granted(cell.purpose)
+        return and_(_granted(audience, cell.purpose), ACCOUNTS.c.hidden.op("&")(field.bit) == 0)
+    return _granted(audience, cell.purpose)
 
 
 def readable(audience: Audience | None, field: PersonalField) -> ColumnElement[bool]:
@@ -76,7 +86,7 @@ def met(audience: Audience | None) -> ColumnElement[bool]:
     if audience is None:
         return false()
     ways = ((purpose, under(audience, purpose)) for purpose in (None, *Purpose))
-    return or_(*(and_(_granted(way), ACCOUNTS.c.hidden.op("&")(bits) != bits) for way, bits in ways if bits))
+    return or_(*(and_(_granted(audience, way), ACCOUNTS.c.hidden.op("&")(bits) != bits) for way, bits in ways if bits))
 
 
 def masked(audience: Audience | None, field: PersonalField) -> list[ColumnElement[Any]]:

@@ -12,7 +12,7 @@ class Rule:
     """`refuses`: answers NOT_PERMITTED as data. `credential`: proves who somebody is, so at most one a document.
 
     `meets`: what a member is to the users in the answer, where it is less than what their role makes them; any other
-    role is then nobody to them. `rate`: attempts per caller.
+    role is then nobody to them. `views`: a processor's own columns. `rate`: attempts per caller.
     """
 
     roles: frozenset[Role]
@@ -21,13 +21,16 @@ class Rule:
     credential: bool = False
     meets: tuple[Audience, ...] | None = None
     rate: str | None = None
+    views: bool = False
 
     def admits(self, caller: Caller) -> bool:
         """Decided from the role alone, before anything is read."""
         return caller.role in self.roles and not (self.verified and not caller.verified)
 
     def audiences(self, caller: Caller) -> tuple[Audience, ...]:
-        """Everything that this caller can be to a user in the answer."""
+        """Everything that this caller can be to a person in the answer."""
+        if self.views and caller.processor:
+            return (Audience(caller.processor),)
         if self.meets is None:
             return EVER[caller.role]
         return self.meets if caller.is_member or self.credential else ()
@@ -39,12 +42,16 @@ def _roles(*roles: Role) -> frozenset[Role]:
 
 EVERYONE: Final = _roles(*Role)
 MEMBER: Final = _roles(Role.MEMBER)
+SUPPORT: Final = _roles(Role.SUPPORT)
+COMPLIANCE: Final = _roles(Role.COMPLIANCE)
 OPERATIONS: Final = _roles(Role.OPERATIONS)
+PROCESSOR: Final = _roles(Role.PROCESSOR)
 SIGNED_IN: Final = EVERYONE - {Role.ANONYMOUS}
 BEFORE_A_SESSION: Final = _roles(Role.ANONYMOUS, Role.MEMBER)
 READS_PEOPLE: Final = _roles(Role.ANONYMOUS, Role.MEMBER, Role.SUPPORT, Role.COMPLIANCE)
 
 CHANGES: Final = "60/minute"
+VIEWS: Final = "600/minute"
 
 OPERATIONS_BY_FIELD: Final = {
     "Query.viewer": Rule(EVERYONE, meets=(Audience.SELF,)),
@@ -54,6 +61,12 @@ OPERATIONS_BY_FIELD: Final = {
     "Query.me": Rule(MEMBER, meets=(Audience.SELF,)),
     "Query.users": Rule(MEMBER, verified=True),
     "Query.userMap": Rule(MEMBER, verified=True),
+    "Query.supportCases": Rule(MEMBER | SUPPORT),
+    "Query.caseQueue": Rule(OPERATIONS, meets=()),
+    "Query.staff": Rule(OPERATIONS | COMPLIANCE),
+    "Query.roleTokens": Rule(OPERATIONS),
+    "Query.legalRequests": Rule(COMPLIANCE),
+    "Query.processorWithdrawals": Rule(PROCESSOR),
     "Mutation.login": Rule(BEFORE_A_SESSION, refuses=True, credential=True, meets=(Audience.SELF,)),
     "Mutation.logout": Rule(SIGNED_IN),
     "Mutation.revokeSession": Rule(MEMBER, rate=CHANGES),
@@ -62,9 +75,22 @@ OPERATIONS_BY_FIELD: Final = {
     "Mutation.setHiddenFromMembers": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.grantConsent": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.withdrawConsent": Rule(MEMBER, refuses=True, rate=CHANGES),
+    "Mutation.objectToProcessor": Rule(MEMBER, refuses=True, rate=CHANGES),
+    "Mutation.withdrawObjection": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.revokeRoleToken": Rule(MEMBER | OPERATIONS, rate=CHANGES),
     "Mutation.grantRole": Rule(OPERATIONS, rate=CHANGES),
     "Mutation.revokeRole": Rule(OPERATIONS, rate=CHANGES),
+    "Mutation.issueProcessorToken": Rule(OPERATIONS, refuses=True, rate=CHANGES),
+    "Mutation.approveProcessorToken": Rule(COMPLIANCE, rate=CHANGES),
+    "Mutation.openSupportCase": Rule(MEMBER | SUPPORT, refuses=True, rate=CHANGES),
+    "Mutation.assignSupportCase": Rule(OPERATIONS, refuses=True, rate=CHANGES),
+    "Mutation.closeSupportCase": Rule(MEMBER | SUPPORT | OPERATIONS, refuses=True, rate=CHANGES),
+    "Mutation.narrowSupportCase": Rule(MEMBER, refuses=True, rate=CHANGES),
+    "Mutation.openLegalRequest": Rule(COMPLIANCE, refuses=True, rate=CHANGES),
+    "Mutation.approveLegalRequest": Rule(COMPLIANCE, refuses=True, rate=CHANGES),
+    "Mutation.closeLegalRequest": Rule(COMPLIANCE, refuses=True, rate=CHANGES),
+    "Mutation.openProcessorView": Rule(PROCESSOR, refuses=True, views=True, rate=VIEWS),
+    "Mutation.acknowledgeWithdrawals": Rule(PROCESSOR, rate=VIEWS),
 }
 
 CREDENTIAL_FIELDS: Final = frozenset(

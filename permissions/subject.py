@@ -4,12 +4,16 @@ from typing import Any
 
 from models.vocabulary import Audience
 from permissions.decision import Withheld
+from permissions.ground import Grounds
 
 
 class Subject:
-    """Made where rows are read and nowhere else; guards accept nothing else. `values` holds what was asked for."""
+    """Made where rows are read and nowhere else; guards accept nothing else.
 
-    __slots__ = ("audience", "id", "mask", "values", "withheld")
+    `values` holds what was asked for; `disclosed` collects the bits that guards have shown.
+    """
+
+    __slots__ = ("audience", "disclosed", "grounds", "id", "mask", "values", "withheld")
 
     def __init__(
         self, id: str, audience: Audience | None, mask: int, withheld: tuple[Withheld, ...], values: dict[str, Any]
@@ -19,3 +23,10 @@ class Subject:
         self.mask = mask
         self.withheld = withheld
         self.values = values
+        self.disclosed = 0
+        self.grounds: Grounds | None = None
+
+    @property
+    def user_id(self) -> str:
+        """What a processor calls this subject."""
+        return self.id

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import select
 from strawberry.types.info import Info
 
-from models.outcome import ConsentState, Recorded, SessionState
+from models.outcome import ConsentState, SessionState
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CONSENT_RECORDS, ROLE_GRANTS
 from models.vocabulary import STAFF, PersonalField, Role, fields_of
 from permissions.caller import Caller
@@ -76,10 +76,9 @@ async def consent_history(
     context = info.context
     seal = Seal.of(context.services.keys, context.caller, "Account.consentHistory")
     window = Window.of(seal, first, after, last, before)
-    own = select(CONSENT_RECORDS).where(CONSENT_RECORDS.c.subject_id == context.caller.subject_id)
     keyset = Keyset(CONSENT_RECORDS.c.sequence, number=True, descending=True)
     async with context.database.reading() as connection:
-        part = await cut(connection, own, keyset, window, {})
+        part = await cut(connection, own_records(context), keyset, window, {})
     return connection_of([(recorded(row), str(row.sequence)) for row in part.rows], part, seal)
 
 
@@ -106,17 +105,6 @@ def session(row: Any, current: str | None) -> SessionState:
     return SessionState(row.id, row.created_at, row.last_used_at, row.expires_at, row.name, row.id == current)
 
 
-async def own_node(context: Context, id: str) -> OwnAccount | Recorded | SessionState | None:
-    """Whatever of the caller's own carries this id; the same statements whether or not it exists."""
-    caller = context.caller
-    if not caller.is_member:
-        return None
-    own_record = select(CONSENT_RECORDS).where(
-        CONSENT_RECORDS.c.id == id, CONSENT_RECORDS.c.subject_id == caller.subject_id
-    )
-    async with context.database.reading() as connection:
-        if found := (await connection.execute(own_record)).one_or_none():
-            return recorded(found)
-        if found := (await connection.execute(live_sessions(context).where(ACCESS_TOKENS.c.id == id))).one_or_none():
-            return session(found, caller.token_id)
-    return OwnAccount(caller) if id == caller.account_id else None
+def own_records(context: Context) -> Any:
+    """The caller's consent records."""
+    return select(CONSENT_RECORDS).where(CONSENT_RECORDS.c.subject_id == context.caller.subject_id)

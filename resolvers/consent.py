@@ -10,9 +10,11 @@ from strawberry.types.info import Info
 from models import chain
 from models.outcome import ConsentChanged, Recorded, Refused
 from models.tables import ACCOUNTS
-from models.vocabulary import ConsentSource, Purpose, RefusalCode
+from models.vocabulary import ConsentSource, LockSource, Processor, Purpose, RefusalCode
 from permissions import version
+from resolvers import withdrawals
 from resolvers.context import Context
+from resolvers.objections import object_to
 from resolvers.place import PLACELESS, keep_place, place_columns
 from resolvers.profile import locked_account
 from resolvers.standing import consent_states, counts, latest_of, recorded
@@ -46,6 +48,9 @@ async def _decide(context: Context, purpose: Purpose, *, granted: bool) -> Conse
         last = await _last(connection, subject_id, purpose)
         if last is None or last.granted != granted or (granted and not counts(account, purpose)):
             last = await _record(context, connection, account, purpose, granted=granted)
+        if granted and context.caller.opts_out:
+            account = await locked_account(connection, subject_id)
+            await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, context.now())
         _, states = await consent_states(connection, subject_id, context.services.erasure_grace)
     return ConsentChanged(last, states)
 
@@ -63,6 +68,8 @@ async def _record(
     lapsed = None if granted else getattr(account, f"{name}_lapsed_at") or now
     mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
     await connection.execute(mine.values({f"{name}_version": number, f"{name}_lapsed_at": lapsed}))
+    if not granted:
+        await withdrawals.lose(connection, account.id, withdrawals.lost_with(purpose), now)
     if purpose is Purpose.SOCIAL:
         place = (
             place_columns(context.services.geolocation, account.ip_address)
@@ -78,5 +85,5 @@ async def _record(
         "recorded_at": now,
         "source": ConsentSource.SETTINGS.value,
     }
-    (stored,) = await chain.append(connection, context.services.keys, [record])
+    (stored,) = await chain.append(connection, context.services.keys, chain.CONSENT, [record])
     return recorded(SimpleNamespace(**stored))

@@ -11,6 +11,7 @@ from models.keys import KeyRing
 from permissions.caller import Caller
 from permissions.limits import Limits
 from permissions.selection import Asked, Selection
+from permissions.subject import Subject
 from resolvers.geolocation import Geolocation
 from resolvers.hashing import Hashing
 
@@ -35,11 +36,12 @@ class Services:
 
 @dataclass(slots=True)
 class Context:
-    """One request."""
+    """One request; `met` are the subjects whose reading the ledger will hold."""
 
     caller: Caller
     services: Services
     selection: Selection = field(default_factory=Selection)
+    met: list[Subject] = field(default_factory=list)
 
     @property
     def database(self) -> Database:

@@ -14,7 +14,6 @@ from permissions.failure import bad_input
 from permissions.mask import FOLDED, parameters, readable
 from permissions.subject import Subject
 from resolvers import subjects
-from resolvers.account import own_node
 from resolvers.context import Context
 from resolvers.paging import Connection, Keyset, Seal, Window, connection_of, cut
 
@@ -25,20 +24,16 @@ BY_ID = Keyset(ACCOUNTS.c.id)
 
 async def user(info: Info[Context, None], id: strawberry.ID) -> Subject | None:
     """One subject; null for one who is absent and for an id that nobody has."""
-    return await _subject(info, str(id))
+    return await subject(info, str(id))
 
 
-async def node(info: Info[Context, None], id: strawberry.ID) -> Any:
-    """Whatever carries this id and the caller reaches another way."""
-    return await _subject(info, str(id)) or await own_node(info.context, str(id))
-
-
-async def _subject(info: Info[Context, None], id: str) -> Subject | None:
+async def subject(info: Info[Context, None], id: str) -> Subject | None:
+    """The subject with this id as the caller meets them."""
     context = info.context
     if _unstorable(id):
         raise bad_input("id", "`id` holds a character that no id can hold.")
     async with context.database.reading() as connection:
-        return await subjects.read(connection, context.caller, id, context.asked(info).bits)
+        return await subjects.read(context, connection, id, context.asked(info).bits)
 
 
 async def users(
@@ -58,8 +53,8 @@ async def users(
     statement = matching(subjects.directory(audience, bits, profile=bool(terms)), audience, terms)
     async with context.database.reading() as connection:
         part = await cut(connection, statement, BY_ID, window, parameters(context.caller))
-    shown = (subjects.show(context.caller, row._mapping, bits) for row in part.rows)
-    return connection_of([(subject, subject.id) for subject in shown if subject], part, seal)
+    seen = (subjects.show(context.caller.audience(row.id), row._mapping, bits) for row in part.rows)
+    return connection_of([(each, each.id) for each in seen if each], part, seal)
 
 
 def folded(text: str) -> str:

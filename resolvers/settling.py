@@ -46,7 +46,8 @@ class Settling:
         await _insert(connection, CREDENTIALS, [_credential(id, person) for id, person in placed])
         await _insert(connection, PROFILES, [row for id, person in placed if (row := self._profile(id, person))])
         await _insert(connection, PRE_REGISTRATIONS, [row for id, person in placed if (row := _form(id, person))])
-        await chain.append(connection, self.keys, [row for id, person in placed for row in self._records(id, person)])
+        records = [row for id, person in placed for row in self._records(id, person)]
+        await chain.append(connection, self.keys, chain.CONSENT, records)
         return ids
 
     def _account(self, id: str, person: Person) -> dict[str, Any]:
@@ -63,6 +64,7 @@ class Settling:
             "expansion_version": expansion,
             "expansion_lapsed_at": None if expansion else self.now,
             "hidden": person.hidden,
+            "objected": 0,
         }
 
     def _profile(self, id: str, person: Person) -> dict[str, Any] | None:

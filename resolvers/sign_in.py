@@ -12,13 +12,14 @@ from models.address import NotAnAddress, canonical
 from models.issuing import Issuance, issue_token
 from models.outcome import Refused, SignedIn, Viewer
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
-from models.vocabulary import Purpose, RefusalCode, Role
+from models.vocabulary import LockSource, Processor, Purpose, RefusalCode, Role
 from permissions.caller import Caller
 from permissions.limits import Uncounted
 from resolvers import cleaning
 from resolvers.context import Context
 from resolvers.hashing import Busy, Verdict
 from resolvers.inputs import LoginInput
+from resolvers.objections import object_to
 from resolvers.place import keep_place, place_columns
 from resolvers.standing import counts
 from resolvers.viewer import own_record, session_of
@@ -121,6 +122,8 @@ async def _move(context: Context, connection: AsyncConnection, subject_id: str) 
     mine = ACCOUNTS.c.id == subject_id
     await connection.execute(update(ACCOUNTS).where(mine).values(ip_address=context.caller.address or None))
     account = (await connection.execute(select(ACCOUNTS).where(mine))).one()
+    if context.caller.opts_out:
+        await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, context.now())
     if counts(account, Purpose.SOCIAL) and account.email_verified:
         place = place_columns(context.services.geolocation, account.ip_address)
         await keep_place(connection, subject_id, place)

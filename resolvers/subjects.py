@@ -1,6 +1,6 @@
 """The one reader of personal columns: rows come masked by their own standing and leave as Subjects."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Final
@@ -9,13 +9,16 @@ from sqlalchemy import RowMapping, Select, and_, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
-from models.vocabulary import Audience, Lock, PersonalField, Standing, fields_of
+from models.vocabulary import Audience, Lock, PersonalField, Processor, Standing, fields_of
 from permissions.caller import Caller
-from permissions.decision import NOTHING, State, sight
+from permissions.decision import NOTHING, PROCESSOR_AUDIENCES, State, sight
+from permissions.ground import Grounds
 from permissions.mask import COLUMNS, key, masked, met, own, parameters, standing, stands
 from permissions.policy import SOCIAL
 from permissions.subject import Subject
+from resolvers.context import Context
 from resolvers.geolocation import Place
+from resolvers.grounds import grounds_of
 
 Row = RowMapping
 
@@ -45,7 +48,8 @@ COMPOSED: Final[dict[PersonalField, Callable[[Row], Any]]] = {
 def columns(audience: Audience | None, bits: int) -> list[Any]:
     """The id, what the decision needs, and the masked columns of the fields asked for."""
     asked = [column for field in fields_of(bits) for column in masked(audience, field)]
-    return [ACCOUNTS.c.id, ACCOUNTS.c.email_verified, ACCOUNTS.c.hidden, standing(), *asked]
+    state = [ACCOUNTS.c.email_verified, ACCOUNTS.c.hidden, ACCOUNTS.c.objected, standing()]
+    return [ACCOUNTS.c.id, *state, *asked]
 
 
 def joined(statement: Select[Any], bits: int, *, profile: bool = False) -> Select[Any]:
@@ -66,29 +70,76 @@ def _by_id(audience: Audience | None, bits: int) -> Select[Any]:
 
 
 @lru_cache(maxsize=512)
+def by_ids(audience: Audience, bits: int) -> Select[Any]:
+    """Any number of subjects for an audience that a case, a request or a view brings; absence is decided after."""
+    found = ACCOUNTS.c.id.in_(bindparam("ids", expanding=True))
+    return joined(select(*columns(audience, bits)), bits).where(found)
+
+
+@lru_cache(maxsize=512)
 def directory(audience: Audience | None, bits: int, *, profile: bool = False) -> Select[Any]:
     """Everyone whom this audience meets, and oneself while SOCIAL stands."""
     listed = or_(and_(own(), stands(SOCIAL[0])), met(audience))
     return joined(select(*columns(audience, bits)), bits, profile=profile).where(listed)
 
 
-async def read(connection: AsyncConnection, caller: Caller, subject_id: str, bits: int) -> Subject | None:
-    """One subject, or None for one who is absent and for one who never was: the same statement."""
+async def read(context: Context, connection: AsyncConnection, subject_id: str, bits: int) -> Subject | None:
+    """One subject, or None for one who is absent and for one who never was: the same statements."""
+    if context.caller.works_through is not None:
+        return (await through_grounds(context, connection, [subject_id], bits)).get(subject_id)
+    return await read_as(connection, context.caller, subject_id, bits)
+
+
+async def read_as(connection: AsyncConnection, caller: Caller, subject_id: str, bits: int) -> Subject | None:
+    """One subject as a member or visitor meets them."""
     statement = _by_id(caller.meets_others, bits)
     row = (await connection.execute(statement, {**parameters(caller), "id": subject_id})).mappings().one_or_none()
-    return show(caller, row, bits) if row is not None else None
+    return show(caller.audience(row["id"]), row, bits) if row is not None else None
 
 
-def show(caller: Caller, row: Row, bits: int) -> Subject | None:
-    """A row as this caller meets it, or None where they may read nothing of it."""
-    audience = caller.audience(row["id"])
+async def through_grounds(
+    context: Context, connection: AsyncConnection, subject_ids: Sequence[str], bits: int
+) -> dict[str, Subject]:
+    """Those of these subjects whom a case or a request lets this caller read, each noted for the ledger."""
+    caller = context.caller
+    if caller.works_through is None:
+        return {}
+    grounds = await grounds_of(connection, caller, subject_ids, context.now())
+    statement = by_ids(caller.works_through, bits)
+    rows = await connection.execute(statement, {**parameters(caller), "ids": list(subject_ids)})
+    shown = {}
+    for row in rows.mappings():
+        each = grounds.get(row["id"])
+        if each and (subject := show(each.audience, row, bits, each)):
+            shown[subject.id] = subject
+            context.met.append(subject)
+    return shown
+
+
+def show(audience: Audience | None, row: Row, bits: int, grounds: Grounds | None = None) -> Subject | None:
+    """A row as this audience meets it, or None where it may read nothing of it."""
     if audience is None:
         return None
-    locks = Lock.NONE if row["email_verified"] else Lock.UNVERIFIED
-    seen = sight(audience, State(Standing(row["standing"]), row["hidden"], locks))
+    state = State(
+        standing=Standing(row["standing"]),
+        hidden=row["hidden"],
+        locks=_locks(audience, row),
+        extent=grounds.extent if grounds else 0,
+        opened_by_subject=grounds.opened_by_subject if grounds else False,
+    )
+    seen = sight(audience, state)
     if not seen.mask:
         return None
-    return Subject(row["id"], audience, seen.mask, seen.withheld, _values(row, bits))
+    subject = Subject(row["id"], audience, seen.mask, seen.withheld, _values(row, bits))
+    subject.grounds = grounds
+    return subject
+
+
+def _locks(audience: Audience, row: Row) -> Lock:
+    locks = Lock.NONE if row["email_verified"] else Lock.UNVERIFIED
+    if audience in PROCESSOR_AUDIENCES and row["objected"] & Processor(audience).bit:
+        locks |= Lock.OBJECTED
+    return locks
 
 
 def _values(row: Row, bits: int) -> dict[str, Any]:

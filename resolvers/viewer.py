@@ -33,7 +33,7 @@ async def own_record(context: Context, caller: Caller, bits: int) -> Subject:
     if not bits or caller.subject_id is None:
         return subjects.oneself(caller)
     async with context.database.reading() as connection:
-        found = await subjects.read(connection, caller, caller.subject_id, bits)
+        found = await subjects.read_as(connection, caller, caller.subject_id, bits)
     return found or subjects.oneself(caller)
 
 

@@ -6,9 +6,10 @@ import strawberry
 
 from models.outcome import ConsentState as StoredState
 from models.outcome import Recorded, SessionState
-from models.vocabulary import ConsentStatus, PersonalField, Purpose, Role
+from models.vocabulary import ConsentStatus, PersonalField, Processor, Purpose, Role
 from permissions.classification import impersonal
-from resolvers import account
+from resolvers import account, disclosures, objections
+from schema.disclosure import DisclosureConnection, ProcessorState
 from schema.node import Node, PageInfo
 from schema.shows import shows
 from schema.user import User
@@ -83,6 +84,16 @@ class Account(Node):
         description="What fellow members don't see although SOCIAL stands. A new account hides EMAIL, MOBILE_PHONE and "
         "STREET_ADDRESS.",
     )
+    processors = strawberry.field(
+        resolver=objections.processors,
+        graphql_type=list[ProcessorState],
+        description="What each processor was given of me, and where my objection or withdrawal stands there.",
+    )
+    disclosures = strawberry.field(
+        resolver=disclosures.disclosures,
+        graphql_type=DisclosureConnection | None,
+        description="Who read my data, which fields, when and why, newest first.",
+    )
     consent_history = strawberry.field(
         resolver=account.consent_history,
         graphql_type=ConsentRecordConnection | None,
@@ -102,4 +113,5 @@ class Viewer:
     role: Role
     user: User | None
     session: Session | None
+    processor: Processor | None
     expires_at: datetime | None

@@ -7,7 +7,10 @@ from strawberry.schema.config import StrawberryConfig
 
 from permissions.classification import ClassifiedSchema
 from schema.account import Account, ConsentRecord, Session
+from schema.cases import LegalRequest, SupportCase
+from schema.disclosure import Disclosure
 from schema.mutation import Mutation
+from schema.processors import VIEWS, Withdrawal
 from schema.query import Query
 from schema.user import User
 from schema.words import SCALARS
@@ -18,7 +21,7 @@ def build(extensions: Sequence[Any] = (), kind: type[ClassifiedSchema] = Classif
     return kind(
         query=Query,
         mutation=Mutation,
-        types=[Account, ConsentRecord, Session, User],
+        types=[Account, ConsentRecord, Disclosure, LegalRequest, Session, SupportCase, User, Withdrawal, *VIEWS],
         extensions=list(extensions),
         config=StrawberryConfig(scalar_map=SCALARS),
     )

@@ -3,14 +3,15 @@
 import strawberry
 
 from permissions.admission import Admission
-from resolvers import consent, profile, roles, sign_in, tokens
-from schema.results import ConsentResult, LoginResult, UpdateProfileResult
+from resolvers import consent, objections, profile, roles, sign_in, tokens
+from schema.authority import AuthorityMutation
+from schema.results import ConsentResult, LoginResult, ObjectionResult, UpdateProfileResult
 
 
 @strawberry.type(
     description="Every result is nullable: a mutation that fails must not null the answer of one that has committed."
 )
-class Mutation:
+class Mutation(AuthorityMutation):
     login = strawberry.field(
         resolver=sign_in.login, graphql_type=LoginResult | None, extensions=[Admission("Mutation.login")]
     )
@@ -54,6 +55,18 @@ class Mutation:
         graphql_type=UpdateProfileResult | None,
         extensions=[Admission("Mutation.setHiddenFromMembers")],
         description="Exactly these fields are kept from fellow members and visitors, whatever is granted.",
+    )
+    object_to_processor = strawberry.field(
+        resolver=objections.object_to_processor,
+        graphql_type=ObjectionResult | None,
+        extensions=[Admission("Mutation.objectToProcessor")],
+        description="Keeps one processor from my data, whatever is granted, now or later, until I withdraw the "
+        "objection (GDPR Art. 21).",
+    )
+    withdraw_objection = strawberry.field(
+        resolver=objections.withdraw_objection,
+        graphql_type=ObjectionResult | None,
+        extensions=[Admission("Mutation.withdrawObjection")],
     )
     revoke_role_token = strawberry.field(
         resolver=tokens.revoke_role_token,

@@ -3,18 +3,32 @@
 import strawberry
 
 from permissions.admission import Admission
-from resolvers import account, directory, policy, user_map, viewer
+from resolvers import (
+    account,
+    authorized,
+    case_states,
+    directory,
+    legal_requests,
+    policy,
+    user_map,
+    viewer,
+    withdrawals,
+)
+from resolvers.node import node as find_node
 from schema.account import Account, Viewer
+from schema.cases import LegalRequestConnection, SupportCaseConnection
 from schema.directory import MapPlace, UserConnection
 from schema.node import Node
 from schema.policy import Policy
+from schema.processors import WithdrawalConnection
+from schema.token import RoleTokenConnection, StaffConnection
 from schema.user import User
 
 
 @strawberry.type
 class Query:
     node = strawberry.field(
-        resolver=directory.node,
+        resolver=find_node,
         graphql_type=Node | None,
         extensions=[Admission("Query.node")],
         description="Any object by id, to those who reach it another way.",
@@ -50,6 +64,43 @@ class Query:
         extensions=[Admission("Query.userMap")],
         description="The map of users: places and how many subjects are in each; exactly what this caller could count "
         "in the directory.",
+    )
+    support_cases = strawberry.field(
+        resolver=case_states.support_cases,
+        graphql_type=SupportCaseConnection | None,
+        extensions=[Admission("Query.supportCases")],
+        description="Support cases, newest first: those about a member, or a support agent's assigned and open ones.",
+    )
+    case_queue = strawberry.field(
+        resolver=case_states.case_queue,
+        graphql_type=SupportCaseConnection | None,
+        extensions=[Admission("Query.caseQueue")],
+        description="Open cases without an agent, oldest first, without their free text. OPERATIONS only.",
+    )
+    staff = strawberry.field(
+        resolver=authorized.staff,
+        graphql_type=StaffConnection | None,
+        extensions=[Admission("Query.staff")],
+        description="Everyone with a staff role, by id and pseudonym. OPERATIONS and COMPLIANCE only.",
+    )
+    role_tokens = strawberry.field(
+        resolver=authorized.role_tokens,
+        graphql_type=RoleTokenConnection | None,
+        extensions=[Admission("Query.roleTokens")],
+        description="Role and processor tokens that are alive. OPERATIONS only.",
+    )
+    legal_requests = strawberry.field(
+        resolver=legal_requests.legal_requests,
+        graphql_type=LegalRequestConnection | None,
+        extensions=[Admission("Query.legalRequests")],
+        description="Legal requests that stand or wait for approval. COMPLIANCE only.",
+    )
+    processor_withdrawals = strawberry.field(
+        resolver=withdrawals.processor_withdrawals,
+        graphql_type=WithdrawalConnection | None,
+        extensions=[Admission("Query.processorWithdrawals")],
+        description="What a processor must erase because a subject withdrew, objected or left: unacknowledged, oldest "
+        "first. That processor's token only.",
     )
     policy = strawberry.field(
         resolver=policy.policy,

@@ -7,7 +7,9 @@ import strawberry
 
 from models import outcome
 from permissions.classification import impersonal
+from resolvers.objections import ObjectionChanged as ObjectionChangedState
 from schema.account import ConsentRecord, ConsentState, Viewer
+from schema.disclosure import ProcessorState
 from schema.node import Refusal
 from schema.shows import shows
 from schema.user import User
@@ -39,6 +41,14 @@ class ConsentChanged:
     consents: list[ConsentState]
 
 
+@impersonal(OWN)
+@strawberry.type
+@shows(ObjectionChangedState)
+class ObjectionChanged:
+    processor: ProcessorState
+
+
 LoginResult = Annotated[SignedIn | Refusal, strawberry.union("LoginResult")]
 UpdateProfileResult = Annotated[ProfileUpdated | Refusal, strawberry.union("UpdateProfileResult")]
 ConsentResult = Annotated[ConsentChanged | Refusal, strawberry.union("ConsentResult")]
+ObjectionResult = Annotated[ObjectionChanged | Refusal, strawberry.union("ObjectionResult")]

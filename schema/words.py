@@ -7,9 +7,28 @@ from typing import Final
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
-from models.vocabulary import ConsentStatus, PersonalField, Processor, RefusalCode, Role, WithholdingReason
+from models.vocabulary import (
+    ConsentStatus,
+    LegalRequestStatus,
+    PersonalField,
+    Processor,
+    RefusalCode,
+    Role,
+    SupportCaseStatus,
+    WithholdingReason,
+)
 
-for word in (Role, Processor, PersonalField, WithholdingReason, ConsentStatus, RefusalCode):
+WORDS = (
+    Role,
+    Processor,
+    PersonalField,
+    WithholdingReason,
+    ConsentStatus,
+    RefusalCode,
+    SupportCaseStatus,
+    LegalRequestStatus,
+)
+for word in WORDS:
     strawberry.enum(word, description=(word.__doc__ or "").split("\n")[0])
 
 

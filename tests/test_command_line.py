@@ -246,4 +246,4 @@ async def test_imported_consents_are_chained_like_all_others(database: Database,
     async with database.reading() as connection:
         rows = (await connection.execute(select(CONSENT_RECORDS).order_by(CONSENT_RECORDS.c.sequence))).mappings().all()
     assert len(rows) == 10
-    assert chain.first_break(world_of(database).services.keys, [dict(row) for row in rows]) is None
+    assert chain.first_break(world_of(database).services.keys, chain.CONSENT, [dict(row) for row in rows]) is None

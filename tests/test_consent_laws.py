@@ -81,12 +81,12 @@ async def test_every_record_follows_from_the_one_before(world: World) -> None:
         rows = (await connection.execute(select(CONSENT_RECORDS).order_by(CONSENT_RECORDS.c.sequence))).mappings().all()
     records = [dict(row) for row in rows]
     assert len(records) == 8
-    assert chain.first_break(world.services.keys, records) is None
+    assert chain.first_break(world.services.keys, chain.CONSENT, records) is None
     for place in range(len(records)):
         changed = [dict(record) for record in records]
         changed[place]["granted"] = not changed[place]["granted"]
-        assert chain.first_break(world.services.keys, changed) == place + 1
-        assert chain.first_break(world.services.keys, records[:place] + records[place + 1 :]) in (place + 1, None)
+        assert chain.first_break(world.services.keys, chain.CONSENT, changed) == place + 1
+        assert chain.first_break(world.services.keys, chain.CONSENT, records[:place] + records[place + 1 :]) in (place + 1, None)
 
 
 @pytest.mark.parametrize("role", ["SUPPORT", "ANALYTICS", "COMPLIANCE", "OPERATIONS"])

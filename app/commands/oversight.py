@@ -1,0 +1,46 @@
+"""What is overdue, and who stands behind each pseudonym: for COMPLIANCE, at the operator's shell."""
+
+from typing import Any
+
+import typer
+from sqlalchemy import func, select
+
+from app.commands.session import run
+from models.tables import ACCOUNTS, ROLE_GRANTS, SUPPORT_CASES, WITHDRAWALS
+from resolvers.context import Services
+from resolvers.grounds import case_is_open
+from resolvers.pseudonyms import pseudonym
+
+
+def oversight() -> None:
+    """Prints overdue acknowledgements by processor, open cases, and staff by pseudonym."""
+    for line in run(_told):
+        typer.echo(line)
+
+
+async def _told(services: Services) -> list[str]:
+    now = services.now()
+    overdue = (
+        select(WITHDRAWALS.c.processor, func.count().label("many"), func.min(WITHDRAWALS.c.due_at).label("since"))
+        .where(WITHDRAWALS.c.acknowledged_at.is_(None), WITHDRAWALS.c.due_at <= now)
+        .group_by(WITHDRAWALS.c.processor)
+        .order_by(WITHDRAWALS.c.processor)
+    )
+    waiting = select(func.count()).select_from(SUPPORT_CASES).where(case_is_open(now), SUPPORT_CASES.c.agent_id.is_(None))
+    people = (
+        select(ROLE_GRANTS, ACCOUNTS.c.email)
+        .join(ACCOUNTS, ACCOUNTS.c.id == ROLE_GRANTS.c.subject_id)
+        .order_by(ROLE_GRANTS.c.subject_id, ROLE_GRANTS.c.granted_at)
+    )
+    async with services.database.reading() as connection:
+        late = (await connection.execute(overdue)).all()
+        queued = (await connection.execute(waiting)).scalar_one()
+        staff = (await connection.execute(people)).all()
+    lines = [f"overdue: {row.processor}: {row.many} withdrawals since {row.since}" for row in late]
+    lines.append(f"open cases without an agent: {queued}")
+    return lines + [_person(services, row) for row in staff]
+
+
+def _person(services: Services, row: Any) -> str:
+    ended = row.revoked_at or row.expires_at
+    return f"{pseudonym(services.keys, row.subject_id)}: {row.email}: {row.role} from {row.granted_at} until {ended}"

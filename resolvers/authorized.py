@@ -1,0 +1,108 @@
+"""Who is authorized: everyone with a staff role, and every role and processor token that is alive."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import and_, select
+from strawberry.types.info import Info
+
+from models.tables import ACCESS_TOKENS, ROLE_GRANTS
+from models.vocabulary import Processor, Role
+from resolvers.context import Context
+from resolvers.paging import Connection, Keyset, Seal, Window, connection_of, cut
+from resolvers.pseudonyms import pseudonym
+
+
+@dataclass(frozen=True, slots=True)
+class GrantedRole:
+    """One role of one person, from when until when."""
+
+    role: Role
+    granted_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMember:
+    """A person with a staff role, by id and pseudonym."""
+
+    id: str
+    pseudonym: str
+    roles: list[GrantedRole]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveToken:
+    """A token without its secret."""
+
+    id: str
+    name: str | None
+    role: Role
+    processor: Processor | None
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+
+
+TOKENS_BY_ID: Final = Keyset(ACCESS_TOKENS.c.id)
+
+
+async def staff(
+    info: Info[Context, None],
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Connection:
+    """Everyone with a staff role now, by id."""
+    context = info.context
+    seal = Seal.of(context.services.keys, context.caller, "Query.staff")
+    window = Window.of(seal, first, after, last, before)
+    live = and_(ROLE_GRANTS.c.revoked_at.is_(None), ROLE_GRANTS.c.expires_at > context.now())
+    people = select(ROLE_GRANTS.c.subject_id).where(live).distinct().subquery()
+    async with context.database.reading() as connection:
+        part = await cut(connection, select(people), Keyset(people.c.subject_id), window, {})
+        ids = [row.subject_id for row in part.rows]
+        held = select(ROLE_GRANTS).where(live, ROLE_GRANTS.c.subject_id.in_(ids)).order_by(ROLE_GRANTS.c.granted_at)
+        grants = (await connection.execute(held)).all()
+    members = [_member(context, id, [grant for grant in grants if grant.subject_id == id]) for id in ids]
+    return connection_of([(member, member.id) for member in members], part, seal)
+
+
+def _member(context: Context, id: str, grants: list[Any]) -> StaffMember:
+    roles = [GrantedRole(Role(grant.role), grant.granted_at, grant.expires_at) for grant in grants]
+    return StaffMember(id, pseudonym(context.services.keys, id), roles)
+
+
+async def role_tokens(
+    info: Info[Context, None],
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Connection:
+    """Role and processor tokens that are neither revoked nor over, by id."""
+    context = info.context
+    seal = Seal.of(context.services.keys, context.caller, "Query.roleTokens")
+    window = Window.of(seal, first, after, last, before)
+    alive = select(ACCESS_TOKENS).where(
+        ACCESS_TOKENS.c.role != Role.MEMBER.value,
+        ACCESS_TOKENS.c.revoked_at.is_(None),
+        ACCESS_TOKENS.c.expires_at > context.now(),
+    )
+    async with context.database.reading() as connection:
+        part = await cut(connection, alive, TOKENS_BY_ID, window, {})
+    return connection_of([(_token(row), row.id) for row in part.rows], part, seal)
+
+
+def _token(row: Any) -> LiveToken:
+    return LiveToken(
+        id=row.id,
+        name=row.name,
+        role=Role(row.role),
+        processor=Processor(row.processor) if row.processor else None,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        last_used_at=row.last_used_at,
+    )

@@ -1,0 +1,86 @@
+"""Assigning, narrowing and closing a case: what commits counts for the next read."""
+
+from typing import Any, Final
+
+import strawberry
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.issuing import holds
+from models.outcome import Refused
+from models.tables import SUPPORT_CASES
+from models.vocabulary import Notice, PersonalField, RefusalCode, Role, SupportCaseStatus, mask_of
+from resolvers.case_states import CaseState, case_states, status
+from resolvers.context import Context
+from resolvers.extents import MOST_FIELDS
+from resolvers.support_cases import notify
+
+NOT_FOUND: Final = Refused(RefusalCode.NOT_FOUND, "There is no such case here.", "id")
+NOT_THIS_PERSON: Final = Refused(RefusalCode.NOT_PERMITTED, "This person cannot be assigned this case.", "agentId")
+WIDER: Final = Refused(RefusalCode.INVALID_INPUT, "A case is narrowed, never widened.", "extent")
+
+
+async def assign_support_case(
+    info: Info[Context, None], id: strawberry.ID, agent_id: strawberry.ID
+) -> CaseState | Refused:
+    """Gives an open case to another person who holds SUPPORT and whom it is not about."""
+    context = info.context
+    async with context.database.writing() as connection:
+        row = await _locked(connection, id)
+        if row is None or status(row, context.now()) is not SupportCaseStatus.OPEN:
+            return NOT_FOUND
+        agent = str(agent_id)
+        if agent in (context.caller.subject_id, row.subject_id) or "\0" in agent:
+            return NOT_THIS_PERSON
+        if not await holds(connection, agent, Role.SUPPORT, context.now()):
+            return NOT_THIS_PERSON
+        if row.subject_id and row.agent_id != agent:
+            await notify(connection, row.subject_id, Notice.CASE_ASSIGNED, row.id, context.now())
+        return await _changed(info, connection, row, agent_id=agent)
+
+
+async def close_support_case(info: Info[Context, None], id: strawberry.ID) -> CaseState | Refused:
+    """By the member it is about, the assigned agent or OPERATIONS; one that is closed stays so."""
+    context = info.context
+    async with context.database.writing() as connection:
+        row = await _locked(connection, id)
+        if row is None or not _may_close(context, row):
+            return NOT_FOUND
+        closed_at = row.closed_at or context.now()
+        return await _changed(info, connection, row, closed_at=closed_at)
+
+
+def _may_close(context: Context, row: Any) -> bool:
+    caller = context.caller
+    if caller.is_member:
+        return bool(row.subject_id == caller.subject_id)
+    return caller.role is Role.OPERATIONS or bool(row.agent_id == caller.subject_id)
+
+
+async def narrow_support_case(
+    info: Info[Context, None], id: strawberry.ID, extent: list[PersonalField]
+) -> CaseState | Refused:
+    """By the member it is about."""
+    context, bits = info.context, mask_of(tuple(extent))
+    if len(extent) > MOST_FIELDS:
+        return WIDER
+    async with context.database.writing() as connection:
+        row = await _locked(connection, id)
+        if row is None or row.subject_id != context.caller.subject_id:
+            return NOT_FOUND
+        if bits & ~row.extent:
+            return WIDER
+        return await _changed(info, connection, row, extent=bits)
+
+
+async def _locked(connection: AsyncConnection, id: strawberry.ID) -> Any:
+    one = select(SUPPORT_CASES).where(SUPPORT_CASES.c.id == str(id).replace("\0", "")).with_for_update()
+    return (await connection.execute(one)).one_or_none()
+
+
+async def _changed(info: Info[Context, None], connection: AsyncConnection, row: Any, **values: Any) -> CaseState:
+    one = SUPPORT_CASES.c.id == row.id
+    await connection.execute(update(SUPPORT_CASES).where(one).values(**values))
+    now = (await connection.execute(select(SUPPORT_CASES).where(one))).one()
+    return (await case_states(info, connection, [now]))[0]

@@ -1,0 +1,136 @@
+"""Support cases as each caller sees them, their subjects read in bulk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.tables import SUPPORT_CASES
+from models.vocabulary import PersonalField, Role, SupportCaseStatus, fields_of
+from permissions.caller import Caller
+from permissions.subject import Subject
+from resolvers import subjects
+from resolvers.context import Context
+from resolvers.grounds import case_is_open
+from resolvers.paging import Connection, Keyset, Seal, Window, connection_of, cut
+from resolvers.pseudonyms import pseudonym
+
+NEWEST_FIRST = Keyset(SUPPORT_CASES.c.ordinal, descending=True)
+OLDEST_FIRST = Keyset(SUPPORT_CASES.c.ordinal)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseState:
+    """One case as one caller sees it."""
+
+    id: str
+    status: SupportCaseStatus
+    reference: str
+    reason: str | None
+    extent: tuple[PersonalField, ...]
+    opened_at: datetime
+    expires_at: datetime
+    opened_by_subject: bool
+    assigned_to: str | None
+    subject: Subject | None
+
+
+def mine(caller: Caller, now: datetime) -> Any:
+    """The cases that this caller reaches: those about a member, an agent's open ones, the queue for OPERATIONS."""
+    if caller.is_member:
+        return SUPPORT_CASES.c.subject_id == caller.subject_id
+    if caller.role is Role.SUPPORT:
+        return and_(SUPPORT_CASES.c.agent_id == caller.subject_id, case_is_open(now))
+    return and_(SUPPORT_CASES.c.agent_id.is_(None), case_is_open(now))
+
+
+def status(row: Any, now: datetime) -> SupportCaseStatus:
+    """Expiry is seen at the read."""
+    if row.closed_at is not None:
+        return SupportCaseStatus.CLOSED
+    return SupportCaseStatus.EXPIRED if row.expires_at <= now else SupportCaseStatus.OPEN
+
+
+async def case_states(info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]) -> list[CaseState]:
+    """The rows as this caller sees them, in a number of statements that does not depend on how many there are."""
+    context = info.context
+    asked = context.asked(info)
+    ids = list({row.subject_id for row in rows if _is_theirs(context.caller, row)})
+    seen: dict[str, Subject] = {}
+    if "SupportCase.subject" in asked.coordinates:
+        seen = await _seen(context, connection, ids, asked.bits)
+    return [_state(context, row, seen.get(row.subject_id) if _is_theirs(context.caller, row) else None) for row in rows]
+
+
+def _is_theirs(caller: Caller, row: Any) -> bool:
+    """Whether the case opens anything to this caller: an agent learns nothing of one that is not theirs."""
+    if row.subject_id is None:
+        return False
+    return bool(row.subject_id == caller.subject_id if caller.is_member else row.agent_id == caller.subject_id)
+
+
+async def _seen(context: Context, connection: AsyncConnection, ids: list[str], bits: int) -> dict[str, Subject]:
+    caller = context.caller
+    if caller.is_member:
+        own = await subjects.read_as(connection, caller, str(caller.subject_id), bits)
+        return {own.id: own} if own else {}
+    return await subjects.through_grounds(context, connection, ids, bits)
+
+
+def _state(context: Context, row: Any, subject: Subject | None) -> CaseState:
+    now, caller, keys = context.now(), context.caller, context.services.keys
+    return CaseState(
+        id=row.id,
+        status=status(row, now),
+        reference=row.reference,
+        reason=None if caller.role is Role.OPERATIONS else row.reason,
+        extent=fields_of(row.extent),
+        opened_at=row.opened_at,
+        expires_at=row.expires_at,
+        opened_by_subject=row.opened_by_subject,
+        assigned_to=pseudonym(keys, row.agent_id) if row.agent_id else None,
+        subject=subject,
+    )
+
+
+async def support_cases(
+    info: Info[Context, None],
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Connection:
+    """Those about a member, or an agent's assigned and open ones, newest first."""
+    return await _listed(info, "Query.supportCases", NEWEST_FIRST, (first, after, last, before))
+
+
+async def case_queue(
+    info: Info[Context, None],
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Connection:
+    """Open cases without an agent, oldest first, without their free text."""
+    return await _listed(info, "Query.caseQueue", OLDEST_FIRST, (first, after, last, before))
+
+
+async def _listed(
+    info: Info[Context, None],
+    field: str,
+    order: Keyset,
+    arguments: tuple[int | None, str | None, int | None, str | None],
+) -> Connection:
+    context = info.context
+    seal = Seal.of(context.services.keys, context.caller, field)
+    window = Window.of(seal, *arguments)
+    cases = select(SUPPORT_CASES).where(mine(context.caller, context.now()))
+    async with context.database.reading() as connection:
+        part = await cut(connection, cases, order, window, {})
+        states = await case_states(info, connection, part.rows)
+    nodes = [(state, row.ordinal) for state, row in zip(states, part.rows, strict=True)]
+    return connection_of(nodes, part, seal)

@@ -1,0 +1,68 @@
+"""What a data subject sees of the ledger: who read their data, which fields, when and why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select
+from strawberry.types.info import Info
+
+from models.chain import receipt
+from models.tables import DISCLOSURES
+from models.vocabulary import Audience, PersonalField, fields_of
+from resolvers.context import Context
+from resolvers.paging import Connection, Keyset, Seal, Window, connection_of, cut
+
+NEWEST_FIRST = Keyset(DISCLOSURES.c.ordinal, descending=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosed:
+    """One entry as its subject sees it."""
+
+    id: str
+    at: datetime
+    audience: Audience
+    recipient: str
+    fields: tuple[PersonalField, ...]
+    reason: str
+    receipt: str
+
+
+def visible(now: datetime) -> ColumnElement[bool]:
+    """Whether the subject may know of an entry yet."""
+    return or_(DISCLOSURES.c.visible_at.is_(None), DISCLOSURES.c.visible_at <= now)
+
+
+def own(context: Context) -> Any:
+    """The caller's entries that they may know of."""
+    return select(DISCLOSURES).where(DISCLOSURES.c.subject_id == context.caller.subject_id, visible(context.now()))
+
+
+def disclosed(row: Any) -> Disclosed:
+    """A stored entry as its subject sees it; the reason is gone once it was erased."""
+    return Disclosed(
+        id=row.id,
+        at=row.at,
+        audience=Audience(row.audience),
+        recipient=row.recipient,
+        fields=fields_of(row.fields),
+        reason=row.reason or "",
+        receipt=receipt(row.sequence, row.hash),
+    )
+
+
+async def disclosures(
+    info: Info[Context, None],
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Connection:
+    """The caller's entries, newest first."""
+    context = info.context
+    seal = Seal.of(context.services.keys, context.caller, "Account.disclosures")
+    window = Window.of(seal, first, after, last, before)
+    async with context.database.reading() as connection:
+        part = await cut(connection, own(context), NEWEST_FIRST, window, {})
+    return connection_of([(disclosed(row), row.ordinal) for row in part.rows], part, seal)

@@ -1,0 +1,100 @@
+"""Writes who was shown what of whom: one entry a subject and answer, before the first byte of it leaves."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models import chain
+from models.columns import new_id, ordinal
+from models.keys import KeyRing
+from models.vocabulary import Audience
+from permissions.ground import Ground
+from resolvers.context import Context
+from resolvers.pseudonyms import pseudonym
+
+TITLES = {Audience.SUPPORT_CASE: "support agent", Audience.LEGAL_REQUEST: "compliance officer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One subject in one answer, as it goes into the ledger."""
+
+    subject_id: str
+    audience: Audience
+    recipient: str
+    fields: int
+    ground: Ground
+    recipient_id: str | None = None
+    token_id: str | None = None
+
+
+def commitment(salt: str, reason: str) -> str:
+    """Binds a reason without holding it: once salt and reason are erased, nothing of it is left."""
+    return hashlib.sha256(f"{salt}:{reason}".encode()).hexdigest()
+
+
+async def enter(connection: AsyncConnection, keys: KeyRing, entries: Sequence[Entry], now: datetime) -> None:
+    """Appends entries in the transaction that is given; sealed ones to a chain of their own."""
+    rows = [_row(entry, now) for entry in entries]
+    for log, sealed in ((chain.DISCLOSURE, False), (chain.SEALED, True)):
+        await chain.append(connection, keys, log, [row for row in rows if (row["visible_at"] is not None) is sealed])
+
+
+def _row(entry: Entry, now: datetime) -> dict[str, Any]:
+    id, salt = new_id(), secrets.token_hex(16)
+    return {
+        "id": id,
+        "subject_id": entry.subject_id,
+        "at": now,
+        "audience": entry.audience.value,
+        "recipient": entry.recipient,
+        "recipient_id": entry.recipient_id,
+        "token_id": entry.token_id,
+        "fields": entry.fields,
+        "ground": entry.ground.id,
+        "commitment": commitment(salt, entry.ground.reason),
+        "visible_at": entry.ground.visible_at,
+        "reason": entry.ground.reason,
+        "salt": salt,
+        "ordinal": ordinal(now, id),
+    }
+
+
+async def record(context: Context) -> None:
+    """Enters every subject whom this answer met through a case or a request, in one transaction."""
+    entries = _entries(context)
+    if not entries:
+        return
+    async with context.database.writing() as connection:
+        await enter(connection, context.services.keys, entries, context.now())
+
+
+def _entries(context: Context) -> list[Entry]:
+    shown: dict[str, int] = {}
+    for subject in context.met:
+        shown[subject.id] = shown.get(subject.id, 0) | subject.disclosed
+    met = {subject.id: subject for subject in context.met}
+    caller = context.caller
+    entries = []
+    for subject_id, fields in shown.items():
+        grounds = met[subject_id].grounds
+        if grounds is None or caller.subject_id is None:
+            raise TypeError("a reading by staff rests on a ground and has a reader")
+        name = f"{TITLES[grounds.audience]} {pseudonym(context.services.keys, caller.subject_id)}"
+        entries.append(
+            Entry(
+                subject_id=subject_id,
+                audience=grounds.audience,
+                recipient=name,
+                fields=fields,
+                ground=grounds.for_fields(fields),
+                recipient_id=caller.subject_id,
+                token_id=caller.token_id,
+            )
+        )
+    return entries

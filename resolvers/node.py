@@ -1,0 +1,78 @@
+"""Any object by id, to those who reach it another way; the same statements whether or not it exists."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import strawberry
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.tables import ACCESS_TOKENS, CONSENT_RECORDS, DISCLOSURES, LEGAL_REQUESTS, SUPPORT_CASES, WITHDRAWALS
+from models.vocabulary import Role
+from resolvers import case_states, disclosures, legal_requests, withdrawals
+from resolvers.account import OwnAccount, live_sessions, own_records, session
+from resolvers.context import Context
+from resolvers.directory import subject
+from resolvers.standing import recorded
+
+Found = Callable[[Info[Context, None], AsyncConnection, str], Any]
+
+
+async def node(info: Info[Context, None], id: strawberry.ID) -> Any:
+    """A subject first, then whatever else the caller's role reaches."""
+    if found := await subject(info, str(id)):
+        return found
+    context = info.context
+    if id == context.caller.account_id and context.caller.is_member:
+        return OwnAccount(context.caller)
+    async with context.database.reading() as connection:
+        for reach in REACHED[context.caller.role]:
+            if found := await reach(info, connection, str(id)):
+                return found
+    return None
+
+
+async def _case(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
+    context = info.context
+    mine = case_states.mine(context.caller, context.now())
+    rows = (await connection.execute(select(SUPPORT_CASES).where(SUPPORT_CASES.c.id == id, mine))).all()
+    return (await case_states.case_states(info, connection, rows))[0] if rows else None
+
+
+async def _request(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
+    one = select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == id, legal_requests.standing(info.context))
+    rows = (await connection.execute(one)).all()
+    return (await legal_requests.request_states(info, connection, rows))[0] if rows else None
+
+
+async def _record(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
+    row = (await connection.execute(own_records(info.context).where(CONSENT_RECORDS.c.id == id))).one_or_none()
+    return recorded(row) if row else None
+
+
+async def _session(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
+    row = (await connection.execute(live_sessions(info.context).where(ACCESS_TOKENS.c.id == id))).one_or_none()
+    return session(row, info.context.caller.token_id) if row else None
+
+
+async def _disclosure(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
+    row = (await connection.execute(disclosures.own(info.context).where(DISCLOSURES.c.id == id))).one_or_none()
+    return disclosures.disclosed(row) if row else None
+
+
+async def _withdrawal(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
+    mine = withdrawals.outstanding(info.context.caller.processor).where(WITHDRAWALS.c.id == id)
+    row = (await connection.execute(mine)).one_or_none()
+    return withdrawals.state(row) if row else None
+
+
+REACHED: Final[dict[Role, tuple[Found, ...]]] = {
+    Role.ANONYMOUS: (),
+    Role.MEMBER: (_record, _session, _disclosure, _case),
+    Role.SUPPORT: (_case,),
+    Role.ANALYTICS: (),
+    Role.COMPLIANCE: (_request,),
+    Role.OPERATIONS: (_case,),
+    Role.PROCESSOR: (_withdrawal,),
+}

@@ -1,0 +1,124 @@
+"""Opening a support case: the same answer whether or not anybody has the address."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, Final
+
+import strawberry
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.address import NotAnAddress, canonical
+from models.columns import new_id, ordinal
+from models.outcome import Refused
+from models.tables import ACCOUNTS, CREDENTIALS, OUTBOX, SUPPORT_CASES
+from models.vocabulary import Audience, Notice, PersonalField, RefusalCode
+from permissions.caller import Caller
+from resolvers import extents
+from resolvers.case_states import CaseState, case_states
+from resolvers.context import Context
+from resolvers.extents import Lasting
+
+OPEN_FOR: Final = Lasting(most=timedelta(days=30), usual=timedelta(days=7))
+LONGEST_REFERENCE: Final = 100
+LONGEST_REASON: Final = 1000
+
+ABOUT_ONESELF = Refused(RefusalCode.NOT_PERMITTED, "A member opens cases about themself alone.", "input.subjectId")
+
+
+@strawberry.input
+class OpenSupportCaseInput:
+    reference: str
+    reason: str
+    extent: list[PersonalField]
+    subject_id: strawberry.ID | None = None
+    email: str | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An input that may become a case."""
+
+    reference: str
+    reason: str
+    extent: int
+    expires_at: datetime
+
+
+async def open_support_case(info: Info[Context, None], input: OpenSupportCaseInput) -> CaseState | Refused:
+    """Opens a case for OPERATIONS to assign; its subject is told where somebody else opened it."""
+    context = info.context
+    checked = _checked(input, context.now())
+    if isinstance(checked, Refused):
+        return checked
+    if (input.subject_id is None) == (input.email is None):
+        return extents.refused("subjectId", "or `email` is given, and not both")
+    async with context.database.writing() as connection:
+        subject_id = await _subject(connection, input)
+        caller = context.caller
+        if caller.is_member and subject_id != caller.subject_id:
+            return ABOUT_ONESELF
+        row = _row(caller, subject_id, checked, context.now())
+        await connection.execute(insert(SUPPORT_CASES), row)
+        if subject_id and not caller.is_member:
+            await notify(connection, subject_id, Notice.CASE_OPENED, row["id"], context.now())
+        return (await case_states(info, connection, [SimpleNamespace(**row)]))[0]
+
+
+def _checked(input: OpenSupportCaseInput, now: datetime) -> Checked | Refused:
+    reference = extents.sentence("reference", input.reference, LONGEST_REFERENCE)
+    reason = extents.sentence("reason", input.reason, LONGEST_REASON)
+    bits = extents.extent(input.extent, Audience.SUPPORT_CASE)
+    expires_at = OPEN_FOR.until(input.expires_at, now)
+    for part in (reference, reason, bits, expires_at):
+        if isinstance(part, Refused):
+            return part
+    return Checked(reference, reason, bits, expires_at)  # type: ignore[arg-type]  # the loop above left no refusal
+
+
+async def _subject(connection: AsyncConnection, input: OpenSupportCaseInput) -> str | None:
+    """The subject's id; None where there is nobody, which the answer does not tell."""
+    if input.email is not None:
+        try:
+            email = canonical(input.email)
+        except NotAnAddress:
+            email = ""
+        known = select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.email_canonical == email)
+    else:
+        known = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == str(input.subject_id).replace("\0", ""))
+    found = (await connection.execute(known)).scalar_one_or_none()
+    return str(found) if found else None
+
+
+def _row(caller: Caller, subject_id: str | None, checked: Checked, now: datetime) -> dict[str, Any]:
+    id = new_id()
+    return {
+        "id": id,
+        "subject_id": subject_id,
+        "reference": checked.reference,
+        "reason": checked.reason,
+        "extent": checked.extent,
+        "opened_at": now,
+        "expires_at": checked.expires_at,
+        "opened_by": caller.subject_id,
+        "opened_by_subject": caller.is_member,
+        "agent_id": None,
+        "closed_at": None,
+        "ordinal": ordinal(now, id),
+    }
+
+
+async def notify(connection: AsyncConnection, subject_id: str, notice: Notice, about: str, now: datetime) -> None:
+    """Puts a letter into the outbox, in the transaction that is its reason."""
+    letter = {
+        "id": new_id(),
+        "subject_id": subject_id,
+        "notice": notice.value,
+        "about": about,
+        "written_at": now,
+        "sent_at": None,
+    }
+    await connection.execute(insert(OUTBOX), letter)

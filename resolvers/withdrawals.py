@@ -1,0 +1,148 @@
+"""What processors must forget: found from the ledger when consent, or a person, goes or an objection comes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import strawberry
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.columns import new_id, ordinal
+from models.tables import DISCLOSURES, WITHDRAWALS
+from models.vocabulary import Audience, PersonalField, Processor, Purpose, fields_of
+from permissions.decision import under
+from permissions.failure import bad_input
+from resolvers.context import Context
+from resolvers.paging import Connection, Keyset, Seal, Window, connection_of, cut
+
+DUE_AFTER: Final = timedelta(hours=72)
+MOST_IDS: Final = 100
+OLDEST_FIRST: Final = Keyset(WITHDRAWALS.c.ordinal)
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """What one processor holds of one subject, as far as the ledger knows, and since when it was last shown any."""
+
+    fields: int
+    last_disclosed_at: datetime | None
+
+
+async def copies_of(connection: AsyncConnection, subject_id: str) -> dict[Processor, Copies]:
+    """What each processor was shown of a subject and has not yet said that it forgets."""
+    audiences = [processor.value for processor in Processor]
+    shown = (
+        select(DISCLOSURES.c.audience, DISCLOSURES.c.fields, func.max(DISCLOSURES.c.ordinal).label("ordinal"))
+        .where(DISCLOSURES.c.subject_id == subject_id, DISCLOSURES.c.audience.in_(audiences))
+        .group_by(DISCLOSURES.c.audience, DISCLOSURES.c.fields)
+    )
+    forgotten = select(WITHDRAWALS).where(
+        WITHDRAWALS.c.subject_id == subject_id, WITHDRAWALS.c.acknowledged_at.is_not(None)
+    )
+    entries = (await connection.execute(shown)).all()
+    gone = (await connection.execute(forgotten)).all()
+    return {processor: _copies(processor, entries, gone) for processor in Processor}
+
+
+def _copies(processor: Processor, entries: Iterable[Any], gone: Iterable[Any]) -> Copies:
+    mine = [entry for entry in entries if entry.audience == processor]
+    fields = 0
+    for entry in mine:
+        later = (each for each in gone if each.processor == processor and each.ordinal > entry.ordinal)
+        erased = 0
+        for each in later:
+            erased |= each.fields
+        fields |= entry.fields & ~erased
+    newest = max((entry.ordinal for entry in mine), default=None)
+    return Copies(fields, instant_of(newest) if newest else None)
+
+
+def instant_of(text: str) -> datetime:
+    """The instant within an ordinal."""
+    return datetime.fromisoformat("1970-01-01T00:00:00+00:00") + timedelta(microseconds=int(text[:20]))
+
+
+async def lose(connection: AsyncConnection, subject_id: str, losing: dict[Processor, int], now: datetime) -> None:
+    """One row for each processor that holds some of what it loses; none for one that was shown nothing of it."""
+    copies = await copies_of(connection, subject_id)
+    rows = [_row(processor, subject_id, copies[processor].fields & fields, now) for processor, fields in losing.items()]
+    if due := [row for row in rows if row["fields"]]:
+        await connection.execute(insert(WITHDRAWALS), due)
+
+
+def _row(processor: Processor, subject_id: str, fields: int, now: datetime) -> dict[str, Any]:
+    id = new_id()
+    return {
+        "id": id,
+        "processor": processor.value,
+        "subject_id": subject_id,
+        "fields": fields,
+        "withdrawn_at": now,
+        "due_at": now + DUE_AFTER,
+        "acknowledged_at": None,
+        "ordinal": ordinal(now, id),
+    }
+
+
+def lost_with(purpose: Purpose) -> dict[Processor, int]:
+    """The fields that each processor reads under this purpose alone."""
+    return {processor: under(Audience(processor), purpose) for processor in Processor}
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalState:
+    """One withdrawal as its processor sees it."""
+
+    id: str
+    user_id: str
+    fields: tuple[PersonalField, ...]
+    withdrawn_at: datetime
+    due_at: datetime
+    acknowledged_at: datetime | None
+
+
+def state(row: Any) -> WithdrawalState:
+    """A stored withdrawal as its processor sees it."""
+    return WithdrawalState(
+        row.id, row.subject_id, fields_of(row.fields), row.withdrawn_at, row.due_at, row.acknowledged_at
+    )
+
+
+def outstanding(processor: Processor | None) -> Any:
+    """This processor's withdrawals that it has not acknowledged."""
+    return select(WITHDRAWALS).where(WITHDRAWALS.c.processor == processor, WITHDRAWALS.c.acknowledged_at.is_(None))
+
+
+async def processor_withdrawals(
+    info: Info[Context, None],
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Connection:
+    """Unacknowledged, oldest first; told again until they are acknowledged."""
+    context = info.context
+    seal = Seal.of(context.services.keys, context.caller, "Query.processorWithdrawals")
+    window = Window.of(seal, first, after, last, before)
+    async with context.database.reading() as connection:
+        part = await cut(connection, outstanding(context.caller.processor), OLDEST_FIRST, window, {})
+    return connection_of([(state(row), row.ordinal) for row in part.rows], part, seal)
+
+
+async def acknowledge_withdrawals(info: Info[Context, None], ids: list[strawberry.ID]) -> int:
+    """How many of this processor's own are acknowledged now; foreign and unknown ids count nothing."""
+    context = info.context
+    wanted = {str(id) for id in ids if "\0" not in str(id)}
+    if len(ids) > MOST_IDS:
+        raise bad_input("ids", f"`ids` holds at most {MOST_IDS} ids.")
+    mine = (WITHDRAWALS.c.processor == context.caller.processor) & WITHDRAWALS.c.id.in_(wanted)
+    async with context.database.writing() as connection:
+        await connection.execute(
+            update(WITHDRAWALS)
+            .where(mine, WITHDRAWALS.c.acknowledged_at.is_(None))
+            .values(acknowledged_at=context.now())
+        )
+        return int((await connection.execute(select(func.count()).select_from(WITHDRAWALS).where(mine))).scalar_one())
