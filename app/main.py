@@ -1,5 +1,6 @@
 """The application factory: everything a process needs, put together once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from app import explorer, graphql, health, throttle
+from app import checkpoints, explorer, graphql, health, throttle
 from app.execution import Documents, ServedSchema, Surrounding
 from app.http import Boundary
 from app.settings import Settings, load
@@ -49,7 +50,9 @@ def create(settings: Settings | None = None, services: Services | None = None) -
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        keeping = asyncio.create_task(checkpoints.keep(services))
         yield
+        keeping.cancel()
         services.hashing.close()
         await services.database.close()
 

@@ -26,7 +26,9 @@ async def _told(services: Services) -> list[str]:
         .group_by(WITHDRAWALS.c.processor)
         .order_by(WITHDRAWALS.c.processor)
     )
-    waiting = select(func.count()).select_from(SUPPORT_CASES).where(case_is_open(now), SUPPORT_CASES.c.agent_id.is_(None))
+    waiting = (
+        select(func.count()).select_from(SUPPORT_CASES).where(case_is_open(now), SUPPORT_CASES.c.agent_id.is_(None))
+    )
     people = (
         select(ROLE_GRANTS, ACCOUNTS.c.email)
         .join(ACCOUNTS, ACCOUNTS.c.id == ROLE_GRANTS.c.subject_id)

@@ -1,0 +1,252 @@
+"""Support reads a subject only through an open case that is assigned to that agent, within its extent."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from models.tables import OUTBOX, SUPPORT_CASES
+from models.vocabulary import Role
+from tests.world import GRAPHQL_NAMES, World, codes
+
+OPEN = """mutation ($input: OpenSupportCaseInput!) { openSupportCase(input: $input) { __typename
+  ... on SupportCase { id status extent reason openedBySubject assignedTo expiresAt openedAt subject { id } }
+  ... on Refusal { code field message } } }"""
+ASSIGN = """mutation ($id: ID!, $agent: ID!) { assignSupportCase(id: $id, agentId: $agent) { __typename
+  ... on SupportCase { id reason assignedTo subject { id } } ... on Refusal { code field } } }"""
+CLOSE = """mutation ($id: ID!) { closeSupportCase(id: $id) { __typename
+  ... on SupportCase { id status subject { id } } ... on Refusal { code } } }"""
+NARROW = """mutation ($id: ID!, $extent: [PersonalField!]!) { narrowSupportCase(id: $id, extent: $extent) { __typename
+  ... on SupportCase { extent } ... on Refusal { code field } } }"""
+READ = "query ($id: ID!) { user(id: $id) { id email firstName city withheld { field reason purpose } } }"
+CASES = "{ supportCases { edges { node { id reason status assignedTo subject { id email } } } } }"
+QUEUE = "{ caseQueue { edges { node { id reason subject { id } } } } }"
+
+
+@dataclass
+class Desk:
+    """A subject, an agent, a person of operations, and their tokens."""
+
+    world: World
+    subject: str
+    mine: str
+    agent: str
+    support: str
+    operations: str
+
+    async def opened(self, token: str | None = None, **more: Any) -> Any:
+        """A case about the subject, opened by the agent unless told otherwise."""
+        input = {
+            "subjectId": self.subject,
+            "reference": "T-17",
+            "reason": "It will not print.",
+            "extent": ["EMAIL"],
+            **more,
+        }
+        return (await self.world.data(OPEN, token or self.support, {"input": input}))["openSupportCase"]
+
+    async def assigned(self, **more: Any) -> str:
+        """A case that is open and assigned to the agent."""
+        id = str((await self.opened(**more))["id"])
+        await self.world.data(ASSIGN, self.operations, {"id": id, "agent": self.agent})
+        return id
+
+    async def read(self) -> Any:
+        """What the agent reads of the subject."""
+        return (await self.world.data(READ, self.support, {"id": self.subject}))["user"]
+
+
+@pytest.fixture
+async def desk(world: World) -> Desk:
+    """Everyone whom a case takes."""
+    subject, mine = await world.member("subject@example.org")
+    agent = await world.person("agent@example.org")
+    operations = await world.token(Role.OPERATIONS, await world.person("operations@example.org"))
+    return Desk(world, subject, mine, agent, await world.token(Role.SUPPORT, agent), operations)
+
+
+async def test_a_case_opens_its_extent_to_its_agent_and_nothing_else(desk: Desk) -> None:
+    assert await desk.read() is None
+    id = (await desk.opened(extent=["EMAIL", "FIRST_NAME"]))["id"]
+    assert await desk.read() is None, "not before it is assigned"
+    await desk.world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.agent})
+    seen = await desk.read()
+    assert (seen["email"], seen["firstName"], seen["city"]) == ("subject@example.org", "Amara", None)
+    reasons = {each["field"]: each["reason"] for each in seen["withheld"]}
+    assert (reasons["CITY"], reasons["ABOUT"]) == ("OUTSIDE_CASE", "ROLE")
+    other = await desk.world.token(Role.SUPPORT, await desk.world.person("other@example.org"))
+    assert (await desk.world.data(READ, other, {"id": desk.subject}))["user"] is None
+
+
+async def test_consent_counts_within_a_case(desk: Desk) -> None:
+    await desk.assigned(extent=["EMAIL", "FIRST_NAME"])
+    await desk.world.data("mutation { withdrawConsent(purpose: SOCIAL) { __typename } }", desk.mine)
+    seen = await desk.read()
+    assert (seen["email"], seen["firstName"]) == ("subject@example.org", None)
+    assert {"field": "FIRST_NAME", "reason": "CONSENT", "purpose": "SOCIAL"} in seen["withheld"]
+
+
+async def test_closing_narrowing_expiry_and_a_lost_role_count_for_the_next_read(desk: Desk) -> None:
+    world = desk.world
+    id = await desk.assigned(extent=["EMAIL", "FIRST_NAME"])
+    narrowed = (await world.data(NARROW, desk.mine, {"id": id, "extent": ["EMAIL"]}))["narrowSupportCase"]
+    assert narrowed["extent"] == ["EMAIL"]
+    assert (await desk.read())["firstName"] is None
+    wider = (await world.data(NARROW, desk.mine, {"id": id, "extent": ["EMAIL", "CITY"]}))["narrowSupportCase"]
+    assert wider == {"__typename": "Refusal", "code": "INVALID_INPUT", "field": "extent"}
+    assert (await world.data(CLOSE, desk.mine, {"id": id}))["closeSupportCase"]["status"] == "CLOSED"
+    assert await desk.read() is None
+
+    id = await desk.assigned()
+    past = world.services.now() - timedelta(seconds=1)
+    async with world.services.database.writing() as connection:
+        await connection.execute(update(SUPPORT_CASES).where(SUPPORT_CASES.c.id == id).values(expires_at=past))
+    assert await desk.read() is None
+    assert (await world.data(CASES, desk.support))["supportCases"]["edges"] == []
+    mine = (await world.data(CASES, desk.mine))["supportCases"]["edges"]
+    assert [edge["node"]["status"] for edge in mine] == ["EXPIRED", "CLOSED"]
+
+    id = await desk.assigned()
+    revoke = "mutation ($id: ID!) { revokeRole(userId: $id, role: SUPPORT) }"
+    await world.data(revoke, desk.operations, {"id": desk.agent})
+    again = await world.token(Role.SUPPORT, desk.agent)
+    assert (await world.data(READ, again, {"id": desk.subject}))["user"] is None, "a new role has no old cases"
+    queue = (await world.data(QUEUE, desk.operations))["caseQueue"]["edges"]
+    assert [edge["node"]["id"] for edge in queue] == [id]
+
+
+async def test_a_known_and_an_unknown_address_answer_alike(desk: Desk) -> None:
+    answers = []
+    for who in ({"email": "subject@example.org"}, {"email": "nobody@example.org"}, {"email": "no address"}):
+        answers.append(await desk.opened(subjectId=None, **who))
+    answers.append(await desk.opened(subjectId="0" * 32))
+    answers.append(await desk.opened())
+    shapes = [{**each, "id": "", "openedAt": "", "expiresAt": ""} for each in answers]
+    assert all(shape == shapes[0] for shape in shapes)
+    assert shapes[0]["subject"] is None
+    assert shapes[0]["status"] == "OPEN"
+
+
+async def test_a_member_opens_cases_about_themself_alone(desk: Desk) -> None:
+    own = await desk.opened(desk.mine)
+    assert (own["openedBySubject"], own["subject"]) == (True, {"id": desk.subject})
+    assert (await desk.opened(desk.mine, subjectId=None, email="Subject@example.org"))["__typename"] == "SupportCase"
+    for who in ({"subjectId": desk.agent}, {"subjectId": None, "email": "agent@example.org"}, {"subjectId": "0" * 32}):
+        assert (await desk.opened(desk.mine, **who))["code"] == "NOT_PERMITTED"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"extent": []}, "input.extent"),
+        ({"extent": ["ABOUT", "EMAIL", "LOCATION"]}, "input.extent"),
+        ({"reference": " "}, "input.reference"),
+        ({"reason": ""}, "input.reason"),
+        ({"reason": "a\0b"}, "input.reason"),
+        ({"expiresAt": "2020-01-01T00:00:00Z"}, "input.expiresAt"),
+        ({"expiresAt": "2999-01-01T00:00:00Z"}, "input.expiresAt"),
+        ({"email": "subject@example.org"}, "input.subjectId"),
+        ({"subjectId": None}, "input.subjectId"),
+    ],
+)
+async def test_what_a_case_may_not_be_is_named(desk: Desk, wrong: dict[str, Any], field: str) -> None:
+    answer = await desk.opened(**wrong)
+    assert (answer["code"], answer["field"]) == ("INVALID_INPUT", field)
+    if "ABOUT" in wrong.get("extent", []):
+        assert "LOCATION, ABOUT" in answer["message"]
+    async with desk.world.services.database.reading() as connection:
+        assert (await connection.execute(select(SUPPORT_CASES.c.id))).first() is None
+
+
+async def test_nobody_is_assigned_a_case_by_or_about_themself(desk: Desk) -> None:
+    world = desk.world
+    both = await world.person("both@example.org")
+    operations, _ = await world.token(Role.OPERATIONS, both), await world.token(Role.SUPPORT, both)
+    id = (await desk.opened())["id"]
+    refused = {"__typename": "Refusal", "code": "NOT_PERMITTED", "field": "agentId"}
+    assert (await world.data(ASSIGN, operations, {"id": id, "agent": both}))["assignSupportCase"] == refused
+    await world.token(Role.SUPPORT, desk.subject)
+    assert (await world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.subject}))[
+        "assignSupportCase"
+    ] == refused
+    plain = await world.person("plain@example.org")
+    assert (await world.data(ASSIGN, desk.operations, {"id": id, "agent": plain}))["assignSupportCase"] == refused
+    unknown = (await world.data(ASSIGN, desk.operations, {"id": "0" * 32, "agent": desk.agent}))["assignSupportCase"]
+    assert unknown["code"] == "NOT_FOUND"
+
+
+async def test_operations_sees_no_free_text_and_no_subject(desk: Desk) -> None:
+    id = (await desk.opened())["id"]
+    edges = (await desk.world.data(QUEUE, desk.operations))["caseQueue"]["edges"]
+    assert edges == [{"node": {"id": id, "reason": None, "subject": None}}]
+    done = (await desk.world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.agent}))["assignSupportCase"]
+    assert (done["reason"], done["subject"]) == (None, None)
+    assert done["assignedTo"]
+    assert (await desk.world.data(QUEUE, desk.operations))["caseQueue"]["edges"] == []
+
+
+async def test_the_subject_is_told_when_staff_opens_a_case_and_when_it_is_assigned(desk: Desk) -> None:
+    id = await desk.assigned()
+    await desk.opened(desk.mine)
+    await desk.opened(subjectId="0" * 32)
+    async with desk.world.services.database.reading() as connection:
+        letters = (await connection.execute(select(OUTBOX).order_by(OUTBOX.c.written_at))).all()
+    assert [(letter.subject_id, letter.notice, letter.about) for letter in letters] == [
+        (desk.subject, "CASE_OPENED", id),
+        (desk.subject, "CASE_ASSIGNED", id),
+    ]
+
+
+async def test_only_those_whom_a_case_concerns_close_it(desk: Desk) -> None:
+    world, id = desk.world, await desk.assigned()
+    _, stranger = await world.member("stranger@example.org")
+    other = await world.token(Role.SUPPORT, await world.person("other@example.org"))
+    for token in (stranger, other):
+        assert (await world.data(CLOSE, token, {"id": id}))["closeSupportCase"]["code"] == "NOT_FOUND"
+    closed = (await world.data(CLOSE, desk.support, {"id": id}))["closeSupportCase"]
+    assert (closed["status"], closed["subject"]) == ("CLOSED", None)
+    assert (await world.data(CLOSE, desk.support, {"id": id}))["closeSupportCase"]["status"] == "CLOSED"
+    narrowed = (await world.data(NARROW, desk.support, {"id": id, "extent": []}))["narrowSupportCase"]
+    assert narrowed["code"] == "NOT_PERMITTED"
+
+
+async def test_a_page_of_cases_runs_a_number_of_statements_that_does_not_depend_on_it(desk: Desk) -> None:
+    from tests.statements import counted
+    from tests.world import line
+
+    world = desk.world
+    ids = await world.settle(*(line(f"s{number}@example.org") for number in range(20)))
+    numbers = set()
+    for upto in (1, 20):
+        for subject in ids[: upto - len(numbers)]:
+            await desk.assigned(subjectId=subject, extent=["EMAIL", "FIRST_NAME"])
+        async with counted(world.services.database) as statements:
+            edges = await world.data(
+                "{ supportCases(first: 50) { edges { node { subject { email firstName } } } } }", desk.support
+            )
+        assert len(edges["supportCases"]["edges"]) >= upto
+        numbers.add(len(statements))
+    assert len(numbers) == 1
+
+
+async def test_every_path_to_a_subject_of_a_case_agrees(desk: Desk) -> None:
+    await desk.assigned(extent=["EMAIL", "CITY"])
+    fields = " ".join(
+        name for name in GRAPHQL_NAMES.values() if name not in ("location", "publicPages", "preRegistration")
+    )
+    document = f"""query ($id: ID!, $case: ID!) {{ user(id: $id) {{ ...all }} node(id: $id) {{ ...all }}
+      supportCases {{ edges {{ node {{ subject {{ ...all }} }} }} }}
+      case: node(id: $case) {{ ... on SupportCase {{ subject {{ ...all }} }} }} }}
+      fragment all on User {{ id {fields} withheld {{ field reason purpose }} }}"""
+    case = (await desk.world.data(CASES, desk.support))["supportCases"]["edges"][0]["node"]["id"]
+    answer = await desk.world.ask(document, desk.support, {"id": desk.subject, "case": case})
+    data = answer["data"]
+    seen = [data["user"], data["node"], data["supportCases"]["edges"][0]["node"]["subject"], data["case"]["subject"]]
+    assert seen[0]["email"] == "subject@example.org"
+    assert all(each == seen[0] for each in seen)
+    never = {"avatarUrl", "wallpaperUrl", "streetAddress", "about"}
+    assert set(codes(answer)) == {"FORBIDDEN"}
+    assert {error["extensions"]["field"] for error in answer["errors"]} == never
+    assert len(answer["errors"]) == 4 * len(never)
