@@ -14,6 +14,7 @@ class KeyRing:
     def __init__(self, secrets: tuple[str, ...]) -> None:
         self._secrets = secrets
         self._derived: dict[tuple[str, int], bytes] = {}
+        self._sealers: dict[tuple[str, int], AESSIV] = {}
 
     def __len__(self) -> int:
         return len(self._secrets)
@@ -32,4 +33,6 @@ class KeyRing:
 
     def sealer(self, use: str, place: int = 0) -> AESSIV:
         """Deterministic authenticated encryption (RFC 5297) for this use."""
-        return AESSIV(self.derived(use, place))
+        if (use, place) not in self._sealers:
+            self._sealers[use, place] = AESSIV(self.derived(use, place))
+        return self._sealers[use, place]

@@ -53,7 +53,8 @@ async def users(
     statement = matching(subjects.directory(audience, bits, profile=bool(terms)), audience, terms)
     async with context.database.reading() as connection:
         part = await cut(connection, statement, BY_ID, window, parameters(context.caller))
-    seen = (subjects.show(context.caller.audience(row.id), row._mapping, bits) for row in part.rows)
+    rows = subjects.rows_of(part.rows)
+    seen = (subjects.show(context.caller.audience(row["id"]), row, bits) for row in rows)
     return connection_of([(each, each.id) for each in seen if each], part, seal)
 
 

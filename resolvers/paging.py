@@ -83,16 +83,6 @@ class Window:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class PageInfo:
-    """Whether there is more, exactly, in both directions of the whole list."""
-
-    has_next_page: bool
-    has_previous_page: bool
-    start_cursor: str | None
-    end_cursor: str | None
-
-
 class Edge:
     """A node and, once somebody asks, its cursor."""
 
@@ -107,6 +97,25 @@ class Edge:
     def cursor(self) -> str:
         """Where this edge is, sealed."""
         return self._seal.close(self._position)
+
+
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """Whether there is more, exactly, in both directions of the whole list; cursors are sealed once somebody asks."""
+
+    has_next_page: bool
+    has_previous_page: bool
+    edges: list[Edge]
+
+    @property
+    def start_cursor(self) -> str | None:
+        """The first edge's cursor."""
+        return self.edges[0].cursor if self.edges else None
+
+    @property
+    def end_cursor(self) -> str | None:
+        """The last edge's cursor."""
+        return self.edges[-1].cursor if self.edges else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +208,4 @@ async def _exist(
 def connection_of(nodes: Sequence[tuple[Any, str]], part: Slice, seal: Seal) -> Connection:
     """The page as clients see it, from each node and its position."""
     edges = [Edge(node, position, seal) for node, position in nodes]
-    info = PageInfo(
-        has_next_page=part.more_after,
-        has_previous_page=part.more_before,
-        start_cursor=edges[0].cursor if edges else None,
-        end_cursor=edges[-1].cursor if edges else None,
-    )
-    return Connection(edges, info)
+    return Connection(edges, PageInfo(part.more_after, part.more_before, edges))

@@ -139,8 +139,8 @@ class Opening:
         )
         owed = set((await connection.execute(due)).scalars())
         nobody = {**parameters(Caller()), "ids": ids}
-        rows = (await connection.execute(subjects.by_ids(audience, bits), nobody)).mappings().all()
-        shown = (subjects.show(audience, row, bits) for row in rows if row["id"] not in owed)
+        found = (await connection.execute(subjects.by_ids(audience, bits), nobody)).all()
+        shown = (subjects.show(audience, row, bits) for row in subjects.rows_of(found) if row["id"] not in owed)
         key = KEY_FIELD[self.processor]
         return {subject.id: subject for subject in shown if subject and self._has(subject, key)}
 

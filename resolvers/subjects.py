@@ -1,17 +1,18 @@
 """The one reader of personal columns: rows come masked by their own standing and leave as Subjects."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, Select, and_, bindparam, or_, select
+from sqlalchemy import Row as SQLRow
+from sqlalchemy import Select, and_, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
-from models.vocabulary import Audience, Lock, PersonalField, Processor, Standing, fields_of
+from models.vocabulary import Audience, Lock, PersonalField, Processor, Standing, fields_of, mask_of
 from permissions.caller import Caller
-from permissions.decision import NOTHING, PROCESSOR_AUDIENCES, State, sight
+from permissions.decision import NOTHING, PROCESSOR_AUDIENCES, Sight, State, sight
 from permissions.ground import Grounds
 from permissions.mask import COLUMNS, key, masked, met, own, parameters, standing, stands
 from permissions.policy import SOCIAL
@@ -20,7 +21,7 @@ from resolvers.context import Context
 from resolvers.geolocation import Place
 from resolvers.grounds import grounds_of
 
-Row = RowMapping
+Row = dict[str, Any]
 
 
 def _place(row: Row) -> Place | None:
@@ -43,6 +44,7 @@ COMPOSED: Final[dict[PersonalField, Callable[[Row], Any]]] = {
     PersonalField.PRE_REGISTRATION: _form,
     PersonalField.PUBLIC_PAGES: _pages,
 }
+COMPOSED_BITS: Final = mask_of(tuple(COMPOSED))
 
 
 def columns(audience: Audience | None, bits: int) -> list[Any]:
@@ -93,8 +95,8 @@ async def read(context: Context, connection: AsyncConnection, subject_id: str, b
 async def read_as(connection: AsyncConnection, caller: Caller, subject_id: str, bits: int) -> Subject | None:
     """One subject as a member or visitor meets them."""
     statement = _by_id(caller.meets_others, bits)
-    row = (await connection.execute(statement, {**parameters(caller), "id": subject_id})).mappings().one_or_none()
-    return show(caller.audience(row["id"]), row, bits) if row is not None else None
+    found = (await connection.execute(statement, {**parameters(caller), "id": subject_id})).all()
+    return next((show(caller.audience(row["id"]), row, bits) for row in rows_of(found)), None)
 
 
 async def through_grounds(
@@ -106,9 +108,9 @@ async def through_grounds(
         return {}
     grounds = await grounds_of(connection, caller, subject_ids, context.now())
     statement = by_ids(caller.works_through, bits)
-    rows = await connection.execute(statement, {**parameters(caller), "ids": list(subject_ids)})
+    found = (await connection.execute(statement, {**parameters(caller), "ids": list(subject_ids)})).all()
     shown = {}
-    for row in rows.mappings():
+    for row in rows_of(found):
         each = grounds.get(row["id"])
         if each and (subject := show(each.audience, row, bits, each)):
             shown[subject.id] = subject
@@ -116,38 +118,40 @@ async def through_grounds(
     return shown
 
 
+def rows_of(rows: Sequence[SQLRow[Any]]) -> Iterator[Row]:
+    """Rows by name; a page's rows share their names."""
+    names = rows[0]._fields if rows else ()
+    return (dict(zip(names, row, strict=True)) for row in rows)
+
+
 def show(audience: Audience | None, row: Row, bits: int, grounds: Grounds | None = None) -> Subject | None:
-    """A row as this audience meets it, or None where it may read nothing of it."""
+    """A row as this audience meets it, or None where it may read nothing of it. The row becomes its values."""
     if audience is None:
         return None
-    state = State(
-        standing=Standing(row["standing"]),
-        hidden=row["hidden"],
-        locks=_locks(audience, row),
-        extent=grounds.extent if grounds else 0,
-        opened_by_subject=grounds.opened_by_subject if grounds else False,
-    )
-    seen = sight(audience, state)
+    extent, asked = (grounds.extent, grounds.opened_by_subject) if grounds else (0, False)
+    seen = _sight(audience, row["standing"], row["hidden"], _locks(audience, row), extent, asked)
     if not seen.mask:
         return None
-    subject = Subject(row["id"], audience, seen.mask, seen.withheld, _values(row, bits))
+    if bits & COMPOSED_BITS:
+        for field, compose in COMPOSED.items():
+            if bits & field.bit:
+                row[field.value.lower()] = compose(row)
+    subject = Subject(row["id"], audience, seen.mask, seen.withheld, row)
     subject.grounds = grounds
     return subject
 
 
-def _locks(audience: Audience, row: Row) -> Lock:
-    locks = Lock.NONE if row["email_verified"] else Lock.UNVERIFIED
-    if audience in PROCESSOR_AUDIENCES and row["objected"] & Processor(audience).bit:
-        locks |= Lock.OBJECTED
+@lru_cache(maxsize=8192)
+def _sight(audience: Audience, standing: int, hidden: int, locks: int, extent: int, asked: bool) -> Sight:  # noqa: FBT001
+    """The decision by plain numbers, so that a page of rows makes no object a row."""
+    return sight(audience, State(Standing(standing), hidden, Lock(locks), extent, asked))
+
+
+def _locks(audience: Audience, row: Row) -> int:
+    locks = 0 if row["email_verified"] else Lock.UNVERIFIED.value
+    if row["objected"] and audience in PROCESSOR_AUDIENCES and row["objected"] & Processor(audience).bit:
+        locks |= Lock.OBJECTED.value
     return locks
-
-
-def _values(row: Row, bits: int) -> dict[str, Any]:
-    values = dict(row)
-    for field, compose in COMPOSED.items():
-        if bits & field.bit:
-            values[field.value.lower()] = compose(row)
-    return values
 
 
 def oneself(caller: Caller) -> Subject:
