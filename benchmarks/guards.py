@@ -17,6 +17,7 @@ from app.main import served_schema
 from models.vocabulary import Audience, Role, Standing
 from permissions.caller import Caller
 from permissions.decision import State, sight
+from permissions.one_pass import OnePass, Plan
 from permissions.subject import Subject
 from resolvers.context import Context, Services
 
@@ -53,7 +54,17 @@ def unguarded(rows: SimpleNamespace) -> ServedSchema:
     schema = guarded(rows)
     for coordinate in schema.guards:
         _field(schema, coordinate).resolve = _plain(_column(coordinate.partition(".")[2]))
+    schema.execution_context_class = Unasked
     return schema
+
+
+class Unasked(OnePass):
+    """Fills in every text that is there."""
+
+    def fill(self, subject: Subject, plan: Plan) -> dict[str, Any]:
+        """The same pass without its question."""
+        values = subject.values
+        return {key: values.get(name) for key, name, _ in plan.texts}
 
 
 def _field(schema: ServedSchema, coordinate: str) -> GraphQLField:
