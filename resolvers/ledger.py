@@ -13,7 +13,7 @@ from models import chain
 from models.columns import new_id, ordinal
 from models.keys import KeyRing
 from models.vocabulary import Audience
-from permissions.ground import Ground
+from permissions.ground import Ground, Grounds
 from resolvers.context import Context
 from resolvers.pseudonyms import pseudonym
 
@@ -86,15 +86,31 @@ def _entries(context: Context) -> list[Entry]:
         if grounds is None or caller.subject_id is None:
             raise TypeError("a reading by staff rests on a ground and has a reader")
         name = f"{TITLES[grounds.audience]} {pseudonym(context.services.keys, caller.subject_id)}"
-        entries.append(
+        entries += [
             Entry(
                 subject_id=subject_id,
                 audience=grounds.audience,
                 recipient=name,
-                fields=fields,
-                ground=grounds.for_fields(fields),
+                fields=part,
+                ground=ground,
                 recipient_id=caller.subject_id,
                 token_id=caller.token_id,
             )
-        )
+            for ground, part in _parts(grounds, fields)
+        ]
     return entries
+
+
+def _parts(grounds: Grounds, fields: int) -> list[tuple[Ground, int]]:
+    """One ground, unless requests are sealed for different times: each field goes with what may be told first.
+
+    Otherwise the entry of an open request would name a field that only a sealed one opens.
+    """
+    parts: list[tuple[Ground, int]] = []
+    for instant in sorted({each.visible_at for each in grounds.each}, key=lambda at: (at is not None, at)):
+        alike = Grounds(grounds.audience, tuple(each for each in grounds.each if each.visible_at == instant))
+        part = fields & alike.extent
+        if part or not parts:
+            parts.append((alike.for_fields(part), part))
+        fields &= ~part
+    return parts
