@@ -151,6 +151,10 @@ def _names_are_ours() -> None:
 
 def main() -> None:
     """The command line; a fault of the operator's is one sentence and exit status 2."""
+    from limits.errors import ConfigurationError
+    from maxminddb import InvalidDatabaseError
+    from sqlalchemy.exc import SQLAlchemyError
+
     from app.commands.fault import Fault
 
     _names_are_ours()
@@ -158,6 +162,10 @@ def main() -> None:
         app()
     except (Fault, WeakSettings) as problem:
         typer.echo(str(problem), err=True)
+        sys.exit(2)
+    except (SQLAlchemyError, ConfigurationError, InvalidDatabaseError, OSError) as problem:
+        # its kind alone: the text of such a failure may hold an address with its password, or a row
+        typer.echo(f"The database or another service is out of reach ({type(problem).__name__}).", err=True)
         sys.exit(2)
 
 

@@ -1,12 +1,12 @@
 """A request's body as JSON of the one shape that GraphQL over HTTP has, or a reason why not."""
 
 import asyncio
-import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
 from starlette.requests import ClientDisconnect, Request
+
+from app import strict_json
 
 LARGEST_BODY: Final = 64 * 1024
 PATIENCE_SECONDS: Final = 10
@@ -88,23 +88,9 @@ async def _body(request: Request) -> bytes:
 
 def _parsed(body: bytes) -> Any:
     try:
-        orjson.loads(body)  # strict: UTF-8, depth, lone surrogates, NaN, what is infinite as a double
-        return json.loads(body, object_pairs_hook=_distinct, parse_int=_moderate)
-    except (ValueError, RecursionError):
+        return strict_json.read(body)
+    except ValueError:
         raise Unacceptable(400, "The body is not JSON that can be read.") from None
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keyed = dict(pairs)
-    if len(keyed) != len(pairs):
-        raise ValueError("a key stands twice")
-    return keyed
-
-
-def _moderate(text: str) -> int:
-    if len(text) > 40:
-        raise ValueError("a number is too long")
-    return int(text)
 
 
 def _shaped(body: Any) -> Asked:

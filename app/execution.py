@@ -12,6 +12,8 @@ from graphql import (
     GraphQLSyntaxError,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
+    TypeInfo,
+    ValidationContext,
     ValuesOfCorrectTypeRule,
     is_non_null_type,
     parse,
@@ -108,7 +110,7 @@ class Surrounding(SchemaExtension):
         """Checks variables and decides refusals before anything is read; adds the refusals to the answer."""
         context = self.execution_context
         operation = _operation(context.graphql_document)
-        variables = _variables(_schema(context), operation, context.variables or {})
+        variables = _variables(_schema(context), _tree(context), operation, context.variables or {})
         if isinstance(variables, list):
             context.result = PreExecutionError(data=None, errors=variables)
             yield
@@ -152,13 +154,13 @@ def _operation(document: DocumentNode | None) -> OperationDefinitionNode:
 
 
 def _variables(
-    schema: ClassifiedSchema, operation: OperationDefinitionNode, given: dict[str, Any]
+    schema: ClassifiedSchema, tree: DocumentNode, operation: OperationDefinitionNode, given: dict[str, Any]
 ) -> VariableValues | list[GraphQLError]:
     """The coerced variables, or what is wrong with them, told by name."""
     definitions = operation.variable_definitions or ()
     coerced = get_variable_values(schema.graphql, definitions, given, MOST_ERRORS, hide_suggestions=True)
     if isinstance(coerced, VariableValues):
-        return coerced
+        return _nulls_in_place(schema, tree, operation, coerced) or coerced
     faults: list[GraphQLError] = []
     for definition in definitions:
         name = definition.variable.name.value
@@ -168,6 +170,19 @@ def _variables(
         elif name not in given and definition.default_value is None and is_non_null_type(kind):
             faults.append(telling.misfit(name, ()))
     return faults[:MOST_ERRORS] or [telling.misfit("variables", ())]
+
+
+def _nulls_in_place(
+    schema: ClassifiedSchema, tree: DocumentNode, operation: OperationDefinitionNode, values: VariableValues
+) -> list[GraphQLError]:
+    """A nullable variable with a default may stand where null may not; sent as null there, it is a misfit."""
+    nulls = {name for name, value in values.coerced.items() if value is None}
+    if not nulls:
+        return []
+    context = ValidationContext(schema.graphql, tree, TypeInfo(schema.graphql), lambda _error: None)
+    usages = context.get_recursive_variable_usages(operation)
+    wrong = {usage.node.name.value for usage in usages if is_non_null_type(usage.type)} & nulls
+    return [telling.misfit(name, ()) for name in sorted(wrong)]
 
 
 def _collecting(name: str, faults: list[GraphQLError]) -> Callable[[GraphQLError, list[str | int]], None]:

@@ -13,6 +13,7 @@ from strawberry.types.execution import PreExecutionError
 from app import body
 from app.authentication import Unauthenticated, authenticated, bearer
 from app.execution import ServedSchema
+from app.peer import address_of
 from app.telling import VALIDATION_FAILED, told
 from permissions.caller import Caller
 from resolvers.context import Context, Services
@@ -73,8 +74,7 @@ class Endpoint:
         return answer(content, 500 if ours else 400, media_type)
 
     async def _caller(self, request: Request) -> Caller:
-        address = request.client.host if request.client else ""
-        caller = await authenticated(self.services.database, bearer(request), address, self.services.now())
+        caller = await authenticated(self.services.database, bearer(request), address_of(request), self.services.now())
         return replace(caller, opts_out=request.headers.get("sec-gpc") == "1")
 
 

@@ -1,19 +1,26 @@
 """Settings from the environment; weak ones are named, all at once, and production does not start with any."""
 
+import ipaddress
 import os
+import re
 import secrets
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.durations import duration
 
 PREFIX: Final = "CONSENTQL_"
 SHORTEST_KEY: Final = 32
+MOST_REPEATED: Final = 12
+"""A key of fewer different characters was not drawn at random."""
+
+ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 DEVELOPMENT_KEYS: Final = Path("var/secret-keys")
 
 
@@ -89,10 +96,21 @@ class Settings(BaseSettings):
             faults.append(("TLS_CERTIFICATE", "goes with TLS_KEY, one is not there"))
         if not self.database_url.startswith(("sqlite+aiosqlite:", "postgresql+asyncpg:")):
             faults.append(("DATABASE_URL", "begins with sqlite+aiosqlite: or postgresql+asyncpg:"))
+        for name, path in (
+            ("TLS_CERTIFICATE", self.tls_certificate),
+            ("TLS_KEY", self.tls_key),
+            ("GEOIP_DATABASE", self.geoip_database),
+        ):
+            if path is not None and not path.is_file():
+                faults.append((name, "is not a file that can be read"))
         if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://")):
             faults.append(("REDIS_URL", "begins with redis:// or rediss://"))
-        if "*" in self.allowed_origins:
-            faults.append(("ALLOWED_ORIGINS", "names origins, never all of them"))
+        if not all(ORIGIN.fullmatch(origin) for origin in self.allowed_origins):
+            faults.append(("ALLOWED_ORIGINS", "names origins such as https://app.example.org, never all of them"))
+        if not all(_is_bounded(network) for network in self.trusted_proxies):
+            faults.append(("TRUSTED_PROXIES", "names addresses or networks, never all of them"))
+        if any(len(set(key)) < MOST_REPEATED for key in self.secret_keys):
+            faults.append(("SECRET_KEYS", "each key is random"))
         return faults + (self._weak_in_production() if self.in_production else [])
 
     def _weak_in_production(self) -> list[tuple[str, str]]:
@@ -101,16 +119,37 @@ class Settings(BaseSettings):
             weak.append(("SECRET_KEYS", "is not set"))
         if not self.limited:
             weak.append(("RATE_LIMITS", "is off"))
-        if not (self.public_url or "").startswith("https://"):
+        if not _is_https(self.public_url or ""):
             weak.append(("PUBLIC_URL", "is not an https address"))
+        if self.database_url.split("///")[-1] in (":memory:", "") or self.database_url.endswith("//"):
+            weak.append(("DATABASE_URL", "is a database that forgets"))
         if not self.tls_certificate and not self.trusted_proxies:
             weak.append(("TLS_CERTIFICATE", "is not set, and no TRUSTED_PROXIES say that TLS ends in front"))
         return weak
 
 
+def _is_https(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "https" and bool(parts.hostname)
+
+
+def _is_bounded(network: str) -> bool:
+    try:
+        return ipaddress.ip_network(network).prefixlen > 0
+    except ValueError:
+        return False
+
+
 def load() -> Settings:
     """The environment's settings, checked; in development the secret key is made at the first start and kept."""
-    settings = Settings().checked()
+    try:
+        settings = Settings().checked()
+    except ValidationError as problem:
+        names = sorted({str(error["loc"][0]).upper() for error in problem.errors()})
+        raise WeakSettings("\n".join(f"{PREFIX}{name}: is not a value that it takes" for name in names)) from None
     if not settings.secret_keys:
         settings = settings.model_copy(update={"secret_keys": (_development_key(DEVELOPMENT_KEYS),)})
     return settings

@@ -9,6 +9,7 @@ from typing import Any, Final
 from graphql import (
     SKIP,
     ArgumentNode,
+    FieldNode,
     GraphQLEnumType,
     GraphQLError,
     GraphQLInputObjectType,
@@ -142,5 +143,5 @@ def told(error: GraphQLError) -> GraphQLError:
 
 def _field(error: GraphQLError) -> str | None:
     """The field at fault as the schema calls it: the path holds aliases, which somebody chose."""
-    name = getattr(error.nodes[0], "name", None) if error.nodes else None
-    return name.value if name else None
+    node = error.nodes[0] if error.nodes else None
+    return node.name.value if isinstance(node, FieldNode) else None

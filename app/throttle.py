@@ -5,9 +5,9 @@ from collections.abc import Callable
 from fastapi import Request, Response
 from slowapi import Limiter
 from slowapi.errors import RateLimitExceeded
-from slowapi.util import get_remote_address
 
 from app.graphql import failed
+from app.peer import network_of_request
 from permissions.limits import FLOOR
 
 
@@ -18,7 +18,7 @@ def floor(redis_url: str | None) -> Callable[[Request], None]:
     dependency itself is the form that counts.
     """
     limiter = Limiter(
-        key_func=get_remote_address, storage_uri=redis_url, in_memory_fallback=[FLOOR] if redis_url else []
+        key_func=network_of_request, storage_uri=redis_url, in_memory_fallback=[FLOOR] if redis_url else []
     )
 
     @limiter.limit(FLOOR)

@@ -93,6 +93,11 @@ async def append(
     return pending
 
 
+async def wait_for_turn(connection: AsyncConnection, log: Log) -> None:
+    """Holds the chain's end for the rest of the transaction, before anything is looked up that must still hold then."""
+    await _head(connection, log)
+
+
 async def _head(connection: AsyncConnection, log: Log) -> tuple[int, str]:
     statement = select(CHAIN_HEADS.c.sequence, CHAIN_HEADS.c.hash).where(CHAIN_HEADS.c.name == log.name)
     row = (await connection.execute(statement.with_for_update())).one()

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -19,7 +19,9 @@ class Database:
         self.url = url
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = (
-            self._sqlite(url) if self.is_sqlite else create_async_engine(url, pool_size=pool, max_overflow=pool)
+            self._sqlite(url)
+            if self.is_sqlite
+            else create_async_engine(url, pool_size=pool, max_overflow=pool, hide_parameters=True)
         )
         self._writer = self.engine.execution_options(**{WRITES: True})
         # each statement sees what had committed when it began, with or without a transaction around it: without one
@@ -31,7 +33,7 @@ class Database:
         path = make_url(url).database
         if path and path != ":memory:":
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(url, connect_args={"timeout": 30})
+        engine = create_async_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
 
         @event.listens_for(engine.sync_engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:
@@ -59,11 +61,6 @@ class Database:
         """A transaction that commits when the block ends and rolls back when it raises."""
         async with self._writer.begin() as connection:
             yield connection
-
-    async def answers(self) -> bool:
-        """Whether a trivial statement comes back."""
-        async with self.reading() as connection:
-            return bool((await connection.execute(text("SELECT 1"))).scalar_one())
 
     async def close(self) -> None:
         """Gives every connection back to the system."""

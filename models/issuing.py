@@ -95,8 +95,12 @@ async def grant_role(
 
 
 async def end_role(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> None:
-    """Ends every live grant of this role to this person; tokens of it stop with the next request, cases lose them."""
+    """Ends every live grant of this role to this person and every token of it for good; cases lose their agent."""
     await connection.execute(update(ROLE_GRANTS).where(live_grants(subject_id, role, now)).values(revoked_at=now))
+    tokens = (ACCESS_TOKENS.c.holder_id == subject_id) & (ACCESS_TOKENS.c.role == role.value)
+    await connection.execute(
+        update(ACCESS_TOKENS).where(tokens, ACCESS_TOKENS.c.revoked_at.is_(None)).values(revoked_at=now)
+    )
     if role is Role.SUPPORT:
         theirs = (SUPPORT_CASES.c.agent_id == subject_id) & SUPPORT_CASES.c.closed_at.is_(None)
         await connection.execute(update(SUPPORT_CASES).where(theirs).values(agent_id=None))

@@ -9,6 +9,7 @@ from strawberry.types.info import Info
 from models.outcome import Refused
 from models.vocabulary import RefusalCode
 from permissions.failure import forbidden, rate_limited
+from permissions.network import network_of
 from permissions.operations import OPERATIONS_BY_FIELD, Rule
 
 NOT_PERMITTED = Refused(RefusalCode.NOT_PERMITTED, "Your role may not do this.")
@@ -31,7 +32,7 @@ class Admission(FieldExtension):
                 return NOT_PERMITTED
             raise forbidden()
         if self.rule.rate:
-            who = context.caller.subject_id or context.caller.address
+            who = context.caller.subject_id or network_of(context.caller.address)
             if seconds := await context.limits.wait(self.rule.rate, self.coordinate, who):
                 return self._too_often(seconds)
         return await next_(source, info, **arguments)

@@ -59,7 +59,7 @@ class OnePass(StrawberryGraphQLCoreExecutionContext):
         return _ordered(found, more, plan) if isinstance(more, dict) else _later(found, more, plan)
 
     def fill(self, subject: Subject, plan: Plan) -> dict[str, Any]:
-        """The texts that the subject's mask lets through, null for all others; decided once a mask, noted once a row."""
+        """The texts that the subject's mask lets through, null for all others; decided once a mask."""
         values = subject.values
         subject.disclosed |= subject.mask & plan.bits
         return {key: values.get(name) for key, name in plan.seen_through(subject.mask)}

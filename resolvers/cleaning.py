@@ -69,7 +69,7 @@ def text(field: str, value: object, longest: int) -> str | None:
 def country(field: str, value: object) -> str | None:
     """An ISO 3166-1 alpha-2 code."""
     code = text(field, value, 2)
-    if code is not None and code.upper() not in COUNTRIES:
+    if code is not None and not (code.isascii() and code.upper() in COUNTRIES):
         raise Unacceptable(field, "is not a country code of ISO 3166-1 alpha-2")
     return code.upper() if code else None
 

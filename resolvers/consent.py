@@ -65,17 +65,14 @@ async def _record(
 ) -> Recorded:
     now, name = context.now(), purpose.lower()
     number = version.number(version.current().name) if granted else None
-    lapsed = None if granted else getattr(account, f"{name}_lapsed_at") or now
+    begins = granted and bool(account.email_verified)  # a grant of an unverified address waits for it to be verified
+    lapsed = None if begins else getattr(account, f"{name}_lapsed_at") or now
     mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
     await connection.execute(mine.values({f"{name}_version": number, f"{name}_lapsed_at": lapsed}))
     if not granted:
         await withdrawals.lose(connection, account.id, withdrawals.lost_with(purpose), now)
     if purpose is Purpose.SOCIAL:
-        place = (
-            place_columns(context.services.geolocation, account.ip_address)
-            if granted and account.email_verified
-            else PLACELESS
-        )
+        place = place_columns(context.services.geolocation, account.ip_address) if begins else PLACELESS
         await keep_place(connection, account.id, place)
     record = {
         "subject_id": account.id,

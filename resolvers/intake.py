@@ -16,10 +16,10 @@ from permissions.mask import FOLDED
 from permissions.policy import HIDDEN_AT_FIRST
 from resolvers import cleaning
 from resolvers.cleaning import Unacceptable, camel
-from resolvers.hashing import acceptable_hash
+from resolvers.hashing import LONGEST_PASSWORD, acceptable_hash
 
-LONGEST_PASSWORD: Final = 1024
 MOST_CONSENTS: Final = 1000
+RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 PRINTABLE_KEY: Final = re.compile(r"[A-Za-z]{1,32}")
 KEYS: Final = frozenset(
     (
@@ -69,10 +69,14 @@ class Person:
     form: dict[str, Any] = field(default_factory=dict)
     consents: list[Consent] = field(default_factory=list)
 
-    def stands(self, purpose: Purpose) -> int | None:
+    def granted(self, purpose: Purpose) -> int | None:
         """The number of the version that is granted last, or None."""
         last = [consent for consent in self.consents if consent.purpose is purpose][-1:]
         return version.number(last[0].policy_version) if last and last[0].granted else None
+
+    def stands(self, purpose: Purpose) -> bool:
+        """Whether the purpose will stand for this person."""
+        return self.verified and (self.granted(purpose) or 0) >= version.floor(purpose)
 
 
 def person(line: object, now: datetime) -> Person:
@@ -174,11 +178,12 @@ def _instant(name: str, value: object, now: datetime) -> datetime:
     if value is None:
         return now
     try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) and len(value) <= 40 else None
-    except ValueError:
+        written = isinstance(value, str) and RFC_3339.fullmatch(value)
+        at = datetime.fromisoformat(str(value)).astimezone(UTC) if written else None
+    except (ValueError, OverflowError):
         at = None
-    if at is None or at.tzinfo is None:
+    if at is None:
         raise Unacceptable(name, "is not an instant with an offset, as RFC 3339 says")
     if at > now:
         raise Unacceptable(name, "lies in the future")
-    return at.astimezone(UTC)
+    return at

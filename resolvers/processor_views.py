@@ -12,14 +12,14 @@ from strawberry.types.info import Info
 
 from models.columns import new_id
 from models.outcome import Refused
-from models.tables import ACCOUNTS, PROCESSOR_VIEWS, WITHDRAWALS
+from models.tables import ACCOUNTS, PROCESSOR_VIEWS
 from models.vocabulary import Audience, PersonalField, Processor, RefusalCode
 from permissions.caller import Caller
 from permissions.decision import reach
 from permissions.ground import Ground
 from permissions.mask import parameters
 from permissions.subject import Subject
-from resolvers import cleaning, ledger, subjects
+from resolvers import cleaning, ledger, subjects, withdrawals
 from resolvers.context import Context, Services
 
 MOST_IDS: Final = 1000
@@ -103,6 +103,12 @@ def _asked(info: Info[Context, None], processor: Processor) -> int:
     )
 
 
+async def _lock(connection: AsyncConnection, ids: Sequence[str]) -> None:
+    """Accounts stay locked until the ledger holds the reading, so that a withdrawal comes before or after it."""
+    locked = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(ids)).order_by(ACCOUNTS.c.id)
+    await connection.execute(locked.with_for_update(read=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """How a view is opened: by the processor through its token, or by an operator for it."""
@@ -114,9 +120,12 @@ class Opening:
 
     async def open(self, connection: AsyncConnection, wanted: Sequence[str], asked: int) -> View:
         """The rows in the order asked; whatever keeps a subject out is one number."""
-        now, audience = self.services.now(), Audience(self.processor)
-        shown = await self._read(connection, wanted, asked | KEY_FIELD[self.processor].bit)
-        rows = [shown[id] for id in wanted if id in shown]
+        audience, ids = Audience(self.processor), [id for id in wanted if "\0" not in id]
+        await _lock(connection, ids)
+        orders = await withdrawals.asked_of(connection, self.processor, ids)
+        now = withdrawals.later_than(orders.last, self.services.now())
+        shown = await self._read(connection, ids, asked | KEY_FIELD[self.processor].bit)
+        rows = [shown[id] for id in wanted if id in shown and id not in orders.owed]
         view = View(new_id(), self.processor, now, self.reason, len(wanted) - len(rows), rows)
         await connection.execute(insert(PROCESSOR_VIEWS), self._stored(view))
         ground = Ground(view.id, asked, self.reason)
@@ -127,20 +136,11 @@ class Opening:
         await ledger.enter(connection, self.services.keys, entries, now)
         return view
 
-    async def _read(self, connection: AsyncConnection, wanted: Sequence[str], bits: int) -> dict[str, Subject]:
-        """Accounts stay locked until the ledger holds the reading, so that a withdrawal comes before or after it."""
-        audience, ids = Audience(self.processor), [id for id in wanted if "\0" not in id]
-        locked = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(ids)).order_by(ACCOUNTS.c.id)
-        await connection.execute(locked.with_for_update(read=True))
-        due = select(WITHDRAWALS.c.subject_id).where(
-            WITHDRAWALS.c.processor == self.processor,
-            WITHDRAWALS.c.acknowledged_at.is_(None),
-            WITHDRAWALS.c.subject_id.in_(ids),
-        )
-        owed = set((await connection.execute(due)).scalars())
+    async def _read(self, connection: AsyncConnection, ids: Sequence[str], bits: int) -> dict[str, Subject]:
+        audience = Audience(self.processor)
         nobody = {**parameters(Caller()), "ids": ids}
         found = (await connection.execute(subjects.by_ids(audience, bits), nobody)).all()
-        shown = (subjects.show(audience, row, bits) for row in subjects.rows_of(found) if row["id"] not in owed)
+        shown = (subjects.show(audience, row, bits) for row in subjects.rows_of(found))
         key = KEY_FIELD[self.processor]
         return {subject.id: subject for subject in shown if subject and self._has(subject, key)}
 

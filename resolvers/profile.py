@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import strawberry
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
@@ -14,7 +14,7 @@ from models.vocabulary import PersonalField, Purpose, RefusalCode, mask_of
 from resolvers import cleaning
 from resolvers.context import Context
 from resolvers.inputs import PreRegistrationInput, ProfileInput
-from resolvers.standing import counts
+from resolvers.standing import stands
 from resolvers.viewer import own_record
 
 
@@ -50,8 +50,8 @@ async def _change(
         return Refused(RefusalCode.INVALID_INPUT, f"`{problem.field}` {problem.reason}.", f"input.{problem.field}")
     async with context.database.writing() as connection:
         account = await locked_account(connection, str(context.caller.subject_id))
-        if not counts(account, purpose) and any(value is not None for value in cleaned.values()):
-            sentence = f"Values of this kind are kept under {purpose.value}, which you have not granted."
+        if not stands(account, purpose) and any(value is not None for value in cleaned.values()):
+            sentence = f"Values of this kind are kept under {purpose.value}, which does not stand."
             return Refused(RefusalCode.CONSENT_REQUIRED, sentence, "input")
         if cleaned:
             await _keep(connection, table, account.id, cleaned)
@@ -59,7 +59,10 @@ async def _change(
 
 
 async def _keep(connection: AsyncConnection, table: Table, subject_id: str, values: dict[str, Any]) -> None:
-    changed = await connection.execute(update(table).where(table.c.subject_id == subject_id).values(values))
+    mine = table.c.subject_id == subject_id
+    changed = await connection.execute(update(table).where(mine).values(values))
+    held = [column for column in table.columns if column.name != "subject_id"]
+    await connection.execute(delete(table).where(mine, *(column.is_(None) for column in held)))
     if changed.rowcount == 0 and any(value is not None for value in values.values()):
         await connection.execute(insert(table), {"subject_id": subject_id, **values})
 

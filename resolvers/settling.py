@@ -51,7 +51,6 @@ class Settling:
         return ids
 
     def _account(self, id: str, person: Person) -> dict[str, Any]:
-        social, expansion = person.stands(Purpose.SOCIAL), person.stands(Purpose.EXPANSION)
         return {
             "id": id,
             "account_id": self.make_id(),
@@ -59,16 +58,16 @@ class Settling:
             "ip_address": person.ip_address,
             "email_verified": person.verified,
             "created_at": self.now,
-            "social_version": social,
-            "social_lapsed_at": None if social else self.now,
-            "expansion_version": expansion,
-            "expansion_lapsed_at": None if expansion else self.now,
+            "social_version": person.granted(Purpose.SOCIAL),
+            "social_lapsed_at": None if person.stands(Purpose.SOCIAL) else self.now,
+            "expansion_version": person.granted(Purpose.EXPANSION),
+            "expansion_lapsed_at": None if person.stands(Purpose.EXPANSION) else self.now,
             "hidden": person.hidden,
             "objected": 0,
         }
 
     def _profile(self, id: str, person: Person) -> dict[str, Any] | None:
-        shown = person.verified and person.stands(Purpose.SOCIAL)
+        shown = person.stands(Purpose.SOCIAL)
         place = place_columns(self.geolocation, person.ip_address) if shown else PLACELESS
         values = {**person.profile, **place}
         if all(value is None for value in values.values()):

@@ -15,13 +15,14 @@ from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
 from models.vocabulary import LockSource, Processor, Purpose, RefusalCode, Role
 from permissions.caller import Caller
 from permissions.limits import Uncounted
+from permissions.network import network_of
 from resolvers import cleaning
 from resolvers.context import Context
-from resolvers.hashing import Busy, Verdict
+from resolvers.hashing import LONGEST_PASSWORD, Busy, Verdict
 from resolvers.inputs import LoginInput
 from resolvers.objections import object_to
 from resolvers.place import keep_place, place_columns
-from resolvers.standing import counts
+from resolvers.standing import stands
 from resolvers.viewer import own_record, session_of
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,6 @@ PER_ACCOUNT: Final = "10/5 minutes"
 PER_ADDRESS: Final = "30/minute"
 SESSION_LASTS: Final = timedelta(days=30)
 MOST_SESSIONS: Final = 20
-LONGEST_PASSWORD: Final = 1024
 
 WRONG = Refused(RefusalCode.INVALID_CREDENTIALS, "The e-mail address or the password is wrong.")
 LATER = Refused(RefusalCode.TRY_LATER, "Too many people are signing in; please try again soon.", None, 2)
@@ -66,7 +66,7 @@ async def _too_often(context: Context, email: str) -> Refused | None:
     account = context.services.keys.tag("limits", email.encode())
     try:
         waits = [
-            await context.limits.wait(PER_ADDRESS, "login address", context.caller.address, strict=True),
+            await context.limits.wait(PER_ADDRESS, "login address", network_of(context.caller.address), strict=True),
             await context.limits.wait(PER_ACCOUNT, "login account", account, strict=True),
         ]
     except Uncounted:
@@ -124,7 +124,7 @@ async def _move(context: Context, connection: AsyncConnection, subject_id: str) 
     account = (await connection.execute(select(ACCOUNTS).where(mine))).one()
     if context.caller.opts_out:
         await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, context.now())
-    if counts(account, Purpose.SOCIAL) and account.email_verified:
+    if stands(account, Purpose.SOCIAL):
         place = place_columns(context.services.geolocation, account.ip_address)
         await keep_place(connection, subject_id, place)
 
@@ -149,4 +149,5 @@ async def logout(info: Info[Context, None]) -> bool:
     mine = (ACCESS_TOKENS.c.id == context.caller.token_id) & ACCESS_TOKENS.c.revoked_at.is_(None)
     async with context.database.writing() as connection:
         await connection.execute(update(ACCESS_TOKENS).where(mine).values(revoked_at=context.now()))
+    context.caller = Caller(address=context.caller.address)  # what follows in this document comes from nobody
     return True

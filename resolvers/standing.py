@@ -28,6 +28,11 @@ def counts(account: Any, purpose: Purpose) -> bool:
     return held is not None and held >= version.floor(purpose)
 
 
+def stands(account: Any, purpose: Purpose) -> bool:
+    """Whether the purpose stands: the grant counts, and the address is known to be the subject's own."""
+    return bool(account.email_verified) and counts(account, purpose)
+
+
 def account_of(subject_id: str) -> Select[Any]:
     """The account with what its consent depends on, and whether data is held under each purpose."""
     held = [
@@ -81,7 +86,7 @@ def _status(purpose: Purpose, account: Any, record: Row[Any] | None) -> ConsentS
 
 
 def _erasure(purpose: Purpose, account: Any, status: ConsentStatus, grace: timedelta) -> datetime | None:
-    if status is ConsentStatus.GRANTED or not getattr(account, f"{purpose.lower()}_held"):
+    if stands(account, purpose) or not getattr(account, f"{purpose.lower()}_held"):
         return None
     if status is ConsentStatus.OUTDATED:
         return VERSIONS[version.floor(purpose) - 1].published + grace

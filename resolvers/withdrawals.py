@@ -21,6 +21,7 @@ from resolvers.paging import Connection, Keyset, Seal, Window, connection_of, cu
 DUE_AFTER: Final = timedelta(hours=72)
 MOST_IDS: Final = 100
 OLDEST_FIRST: Final = Keyset(WITHDRAWALS.c.ordinal)
+MOMENT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,18 @@ def instant_of(text: str) -> datetime:
 async def lose(connection: AsyncConnection, subject_id: str, losing: dict[Processor, int], now: datetime) -> None:
     """One row for each processor that holds some of what it loses; none for one that was shown nothing of it."""
     copies = await copies_of(connection, subject_id)
-    rows = [_row(processor, subject_id, copies[processor].fields & fields, now) for processor, fields in losing.items()]
-    if due := [row for row in rows if row["fields"]]:
+    lost = {processor: copies[processor].fields & fields for processor, fields in losing.items()}
+    if due := [
+        _row(processor, subject_id, fields, later_than(copies[processor].last_disclosed_at, now))
+        for processor, fields in lost.items()
+        if fields
+    ]:
         await connection.execute(insert(WITHDRAWALS), due)
+
+
+def later_than(earlier: datetime | None, now: datetime) -> datetime:
+    """Now, or just after what is known to be earlier, where another machine's clock is ahead of this one's."""
+    return max(now, earlier + MOMENT) if earlier else now
 
 
 def _row(processor: Processor, subject_id: str, fields: int, now: datetime) -> dict[str, Any]:
@@ -116,6 +126,27 @@ def outstanding(processor: Processor | None) -> Any:
     return select(WITHDRAWALS).where(WITHDRAWALS.c.processor == processor, WITHDRAWALS.c.acknowledged_at.is_(None))
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom one processor still has to forget, and when it was last asked to forget any of these subjects."""
+
+    owed: frozenset[str]
+    last: datetime | None
+
+
+async def asked_of(connection: AsyncConnection, processor: Processor, subject_ids: list[str]) -> Asked:
+    """What this processor was asked to forget of these subjects, acknowledged or not."""
+    done, newest = func.count(WITHDRAWALS.c.acknowledged_at), func.max(WITHDRAWALS.c.ordinal)
+    asked = (
+        select(WITHDRAWALS.c.subject_id, (func.count() > done).label("owed"), newest.label("newest"))
+        .where(WITHDRAWALS.c.processor == processor, WITHDRAWALS.c.subject_id.in_(subject_ids))
+        .group_by(WITHDRAWALS.c.subject_id)
+    )
+    rows = (await connection.execute(asked)).all()
+    last = max((row.newest for row in rows), default=None)
+    return Asked(frozenset(row.subject_id for row in rows if row.owed), instant_of(last) if last else None)
+
+
 async def processor_withdrawals(
     info: Info[Context, None],
     first: int | None = None,
@@ -125,7 +156,7 @@ async def processor_withdrawals(
 ) -> Connection:
     """Unacknowledged, oldest first; told again until they are acknowledged."""
     context = info.context
-    seal = Seal.of(context.services.keys, context.caller, "Query.processorWithdrawals")
+    seal = Seal.of(context.services.keys, context.caller, f"Query.processorWithdrawals of {context.caller.processor}")
     window = Window.of(seal, first, after, last, before)
     async with context.database.reading() as connection:
         part = await cut(connection, outstanding(context.caller.processor), OLDEST_FIRST, window, {})
@@ -135,10 +166,11 @@ async def processor_withdrawals(
 async def acknowledge_withdrawals(info: Info[Context, None], ids: list[strawberry.ID]) -> int:
     """How many of this processor's own are acknowledged now; foreign and unknown ids count nothing."""
     context = info.context
-    wanted = {str(id) for id in ids if "\0" not in str(id)}
-    if len(ids) > MOST_IDS:
+    wanted = {str(id) for id in ids}
+    if len(wanted) > MOST_IDS:
         raise bad_input("ids", f"`ids` holds at most {MOST_IDS} ids.")
-    mine = (WITHDRAWALS.c.processor == context.caller.processor) & WITHDRAWALS.c.id.in_(wanted)
+    storable = [id for id in wanted if "\0" not in id]
+    mine = (WITHDRAWALS.c.processor == context.caller.processor) & WITHDRAWALS.c.id.in_(storable)
     async with context.database.writing() as connection:
         await connection.execute(
             update(WITHDRAWALS)

@@ -11,8 +11,7 @@ from permissions.guard import personal
 from resolvers.processor_views import View, rows
 from resolvers.withdrawals import WithdrawalState
 from schema.node import Node, PageInfo, Refusal
-from schema.shows import shows
-from schema.views import showing
+from schema.shows import showing, shows
 
 HOLDS = "holds rows whose own fields are guarded"
 NAMED = "an opaque name that the processor sent"

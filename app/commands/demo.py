@@ -39,7 +39,7 @@ def demo(users: int, seed: int, *, if_empty: bool = False) -> None:
                 raise Fault("The database is not empty; nothing was added.")
             return await _is_of_demo(connection)
 
-    there = run(act)
+    there = run(act, creating=True)
     typer.echo(told() if there else "The database holds people of its own; none were made up.", err=True)
 
 

@@ -1,16 +1,18 @@
 """Loads a platform's existing users: line by line, all or nothing each, in batches that commit; may be run again."""
 
+import codecs
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import orjson
 import typer
 
+from app import strict_json
 from app.commands.progress import progress
 from app.commands.session import run
+from models import chain
 from models.vocabulary import ConsentSource
 from resolvers.cleaning import Unacceptable
 from resolvers.context import Services
@@ -39,8 +41,10 @@ def import_users(file: Path) -> int:
         tally = Tally()
         with progress("import", size) as advance:
             batch: list[Person] = []
-            for number, line in _lines(lines):
-                advance(lines.tell())
+            read = 0
+            for number, line, length in _lines(lines):
+                read += length
+                advance(read)
                 if (one := _accepted(number, line, services, tally)) is not None:
                     batch.append(one)
                 if len(batch) >= BATCH:
@@ -50,22 +54,22 @@ def import_users(file: Path) -> int:
         return tally
 
     with file.open("rb") as lines:
-        tally = run(act)
+        tally = run(act, creating=True)
     typer.echo(f"{tally.imported} imported, {tally.present} already present, {tally.rejected} rejected", err=True)
     return 1 if tally.rejected else 0
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
-    """Each line that is not blank with its number; None for one that is too long to be held."""
+def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None, int]]:
+    """Each line that is not blank with its number and length; None for one that is too long to be held."""
     number = 0
     while line := file.readline(LONGEST_LINE):
-        number += 1
-        if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+        number, length = number + 1, len(line)
+        if length == LONGEST_LINE and not line.endswith(b"\n"):
             while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
-                pass
-            yield number, None
-        elif line.strip():
-            yield number, line
+                length += len(rest)
+            yield number, None, length + len(rest)
+        elif text := line.removeprefix(codecs.BOM_UTF8 if number == 1 else b"").strip():
+            yield number, text, length
 
 
 def _accepted(number: int, line: bytes | None, services: Services, tally: Tally) -> Person | None:
@@ -81,8 +85,8 @@ def _accepted(number: int, line: bytes | None, services: Services, tally: Tally)
 
 def _parsed(line: bytes) -> object:
     try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError:
+        return strict_json.read(line)
+    except ValueError:
         raise Unacceptable("line", "is not JSON") from None
 
 
@@ -93,6 +97,7 @@ async def _store(services: Services, people: list[Person], tally: Tally) -> None
         expected = await settling.strangers(connection, people)
     _hash(services, expected)
     async with services.database.writing() as connection:
+        await chain.wait_for_turn(connection, chain.CONSENT)  # two imports at once see each other's people
         new = await settling.strangers(connection, expected)
         await settling.settle(connection, new)
     tally.imported += len(new)

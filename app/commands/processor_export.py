@@ -35,8 +35,9 @@ def neutral(value: str | None) -> str:
 
 def _delimited(*cells: str | None) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow([neutral(cell) for cell in cells])
-    return text.getvalue()
+    # a carriage return within a cell is quoted only where it also ends the lines, and would begin a row of its own
+    csv.writer(text, lineterminator="\r\n").writerow([neutral(cell) for cell in cells])
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _mailchimp(row: Subject) -> str:

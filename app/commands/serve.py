@@ -40,7 +40,7 @@ def serve(host: str, port: int, workers: int) -> None:
 
 
 async def _prepared() -> None:
-    async with services():
+    async with services(creating=True):
         pass
 
 

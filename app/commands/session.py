@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.commands.fault import Fault
@@ -19,10 +20,18 @@ from resolvers.context import Services
 T = TypeVar("T")
 
 
+def _is_missing(url: str) -> bool:
+    path = make_url(url).database if url.startswith("sqlite") else None
+    return bool(path) and path != ":memory:" and not Path(path or "").exists()
+
+
 @asynccontextmanager
-async def services() -> AsyncIterator[Services]:
-    """The process's services; SQLite is migrated, an outdated PostgreSQL is refused."""
-    made = services_of(load())
+async def services(*, creating: bool = False) -> AsyncIterator[Services]:
+    """The process's services; SQLite is migrated (and made, where a command may), an outdated PostgreSQL is refused."""
+    settings = load()
+    if not creating and _is_missing(settings.database_url):
+        raise Fault("There is no database at that path; `consentql migrate` makes one.")
+    made = services_of(settings)
     try:
         if made.database.is_sqlite:
             await migrate(made.database)
@@ -34,11 +43,11 @@ async def services() -> AsyncIterator[Services]:
         await made.database.close()
 
 
-def run(act: Callable[[Services], Awaitable[T]]) -> T:
+def run(act: Callable[[Services], Awaitable[T]], *, creating: bool = False) -> T:
     """Runs one act with the services and returns what it returns."""
 
     async def acting() -> T:
-        async with services() as made:
+        async with services(creating=creating) as made:
             return await act(made)
 
     return asyncio.run(acting())

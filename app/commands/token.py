@@ -19,7 +19,7 @@ def token(role: Role, holder: str | None, processor: Processor | None, expires: 
     async def act(services: Services) -> str:
         now = services.now()
         async with services.database.writing() as connection:
-            holder_id = await person_of(connection, holder) if holder else None
+            holder_id = await person_of(connection, holder) if holder is not None else None
             if holder_id and role in STAFF and not await holds(connection, holder_id, role, now):
                 raise Fault(f"That person does not hold {role.value}; `consentql grant-role` grants it.")
             issued, _ = await issue_token(
