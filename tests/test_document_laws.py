@@ -98,10 +98,10 @@ def test_the_stock_parser_would_let_spreads_of_nothing_double_for_ever() -> None
 async def test_doubling_fragments_are_refused_in_no_time(world: World) -> None:
     for leaf in LEAVES:
         for levels in (25, 80):
-            began = time.perf_counter()
+            began = time.process_time()
             empty = leaf in ("", "... { }")
             await refused(world, bomb(levels, leaf), "GRAPHQL_PARSE_FAILED" if empty else "GRAPHQL_VALIDATION_FAILED")
-            assert time.perf_counter() - began < 1
+            assert time.process_time() - began < 5  # a doubling one would need ages
 
 
 @pytest.mark.parametrize(
@@ -274,9 +274,9 @@ FLOODS = {
 async def test_a_flood_is_answered_by_ten_errors_at_most(world: World, production: World) -> None:
     for name, document in FLOODS.items():
         for here in (world, production):
-            began = time.perf_counter()
+            began = time.process_time()
             assert len(await refused(here, document)) <= 10, name
-            assert time.perf_counter() - began < 1.5, name
+            assert time.process_time() - began < 5, name
     listed = "mutation ($f: [PersonalField!]!) { setHiddenFromMembers(fields: $f) { __typename } }"
     assert len(await refused(world, listed, "BAD_USER_INPUT", {"f": ["X"] * 5000})) == 10
 
