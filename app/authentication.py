@@ -9,6 +9,7 @@ from starlette.requests import Request
 from models.bearer import digest_of, is_well_formed
 from models.columns import Instant
 from models.database import Database
+from models.issuing import is_live
 from models.tables import ACCESS_TOKENS, ACCOUNTS, ROLE_GRANTS
 from models.vocabulary import STAFF, Processor, Role
 from permissions.caller import Caller
@@ -63,8 +64,7 @@ def _known() -> Any:
         and_(
             ROLE_GRANTS.c.subject_id == ACCESS_TOKENS.c.holder_id,
             ROLE_GRANTS.c.role == ACCESS_TOKENS.c.role,
-            ROLE_GRANTS.c.revoked_at.is_(None),
-            ROLE_GRANTS.c.expires_at > now,
+            is_live(now),
         )
     )
     return (

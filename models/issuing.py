@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.bearer import digest_of, new_token
@@ -55,14 +55,14 @@ async def issue_token(connection: AsyncConnection, issuance: Issuance) -> tuple[
     return token, row
 
 
-def live_grants(subject_id: str, role: Role, now: datetime) -> Any:
+def is_live(now: Any) -> ColumnElement[bool]:
+    """Whether a role grant counts now."""
+    return and_(ROLE_GRANTS.c.revoked_at.is_(None), ROLE_GRANTS.c.expires_at > now)
+
+
+def live_grants(subject_id: str, role: Role, now: datetime) -> ColumnElement[bool]:
     """Whether this person holds this staff role now, as a condition on role grants."""
-    return (
-        (ROLE_GRANTS.c.subject_id == subject_id)
-        & (ROLE_GRANTS.c.role == role.value)
-        & ROLE_GRANTS.c.revoked_at.is_(None)
-        & (ROLE_GRANTS.c.expires_at > now)
-    )
+    return and_(ROLE_GRANTS.c.subject_id == subject_id, ROLE_GRANTS.c.role == role.value, is_live(now))
 
 
 async def holds(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> bool:

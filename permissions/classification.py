@@ -94,19 +94,9 @@ class ClassifiedSchema(strawberry.Schema):
             for field in definition.fields:
                 if isinstance(field, GuardedField):
                     name = self.config.name_converter.from_field(field)
-                    reading = Reading(field.python_name, field.metadata[GUARD].bit)
-                    kind.fields[name].extensions[READING] = reading
-                    kind.fields[name].resolve = _reading(*reading)
-
-
-def _reading(name: str, bit: int) -> Callable[..., Any]:
-    def read(subject: Any, _info: Any) -> Any:
-        if not subject.mask & bit:
-            return None
-        subject.disclosed |= bit
-        return subject.values.get(name)
-
-    return read
+                    guard: CanRead = field.metadata[GUARD]
+                    kind.fields[name].extensions[READING] = Reading(field.python_name, guard.bit)
+                    kind.fields[name].resolve = guard.reading(field.python_name)
 
 
 def _admitted(field: StrawberryField, coordinate: str) -> bool:

@@ -1,6 +1,6 @@
 """The permission class that every personal-data field carries: one bit test, printed as a directive."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import strawberry
@@ -40,11 +40,22 @@ class CanRead(BasePermission):
     def __init__(self, field: PersonalField) -> None:
         self.field = field
         self.bit = field.bit
-        self.purposes = POLICY[field].purposes
 
     def permits(self, subject: Subject) -> bool:
         """One bit of the mask that was decided when the subject was read."""
         return bool(subject.mask & self.bit)
+
+    def reading(self, name: str) -> Callable[[Subject, Any], Any]:
+        """The field's resolver: the value where this permits, and a note of it for the ledger; null elsewhere."""
+        bit = self.bit
+
+        def read(subject: Subject, _info: Any) -> Any:
+            if not subject.mask & bit:
+                return None
+            subject.disclosed |= bit
+            return subject.values.get(name)
+
+        return read
 
     def has_permission(self, source: Any, info: Info[Any, Any] | None, **kwargs: Any) -> bool:
         """Strawberry's form of the same question; what is not a Subject is refused."""
@@ -59,10 +70,7 @@ class GuardedField(StrawberryField):
     ) -> Awaitable[Any] | Any:
         """The value that was read, or null."""
         guard: CanRead = self.metadata[GUARD]
-        if not source.mask & guard.bit:
-            return None
-        source.disclosed |= guard.bit
-        return source.values.get(self.python_name)
+        return guard.reading(self.python_name)(source, info)
 
 
 def personal(field: PersonalField, description: str | None = None) -> Any:

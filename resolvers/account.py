@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import select
 from strawberry.types.info import Info
 
+from models.issuing import is_live
 from models.outcome import ConsentState, SessionState
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CONSENT_RECORDS, ROLE_GRANTS
 from models.vocabulary import STAFF, PersonalField, Role, fields_of
@@ -42,7 +43,7 @@ async def roles(info: Info[Context, None]) -> list[Role]:
     live = (
         select(ROLE_GRANTS.c.role)
         .where(ROLE_GRANTS.c.subject_id == context.caller.subject_id)
-        .where(ROLE_GRANTS.c.revoked_at.is_(None), ROLE_GRANTS.c.expires_at > context.now())
+        .where(is_live(context.now()))
     )
     async with context.database.reading() as connection:
         held = set((await connection.execute(live)).scalars())

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 from strawberry.types.info import Info
 
+from models.issuing import is_live
 from models.tables import ACCESS_TOKENS, ROLE_GRANTS
 from models.vocabulary import Processor, Role
 from resolvers.context import Context
@@ -59,7 +60,7 @@ async def staff(
     context = info.context
     seal = Seal.of(context.services.keys, context.caller, "Query.staff")
     window = Window.of(seal, first, after, last, before)
-    live = and_(ROLE_GRANTS.c.revoked_at.is_(None), ROLE_GRANTS.c.expires_at > context.now())
+    live = is_live(context.now())
     people = select(ROLE_GRANTS.c.subject_id).where(live).distinct().subquery()
     async with context.database.reading() as connection:
         part = await cut(connection, select(people), Keyset(people.c.subject_id), window, {})

@@ -222,9 +222,168 @@ mutation Withdraw($purpose: Purpose!) {
   { purpose: "SOCIAL" },
 ];
 
+const OPEN_CASE = [
+  "Ask for support",
+  `# Opens the listed fields to one agent, once OPERATIONS has assigned it; close it and they are shut.
+mutation OpenCase($input: OpenSupportCaseInput!) {
+  openSupportCase(input: $input) {
+    ... on SupportCase { id status extent expiresAt }
+    ... on Refusal { code message field }
+  }
+}
+`,
+  {
+    input: {
+      subjectId: MEMBER,
+      reference: "T-1",
+      reason: "My prints do not start.",
+      extent: ["EMAIL", "FIRST_NAME"],
+    },
+  },
+];
+
+const DISCLOSURES = [
+  "Who read my data",
+  `query Disclosures {
+  me {
+    disclosures(first: 10) {
+      edges {
+        node { at recipient audience fields reason receipt }
+      }
+    }
+    processors { processor fields objectedAt lastDisclosedAt erasureAskedAt }
+  }
+}
+`,
+];
+
+const CASES = [
+  "My cases and their subjects",
+  `# What the case does not open is withheld; this reading goes into the subject's ledger.
+query Cases {
+  supportCases(first: 10) {
+    edges {
+      node {
+        id
+        reference
+        reason
+        extent
+        expiresAt
+        subject {
+          id
+          email
+          firstName
+          withheld { field reason }
+        }
+      }
+    }
+  }
+}
+`,
+];
+
+const QUEUE = [
+  "The case queue and who is authorized",
+  `query Queue {
+  caseQueue(first: 10) {
+    edges {
+      node { id reference extent openedAt }
+    }
+  }
+  staff(first: 20) {
+    edges {
+      node {
+        id
+        pseudonym
+        roles { role expiresAt }
+      }
+    }
+  }
+}
+`,
+];
+
+const ASSIGN = [
+  "Assign a case",
+  `# Ids from the queue and from \`staff\`; never to oneself, never to the case's subject.
+mutation Assign($id: ID!, $agentId: ID!) {
+  assignSupportCase(id: $id, agentId: $agentId) {
+    ... on SupportCase { id assignedTo }
+    ... on Refusal { code message field }
+  }
+}
+`,
+  { id: "", agentId: "" },
+];
+
+const REQUESTS = [
+  "Legal requests",
+  `query Requests {
+  legalRequests(first: 10) {
+    edges {
+      node {
+        id
+        status
+        authority
+        extent
+        subject {
+          id
+          email
+          withheld { field reason }
+        }
+      }
+    }
+  }
+}
+`,
+];
+
+const VIEW = [
+  "Open my view",
+  `# A processor sees its own columns of those who consent; each row goes into its subject's ledger.
+mutation View($input: ProcessorViewInput!) {
+  openProcessorView(input: $input) {
+    ... on MailchimpView {
+      withheld
+      subscribers { userId email }
+    }
+    ... on IntercomView {
+      withheld
+      contacts { userId email firstName }
+    }
+    ... on MandrillView {
+      withheld
+      recipients { userId email firstName lastName }
+    }
+    ... on GoogleAnalyticsView {
+      withheld
+      visitors { userId ipAddress }
+    }
+    ... on Refusal { code message field }
+  }
+}
+`,
+  { input: { userIds: [MEMBER], reason: "our news" } },
+];
+
+const WITHDRAWALS = [
+  "What I must forget",
+  `query Withdrawals {
+  processorWithdrawals(first: 10) {
+    edges {
+      node { id userId fields dueAt }
+    }
+  }
+}
+`,
+];
+
 export const EXAMPLES = {
   Visitor: [POLICY, VIEWER, PICTURES, SIGN_IN],
-  Member: [VIEWER, ME, CONSENTS, USERS, USER_MAP, USER, HIDE, WITHDRAW],
-  "Support, analytics, compliance, operations": [VIEWER, POLICY],
-  Processor: [VIEWER, POLICY],
+  Member: [VIEWER, ME, CONSENTS, USERS, USER_MAP, USER, HIDE, WITHDRAW, OPEN_CASE, DISCLOSURES],
+  Support: [VIEWER, CASES],
+  Operations: [VIEWER, QUEUE, ASSIGN],
+  Compliance: [VIEWER, REQUESTS, QUEUE],
+  Analytics: [VIEWER, POLICY],
+  Processor: [VIEWER, VIEW, WITHDRAWALS],
 };
