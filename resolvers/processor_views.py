@@ -105,6 +105,7 @@ def _asked(info: Info[Context, None], processor: Processor) -> int:
 
 async def _lock(connection: AsyncConnection, ids: Sequence[str]) -> None:
     """Accounts stay locked until the ledger holds the reading, so that a withdrawal comes before or after it."""
+    # not shared: views one after another would leave a writer no gap; in order, so that no two wait for each other
     locked = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(ids)).order_by(ACCOUNTS.c.id)
     await connection.execute(locked.with_for_update(key_share=True))
 

@@ -16,7 +16,7 @@ from models.vocabulary import Audience, PersonalField, Processor, Purpose, field
 from permissions.decision import under
 from permissions.failure import bad_input
 from resolvers.context import Context
-from resolvers.paging import Connection, Keyset, Seal, Window, connection_of, cut
+from resolvers.paging import Connection, Keyset
 
 DUE_AFTER: Final = timedelta(hours=72)
 MOST_IDS: Final = 100
@@ -155,12 +155,8 @@ async def processor_withdrawals(
     before: str | None = None,
 ) -> Connection:
     """Unacknowledged, oldest first; told again until they are acknowledged."""
-    context = info.context
-    seal = Seal.of(context.services.keys, context.caller, f"Query.processorWithdrawals of {context.caller.processor}")
-    window = Window.of(seal, first, after, last, before)
-    async with context.database.reading() as connection:
-        part = await cut(connection, outstanding(context.caller.processor), OLDEST_FIRST, window, {})
-    return connection_of([(state(row), row.ordinal) for row in part.rows], part, seal)
+    due = Listing("Query.processorWithdrawals", outstanding(info.context.caller.processor), OLDEST_FIRST)
+    return await due.page(info.context, (first, after, last, before), each(state))
 
 
 async def acknowledge_withdrawals(info: Info[Context, None], ids: list[strawberry.ID]) -> int:
