@@ -12,7 +12,8 @@ from models.vocabulary import STAFF, PersonalField, Role, fields_of
 from permissions.caller import Caller
 from permissions.subject import Subject
 from resolvers.context import Context
-from resolvers.paging import Connection, Keyset, Seal, Window, connection_of, cut
+from resolvers.listing import Listing, each
+from resolvers.paging import Connection, Keyset
 from resolvers.standing import consent_states, recorded
 from resolvers.viewer import own_record
 
@@ -74,13 +75,9 @@ async def consent_history(
     before: str | None = None,
 ) -> Connection:
     """Every record of the caller's consent, newest first."""
-    context = info.context
-    seal = Seal.of(context.services.keys, context.caller, "Account.consentHistory")
-    window = Window.of(seal, first, after, last, before)
     keyset = Keyset(CONSENT_RECORDS.c.sequence, number=True, descending=True)
-    async with context.database.reading() as connection:
-        part = await cut(connection, own_records(context), keyset, window, {})
-    return connection_of([(recorded(row), str(row.sequence)) for row in part.rows], part, seal)
+    history = Listing("Account.consentHistory", own_records(info.context), keyset)
+    return await history.page(info.context, (first, after, last, before), each(recorded))
 
 
 def live_sessions(context: Context) -> Any:

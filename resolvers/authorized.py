@@ -1,17 +1,20 @@
 """Who is authorized: everyone with a staff role, and every role and processor token that is alive."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.issuing import is_live
 from models.tables import ACCESS_TOKENS, ROLE_GRANTS
 from models.vocabulary import Processor, Role
 from resolvers.context import Context
-from resolvers.paging import Connection, Keyset, Seal, Window, connection_of, cut
+from resolvers.listing import Listing, each
+from resolvers.paging import Connection, Keyset
 from resolvers.pseudonyms import pseudonym
 
 
@@ -58,17 +61,17 @@ async def staff(
 ) -> Connection:
     """Everyone with a staff role now, by id."""
     context = info.context
-    seal = Seal.of(context.services.keys, context.caller, "Query.staff")
-    window = Window.of(seal, first, after, last, before)
     live = is_live(context.now())
     people = select(ROLE_GRANTS.c.subject_id).where(live).distinct().subquery()
-    async with context.database.reading() as connection:
-        part = await cut(connection, select(people), Keyset(people.c.subject_id), window, {})
-        ids = [row.subject_id for row in part.rows]
+
+    async def shown(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[StaffMember]:
+        ids = [row.subject_id for row in rows]
         held = select(ROLE_GRANTS).where(live, ROLE_GRANTS.c.subject_id.in_(ids)).order_by(ROLE_GRANTS.c.granted_at)
         grants = (await connection.execute(held)).all()
-    members = [_member(context, id, [grant for grant in grants if grant.subject_id == id]) for id in ids]
-    return connection_of([(member, member.id) for member in members], part, seal)
+        return [_member(context, id, [grant for grant in grants if grant.subject_id == id]) for id in ids]
+
+    everyone = Listing("Query.staff", select(people), Keyset(people.c.subject_id))
+    return await everyone.page(context, (first, after, last, before), shown)
 
 
 def _member(context: Context, id: str, grants: list[Any]) -> StaffMember:
@@ -84,17 +87,13 @@ async def role_tokens(
     before: str | None = None,
 ) -> Connection:
     """Role and processor tokens that are neither revoked nor over, by id."""
-    context = info.context
-    seal = Seal.of(context.services.keys, context.caller, "Query.roleTokens")
-    window = Window.of(seal, first, after, last, before)
     alive = select(ACCESS_TOKENS).where(
         ACCESS_TOKENS.c.role != Role.MEMBER.value,
         ACCESS_TOKENS.c.revoked_at.is_(None),
-        ACCESS_TOKENS.c.expires_at > context.now(),
+        ACCESS_TOKENS.c.expires_at > info.context.now(),
     )
-    async with context.database.reading() as connection:
-        part = await cut(connection, alive, TOKENS_BY_ID, window, {})
-    return connection_of([(_token(row), row.id) for row in part.rows], part, seal)
+    tokens = Listing("Query.roleTokens", alive, TOKENS_BY_ID)
+    return await tokens.page(info.context, (first, after, last, before), each(_token))
 
 
 def _token(row: Any) -> LiveToken:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import and_, select
@@ -16,7 +17,8 @@ from permissions.subject import Subject
 from resolvers import subjects
 from resolvers.context import Context
 from resolvers.grounds import case_is_open
-from resolvers.paging import Connection, Keyset, Seal, Window, connection_of, cut
+from resolvers.listing import Listing
+from resolvers.paging import Connection, Keyset
 from resolvers.pseudonyms import pseudonym
 
 NEWEST_FIRST = Keyset(SUPPORT_CASES.c.ordinal, descending=True)
@@ -105,7 +107,9 @@ async def support_cases(
     before: str | None = None,
 ) -> Connection:
     """Those about a member, or an agent's assigned and open ones, newest first."""
-    return await _listed(info, "Query.supportCases", NEWEST_FIRST, (first, after, last, before))
+    return await _cases(info.context, "Query.supportCases", NEWEST_FIRST).page(
+        info.context, (first, after, last, before), partial(case_states, info)
+    )
 
 
 async def case_queue(
@@ -116,21 +120,10 @@ async def case_queue(
     before: str | None = None,
 ) -> Connection:
     """Open cases without an agent, oldest first, without their free text."""
-    return await _listed(info, "Query.caseQueue", OLDEST_FIRST, (first, after, last, before))
+    return await _cases(info.context, "Query.caseQueue", OLDEST_FIRST).page(
+        info.context, (first, after, last, before), partial(case_states, info)
+    )
 
 
-async def _listed(
-    info: Info[Context, None],
-    field: str,
-    order: Keyset,
-    arguments: tuple[int | None, str | None, int | None, str | None],
-) -> Connection:
-    context = info.context
-    seal = Seal.of(context.services.keys, context.caller, field)
-    window = Window.of(seal, *arguments)
-    cases = select(SUPPORT_CASES).where(mine(context.caller, context.now()))
-    async with context.database.reading() as connection:
-        part = await cut(connection, cases, order, window, {})
-        states = await case_states(info, connection, part.rows)
-    nodes = [(state, row.ordinal) for state, row in zip(states, part.rows, strict=True)]
-    return connection_of(nodes, part, seal)
+def _cases(context: Context, field: str, order: Keyset) -> Listing:
+    return Listing(field, select(SUPPORT_CASES).where(mine(context.caller, context.now())), order)

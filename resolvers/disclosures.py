@@ -11,7 +11,8 @@ from models.chain import receipt
 from models.tables import DISCLOSURES
 from models.vocabulary import Audience, PersonalField, fields_of
 from resolvers.context import Context
-from resolvers.paging import Connection, Keyset, Seal, Window, connection_of, cut
+from resolvers.listing import Listing, each
+from resolvers.paging import Connection, Keyset
 
 NEWEST_FIRST = Keyset(DISCLOSURES.c.ordinal, descending=True)
 
@@ -60,9 +61,5 @@ async def disclosures(
     before: str | None = None,
 ) -> Connection:
     """The caller's entries, newest first."""
-    context = info.context
-    seal = Seal.of(context.services.keys, context.caller, "Account.disclosures")
-    window = Window.of(seal, first, after, last, before)
-    async with context.database.reading() as connection:
-        part = await cut(connection, own(context), NEWEST_FIRST, window, {})
-    return connection_of([(disclosed(row), row.ordinal) for row in part.rows], part, seal)
+    ledger = Listing("Account.disclosures", own(info.context), NEWEST_FIRST)
+    return await ledger.page(info.context, (first, after, last, before), each(disclosed))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import strawberry
@@ -18,7 +19,8 @@ from permissions.subject import Subject
 from resolvers import extents, subjects
 from resolvers.context import Context
 from resolvers.extents import Lasting
-from resolvers.paging import Connection, Keyset, Seal, Window, connection_of, cut
+from resolvers.listing import Listing
+from resolvers.paging import Connection, Keyset
 
 OPEN_FOR: Final = Lasting(most=timedelta(days=90))
 LONGEST_NOTICE: Final = timedelta(days=366)
@@ -191,11 +193,6 @@ async def legal_requests(
     before: str | None = None,
 ) -> Connection:
     """Requests that stand or wait for approval, newest first."""
-    context = info.context
-    seal = Seal.of(context.services.keys, context.caller, "Query.legalRequests")
-    window = Window.of(seal, first, after, last, before)
-    async with context.database.reading() as connection:
-        part = await cut(connection, select(LEGAL_REQUESTS).where(standing(context)), NEWEST_FIRST, window, {})
-        states = await request_states(info, connection, part.rows)
-    nodes = [(state, row.ordinal) for state, row in zip(states, part.rows, strict=True)]
-    return connection_of(nodes, part, seal)
+    rows = select(LEGAL_REQUESTS).where(standing(info.context))
+    requests = Listing("Query.legalRequests", rows, NEWEST_FIRST)
+    return await requests.page(info.context, (first, after, last, before), partial(request_states, info))

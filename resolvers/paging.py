@@ -29,7 +29,8 @@ class Seal:
     @classmethod
     def of(cls, keys: KeyRing, caller: Caller, field: str, search: str | None = None) -> "Seal":
         """Bound to who asks and what for, not to the page's size."""
-        parts = (caller.subject_id or "", caller.role.value, field, "" if search is None else f"?{search}")
+        who = caller.subject_id or caller.processor or ""
+        parts = (who, caller.role.value, field, "" if search is None else f"?{search}")
         return cls(keys, tuple(part.encode() for part in parts))
 
     def close(self, position: str) -> str:

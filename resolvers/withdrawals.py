@@ -16,6 +16,7 @@ from models.vocabulary import Audience, PersonalField, Processor, Purpose, field
 from permissions.decision import under
 from permissions.failure import bad_input
 from resolvers.context import Context
+from resolvers.listing import Listing, each
 from resolvers.paging import Connection, Keyset
 
 DUE_AFTER: Final = timedelta(hours=72)
