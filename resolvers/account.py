@@ -12,7 +12,7 @@ from models.vocabulary import STAFF, PersonalField, Role, fields_of
 from permissions.caller import Caller
 from permissions.subject import Subject
 from resolvers.context import Context
-from resolvers.listing import Listing, each
+from resolvers.listing import Listing, one_by_one
 from resolvers.paging import Connection, Keyset
 from resolvers.standing import consent_states, recorded
 from resolvers.viewer import own_record
@@ -77,7 +77,7 @@ async def consent_history(
     """Every record of the caller's consent, newest first."""
     keyset = Keyset(CONSENT_RECORDS.c.sequence, number=True, descending=True)
     history = Listing("Account.consentHistory", own_records(info.context), keyset)
-    return await history.page(info.context, (first, after, last, before), each(recorded))
+    return await history.page(info.context, (first, after, last, before), one_by_one(recorded))
 
 
 def live_sessions(context: Context) -> Any:

@@ -13,7 +13,7 @@ from models.issuing import is_live
 from models.tables import ACCESS_TOKENS, ROLE_GRANTS
 from models.vocabulary import Processor, Role
 from resolvers.context import Context
-from resolvers.listing import Listing, each
+from resolvers.listing import Listing, one_by_one
 from resolvers.paging import Connection, Keyset
 from resolvers.pseudonyms import pseudonym
 
@@ -93,7 +93,7 @@ async def role_tokens(
         ACCESS_TOKENS.c.expires_at > info.context.now(),
     )
     tokens = Listing("Query.roleTokens", alive, TOKENS_BY_ID)
-    return await tokens.page(info.context, (first, after, last, before), each(_token))
+    return await tokens.page(info.context, (first, after, last, before), one_by_one(_token))
 
 
 def _token(row: Any) -> LiveToken:

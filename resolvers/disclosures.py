@@ -11,7 +11,7 @@ from models.chain import receipt
 from models.tables import DISCLOSURES
 from models.vocabulary import Audience, PersonalField, fields_of
 from resolvers.context import Context
-from resolvers.listing import Listing, each
+from resolvers.listing import Listing, one_by_one
 from resolvers.paging import Connection, Keyset
 
 NEWEST_FIRST = Keyset(DISCLOSURES.c.ordinal, descending=True)
@@ -62,4 +62,4 @@ async def disclosures(
 ) -> Connection:
     """The caller's entries, newest first."""
     ledger = Listing("Account.disclosures", own(info.context), NEWEST_FIRST)
-    return await ledger.page(info.context, (first, after, last, before), each(disclosed))
+    return await ledger.page(info.context, (first, after, last, before), one_by_one(disclosed))

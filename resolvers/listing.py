@@ -35,7 +35,7 @@ class Listing:
         return connection_of(list(zip(nodes, positions, strict=True)), part, seal)
 
 
-def each(show: Callable[[Any], Any]) -> Shown:
+def one_by_one(show: Callable[[Any], Any]) -> Shown:
     """Shows rows one by one, where nothing more is read."""
 
     async def shown(_connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Any]:

@@ -16,7 +16,7 @@ from models.vocabulary import Audience, PersonalField, Processor, Purpose, field
 from permissions.decision import under
 from permissions.failure import bad_input
 from resolvers.context import Context
-from resolvers.listing import Listing, each
+from resolvers.listing import Listing, one_by_one
 from resolvers.paging import Connection, Keyset
 
 DUE_AFTER: Final = timedelta(hours=72)
@@ -157,7 +157,7 @@ async def processor_withdrawals(
 ) -> Connection:
     """Unacknowledged, oldest first; told again until they are acknowledged."""
     due = Listing("Query.processorWithdrawals", outstanding(info.context.caller.processor), OLDEST_FIRST)
-    return await due.page(info.context, (first, after, last, before), each(state))
+    return await due.page(info.context, (first, after, last, before), one_by_one(state))
 
 
 async def acknowledge_withdrawals(info: Info[Context, None], ids: list[strawberry.ID]) -> int:
