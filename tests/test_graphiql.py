@@ -191,7 +191,7 @@ class TestInBrowser:
         offered = watched.page.evaluate(EXAMPLES)
         tokens = {"Visitor": None, "Member": served.token(), "Processor": served.token("PROCESSOR")}
         for who, examples in offered.items():
-            token = tokens[who] if who in tokens else served.token("SUPPORT")
+            token = tokens[who] if who in tokens else served.token(who.upper())
             headers = {"Authorization": f"Bearer {token}"} if token else {}
             for name, document, *variables in examples:
                 body = {"query": document, "variables": variables[0] if variables else None}

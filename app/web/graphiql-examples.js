@@ -283,13 +283,20 @@ query Cases {
 ];
 
 const QUEUE = [
-  "The case queue and who is authorized",
+  "The case queue",
   `query Queue {
   caseQueue(first: 10) {
     edges {
       node { id reference extent openedAt }
     }
   }
+}
+`,
+];
+
+const STAFF = [
+  "Who is authorized",
+  `query Staff {
   staff(first: 20) {
     edges {
       node {
@@ -382,8 +389,8 @@ export const EXAMPLES = {
   Visitor: [POLICY, VIEWER, PICTURES, SIGN_IN],
   Member: [VIEWER, ME, CONSENTS, USERS, USER_MAP, USER, HIDE, WITHDRAW, OPEN_CASE, DISCLOSURES],
   Support: [VIEWER, CASES],
-  Operations: [VIEWER, QUEUE, ASSIGN],
-  Compliance: [VIEWER, REQUESTS, QUEUE],
+  Operations: [VIEWER, QUEUE, STAFF, ASSIGN],
+  Compliance: [VIEWER, REQUESTS, STAFF],
   Analytics: [VIEWER, POLICY],
   Processor: [VIEWER, VIEW, WITHDRAWALS],
 };
