@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import chain
-from models.columns import new_id, ordinal
+from models.columns import ordinal
 from models.keys import KeyRing
 from models.vocabulary import Audience
 from permissions.ground import Ground, Grounds
@@ -40,17 +40,19 @@ def commitment(salt: str, reason: str) -> str:
 
 async def enter(connection: AsyncConnection, keys: KeyRing, entries: Sequence[Entry], now: datetime) -> None:
     """Appends entries in the transaction that is given; sealed ones to a chain of their own."""
-    rows = [_row(entry, now) for entry in entries]
+    written, drawn = ordinal(now, ""), secrets.token_hex(32 * len(entries))
+    rows = []
+    for place, entry in enumerate(entries):
+        id, salt = drawn[64 * place : 64 * place + 32], drawn[64 * place + 32 : 64 * place + 64]
+        rows.append({**_row(entry, id, salt), "at": now, "ordinal": written + id})
     for log, sealed in ((chain.DISCLOSURE, False), (chain.SEALED, True)):
         await chain.append(connection, keys, log, [row for row in rows if (row["visible_at"] is not None) is sealed])
 
 
-def _row(entry: Entry, now: datetime) -> dict[str, Any]:
-    id, salt = new_id(), secrets.token_hex(16)
+def _row(entry: Entry, id: str, salt: str) -> dict[str, Any]:
     return {
         "id": id,
         "subject_id": entry.subject_id,
-        "at": now,
         "audience": entry.audience.value,
         "recipient": entry.recipient,
         "recipient_id": entry.recipient_id,
@@ -61,7 +63,6 @@ def _row(entry: Entry, now: datetime) -> dict[str, Any]:
         "visible_at": entry.ground.visible_at,
         "reason": entry.ground.reason,
         "salt": salt,
-        "ordinal": ordinal(now, id),
     }
 
 
