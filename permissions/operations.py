@@ -12,7 +12,8 @@ class Rule:
     """`refuses`: answers NOT_PERMITTED as data. `credential`: proves who somebody is, so at most one a document.
 
     `meets`: what a member is to the users in the answer, where it is less than what their role makes them; any other
-    role is then nobody to them. `views`: a processor's own columns. `rate`: attempts per caller.
+    role is then nobody to them. `views`: each processor has a type of its own, so no field in it is another's.
+    `rate`: attempts per caller.
     """
 
     roles: frozenset[Role]
@@ -28,9 +29,7 @@ class Rule:
         return caller.role in self.roles and not (self.verified and not caller.verified)
 
     def audiences(self, caller: Caller) -> tuple[Audience, ...]:
-        """Everything that this caller can be to a person in the answer."""
-        if self.views and caller.processor:
-            return (Audience(caller.processor),)
+        """Everything that this caller can be to a user in the answer."""
         if self.meets is None:
             return EVER[caller.role]
         return self.meets if caller.is_member or self.credential else ()

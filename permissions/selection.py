@@ -20,6 +20,7 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_directive_values
 from graphql.type import GraphQLIncludeDirective, GraphQLSkipDirective
 
+from models.vocabulary import EVERY_FIELD
 from permissions.caller import Caller
 from permissions.classification import ClassifiedSchema
 from permissions.decision import reach
@@ -73,7 +74,8 @@ class Walk:
         asked = self.found.asked.setdefault(key, Asked())
         kind = get_named_type(root.fields[node.name.value].type)
         if is_composite_type(kind):
-            self._below(kind, node.selection_set, (key,), asked, reach(rule.audiences(self.caller)))
+            reached = EVERY_FIELD if rule.views else reach(rule.audiences(self.caller))
+            self._below(kind, node.selection_set, (key,), asked, reached)
 
     def _below(
         self,

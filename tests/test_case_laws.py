@@ -118,11 +118,9 @@ async def test_closing_narrowing_expiry_and_a_lost_role_count_for_the_next_read(
 
 
 async def test_a_known_and_an_unknown_address_answer_alike(desk: Desk) -> None:
-    answers = []
-    for who in ({"email": "subject@example.org"}, {"email": "nobody@example.org"}, {"email": "no address"}):
-        answers.append(await desk.opened(subjectId=None, **who))
-    answers.append(await desk.opened(subjectId="0" * 32))
-    answers.append(await desk.opened())
+    whom = [{"email": f"{name}@example.org"} for name in ("subject", "nobody")] + [{"email": "no address"}]
+    answers = [await desk.opened(subjectId=None, **who) for who in whom]
+    answers += [await desk.opened(subjectId="0" * 32), await desk.opened()]
     shapes = [{**each, "id": "", "openedAt": "", "expiresAt": ""} for each in answers]
     assert all(shape == shapes[0] for shape in shapes)
     assert shapes[0]["subject"] is None

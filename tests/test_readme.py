@@ -20,7 +20,8 @@ def block(language: str, containing: str) -> str:
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_the_first_query_has_the_answer_that_is_printed(database_url: str, tmp_path: Path) -> None:
     assert consentql(database_url, "demo", cwd=tmp_path).returncode == 0
-    token = consentql(database_url, "token", "MEMBER", "--holder", "member@demo.example.org", cwd=tmp_path).stdout.strip()
+    who = ("token", "MEMBER", "--holder", "member@demo.example.org")
+    token = consentql(database_url, *who, cwd=tmp_path).stdout.strip()
     query = re.search(r"-d '(\{\"query\".*?\})'", README, re.DOTALL)
     assert query is not None
     with serving(database_url, tmp_path) as server:
