@@ -23,6 +23,7 @@ from models.database import Database
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CHAIN_HEADS, DISCLOSURES, OBJECTIONS, PROCESSOR_VIEWS, WITHDRAWALS
 from models.vocabulary import Processor, Role
 from permissions.version import current
+from resolvers import ledger, withdrawals
 from schema.build import build
 from tests import expectation
 from tests.expectation import BITS, CELLS, FIELDS, NOTHING, PROCESSORS, Circumstances
@@ -1010,3 +1011,61 @@ async def test_views_at_full_speed_do_not_keep_a_withdrawal_waiting(trade: Trade
         done.set()
         views = sum(await asyncio.gather(*opening))
     assert views > len(opening)
+
+
+@dataclass
+class Gate:
+    """Holds one act where it stands, in the middle of its transaction, until it may go on."""
+
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    may_go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def passed(self) -> None:
+        """Waits; whoever comes once it is open passes."""
+        self.reached.set()
+        await self.may_go.wait()
+
+
+async def waits_for(first: asyncio.Task[Any], gate: Gate, second: asyncio.Task[Any]) -> tuple[Any, Any]:
+    """What both answer, where the second ends after the first has."""
+    done, _ = await asyncio.wait([second], timeout=0.5)
+    gate.may_go.set()
+    answers = await first, await second
+    assert not done, "it has not waited"
+    return answers
+
+
+async def test_a_withdrawal_waits_for_a_view_that_has_read_and_counts_what_it_showed(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, enter = Gate(), ledger.enter
+
+    async def held(*arguments: Any) -> None:
+        await gate.passed()
+        await enter(*arguments)
+
+    monkeypatch.setattr(ledger, "enter", held)
+    viewing = asyncio.create_task(trade.rows("MAILCHIMP"))
+    await gate.reached.wait()
+    rows, _ = await waits_for(viewing, gate, asyncio.create_task(trade.act(WITHDRAW)))
+    assert len(rows) == 1
+    assert [each["fields"] for each in await trade.due("MAILCHIMP")] == [["EMAIL"]]
+
+
+@pytest.mark.parametrize("act", [WITHDRAW, OBJECT], ids=["withdrawal", "objection"])
+async def test_a_view_waits_for_a_withdrawal_that_has_looked_and_shows_nothing_of_what_it_took(
+    trade: Trade, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    gate, lose = Gate(), withdrawals.lose
+
+    async def held(*arguments: Any) -> None:
+        await lose(*arguments)
+        await gate.passed()
+
+    monkeypatch.setattr(withdrawals, "lose", held)
+    acting = asyncio.create_task(trade.act(act, "MAILCHIMP" if act is OBJECT else None))
+    await gate.reached.wait()
+    _, rows = await waits_for(acting, gate, asyncio.create_task(trade.rows("MAILCHIMP")))
+    assert rows == []
+    assert await trade.due("MAILCHIMP") == [], "it was shown nothing"
+    assert (await trade.state("MAILCHIMP"))["fields"] == []
