@@ -1069,3 +1069,20 @@ async def test_a_view_waits_for_a_withdrawal_that_has_looked_and_shows_nothing_o
     assert rows == []
     assert await trade.due("MAILCHIMP") == [], "it was shown nothing"
     assert (await trade.state("MAILCHIMP"))["fields"] == []
+
+
+async def test_objections_and_withdrawals_that_come_at_once_each_count_and_count_once(trade: Trade) -> None:
+    for processor in PROCESSORS:
+        await trade.rows(processor)
+    await asyncio.gather(*(trade.act(OBJECT, processor) for processor in PROCESSORS * 3))
+    assert sorted(await objections(trade.world)) == sorted((each, "settings", True) for each in PROCESSORS)
+    for processor in PROCESSORS:
+        assert (await trade.state(processor))["objectedAt"]
+        assert [each["fields"] for each in await trade.due(processor)] == [list(COLUMNS[processor])]
+        await trade.forget(processor)
+    await asyncio.gather(*(trade.act(ALLOW, processor) for processor in PROCESSORS * 3))
+    for processor in PROCESSORS:
+        assert len(await trade.rows(processor)) == 1
+    await asyncio.gather(*(trade.act(WITHDRAW) for _ in range(6)))
+    for processor in PROCESSORS:
+        assert len(await trade.due(processor)) == 1
