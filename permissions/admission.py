@@ -32,7 +32,8 @@ class Admission(FieldExtension):
                 return NOT_PERMITTED
             raise forbidden()
         if self.rule.rate:
-            who = context.caller.subject_id or network_of(context.caller.address)
+            caller = context.caller
+            who = caller.subject_id or caller.processor or network_of(caller.address)
             if seconds := await context.limits.wait(self.rule.rate, self.coordinate, who):
                 return self._too_often(seconds)
         return await next_(source, info, **arguments)

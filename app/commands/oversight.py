@@ -45,4 +45,6 @@ async def _told(services: Services) -> list[str]:
 
 def _person(services: Services, row: Any) -> str:
     ended = row.revoked_at or row.expires_at
-    return f"{pseudonym(services.keys, row.subject_id)}: {row.email}: {row.role} from {row.granted_at} until {ended}"
+    # older entries of the ledger name whom an older key named
+    names = ", ".join(pseudonym(services.keys, row.subject_id, place) for place in range(len(services.keys)))
+    return f"{names}: {row.email}: {row.role} from {row.granted_at} until {ended}"

@@ -24,7 +24,7 @@ from resolvers.context import Services
 from resolvers.processor_views import MOST_IDS, Opening
 
 REASON: Final = "export by the operator"
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the beginning of a formula."""
 
 
