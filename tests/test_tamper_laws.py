@@ -4,7 +4,7 @@ import itertools
 import json
 import os
 import subprocess
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -185,16 +185,25 @@ async def test_logs_that_nobody_touched_are_whole(world: World) -> None:
 
 @pytest.mark.parametrize("name", LOGS)
 async def test_a_changed_value_is_found_in_every_column_at_every_place(filled: World, name: str) -> None:
-    log = LOGS[name]
-    for column in (*log.hashed, "hash"):
-        for sequence in (1, 4, ENTRIES):
-            async with attacked(filled, name) as attacker:
-                before = await attacker.row(sequence)
-                await attacker.change(sequence, **{column: other(log.table.c[column], before[column])})
-                told = await attacker.found(filled.services)
-            assert told[:1], (column, sequence)
-            assert told[0].startswith(f"{name}: entry {sequence} "), (column, told)
+    for column, sequence in itertools.product(LOGS[name].table.columns, (1, 4, ENTRIES)):
+        async with attacked(filled, name) as attacker:
+            before = await attacker.row(sequence)
+            await attacker.change(sequence, **{column.name: other(column, before[column.name])})
+            told = await attacker.found(filled.services)
+        assert told[:1], (column, sequence)
+        assert told[0].startswith(f"{name}: entry {sequence} "), (column, told)
     assert await faults(filled.services) == []
+
+
+@pytest.mark.parametrize("log", chain.LOGS, ids=LOGS)
+def test_two_records_never_share_an_encoding(log: chain.Log) -> None:
+    pieces = ("", "=", "a", "a=", "=a", "a=b", "-", "1", "\0\0\0\1", None, 1)
+    record: Row = dict.fromkeys(log.hashed, "a")
+    for first, second in itertools.pairwise(log.hashed):
+        pairs = list(itertools.product(pieces, pieces))
+        encodings = {log.encoded({**record, first: one, second: other}, chain.GENESIS) for one, other in pairs}
+        assert len(encodings) == len(pairs), (first, second)
+    assert log.encoded(record, "a") != log.encoded(record, "b")
 
 
 @pytest.mark.parametrize("name", LOGS)
@@ -358,32 +367,21 @@ async def test_entries_that_are_appended_meanwhile_are_no_fault(filled: World, m
     pages, length = verify_log._pages, verify_log._length
 
     async def busy_pages(*arguments: Any) -> AsyncIterator[Any]:
+        count = 0
         async for page in pages(*arguments):
             yield page
-            if len(page) < 40:
-                await fill(filled.services, 2)
-        await fill(filled.services, 2)
+            await fill(filled.services, 2)
+            count += 1
+            if count == 3:
+                return
 
     async def busy_length(*arguments: Any) -> int:
         await fill(filled.services, 2)
         return await length(*arguments)
 
-    monkeypatch.setattr(verify_log, "PAGE", 50)
     monkeypatch.setattr(verify_log, "_length", busy_length)
-    monkeypatch.setattr(verify_log, "_pages", _at_most(busy_pages, 3))
+    monkeypatch.setattr(verify_log, "_pages", busy_pages)
     assert await faults(filled.services) == []
-
-
-def _at_most(pages: Callable[..., AsyncIterator[Any]], many: int) -> Callable[..., AsyncIterator[Any]]:
-    async def some(*arguments: Any) -> AsyncIterator[Any]:
-        count = 0
-        async for page in pages(*arguments):
-            yield page
-            count += 1
-            if count == many:
-                return
-
-    return some
 
 
 def told(result: "subprocess.CompletedProcess[str]") -> tuple[int, str]:
