@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import func, select
 
-from app.metrics import OLDEST_WITHDRAWAL, OUTSTANDING_WITHDRAWALS
+from app.metrics import OLDEST_WITHDRAWAL, OUTSTANDING_WITHDRAWALS, OVERDUE_WITHDRAWALS
 from models.tables import CHAIN_HEADS, WITHDRAWALS
 from models.vocabulary import Processor
 from resolvers.context import Services
@@ -38,7 +38,12 @@ async def write(services: Services) -> None:
 async def watch(services: Services) -> None:
     """Sets the gauges of what processors have not acknowledged."""
     waiting = (
-        select(WITHDRAWALS.c.processor, func.count().label("many"), func.min(WITHDRAWALS.c.withdrawn_at).label("since"))
+        select(
+            WITHDRAWALS.c.processor,
+            func.count().label("many"),
+            func.count().filter(WITHDRAWALS.c.due_at <= services.now()).label("overdue"),
+            func.min(WITHDRAWALS.c.withdrawn_at).label("since"),
+        )
         .where(WITHDRAWALS.c.acknowledged_at.is_(None))
         .group_by(WITHDRAWALS.c.processor)
     )
@@ -47,5 +52,6 @@ async def watch(services: Services) -> None:
     for processor in Processor:
         row = rows.get(processor.value)
         OUTSTANDING_WITHDRAWALS.labels(processor.value).set(row.many if row else 0)
+        OVERDUE_WITHDRAWALS.labels(processor.value).set(row.overdue if row else 0)
         age = (services.now() - row.since).total_seconds() if row else 0
         OLDEST_WITHDRAWAL.labels(processor.value).set(age)

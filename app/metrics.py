@@ -13,3 +13,6 @@ OUTSTANDING_WITHDRAWALS: Final = Gauge(
 OLDEST_WITHDRAWAL: Final = Gauge(
     "consentql_withdrawal_oldest_seconds", "Age of the oldest of them", ["processor"], registry=REGISTRY
 )
+OVERDUE_WITHDRAWALS: Final = Gauge(
+    "consentql_withdrawals_overdue", "Withdrawals not acknowledged within 72 hours", ["processor"], registry=REGISTRY
+)

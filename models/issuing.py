@@ -67,7 +67,7 @@ def live_grants(subject_id: str, role: Role, now: datetime) -> ColumnElement[boo
 
 async def holds(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> bool:
     """Whether this person holds this staff role now."""
-    statement = select(ROLE_GRANTS.c.id).where(live_grants(subject_id, role, now)).limit(1)
+    statement = select(ROLE_GRANTS.c.id).where(live_grants(subject_id, role, now)).with_for_update()
     return (await connection.execute(statement)).first() is not None
 
 

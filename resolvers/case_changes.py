@@ -11,6 +11,7 @@ from models.issuing import holds
 from models.outcome import Refused
 from models.tables import SUPPORT_CASES
 from models.vocabulary import Notice, PersonalField, RefusalCode, Role, SupportCaseStatus, mask_of
+from resolvers import ledger
 from resolvers.case_states import CaseState, case_states, status
 from resolvers.context import Context
 from resolvers.extents import MOST_FIELDS
@@ -35,7 +36,7 @@ async def assign_support_case(
             return NOT_THIS_PERSON
         if not await holds(connection, agent, Role.SUPPORT, context.now()):
             return NOT_THIS_PERSON
-        if row.subject_id and row.agent_id != agent:
+        if row.agent_id != agent:
             await notify(connection, row.subject_id, Notice.CASE_ASSIGNED, row.id, context.now())
         return await _changed(info, connection, row, agent_id=agent)
 
@@ -83,4 +84,6 @@ async def _changed(info: Info[Context, None], connection: AsyncConnection, row: 
     one = SUPPORT_CASES.c.id == row.id
     await connection.execute(update(SUPPORT_CASES).where(one).values(**values))
     now = (await connection.execute(select(SUPPORT_CASES).where(one))).one()
-    return (await case_states(info, connection, [now]))[0]
+    (state,) = await case_states(info, connection, [now])
+    await ledger.record_within(connection, info.context, info.context.asked(info).bits)
+    return state

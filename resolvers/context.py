@@ -42,6 +42,10 @@ class Context:
     services: Services
     selection: Selection = field(default_factory=Selection)
     met: list[Subject] = field(default_factory=list)
+    reader: Caller = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reader = self.caller
 
     @property
     def database(self) -> Database:

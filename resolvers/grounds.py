@@ -55,12 +55,20 @@ async def grounds_of(
 def _cases(caller: Caller, subject_ids: list[str], now: datetime) -> Any:
     mine = and_(SUPPORT_CASES.c.agent_id == caller.subject_id, case_is_open(now))
     others = SUPPORT_CASES.c.subject_id != caller.subject_id
-    return select(SUPPORT_CASES).where(SUPPORT_CASES.c.subject_id.in_(subject_ids), mine, others)
+    return (
+        select(SUPPORT_CASES)
+        .where(SUPPORT_CASES.c.subject_id.in_(subject_ids), mine, others)
+        .order_by(SUPPORT_CASES.c.id)
+    )
 
 
 def _requests(caller: Caller, subject_ids: list[str], now: datetime) -> Any:
     others = LEGAL_REQUESTS.c.subject_id != caller.subject_id
-    return select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.subject_id.in_(subject_ids), request_is_open(now), others)
+    return (
+        select(LEGAL_REQUESTS)
+        .where(LEGAL_REQUESTS.c.subject_id.in_(subject_ids), request_is_open(now), others)
+        .order_by(LEGAL_REQUESTS.c.id)
+    )
 
 
 def _from_case(row: Any) -> Ground:

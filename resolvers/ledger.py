@@ -13,6 +13,7 @@ from models import chain
 from models.columns import ordinal
 from models.keys import KeyRing
 from models.vocabulary import Audience
+from permissions.failure import not_recorded
 from permissions.ground import Ground, Grounds
 from resolvers.context import Context
 from resolvers.pseudonyms import pseudonym
@@ -35,7 +36,7 @@ class Entry:
 
 def commitment(salt: str, reason: str) -> str:
     """Binds a reason without holding it: once salt and reason are erased, nothing of it is left."""
-    return hashlib.sha256(f"{salt}:{reason}".encode()).hexdigest()
+    return hashlib.sha256(f"{len(salt)}:{salt}:{reason}".encode()).hexdigest()
 
 
 async def enter(connection: AsyncConnection, keys: KeyRing, entries: Sequence[Entry], now: datetime) -> None:
@@ -75,18 +76,29 @@ async def record(context: Context) -> None:
         await enter(connection, context.services.keys, entries, context.now())
 
 
-def _entries(context: Context) -> list[Entry]:
-    shown: dict[str, int] = {}
+async def record_within(connection: AsyncConnection, context: Context, bits: int) -> None:
+    """Enters what a mutation is about to show, in its own transaction: both commit, or neither does."""
     for subject in context.met:
-        shown[subject.id] = shown.get(subject.id, 0) | subject.disclosed
-    met = {subject.id: subject for subject in context.met}
-    caller = context.caller
-    entries = []
-    for subject_id, fields in shown.items():
-        grounds = met[subject_id].grounds
-        if grounds is None or caller.subject_id is None:
+        subject.disclosed |= subject.mask & bits
+    try:
+        await enter(connection, context.services.keys, _entries(context), context.now())
+    except Exception as problem:
+        raise not_recorded() from problem
+    finally:
+        context.met.clear()
+
+
+def _entries(context: Context) -> list[Entry]:
+    shown: dict[tuple[str, Grounds], int] = {}
+    caller, reader = context.reader, context.reader.subject_id or ""
+    for subject in context.met:
+        if subject.grounds is None or not reader:
             raise TypeError("a reading by staff rests on a ground and has a reader")
-        name = f"{TITLES[grounds.audience]} {pseudonym(context.services.keys, caller.subject_id)}"
+        reading = (subject.id, subject.grounds)
+        shown[reading] = shown.get(reading, 0) | subject.disclosed
+    entries = []
+    for (subject_id, grounds), fields in shown.items():
+        name = f"{TITLES[grounds.audience]} {pseudonym(context.services.keys, reader)}"
         entries += [
             Entry(
                 subject_id=subject_id,
@@ -94,7 +106,7 @@ def _entries(context: Context) -> list[Entry]:
                 recipient=name,
                 fields=part,
                 ground=ground,
-                recipient_id=caller.subject_id,
+                recipient_id=reader,
                 token_id=caller.token_id,
             )
             for ground, part in _parts(grounds, fields)

@@ -16,7 +16,7 @@ from models.outcome import Refused
 from models.tables import LEGAL_REQUESTS
 from models.vocabulary import Audience, LegalRequestStatus, PersonalField, RefusalCode, fields_of
 from permissions.subject import Subject
-from resolvers import extents, subjects
+from resolvers import extents, ledger, subjects
 from resolvers.context import Context
 from resolvers.extents import Lasting
 from resolvers.listing import Listing
@@ -147,7 +147,9 @@ async def _locked(connection: AsyncConnection, context: Context, id: strawberry.
 
 async def _one(info: Info[Context, None], connection: AsyncConnection, id: str) -> RequestState:
     row = (await connection.execute(select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == id))).one()
-    return (await request_states(info, connection, [row]))[0]
+    (state,) = await request_states(info, connection, [row])
+    await ledger.record_within(connection, info.context, info.context.asked(info).bits)
+    return state
 
 
 async def request_states(

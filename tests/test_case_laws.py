@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.exc import DBAPIError
 
-from models.tables import OUTBOX, SUPPORT_CASES
+from models.tables import CHAIN_HEADS, OUTBOX, SUPPORT_CASES
 from models.vocabulary import Role
 from tests.world import GRAPHQL_NAMES, World, codes
 
@@ -248,3 +249,62 @@ async def test_every_path_to_a_subject_of_a_case_agrees(desk: Desk) -> None:
     assert set(codes(answer)) == {"FORBIDDEN"}
     assert {error["extensions"]["field"] for error in answer["errors"]} == never
     assert len(answer["errors"]) == 4 * len(never)
+
+
+async def test_a_mutation_and_the_reading_it_shows_commit_together(desk: Desk) -> None:
+    world, id = desk.world, await desk.assigned()
+    await desk.assigned()
+    async with world.services.database.writing() as connection:
+        await connection.execute(delete(CHAIN_HEADS).where(CHAIN_HEADS.c.name == "disclosure"))
+    document = CLOSE.replace("subject { id }", "subject { email }")
+    answer = await world.ask(document, desk.support, {"id": id})
+    assert (answer["data"], codes(answer)) == ({"closeSupportCase": None}, ["NOT_RECORDED"])
+    assert "subject@example.org" not in str(answer)
+    cases = (await world.data(CASES.replace("subject { id email }", ""), desk.mine))["supportCases"]["edges"]
+    assert {edge["node"]["status"] for edge in cases} == {"OPEN"}
+
+
+async def test_each_reading_of_a_document_is_recorded_by_the_grounds_it_had(desk: Desk) -> None:
+    world = desk.world
+    a, b = await desk.assigned(), await desk.assigned()
+    await desk.assigned(extent=["FIRST_NAME"])
+    closing = """mutation ($a: ID!, $b: ID!) {
+      a: closeSupportCase(id: $a) { ... on SupportCase { subject { email firstName } } }
+      b: closeSupportCase(id: $b) { ... on SupportCase { subject { firstName } } } }"""
+    seen = await world.data(closing, desk.support, {"a": a, "b": b})
+    assert seen["a"]["subject"] == {"email": "subject@example.org", "firstName": "Amara"}
+    ledger = "{ me { disclosures { edges { node { fields } } } } }"
+    edges = (await world.data(ledger, desk.mine))["me"]["disclosures"]["edges"]
+    assert {field for edge in edges for field in edge["node"]["fields"]} == {"EMAIL", "FIRST_NAME"}
+
+
+async def test_opening_and_assigning_do_the_same_work_whether_or_not_anybody_is_there(desk: Desk) -> None:
+    from tests.statements import counted
+
+    await desk.world.person("unverified@example.org", emailVerified=False)
+    for token in (desk.support, desk.operations):
+        await desk.world.data("{ viewer { role } }", token)  # the first use of a token is noted, once
+    numbers = []
+    for name in ("subject", "nobody", "unverified"):
+        async with counted(desk.world.services.database) as statements:
+            id = (await desk.opened(subjectId=None, email=f"{name}@example.org"))["id"]
+            await desk.world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.agent})
+        numbers.append(len(statements))
+    assert len(set(numbers)) == 1
+    async with desk.world.services.database.reading() as connection:
+        told = (await connection.execute(select(OUTBOX.c.subject_id))).scalars().all()
+    assert told == [desk.subject] * 2, "an unverified address gets no letter"
+
+
+@pytest.mark.parametrize("log", ["consent_records", "disclosures"])
+async def test_no_entry_of_a_log_is_replaced_or_told_anew(desk: Desk, log: str) -> None:
+    await desk.assigned()
+    await desk.read()
+    replaced = f"INSERT OR REPLACE INTO {log} SELECT * FROM {log}"
+    retold = "UPDATE disclosures SET reason = 'other'"
+    for statement in [replaced] if log == "consent_records" else [replaced, retold]:
+        if "REPLACE" in statement and not desk.world.services.database.is_sqlite:
+            continue
+        with pytest.raises(DBAPIError):
+            async with desk.world.services.database.writing() as connection:
+                await connection.execute(text(statement))

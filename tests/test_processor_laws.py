@@ -443,16 +443,12 @@ async def test_a_view_without_a_proper_reason_shows_nothing(trade: Trade, reason
             assert (await connection.execute(select(func.count()).select_from(table))).scalar_one() == 0
 
 
-async def test_another_processors_columns_are_refused_and_not_read(trade: Trade) -> None:
+async def test_one_document_serves_every_processor_and_shows_each_its_own_columns(trade: Trade) -> None:
     both = """mutation ($ids: [ID!]!) { openProcessorView(input: {userIds: $ids, reason: "a reason"}) { __typename
       ... on IntercomView { contacts { email } } ... on MandrillView { recipients { lastName named: lastName } }
       ... on GoogleAnalyticsView { visitors { ipAddress } } } }"""
-    answer = await trade.world.ask(both, trade.tokens["INTERCOM"], {"ids": [trade.subject]})
-    assert answer["data"]["openProcessorView"] == {
-        "__typename": "IntercomView",
-        "contacts": [{"email": "subject@example.org"}],
-    }
-    assert codes(answer) == ["FORBIDDEN"] * 3
+    data = await trade.world.data(both, trade.tokens["INTERCOM"], {"ids": [trade.subject]})
+    assert data["openProcessorView"] == {"__typename": "IntercomView", "contacts": [{"email": "subject@example.org"}]}
     assert (await trade.state("INTERCOM"))["fields"] == ["EMAIL"]
 
 
@@ -792,6 +788,7 @@ async def test_what_processors_have_not_acknowledged_is_told_with_the_age_of_the
 
     def told() -> dict[str, float]:
         many = {f"withdrawals_outstanding {processor}": many for processor, (many, _) in waiting.items()}
+        many |= {f"withdrawals_overdue {each}": 0 for each in waiting}
         return many | {f"withdrawal_oldest_seconds {each}": hours * 3600.0 for each, (_, hours) in waiting.items()}
 
     assert await gauges(trade.world) == told()

@@ -70,8 +70,8 @@ class Attacker:
         """Drops every trigger of the table."""
         name = self.table.name
         if self.connection.dialect.name == "sqlite":
-            for trigger in ("kept", "whole"):
-                await self.connection.execute(text(f"DROP TRIGGER {name}_{trigger}"))
+            for trigger in ("kept", "whole", "new", "said"):
+                await self.connection.execute(text(f"DROP TRIGGER IF EXISTS {name}_{trigger}"))
         else:
             await self.connection.execute(text(f"ALTER TABLE {name} DISABLE TRIGGER USER"))
 

@@ -69,7 +69,7 @@ def _checkpoint(line: str) -> Checkpoint | None:
     try:
         entry = json.loads(line)
         return Checkpoint(str(entry["chain"]), int(entry["sequence"]), str(entry["hash"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 

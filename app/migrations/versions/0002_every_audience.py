@@ -145,12 +145,24 @@ HASHED = {
 """What never changes; a reason and its salt may be erased, and nothing else."""
 
 
+UNIQUE = {"consent_records": ("sequence", "id"), "disclosures": ("id", "ordinal")}
+SAID = "NEW.reason IS NOT NULL OR NEW.salt IS NOT NULL"
+
+
 def _append_only(log: str) -> None:
     if op.get_bind().dialect.name == "sqlite":
         message = f"SELECT RAISE(ABORT, '{log} is append-only');"
         columns = ", ".join(HASHED[log])
         op.execute(f"CREATE TRIGGER {log}_kept BEFORE UPDATE OF {columns} ON {log} BEGIN {message} END")
         op.execute(f"CREATE TRIGGER {log}_whole BEFORE DELETE ON {log} BEGIN {message} END")
+        # REPLACE deletes without the trigger above
+        taken = " OR ".join(f"{column} = NEW.{column}" for column in UNIQUE[log])
+        found = f"EXISTS (SELECT 1 FROM {log} WHERE {taken})"  # noqa: S608  # names of ours alone
+        op.execute(f"CREATE TRIGGER {log}_new BEFORE INSERT ON {log} WHEN {found} BEGIN {message} END")
+        if log == "disclosures":
+            op.execute(
+                f"CREATE TRIGGER {log}_said BEFORE UPDATE OF reason, salt ON {log} WHEN {SAID} BEGIN {message} END"
+            )
         return
     columns = ", ".join(HASHED[log])
     op.execute(
@@ -160,13 +172,18 @@ def _append_only(log: str) -> None:
     op.execute(
         f"CREATE TRIGGER {log}_kept BEFORE UPDATE OF {columns} ON {log} FOR EACH ROW EXECUTE FUNCTION {log}_refuse()"
     )
+    if log == "disclosures":
+        op.execute(
+            f"CREATE TRIGGER {log}_said BEFORE UPDATE OF reason, salt ON {log} FOR EACH ROW WHEN ({SAID}) "
+            f"EXECUTE FUNCTION {log}_refuse()"
+        )
     op.execute(f"CREATE TRIGGER {log}_whole BEFORE DELETE ON {log} FOR EACH ROW EXECUTE FUNCTION {log}_refuse()")
     op.execute(f"CREATE TRIGGER {log}_all BEFORE TRUNCATE ON {log} FOR EACH STATEMENT EXECUTE FUNCTION {log}_refuse()")
 
 
 def downgrade() -> None:
     for log in LOGS:
-        for name in ("kept", "whole", "all"):
+        for name in ("kept", "whole", "all", "new", "said"):
             on = "" if op.get_bind().dialect.name == "sqlite" else f" ON {log}"
             op.execute(f"DROP TRIGGER IF EXISTS {log}_{name}{on}")
         if op.get_bind().dialect.name != "sqlite":
