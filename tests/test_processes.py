@@ -69,7 +69,7 @@ async def test_no_read_that_begins_after_a_withdrawal_shows_the_field(database: 
 
 async def _withdrawing(url: str, token: str, history: History) -> None:
     for _ in range(ROUNDS):
-        async with httpx.AsyncClient() as client:  # a new connection, so that another worker may take it
+        async with httpx.AsyncClient(timeout=30) as client:  # a new connection, so that another worker may take it
             await _post(client, url, WITHDRAW, token)
             since = time.monotonic()
             await history.grown(8)
@@ -81,7 +81,7 @@ async def _withdrawing(url: str, token: str, history: History) -> None:
 
 async def _reading(url: str, document: str, token: str, subject: str, history: History, done: asyncio.Event) -> None:
     while not done.is_set():
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=30) as client:
             for _ in range(5):
                 began = time.monotonic()
                 data = await _post(client, url, document, token, {"id": subject} if document is READ else None)
@@ -114,7 +114,7 @@ async def test_workers_count_attempts_together(database: Database, tmp_path: Pat
     with serving(database.url, tmp_path, "--workers", "2", **settings) as server:
         codes = []
         for _ in range(14):
-            async with httpx.AsyncClient() as client:  # a new connection, so that another worker may take it
+            async with httpx.AsyncClient(timeout=30) as client:  # a new connection, so that another worker may take it
                 answer = (await client.post(f"{server.url}/graphql", json={"query": login})).json()
             codes.append(answer["data"]["login"]["code"])
     assert codes == ["INVALID_CREDENTIALS"] * 10 + ["TOO_MANY_ATTEMPTS"] * 4

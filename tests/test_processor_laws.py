@@ -926,7 +926,7 @@ class Viewing:
     async def go_on(self, url: str, token: str, subject: str, done: asyncio.Event) -> None:
         """Opens views until it is done."""
         asked = {"query": document(self.processor), "variables": {"ids": [subject], "reason": REASON}}
-        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client:
+        async with httpx.AsyncClient(timeout=30, headers={"Authorization": f"Bearer {token}"}) as client:
             while not done.is_set():
                 began = time.monotonic()
                 answer = (await client.post(f"{url}/graphql", json=asked)).json()

@@ -489,7 +489,7 @@ class Reading:
         """Reads until it is done, now and then over a new connection, so that another worker may take it."""
         body = {"query": self.document, "variables": {"id": subject} if "$id" in self.document else None}
         while not done.is_set():
-            async with httpx.AsyncClient() as client:
+            async with httpx.AsyncClient(timeout=30) as client:
                 for _ in range(5):
                     headers, began = {"Authorization": f"Bearer {self.token}"}, time.monotonic()
                     response = await client.post(f"{url}/graphql", json=body, headers=headers)
