@@ -34,7 +34,11 @@ class Log:
 
     def encoded(self, record: Any, previous: str) -> bytes:
         """Fixed order, explicit lengths, instants in UTC microseconds: two records never share an encoding."""
-        return framed(record, self.shared) + _frame(previous) + framed(record, self.own)
+        return self.linked(framed(record, self.shared), previous, record)
+
+    def linked(self, shared: bytes, previous: str, record: Any) -> bytes:
+        """The same from what the rows of one answer share, already encoded."""
+        return shared + _frame(previous) + framed(record, self.own)
 
     def rows(self) -> Any:
         """Every record of this chain in order."""
@@ -91,7 +95,7 @@ class Linking:
         shared = [record[name] for name in self.log.shared]
         if shared != self._shared:
             self._shared, self._encoded = shared, framed(record, self.log.shared)
-        return self.keys.tag(self.log.name, self._encoded + _frame(previous) + framed(record, self.log.own))
+        return self.keys.tag(self.log.name, self.log.linked(self._encoded, previous, record))
 
 
 class Binding:

@@ -46,6 +46,16 @@ def new_id() -> str:
     return secrets.token_hex(ID_LENGTH // 2)
 
 
+def storable(text: str) -> bool:
+    """Whether a column can hold this text: no NUL, no half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def sought(id: str) -> str:
+    """An id as it is looked up; one that no column can hold is nobody's."""
+    return id if storable(id) else ""
+
+
 def ordinal(at: datetime, id: str) -> str:
     """An instant made unique by an id, as text that sorts by time under every collation."""
     micros = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

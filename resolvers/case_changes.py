@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
+from models.columns import sought
 from models.issuing import holds
 from models.outcome import Refused
 from models.tables import SUPPORT_CASES
@@ -31,8 +32,8 @@ async def assign_support_case(
         row = await _locked(connection, id)
         if row is None or status(row, context.now()) is not SupportCaseStatus.OPEN:
             return NOT_FOUND
-        agent = str(agent_id)
-        if agent in (context.caller.subject_id, row.subject_id) or "\0" in agent:
+        agent = sought(str(agent_id))
+        if agent in (context.caller.subject_id, row.subject_id):
             return NOT_THIS_PERSON
         if not await holds(connection, agent, Role.SUPPORT, context.now()):
             return NOT_THIS_PERSON
@@ -76,7 +77,7 @@ async def narrow_support_case(
 
 
 async def _locked(connection: AsyncConnection, id: strawberry.ID) -> Any:
-    one = select(SUPPORT_CASES).where(SUPPORT_CASES.c.id == str(id).replace("\0", "")).with_for_update()
+    one = select(SUPPORT_CASES).where(SUPPORT_CASES.c.id == sought(str(id))).with_for_update()
     return (await connection.execute(one)).one_or_none()
 
 

@@ -7,6 +7,7 @@ import strawberry
 from sqlalchemy import ColumnElement, Select, and_, case, or_
 from strawberry.types.info import Info
 
+from models.columns import storable
 from models.profile import SEARCHED
 from models.tables import ACCOUNTS, PROFILES
 from models.vocabulary import Audience
@@ -30,7 +31,7 @@ async def user(info: Info[Context, None], id: strawberry.ID) -> Subject | None:
 async def subject(info: Info[Context, None], id: str) -> Subject | None:
     """The subject with this id as the caller meets them."""
     context = info.context
-    if _unstorable(id):
+    if not storable(id):
         raise bad_input("id", "`id` holds a character that no id can hold.")
     async with context.database.reading() as connection:
         return await subjects.read(context, connection, id, context.asked(info).bits)
@@ -65,11 +66,11 @@ def folded(text: str) -> str:
 
 def search_terms(search: str | None) -> tuple[str, ...]:
     """The words to look for; a blank search looks for nothing in particular."""
-    if search is None or len(search) > 16 * LONGEST_SEARCH:
-        if search is None:
-            return ()
+    if search is None:
+        return ()
+    if len(search) > 16 * LONGEST_SEARCH:
         raise _bad_length()
-    if _unstorable(search):
+    if not storable(search):
         raise bad_input("search", "`search` holds a character that no text can hold.")
     text = folded(search)
     if not text:
@@ -81,10 +82,6 @@ def search_terms(search: str | None) -> tuple[str, ...]:
 
 def _bad_length() -> Exception:
     return bad_input("search", f"`search` is {SHORTEST_SEARCH} to {LONGEST_SEARCH} characters long.")
-
-
-def _unstorable(text: str) -> bool:
-    return "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def matching(statement: Select[Any], audience: Audience | None, terms: tuple[str, ...]) -> Select[Any]:

@@ -69,9 +69,9 @@ def _row(entry: Entry, id: str, salt: str) -> dict[str, Any]:
 
 async def record(context: Context) -> None:
     """Enters every subject whom this answer met through a case or a request, in one transaction."""
-    entries = _entries(context)
-    if not entries:
+    if not context.met:
         return
+    entries = _entries(context)
     async with context.database.writing() as connection:
         await enter(connection, context.services.keys, entries, context.now())
 
@@ -96,14 +96,13 @@ def _entries(context: Context) -> list[Entry]:
             raise TypeError("a reading by staff rests on a ground and has a reader")
         reading = (subject.id, subject.grounds)
         shown[reading] = shown.get(reading, 0) | subject.disclosed
-    entries = []
+    entries, name = [], pseudonym(context.services.keys, reader)
     for (subject_id, grounds), fields in shown.items():
-        name = f"{TITLES[grounds.audience]} {pseudonym(context.services.keys, reader)}"
         entries += [
             Entry(
                 subject_id=subject_id,
                 audience=grounds.audience,
-                recipient=name,
+                recipient=f"{TITLES[grounds.audience]} {name}",
                 fields=part,
                 ground=ground,
                 recipient_id=reader,

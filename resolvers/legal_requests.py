@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.columns import new_id, ordinal
+from models.columns import new_id, ordinal, sought
 from models.outcome import Refused
 from models.tables import LEGAL_REQUESTS
 from models.vocabulary import Audience, LegalRequestStatus, PersonalField, RefusalCode, fields_of
@@ -139,7 +139,7 @@ def standing(context: Context) -> ColumnElement[bool]:
 
 
 async def _locked(connection: AsyncConnection, context: Context, id: strawberry.ID) -> Any:
-    one = LEGAL_REQUESTS.c.id == str(id).replace("\0", "")
+    one = LEGAL_REQUESTS.c.id == sought(str(id))
     return (
         await connection.execute(select(LEGAL_REQUESTS).where(one, standing(context)).with_for_update())
     ).one_or_none()

@@ -8,6 +8,7 @@ import strawberry
 from sqlalchemy import select, update
 from strawberry.types.info import Info
 
+from models.columns import sought
 from models.issuing import Issuance, issue_token
 from models.outcome import Refused
 from models.tables import ACCESS_TOKENS
@@ -48,7 +49,7 @@ async def issue_processor_token(
 async def approve_processor_token(info: Info[Context, None], id: strawberry.ID) -> bool:
     """Lets another person's token work from now on."""
     context = info.context
-    one = (ACCESS_TOKENS.c.id == str(id).replace("\0", "")) & (ACCESS_TOKENS.c.role == Role.PROCESSOR.value)
+    one = (ACCESS_TOKENS.c.id == sought(str(id))) & (ACCESS_TOKENS.c.role == Role.PROCESSOR.value)
     alive = ACCESS_TOKENS.c.revoked_at.is_(None) & (ACCESS_TOKENS.c.expires_at > context.now())
     async with context.database.writing() as connection:
         row = (await connection.execute(select(ACCESS_TOKENS).where(one, alive).with_for_update())).one_or_none()

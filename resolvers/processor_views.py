@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.columns import new_id
+from models.columns import new_id, storable
 from models.outcome import Refused
 from models.tables import ACCOUNTS, PROCESSOR_VIEWS
 from models.vocabulary import Audience, PersonalField, Processor, RefusalCode
@@ -121,7 +121,7 @@ class Opening:
 
     async def open(self, connection: AsyncConnection, wanted: Sequence[str], asked: int) -> View:
         """The rows in the order asked; whatever keeps a subject out is one number."""
-        audience, ids = Audience(self.processor), [id for id in wanted if "\0" not in id]
+        audience, ids = Audience(self.processor), [id for id in wanted if storable(id)]
         await _lock(connection, ids)
         orders = await withdrawals.asked_of(connection, self.processor, ids)
         now = withdrawals.later_than(orders.last, self.services.now())

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models import issuing
+from models.columns import sought
 from models.tables import ACCOUNTS
 from models.vocabulary import STAFF, Role
 from permissions.failure import bad_input
@@ -55,6 +56,5 @@ def _check_is_staff(role: Role) -> None:
 
 
 async def _exists(connection: AsyncConnection, user_id: str) -> bool:
-    if "\0" in user_id:
-        return False
-    return (await connection.execute(select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == user_id))).first() is not None
+    known = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == sought(user_id))
+    return (await connection.execute(known)).first() is not None

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.address import NotAnAddress, canonical
-from models.columns import new_id, ordinal
+from models.columns import new_id, ordinal, sought
 from models.outcome import Refused
 from models.tables import ACCOUNTS, CREDENTIALS, OUTBOX, SUPPORT_CASES
 from models.vocabulary import Audience, Notice, PersonalField, RefusalCode
@@ -88,7 +88,7 @@ async def _subject(connection: AsyncConnection, input: OpenSupportCaseInput) -> 
             email = ""
         known = select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.email_canonical == email)
     else:
-        known = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == str(input.subject_id).replace("\0", ""))
+        known = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == sought(str(input.subject_id)))
     found = (await connection.execute(known)).scalar_one_or_none()
     return str(found) if found else None
 

@@ -6,6 +6,7 @@ import strawberry
 from sqlalchemy import ColumnElement, and_, select, update
 from strawberry.types.info import Info
 
+from models.columns import sought
 from models.tables import ACCESS_TOKENS
 from models.vocabulary import Role
 from resolvers.context import Context
@@ -28,9 +29,7 @@ async def revoke_role_token(info: Info[Context, None], id: strawberry.ID) -> boo
 
 
 async def _revoke(context: Context, id: str, reach: ColumnElement[bool]) -> bool:
-    if "\0" in id:
-        return False
-    within = and_(ACCESS_TOKENS.c.id == id, reach)
+    within = and_(ACCESS_TOKENS.c.id == sought(id), reach)
     alive = and_(within, ACCESS_TOKENS.c.revoked_at.is_(None))
     async with context.database.writing() as connection:
         await connection.execute(update(ACCESS_TOKENS).where(alive).values(revoked_at=context.now()))

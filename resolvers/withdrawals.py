@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.columns import new_id, ordinal
+from models.columns import new_id, ordinal, storable
 from models.tables import DISCLOSURES, WITHDRAWALS
 from models.vocabulary import Audience, PersonalField, Processor, Purpose, fields_of
 from permissions.decision import under
@@ -166,8 +166,8 @@ async def acknowledge_withdrawals(info: Info[Context, None], ids: list[strawberr
     wanted = {str(id) for id in ids}
     if len(wanted) > MOST_IDS:
         raise bad_input("ids", f"`ids` holds at most {MOST_IDS} ids.")
-    storable = [id for id in wanted if "\0" not in id]
-    mine = (WITHDRAWALS.c.processor == context.caller.processor) & WITHDRAWALS.c.id.in_(storable)
+    known = [id for id in wanted if storable(id)]
+    mine = (WITHDRAWALS.c.processor == context.caller.processor) & WITHDRAWALS.c.id.in_(known)
     async with context.database.writing() as connection:
         await connection.execute(
             update(WITHDRAWALS)
