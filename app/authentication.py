@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import and_, bindparam, exists, select, update
 from starlette.requests import Request
 
-from models.bearer import digest_of, is_well_formed
+from models.bearer import Kind, digest_of, kind_of
 from models.columns import Instant
 from models.database import Database
 from models.issuing import is_live
@@ -15,6 +15,9 @@ from models.vocabulary import STAFF, Processor, Role
 from permissions.caller import Caller
 
 SCHEME: Final = "bearer"
+ACCESS: Final = (Kind.SESSION, Kind.ROLE, Kind.PROCESSOR)
+"""What opens anything by itself; all other kinds are worth something in one mutation alone."""
+
 USE_IS_NOTED_EVERY: Final = timedelta(minutes=5)
 
 
@@ -28,7 +31,7 @@ def bearer(request: Request) -> str | None:
     if not headers:
         return None
     scheme, _, token = headers[0].partition(" ")
-    if len(headers) > 1 or scheme.lower() != SCHEME or not is_well_formed(token.strip()):
+    if len(headers) > 1 or scheme.lower() != SCHEME or kind_of(token.strip()) not in ACCESS:
         raise Unauthenticated
     return token.strip()
 

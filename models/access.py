@@ -4,11 +4,14 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Instant, Text, impersonal
+from models.columns import ID_LENGTH, Instant, Text, Whole, impersonal
 
 
 class AccessToken(SQLModel, table=True):
-    """One bearer token with exactly one role; a MEMBER token is a session. The secret itself is not kept."""
+    """One bearer token with exactly one role; a MEMBER token is a session. The secret itself is not kept.
+
+    A session's secret changes with every refresh, until the session expires.
+    """
 
     __tablename__ = "access_tokens"
 
@@ -28,6 +31,12 @@ class AccessToken(SQLModel, table=True):
     expires_at: datetime = impersonal("a state of the token", Instant)
     last_used_at: datetime | None = impersonal("a state of the token", Instant, default=None)
     revoked_at: datetime | None = impersonal("a state of the token", Instant, default=None)
+    secret_expires_at: datetime | None = impersonal("until when this secret works", Instant, default=None)
+    generation: int = impersonal("how often the secret was changed", Whole, default=0)
+    rotated_at: datetime | None = impersonal("when the secret was changed", Instant, default=None)
+    previous_digest: str | None = impersonal("SHA-256 of a secret", Text(64), default=None, index=True)
+    transport: str | None = impersonal("how the secret travels", Text(8), default=None)
+    factors: str | None = impersonal("what its holder proved to begin it", Text(32), default=None)
 
 
 class RoleGrant(SQLModel, table=True):

@@ -1,8 +1,9 @@
-"""Bearer tokens: 256 random bits with a checksum, known to us by their SHA-256 alone."""
+"""Bearer tokens: 256 bits with a kind and a checksum, known to us by their SHA-256 alone."""
 
 import hashlib
 import secrets
 import zlib
+from enum import StrEnum
 from typing import Final
 
 PREFIX: Final = "cql_"
@@ -11,18 +12,36 @@ SECRET_LENGTH: Final = 43
 CHECK_LENGTH: Final = 6
 
 
-def new_token() -> str:
-    """A token to be shown once: prefix, 43 letters of secret, 6 of CRC-32, so that scanners know it at sight."""
-    secret = _base62(secrets.randbits(256), SECRET_LENGTH)
-    return PREFIX + secret + _check(secret)
+class Kind(StrEnum):
+    """What a token is for; one kind is never taken for another."""
+
+    SESSION = "us"
+    REFRESH = "rf"
+    CHALLENGE = "mf"
+    ROLE = "rl"
+    PROCESSOR = "pr"
+    MAILED = "ml"
+    DEVICE = "dv"
 
 
-def is_well_formed(token: str) -> bool:
-    """Whether this could be a token of ours; what is not need not be looked up."""
-    body = token.removeprefix(PREFIX)
-    if len(body) != SECRET_LENGTH + CHECK_LENGTH or body == token or not body.isascii():
-        return False
-    return body[SECRET_LENGTH:] == _check(body[:SECRET_LENGTH])
+def new_token(kind: Kind) -> str:
+    """A token to be shown once: prefix, kind, 43 letters of secret, 6 of CRC-32, so that scanners know it at sight."""
+    return written(kind, secrets.token_bytes(32))
+
+
+def written(kind: Kind, secret: bytes) -> str:
+    """The token of these 32 bytes."""
+    body = f"{kind.value}_{_base62(int.from_bytes(secret, 'big'), SECRET_LENGTH)}"
+    return PREFIX + body + _check(body)
+
+
+def kind_of(token: str) -> Kind | None:
+    """What this could be a token of ours for; what is none need not be looked up."""
+    body, check = token.removeprefix(PREFIX)[:-CHECK_LENGTH], token[-CHECK_LENGTH:]
+    if not token.isascii() or not token.startswith(PREFIX) or check != _check(body):
+        return None
+    kind, _, secret = body.partition("_")
+    return Kind(kind) if kind in tuple(Kind) and len(secret) == SECRET_LENGTH and secret.isalnum() else None
 
 
 def digest_of(token: str) -> str:
@@ -30,8 +49,8 @@ def digest_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _check(secret: str) -> str:
-    return _base62(zlib.crc32(secret.encode()), CHECK_LENGTH)
+def _check(body: str) -> str:
+    return _base62(zlib.crc32(body.encode()), CHECK_LENGTH)
 
 
 def _base62(number: int, length: int) -> str:

@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.bearer import digest_of, new_token
+from models.bearer import Kind, digest_of, new_token
 from models.columns import new_id
 from models.tables import ACCESS_TOKENS, ROLE_GRANTS, SUPPORT_CASES
 from models.vocabulary import Processor, Role
+
+KINDS: Final = {Role.MEMBER: Kind.SESSION, Role.PROCESSOR: Kind.PROCESSOR}
+"""What a role's token is written as; a staff role's is a ROLE token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Issuance:
 
 async def issue_token(connection: AsyncConnection, issuance: Issuance) -> tuple[str, dict[str, Any]]:
     """A new token, shown this once, and the row that is kept of it."""
-    token = new_token()
+    token = new_token(KINDS.get(issuance.role, Kind.ROLE))
     row = {
         "id": new_id(),
         "digest": digest_of(token),

@@ -2,10 +2,19 @@
 
 import hashlib
 import hmac
+import secrets
+from typing import Final
 
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+NONCE: Final = 12
+
+
+class Unreadable(Exception):
+    """Nothing that any key of the ring has sealed for this place."""
 
 
 class KeyRing:
@@ -36,3 +45,29 @@ class KeyRing:
         if (use, place) not in self._sealers:
             self._sealers[use, place] = AESSIV(self.derived(use, place))
         return self._sealers[use, place]
+
+    def id(self, place: int = 0) -> str:
+        """A name by which what was made with a key can be told; it says nothing of the key."""
+        return self.derived("key id", place).hex()[:8]
+
+    def place_of(self, id: str) -> int | None:
+        """Where the key of this name is in the ring."""
+        return next((place for place in range(len(self)) if self.id(place) == id), None)
+
+    def seal(self, use: str, secret: bytes, bound: str) -> str:
+        """AES-256-GCM by the newest key, with the key's name; it opens again only for this use and `bound`."""
+        nonce = secrets.token_bytes(NONCE)
+        sealed = AESGCM(self.derived(use)[:32]).encrypt(nonce, secret, bound.encode())
+        return f"{self.id()}.{(nonce + sealed).hex()}"
+
+    def unseal(self, use: str, sealed: str, bound: str) -> bytes:
+        """What was sealed; Unreadable where it was changed, moved, or sealed by a key that is gone."""
+        id, _, text = sealed.partition(".")
+        place = self.place_of(id)
+        try:
+            data = bytes.fromhex(text)
+            if place is None:
+                raise Unreadable
+            return AESGCM(self.derived(use, place)[:32]).decrypt(data[:NONCE], data[NONCE:], bound.encode())
+        except (ValueError, InvalidTag):
+            raise Unreadable from None

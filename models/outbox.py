@@ -4,11 +4,15 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Instant, Text, impersonal
+from models.columns import ID_LENGTH, Instant, Small, Text, impersonal, personal
+from models.vocabulary import PersonalField
 
 
 class Letter(SQLModel, table=True):
-    """A notice to one subject about one thing; its text is made when it is sent."""
+    """A notice to one subject about one thing; its text is made when it is sent.
+
+    It goes to the subject's address of that time, or to `address`, which is forgotten once it is sent.
+    """
 
     __tablename__ = "outbox"
 
@@ -18,3 +22,6 @@ class Letter(SQLModel, table=True):
     about: str = impersonal("an opaque random name", Text(ID_LENGTH))
     written_at: datetime = impersonal("a state of the letter", Instant)
     sent_at: datetime | None = impersonal("a state of the letter", Instant, default=None)
+    address: str | None = personal(PersonalField.EMAIL, Text(320))
+    due_at: datetime | None = impersonal("not before this", Instant, default=None)
+    attempts: int = impersonal("how often it was tried", Small, default=0)

@@ -11,6 +11,7 @@ from models import (
     chain_head,
     consent,
     disclosure,
+    factor,
     legal_request,
     objection,
     outbox,
@@ -41,3 +42,7 @@ PROCESSOR_VIEWS: Final = _table(disclosure.ProcessorView)
 WITHDRAWALS: Final = _table(disclosure.Withdrawal)
 OBJECTIONS: Final = _table(objection.Objection)
 OUTBOX: Final = _table(outbox.Letter)
+AUTHENTICATORS: Final = _table(factor.Authenticator)
+RECOVERY_CODES: Final = _table(factor.RecoveryCode)
+CHALLENGES: Final = _table(factor.Challenge)
+MAILED_TOKENS: Final = _table(factor.MailedToken)

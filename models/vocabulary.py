@@ -133,6 +133,7 @@ class ConsentStatus(StrEnum):
 class ConsentSource(StrEnum):
     """Where a consent record comes from."""
 
+    REGISTRATION = "registration"
     SETTINGS = "settings"
     IMPORT = "import"
     DEMONSTRATION = "demonstration"
@@ -167,18 +168,47 @@ class Notice(StrEnum):
 
     CASE_OPENED = "CASE_OPENED"
     CASE_ASSIGNED = "CASE_ASSIGNED"
+    VERIFY_ADDRESS = "VERIFY_ADDRESS"
+    ALREADY_REGISTERED = "ALREADY_REGISTERED"
+    CLAIM_ADDRESS = "CLAIM_ADDRESS"
+    RESET_PASSWORD = "RESET_PASSWORD"  # noqa: S105  # a kind of letter
+    CONFIRM_ADDRESS = "CONFIRM_ADDRESS"
+    ADDRESS_CHANGING = "ADDRESS_CHANGING"
+    PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105  # a kind of letter
+    TOTP_ENABLED = "TOTP_ENABLED"
+    TOTP_DISABLED = "TOTP_DISABLED"
+    RECOVERY_CODES_REPLACED = "RECOVERY_CODES_REPLACED"
+    RECOVERY_CODE_USED = "RECOVERY_CODE_USED"
+    NEW_DEVICE = "NEW_DEVICE"
+    SESSION_STOLEN = "SESSION_STOLEN"
+
+
+class MailedUse(StrEnum):
+    """What the link of a letter does."""
+
+    VERIFY = "VERIFY"
+    RESET = "RESET"
+    CHANGE = "CHANGE"
 
 
 class RefusalCode(StrEnum):
     """Why a mutation did nothing, for a machine."""
 
     INVALID_CREDENTIALS = "INVALID_CREDENTIALS"
+    INVALID_CODE = "INVALID_CODE"
+    CHALLENGE_EXPIRED = "CHALLENGE_EXPIRED"
     TOO_MANY_ATTEMPTS = "TOO_MANY_ATTEMPTS"
     TRY_LATER = "TRY_LATER"
+    WEAK_PASSWORD = "WEAK_PASSWORD"  # noqa: S105  # a kind of refusal
     INVALID_INPUT = "INVALID_INPUT"
+    EMAIL_NOT_VERIFIED = "EMAIL_NOT_VERIFIED"
+    TOKEN_EXPIRED = "TOKEN_EXPIRED"  # noqa: S105  # a kind of refusal
     CONSENT_MANDATORY = "CONSENT_MANDATORY"
     CONSENT_REQUIRED = "CONSENT_REQUIRED"
     POLICY_VERSION_OUTDATED = "POLICY_VERSION_OUTDATED"
+    TOTP_REQUIRED = "TOTP_REQUIRED"
+    TOTP_ALREADY_ENABLED = "TOTP_ALREADY_ENABLED"
+    TOTP_NOT_ENABLED = "TOTP_NOT_ENABLED"
     NOT_FOUND = "NOT_FOUND"
     NOT_PERMITTED = "NOT_PERMITTED"
 
@@ -187,3 +217,4 @@ class TokenTransport(StrEnum):
     """How a session's token travels."""
 
     BEARER = "BEARER"
+    COOKIE = "COOKIE"

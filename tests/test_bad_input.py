@@ -27,7 +27,7 @@ from sqlalchemy import select
 
 from app import body
 from app.main import served_schema
-from models.bearer import new_token
+from models.bearer import Kind, new_token
 from models.database import Database
 from models.tables import METADATA
 from models.vocabulary import Role
@@ -260,7 +260,7 @@ async def test_a_credential_that_does_not_work_is_never_taken_for_nobody(world: 
     expired = await world.token(Role.MEMBER, one, now=past, expires_at=past + timedelta(hours=1))
     revoked = await world.token(Role.MEMBER, one)
     await world.data("mutation { logout }", revoked)
-    secret = new_token()
+    secret = new_token(Kind.SESSION)
     before = await stored(world.services.database)
     for value in (
         "",

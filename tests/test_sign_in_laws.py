@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.settings import Settings
-from models.bearer import digest_of, is_well_formed, new_token
+from models.bearer import Kind, digest_of, kind_of, new_token
 from models.database import Database
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
 from models.vocabulary import Processor, Role
@@ -258,12 +258,13 @@ async def test_the_floor_refuses_an_address_with_429(database: Database) -> None
     world.services.hashing.close()
 
 
-def test_a_token_is_known_at_sight() -> None:
-    token = new_token()
-    assert is_well_formed(token)
+@pytest.mark.parametrize("kind", Kind)
+def test_a_token_and_its_kind_are_known_at_sight(kind: Kind) -> None:
+    token = new_token(kind)
+    assert kind_of(token) is kind
     for place in range(len(token)):
         letter = "x" if token[place] != "x" else "y"
-        assert not is_well_formed(token[:place] + letter + token[place + 1 :])
+        assert kind_of(token[:place] + letter + token[place + 1 :]) is None
 
 
 async def test_the_holder_of_a_token_must_still_be_there(world: World) -> None:
