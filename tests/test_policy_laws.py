@@ -42,7 +42,8 @@ ONE_OR_NONE_OR_ALL = [NOTHING, EVERYTHING, *(frozenset({field}) for field in FIE
 TWO = [NOTHING, EVERYTHING]
 LIMITED = ("SUPPORT_CASE", "LEGAL_REQUEST")
 NARROWED = ("MEMBERS", "PUBLIC")
-HELD_UNDER = {"accounts": "SERVICE", "credentials": "SERVICE", "profiles": "SOCIAL", "pre_registrations": "EXPANSION"}
+IN_SERVICE = ("accounts", "credentials", "outbox", "mailed_tokens")
+HELD_UNDER = {**dict.fromkeys(IN_SERVICE, "SERVICE"), "profiles": "SOCIAL", "pre_registrations": "EXPANSION"}
 
 some_fields = st.frozensets(st.sampled_from(FIELDS))
 some_standing = st.sampled_from(STANDINGS)
