@@ -91,6 +91,30 @@ def token(
 
 
 @app.command()
+def disable(email: str) -> None:
+    """Keeps an account from acting; its sessions and tokens end."""
+    from app.commands import disable as command
+
+    command.disable(email)
+
+
+@app.command()
+def enable(email: str) -> None:
+    """Lets a disabled account act again."""
+    from app.commands import disable as command
+
+    command.enable(email)
+
+
+@app.command("rotate-keys")
+def rotate_keys() -> None:
+    """Seals with the newest key what an older one still seals."""
+    from app.commands import rotate_keys as command
+
+    command.rotate_keys()
+
+
+@app.command()
 def schema() -> None:
     """Prints the GraphQL schema (SDL)."""
     from schema.build import build

@@ -1,5 +1,6 @@
-"""From a bearer token to the caller it stands for; what does not work is never taken for nobody."""
+"""From a token to the caller it stands for; what does not work is never taken for nobody."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,15 +11,19 @@ from models.bearer import Kind, digest_of, kind_of
 from models.columns import Instant
 from models.database import Database
 from models.issuing import is_live
+from models.sessions import GRACE
 from models.tables import ACCESS_TOKENS, ACCOUNTS, ROLE_GRANTS
-from models.vocabulary import STAFF, Processor, Role
+from models.vocabulary import STAFF, Role, TokenTransport
 from permissions.caller import Caller
+from resolvers import role_tokens
+from resolvers.context import Services
 
 SCHEME: Final = "bearer"
 ACCESS: Final = (Kind.SESSION, Kind.ROLE, Kind.PROCESSOR)
 """What opens anything by itself; all other kinds are worth something in one mutation alone."""
 
 USE_IS_NOTED_EVERY: Final = timedelta(minutes=5)
+STAFF_IDLE: Final = timedelta(minutes=30)
 
 
 class Unauthenticated(Exception):
@@ -36,29 +41,33 @@ def bearer(request: Request) -> str | None:
     return token.strip()
 
 
-async def authenticated(database: Database, token: str | None, address: str, now: datetime) -> Caller:
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A secret that came with a request, and how it travelled."""
+
+    token: str
+    transport: TokenTransport
+
+
+async def authenticated(services: Services, credential: Credential | None, address: str) -> Caller:
     """The caller, by one indexed read; a role counts only while its holder has it."""
-    if token is None:
+    if credential is None:
         return Caller(address=address)
-    async with database.reading() as connection:
-        row = (await connection.execute(_KNOWN, {"digest": digest_of(token), "now": now})).one_or_none()
-    if row is None or not _works(row, now):
+    now = services.now()
+    row = await _row(services.database, digest_of(credential.token), now)
+    if row is None or not _works(row, now) or (row.transport or TokenTransport.BEARER) != credential.transport:
         raise Unauthenticated
     if row.last_used_at is None or now - row.last_used_at > USE_IS_NOTED_EVERY:
-        await _note_use(database, row.id, now)
-    return Caller(
-        role=Role(row.role),
-        subject_id=row.holder_id,
-        account_id=row.account_id,
-        token_id=row.id,
-        processor=Processor(row.processor) if row.processor else None,
-        verified=bool(row.email_verified),
-        created_at=row.created_at,
-        last_used_at=row.last_used_at,
-        expires_at=row.expires_at,
-        client=row.name,
-        address=address,
-    )
+        await _note_use(services.database, row.id, now)
+    return Caller.of(row, address)
+
+
+async def _row(database: Database, digest: str, now: datetime) -> Any:
+    """The token of this digest, or the session whose secret it was until a moment ago."""
+    known = {"digest": digest, "now": now}
+    async with database.reading() as connection:
+        row = (await connection.execute(_KNOWN, known)).one_or_none()
+        return row or (await connection.execute(_PREVIOUS, {**known, "since": now - GRACE})).one_or_none()
 
 
 def _known() -> Any:
@@ -70,24 +79,32 @@ def _known() -> Any:
             is_live(now),
         )
     )
-    return (
-        select(ACCESS_TOKENS, ACCOUNTS.c.account_id, ACCOUNTS.c.email_verified, held.label("held"))
-        .outerjoin(ACCOUNTS, ACCOUNTS.c.id == ACCESS_TOKENS.c.holder_id)
-        .where(ACCESS_TOKENS.c.digest == bindparam("digest"))
+    holder = (ACCOUNTS.c.account_id, ACCOUNTS.c.email_verified, ACCOUNTS.c.disabled_at)
+    return select(ACCESS_TOKENS, *holder, held.label("held")).outerjoin(
+        ACCOUNTS, ACCOUNTS.c.id == ACCESS_TOKENS.c.holder_id
     )
 
 
-_KNOWN: Final = _known()
+_KNOWN: Final = _known().where(ACCESS_TOKENS.c.digest == bindparam("digest"))
+_PREVIOUS: Final = _known().where(
+    ACCESS_TOKENS.c.previous_digest == bindparam("digest"),
+    ACCESS_TOKENS.c.rotated_at >= bindparam("since", type_=Instant()),
+)
 
 
 def _works(row: Any, now: datetime) -> bool:
-    if row.revoked_at is not None or row.expires_at <= now:
+    if row.revoked_at is not None or (row.secret_expires_at or row.expires_at) <= now or row.disabled_at is not None:
         return False
     if row.role in STAFF:
-        return bool(row.held)
+        return bool(row.held) and not _idle(row, now)
     if row.role == Role.MEMBER:
         return row.account_id is not None
     return row.processor is not None and row.approved_at is not None
+
+
+def _idle(row: Any, now: datetime) -> bool:
+    """Whether a staff token that the API issued lay unused for too long; the operator's own says its time itself."""
+    return row.issued_by == role_tokens.DOOR and now - (row.last_used_at or row.created_at) > STAFF_IDLE
 
 
 async def _note_use(database: Database, id: str, now: datetime) -> None:

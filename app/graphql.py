@@ -10,8 +10,9 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import PreExecutionError
 
-from app import body
-from app.authentication import Unauthenticated, authenticated, bearer
+from app import body, cookies
+from app.authentication import Unauthenticated, authenticated
+from app.cookies import Cookies
 from app.execution import ServedSchema
 from app.peer import address_of
 from app.telling import VALIDATION_FAILED, told
@@ -33,34 +34,42 @@ def failed(status: int, code: str, message: str, argument: str | None = None, **
 class Endpoint:
     """Answers POST requests to one schema."""
 
-    def __init__(self, schema: ServedSchema, services: Services) -> None:
+    def __init__(self, schema: ServedSchema, services: Services, browser: Cookies) -> None:
         self.schema = schema
         self.services = services
+        self.cookies = browser
 
     async def post(self, request: Request) -> Response:
         """Authenticates, reads, executes and writes one operation."""
         try:
             media_type = body.answer_type(request)
             asked = await body.asked(request)
-            caller = await self._caller(request)
-            return await self._executed(asked, caller, media_type)
+            carried = self.cookies.carried(request)
+            context = Context(await self._caller(request), self.services, carried)
+            response = await self._executed(asked, context, media_type)
+            cookies.write(response, carried, self.services.now())
+            return response
         except body.Unacceptable as problem:
             # a client that trickles its body would go on holding the connection
             ended = {"Connection": "close"} if problem.status == 408 else {}
-            return failed(problem.status, "BAD_USER_INPUT", problem.message, problem.argument, **ended)
+            code = "FORBIDDEN" if problem.status == 403 else "BAD_USER_INPUT"
+            return failed(problem.status, code, problem.message, problem.argument, **ended)
         except Unauthenticated:
             message = "The token is unknown, expired or revoked."
-            return failed(401, "UNAUTHENTICATED", message, **{"WWW-Authenticate": "Bearer"})
+            response = failed(401, "UNAUTHENTICATED", message, **{"WWW-Authenticate": "Bearer"})
+            if cookies.ACCESS in request.cookies:  # the session may go on with its other cookie
+                cookies.forget(response, cookies.ACCESS)
+            return response
         except Exception as problem:  # noqa: BLE001  # told as an id; `told` logs its kind
             return answer({"errors": [told(GraphQLError("", original_error=problem)).formatted]}, 500)
 
-    async def _executed(self, asked: body.Asked, caller: Caller, media_type: str) -> Response:
+    async def _executed(self, asked: body.Asked, context: Context, media_type: str) -> Response:
         try:
             result = await self.schema.execute(
                 asked.query,
                 variable_values=asked.variables,
                 operation_name=asked.operation_name,
-                context_value=Context(caller, self.services),
+                context_value=context,
             )
         except (CannotGetOperationTypeError, InvalidOperationTypeError, MissingQueryError):
             return failed(
@@ -74,7 +83,7 @@ class Endpoint:
         return answer(content, 500 if ours else 400, media_type)
 
     async def _caller(self, request: Request) -> Caller:
-        caller = await authenticated(self.services.database, bearer(request), address_of(request), self.services.now())
+        caller = await authenticated(self.services, cookies.credential(request), address_of(request))
         return replace(caller, opts_out=request.headers.get("sec-gpc") == "1")
 
 

@@ -91,7 +91,7 @@ class Marked:
             headers["X-Content-Type-Options"] = "nosniff"
             headers["Referrer-Policy"] = "no-referrer"
             headers.setdefault("Cache-Control", "no-store")
-            headers.add_vary_header("Accept, Authorization, Origin")
+            headers.add_vary_header("Accept, Authorization, Cookie, Origin")
             if self.secure:
                 headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
         await self._send(message)

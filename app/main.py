@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from app import checkpoints, explorer, graphql, health, throttle
+from app.cookies import Cookies
 from app.execution import Documents, ServedSchema, Surrounding
 from app.http import Boundary
 from app.settings import Settings, load
@@ -57,7 +58,8 @@ def create(settings: Settings | None = None, services: Services | None = None) -
         await services.database.close()
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
-    endpoint = graphql.Endpoint(served_schema(introspection=not settings.in_production), services)
+    browser = Cookies(frozenset((*settings.allowed_origins, *settings.own_origins)))
+    endpoint = graphql.Endpoint(served_schema(introspection=not settings.in_production), services, browser)
     counted = [Depends(throttle.floor(settings.redis_url))] if settings.limited else []
     app.include_router(graphql.router(endpoint), dependencies=counted)
     app.include_router(explorer.router(in_production=settings.in_production))
@@ -69,7 +71,8 @@ def create(settings: Settings | None = None, services: Services | None = None) -
             CORSMiddleware,
             allow_origins=list(settings.allowed_origins),
             allow_methods=["POST"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
+            allow_headers=["Authorization", "Content-Type", "X-ConsentQL-Client", "X-Request-Id"],
+            allow_credentials=True,
             expose_headers=["X-Request-Id", "Retry-After"],
         )
     return Boundary(app, secure=settings.in_production)

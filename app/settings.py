@@ -81,6 +81,12 @@ class Settings(BaseSettings):
         """Whether attempts are counted."""
         return self.rate_limits is Switch.ON
 
+    @property
+    def own_origins(self) -> tuple[str, ...]:
+        """Where browsers know this service, as they name an origin."""
+        parts = urlsplit(self.public_url or "")
+        return (f"{parts.scheme}://{parts.netloc}",) if parts.netloc else ()
+
     def checked(self) -> "Settings":
         """These settings, or WeakSettings that names each one at fault."""
         faults = [f"{PREFIX}{name}: {reason}" for name, reason in self._faults()]

@@ -44,6 +44,14 @@ def kind_of(token: str) -> Kind | None:
     return Kind(kind) if kind in tuple(Kind) and len(secret) == SECRET_LENGTH and secret.isalnum() else None
 
 
+def secret_of(token: str) -> bytes:
+    """The 32 bytes that a well-formed token was written of."""
+    number = 0
+    for letter in token[-CHECK_LENGTH - SECRET_LENGTH : -CHECK_LENGTH]:
+        number = number * len(ALPHABET) + ALPHABET.index(letter)
+    return (number & (1 << 256) - 1).to_bytes(32, "big")
+
+
 def digest_of(token: str) -> str:
     """What is stored; 256 random bits need no salt."""
     return hashlib.sha256(token.encode()).hexdigest()

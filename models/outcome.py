@@ -83,8 +83,69 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A session that has begun; the token is shown this once."""
+    """A session that has begun or goes on; its secrets are shown this once, and to a browser as cookies alone."""
 
-    access_token: str
+    access_token: str | None
+    refresh_token: str | None
+    device_token: str | None
     expires_at: datetime
     viewer: Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class TotpRequired:
+    """The password was right; a code completes it. The challenge opens nothing by itself."""
+
+    challenge: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TotpEnrolment:
+    """A secret that waits for its first code; shown this once."""
+
+    secret: str
+    otpauth_uri: str
+    qr_code_svg: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodes:
+    """Codes that each stand in for the authenticator once; shown this once."""
+
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TotpDisabled:
+    """The second factor is off."""
+
+    disabled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChanged:
+    """A new password counts."""
+
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What everyone is answered who registers: a letter is on its way to this address."""
+
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmailVerified:
+    """The address has been proven."""
+
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmailChangeRequested:
+    """A letter is on its way to this address; whether it is taken is not told."""
+
+    new_email: str

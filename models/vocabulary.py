@@ -213,6 +213,14 @@ class RefusalCode(StrEnum):
     NOT_PERMITTED = "NOT_PERMITTED"
 
 
+class Factors(StrEnum):
+    """What was proven to begin a session."""
+
+    PASSWORD = "password"  # noqa: S105  # a kind of proof
+    TOTP = "password totp"
+    RECOVERY = "password recovery"
+
+
 class TokenTransport(StrEnum):
     """How a session's token travels."""
 

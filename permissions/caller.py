@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Self
 
-from models.vocabulary import Audience, Processor, Role
+from models.vocabulary import Audience, Factors, Processor, Role
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One request's caller; without a token a visitor. `opts_out`: the browser sends `Sec-GPC: 1`."""
+    """One request's caller; without a token a visitor. `opts_out`: the browser sends `Sec-GPC: 1`.
+
+    `expires_at` is when the token ends, `session_ends_at` when the session does that it may be refreshed within.
+    """
 
     role: Role = Role.ANONYMOUS
     subject_id: str | None = None
@@ -19,9 +23,30 @@ class Caller:
     created_at: datetime | None = None
     last_used_at: datetime | None = None
     expires_at: datetime | None = None
+    session_ends_at: datetime | None = None
     client: str | None = None
+    factors: Factors | None = None
     address: str = ""
     opts_out: bool = False
+
+    @classmethod
+    def of(cls, row: Any, address: str) -> Self:
+        """Who holds this token: its row, with its holder's account."""
+        return cls(
+            role=Role(row.role),
+            subject_id=row.holder_id,
+            account_id=row.account_id,
+            token_id=row.id,
+            processor=Processor(row.processor) if row.processor else None,
+            verified=bool(row.email_verified),
+            created_at=row.created_at,
+            last_used_at=row.last_used_at,
+            expires_at=row.secret_expires_at or row.expires_at,
+            session_ends_at=row.expires_at,
+            client=row.name,
+            factors=Factors(row.factors) if row.factors else None,
+            address=address,
+        )
 
     @property
     def is_member(self) -> bool:

@@ -11,6 +11,7 @@ from models.tables import ACCESS_TOKENS, ACCOUNTS, CONSENT_RECORDS, ROLE_GRANTS
 from models.vocabulary import STAFF, PersonalField, Role, fields_of
 from permissions.caller import Caller
 from permissions.subject import Subject
+from resolvers.authenticators import authenticator_of
 from resolvers.context import Context
 from resolvers.listing import Listing, one_by_one
 from resolvers.paging import Connection, Keyset
@@ -36,6 +37,12 @@ async def me(info: Info[Context, None]) -> OwnAccount:
 async def user(info: Info[Context, None]) -> Subject:
     """The caller as a data subject."""
     return await own_record(info.context, info.context.caller, info.context.asked(info).bits)
+
+
+async def totp_enabled(info: Info[Context, None]) -> bool:
+    """Whether a second factor is on."""
+    async with info.context.database.reading() as connection:
+        return await authenticator_of(connection, str(info.context.caller.subject_id)) is not None
 
 
 async def roles(info: Info[Context, None]) -> list[Role]:

@@ -34,12 +34,35 @@ class Services:
     now: Callable[[], datetime] = utc_now
 
 
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """The secrets of a session, for a browser to keep as cookies until they end."""
+
+    access: str
+    access_until: datetime
+    refresh: str
+    refresh_until: datetime
+    device: str | None = None
+
+
+@dataclass(slots=True)
+class Carried:
+    """What a browser's cookies bring with the request, and what the answer changes about them."""
+
+    by_browser: bool = False
+    refresh: str | None = None
+    device: str | None = None
+    handed: Handed | None = None
+    ended: bool = False
+
+
 @dataclass(slots=True)
 class Context:
     """One request; `met` are the subjects whose reading the ledger will hold."""
 
     caller: Caller
     services: Services
+    carried: Carried = field(default_factory=Carried)
     selection: Selection = field(default_factory=Selection)
     met: list[Subject] = field(default_factory=list)
     reader: Caller = field(init=False)

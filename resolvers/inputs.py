@@ -1,8 +1,10 @@
 """What clients send: an absent field keeps what is there, null clears it."""
 
+from datetime import datetime
+
 import strawberry
 
-from models.vocabulary import TokenTransport
+from models.vocabulary import Purpose, Role, TokenTransport
 
 strawberry.enum(TokenTransport, description=TokenTransport.__doc__)
 
@@ -13,6 +15,29 @@ class LoginInput:
     password: str
     transport: TokenTransport | None = TokenTransport.BEARER
     client: str | None = strawberry.UNSET
+    device_token: str | None = strawberry.field(
+        default=None, description="What an earlier sign-in gave this app: a known device is not locked out by others."
+    )
+
+
+@strawberry.input
+class CompleteLoginInput:
+    challenge: str
+    code: str
+    device_token: str | None = None
+
+
+@strawberry.input
+class ChangePasswordInput:
+    current_password: str
+    new_password: str
+
+
+@strawberry.input
+class IssueRoleTokenInput:
+    role: Role
+    name: str
+    expires_at: datetime
 
 
 @strawberry.input
@@ -49,3 +74,16 @@ class PreRegistrationInput:
     department: str | None = strawberry.UNSET
     organization: str | None = strawberry.UNSET
     main_printer: str | None = strawberry.UNSET
+
+
+@strawberry.input
+class RegisterInput:
+    email: str
+    password: str
+    first_name: str | None = strawberry.UNSET
+    last_name: str | None = strawberry.UNSET
+    pre_registration: PreRegistrationInput | None = strawberry.UNSET
+    consents: list[Purpose] = strawberry.field(
+        description="Purposes that the subject grants now, having seen this policy version."
+    )
+    policy_version: str

@@ -1,84 +1,93 @@
-"""Signing in with a password, and the end of a session."""
+"""Signing in with a password, going on with a session, and ending it."""
 
-import logging
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any, Final
 
+from models.letters import write_letter
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
+from models import sessions as stored
 from models.address import NotAnAddress, canonical
-from models.issuing import Issuance, issue_token
-from models.outcome import Refused, SignedIn, Viewer
+from models.outcome import Refused, SignedIn, TotpRequired
+from models.sessions import Opened, Opening, Stolen
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
-from models.vocabulary import LockSource, Processor, Purpose, RefusalCode, Role
+from models.vocabulary import Factors, LockSource, Notice, Processor, RefusalCode, TokenTransport
 from permissions.caller import Caller
-from permissions.limits import Uncounted
 from permissions.network import network_of
-from resolvers import cleaning
+from resolvers import attempts, cleaning
+from resolvers.attempts import ACCOUNT_MAY, Bucket
+from resolvers.authenticators import authenticator_of
+from resolvers.challenges import begin_challenge
 from resolvers.context import Context
-from resolvers.hashing import LONGEST_PASSWORD, Busy, Verdict
+from resolvers.devices import device_of
+from resolvers.hashing import Busy, Verdict
 from resolvers.inputs import LoginInput
 from resolvers.objections import object_to
-from resolvers.place import keep_place, place_columns
-from resolvers.standing import stands
-from resolvers.viewer import own_record, session_of
+from resolvers.profile import locked_account
+from resolvers.sessions import begin, signed_in
 
-log = logging.getLogger(__name__)
-
-PER_ACCOUNT: Final = "10/5 minutes"
-PER_ADDRESS: Final = "30/minute"
-SESSION_LASTS: Final = timedelta(days=30)
-MOST_SESSIONS: Final = 20
-
-WRONG = Refused(RefusalCode.INVALID_CREDENTIALS, "The e-mail address or the password is wrong.")
-LATER = Refused(RefusalCode.TRY_LATER, "Too many people are signing in; please try again soon.", None, 2)
+WRONG: Final = Refused(RefusalCode.INVALID_CREDENTIALS, "The e-mail address or the password is wrong.")
+LATER: Final = Refused(RefusalCode.TRY_LATER, "Too many people are signing in; please try again soon.", None, 2)
+NO_BROWSER: Final = Refused(
+    RefusalCode.INVALID_INPUT, "Cookies are for browsers, which send `X-ConsentQL-Client`.", "input.transport"
+)
+OVER: Final = Refused(RefusalCode.TOKEN_EXPIRED, "The session is over; please sign in again.", "refreshToken")
 
 
-async def login(info: Info[Context, None], input: LoginInput) -> SignedIn | Refused:
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A sign-in as it was asked for, cleaned; an address that is none is nobody's."""
+
+    email: str
+    password: str
+    transport: TokenTransport
+    client: str | None
+    device: str | None
+
+
+async def login(info: Info[Context, None], input: LoginInput) -> SignedIn | TotpRequired | Refused:
     """The same answer and the same work for a wrong password and for an address that nobody has."""
     context = info.context
+    attempt = _attempt(context, input)
+    if isinstance(attempt, Refused):
+        return attempt
+    person = await _person(context, attempt.email)
+    bucket, known = _bucket(context, attempt, person)
+    if refusal := await attempts.too_often(context, attempts.from_address(context, "login"), bucket):
+        return refusal
+    try:
+        verdict = await context.services.hashing.verify(person.password_hash if person else None, attempt.password)
+    except Busy:
+        return LATER
+    if person is None or not verdict.right or person.disabled_at is not None:
+        return WRONG
+    begun = await _begun(context, attempt, person, verdict, known=known)
+    if not isinstance(begun, Opened):
+        return begun
+    await attempts.forgive(context, bucket)
+    return await signed_in(info, begun, attempt.email)
+
+
+def _attempt(context: Context, input: LoginInput) -> Attempt | Refused:
+    transport = input.transport or TokenTransport.BEARER
+    if transport is TokenTransport.COOKIE and not context.carried.by_browser:
+        return NO_BROWSER
     try:
         client = cleaning.text("client", input.client or None, 100)
     except cleaning.Unacceptable as problem:
         return Refused(RefusalCode.INVALID_INPUT, f"`client` {problem.reason}.", "input.client")
-    if len(input.password) > LONGEST_PASSWORD:
-        return Refused(RefusalCode.INVALID_INPUT, "`password` is too long.", "input.password")
     try:
         email = canonical(input.email)
     except NotAnAddress:
         email = ""
-    if refusal := await _too_often(context, email or "nobody"):
-        return refusal
-    person = await _person(context, email)
-    try:
-        verdict = await context.services.hashing.verify(person.password_hash if person else None, input.password)
-    except Busy:
-        return LATER
-    if person is None or not verdict.right:
-        return WRONG
-    return await _begin(info, person, verdict, client)
-
-
-async def _too_often(context: Context, email: str) -> Refused | None:
-    """Counts before anything is checked; what cannot be counted is refused."""
-    account = context.services.keys.tag("limits", email.encode())
-    try:
-        waits = [
-            await context.limits.wait(PER_ADDRESS, "login address", network_of(context.caller.address), strict=True),
-            await context.limits.wait(PER_ACCOUNT, "login account", account, strict=True),
-        ]
-    except Uncounted:
-        return LATER
-    if not any(waits):
-        return None
-    return Refused(RefusalCode.TOO_MANY_ATTEMPTS, "Too many attempts to sign in.", None, max(waits))
+    return Attempt(email, input.password, transport, client, input.device_token or context.carried.device)
 
 
 async def _person(context: Context, email: str) -> Any:
     known = (
-        select(ACCOUNTS.c.id, ACCOUNTS.c.account_id, ACCOUNTS.c.email_verified, CREDENTIALS.c.password_hash)
+        select(ACCOUNTS.c.id, ACCOUNTS.c.ip_address, ACCOUNTS.c.disabled_at, CREDENTIALS.c.password_hash)
         .join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
         .where(CREDENTIALS.c.email_canonical == email)
     )
@@ -86,68 +95,67 @@ async def _person(context: Context, email: str) -> Any:
         return (await connection.execute(known)).one_or_none()
 
 
-async def _begin(info: Info[Context, None], person: Any, verdict: Verdict, client: str | None) -> SignedIn | Refused:
-    context, now = info.context, info.context.now()
+def _bucket(context: Context, attempt: Attempt, person: Any) -> tuple[Bucket, bool]:
+    """What this attempt is counted with, and whether its device is known.
+
+    A device or network that the owner signed in from is counted by itself: no stranger elsewhere locks it out.
+    """
+    keys, network = context.services.keys, network_of(context.caller.address)
+    if device := device_of(keys, attempt.device, attempt.email):
+        return attempts.on_address(context, "login device", f"{device} {attempt.email}", ACCOUNT_MAY), True
+    if person is not None and person.ip_address and network_of(person.ip_address) == network:
+        return attempts.on_address(context, "login network", f"{network} {attempt.email}", ACCOUNT_MAY), True
+    return attempts.on_address(context, "login", attempt.email or "nobody", ACCOUNT_MAY), False
+
+
+async def _begun(
+    context: Context, attempt: Attempt, person: Any, verdict: Verdict, *, known: bool
+) -> Opened | TotpRequired | Refused:
+    now = context.now()
     async with context.database.writing() as connection:
-        if not await _still_so(connection, person, verdict):
+        account = await locked_account(connection, person.id)
+        if account.disabled_at is not None or not await _still_so(connection, person, verdict):
             return WRONG
-        await _move(context, connection, person.id)
-        await _make_room(connection, person.id, now)
-        session = Issuance(Role.MEMBER, "login", now, now + SESSION_LASTS, holder_id=person.id, name=client)
-        token, row = await issue_token(connection, session)
-    member = Caller(
-        role=Role.MEMBER,
-        subject_id=person.id,
-        account_id=person.account_id,
-        token_id=row["id"],
-        verified=person.email_verified,
-        created_at=now,
-        expires_at=row["expires_at"],
-        client=client,
-        address=context.caller.address,
-    )
-    seen = await own_record(context, member, context.asked(info).bits)
-    return SignedIn(token, row["expires_at"], Viewer(Role.MEMBER, seen, session_of(member), row["expires_at"]))
+        opening = Opening(person.id, attempt.transport, Factors.PASSWORD, attempt.client, now)
+        if await authenticator_of(connection, person.id):
+            return await begin_challenge(connection, opening)
+        return await begin(context, connection, account, opening, known=known)
 
 
 async def _still_so(connection: AsyncConnection, person: Any, verdict: Verdict) -> bool:
-    """Whether the password that was verified is still the one; a stronger hash replaces it alone."""
+    """Whether the password that was verified is still the one; a better hash replaces it alone."""
     mine = (CREDENTIALS.c.subject_id == person.id) & (CREDENTIALS.c.password_hash == person.password_hash)
     kept = verdict.rehashed or person.password_hash
     return (await connection.execute(update(CREDENTIALS).where(mine).values(password_hash=kept))).rowcount == 1
 
 
-async def _move(context: Context, connection: AsyncConnection, subject_id: str) -> None:
-    """Keeps the address of this sign-in, and under SOCIAL the place that it is in."""
-    mine = ACCOUNTS.c.id == subject_id
-    await connection.execute(update(ACCOUNTS).where(mine).values(ip_address=context.caller.address or None))
-    account = (await connection.execute(select(ACCOUNTS).where(mine))).one()
-    if context.caller.opts_out:
-        await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, context.now())
-    if stands(account, Purpose.SOCIAL):
-        place = place_columns(context.services.geolocation, account.ip_address)
-        await keep_place(connection, subject_id, place)
-
-
-async def _make_room(connection: AsyncConnection, subject_id: str, now: Any) -> None:
-    """The oldest sessions end so that there are never more than twenty."""
-    live = (
-        select(ACCESS_TOKENS.c.id)
-        .where(ACCESS_TOKENS.c.holder_id == subject_id, ACCESS_TOKENS.c.role == Role.MEMBER.value)
-        .where(ACCESS_TOKENS.c.revoked_at.is_(None), ACCESS_TOKENS.c.expires_at > now)
-        .order_by(ACCESS_TOKENS.c.created_at.desc(), ACCESS_TOKENS.c.id)
-    )
-    surplus = list((await connection.execute(live)).scalars())[MOST_SESSIONS - 1 :]
-    if surplus:
-        ended = update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id.in_(surplus))
-        await connection.execute(ended.values(revoked_at=now))
+async def refresh_session(info: Info[Context, None], refresh_token: str | None = None) -> SignedIn | Refused:
+    """The session's next secrets; asked again within the grace the same ones, later the session is over."""
+    context, now = info.context, info.context.now()
+    if refusal := await attempts.too_often(context, attempts.from_address(context, "refresh", ("300/minute",))):
+        return refusal
+    token, transport = refresh_token or "", TokenTransport.BEARER
+    if refresh_token is None:
+        token, transport = context.carried.refresh or "", TokenTransport.COOKIE
+    async with context.database.writing() as connection:
+        opened = await stored.refresh(connection, context.services.keys, token, transport, now)
+        if isinstance(opened, Stolen):
+            await write_letter(connection, subject_id=opened.subject_id, notice=Notice.SESSION_STOLEN, now=now)
+        elif opened is not None and context.caller.opts_out:
+            account = await locked_account(connection, opened.row.holder_id)
+            await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, now)
+    if not isinstance(opened, Opened):
+        context.carried.ended = transport is TokenTransport.COOKIE
+        return OVER
+    return await signed_in(info, opened)
 
 
 async def logout(info: Info[Context, None]) -> bool:
-    """The token that asks ends itself."""
+    """The token that asks ends itself, and with it the session."""
     context = info.context
     mine = (ACCESS_TOKENS.c.id == context.caller.token_id) & ACCESS_TOKENS.c.revoked_at.is_(None)
     async with context.database.writing() as connection:
         await connection.execute(update(ACCESS_TOKENS).where(mine).values(revoked_at=context.now()))
+    context.carried.ended = context.carried.by_browser
     context.caller = Caller(address=context.caller.address)  # what follows in this document comes from nobody
     return True

@@ -39,13 +39,13 @@ async def own_record(context: Context, caller: Caller, bits: int) -> Subject:
 
 def session_of(caller: Caller) -> SessionState | None:
     """The session that a member's token is; no other token is one."""
-    if not caller.is_member or caller.token_id is None or caller.created_at is None or caller.expires_at is None:
+    if not caller.is_member or caller.token_id is None or caller.created_at is None or caller.session_ends_at is None:
         return None
     return SessionState(
         id=caller.token_id,
         created_at=caller.created_at,
         last_used_at=caller.last_used_at,
-        expires_at=caller.expires_at,
+        expires_at=caller.session_ends_at,
         client=caller.client,
         current=True,
     )

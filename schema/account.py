@@ -76,6 +76,7 @@ class Session(Node):
 class Account(Node):
     user = strawberry.field(resolver=account.user, graphql_type=User)
     email_verified: bool
+    totp_enabled = strawberry.field(resolver=account.totp_enabled, graphql_type=bool)
     roles = strawberry.field(resolver=account.roles, graphql_type=list[Role], description="Staff roles held now.")
     consents = strawberry.field(resolver=account.consents, graphql_type=list[ConsentState])
     hidden_from_members = strawberry.field(

@@ -3,29 +3,16 @@
 import strawberry
 
 from permissions.admission import Admission
-from resolvers import consent, objections, profile, roles, sign_in, tokens
+from resolvers import consent, objections, profile, roles, tokens
 from schema.authority import AuthorityMutation
-from schema.results import ConsentResult, LoginResult, ObjectionResult, UpdateProfileResult
+from schema.identity import IdentityMutation
+from schema.results import ConsentResult, ObjectionResult, UpdateProfileResult
 
 
 @strawberry.type(
     description="Every result is nullable: a mutation that fails must not null the answer of one that has committed."
 )
-class Mutation(AuthorityMutation):
-    login = strawberry.field(
-        resolver=sign_in.login, graphql_type=LoginResult | None, extensions=[Admission("Mutation.login")]
-    )
-    logout = strawberry.field(
-        resolver=sign_in.logout,
-        graphql_type=bool | None,
-        extensions=[Admission("Mutation.logout")],
-        description="The token that asks ends itself.",
-    )
-    revoke_session = strawberry.field(
-        resolver=tokens.revoke_session,
-        graphql_type=bool | None,
-        extensions=[Admission("Mutation.revokeSession")],
-    )
+class Mutation(IdentityMutation, AuthorityMutation):
     update_profile = strawberry.field(
         resolver=profile.update_profile,
         graphql_type=UpdateProfileResult | None,

@@ -18,12 +18,78 @@ OWN = "the caller's own, just made"
 
 
 @impersonal(OWN)
-@strawberry.type(description="A session that has begun. The token is shown this once.")
+@strawberry.type(
+    description="A session that has begun or goes on. The tokens are shown this once, and to a browser as cookies "
+    "alone. `deviceToken`: what an app keeps so that others' attempts elsewhere do not lock it out."
+)
 @shows(outcome.SignedIn)
 class SignedIn:
     access_token: str | None
+    refresh_token: str | None
+    device_token: str | None
     expires_at: datetime
     viewer: Viewer
+
+
+@impersonal(OWN)
+@strawberry.type(description="The password was right; `completeLogin` takes the challenge and a code.")
+@shows(outcome.TotpRequired)
+class TotpRequired:
+    challenge: str
+    expires_at: datetime
+
+
+@impersonal(OWN)
+@strawberry.type(
+    description="A letter tells how it goes on. The same answer whether or not the address is known."
+)
+@shows(outcome.Registered)
+class Registered:
+    email: str
+
+
+@impersonal(OWN)
+@strawberry.type
+@shows(outcome.EmailVerified)
+class EmailVerified:
+    email: str
+
+
+@impersonal(OWN)
+@strawberry.type
+@shows(outcome.EmailChangeRequested)
+class EmailChangeRequested:
+    new_email: str
+
+
+@impersonal(OWN)
+@strawberry.type
+@shows(outcome.PasswordChanged)
+class PasswordChanged:
+    changed_at: datetime
+
+
+@impersonal(OWN)
+@strawberry.type(description="For an authenticator app; shown this once, and on from its first code.")
+@shows(outcome.TotpEnrolment)
+class TotpEnrolment:
+    secret: str
+    otpauth_uri: str
+    qr_code_svg: str
+
+
+@impersonal(OWN)
+@strawberry.type(description="Each stands in for the authenticator once; shown this once.")
+@shows(outcome.RecoveryCodes)
+class RecoveryCodes:
+    codes: list[str]
+
+
+@impersonal(OWN)
+@strawberry.type
+@shows(outcome.TotpDisabled)
+class TotpDisabled:
+    disabled_at: datetime
 
 
 @impersonal(OWN)
@@ -48,7 +114,14 @@ class ObjectionChanged:
     processor: ProcessorState
 
 
-LoginResult = Annotated[SignedIn | Refusal, strawberry.union("LoginResult")]
+LoginResult = Annotated[SignedIn | TotpRequired | Refusal, strawberry.union("LoginResult")]
+RegisterResult = Annotated[Registered | Refusal, strawberry.union("RegisterResult")]
+VerifyEmailResult = Annotated[EmailVerified | Refusal, strawberry.union("VerifyEmailResult")]
+ChangeEmailResult = Annotated[EmailChangeRequested | Refusal, strawberry.union("ChangeEmailResult")]
+PasswordResult = Annotated[PasswordChanged | Refusal, strawberry.union("PasswordResult")]
+BeginTotpResult = Annotated[TotpEnrolment | Refusal, strawberry.union("BeginTotpResult")]
+ConfirmTotpResult = Annotated[RecoveryCodes | Refusal, strawberry.union("ConfirmTotpResult")]
+DisableTotpResult = Annotated[TotpDisabled | Refusal, strawberry.union("DisableTotpResult")]
 UpdateProfileResult = Annotated[ProfileUpdated | Refusal, strawberry.union("UpdateProfileResult")]
 ConsentResult = Annotated[ConsentChanged | Refusal, strawberry.union("ConsentResult")]
 ObjectionResult = Annotated[ObjectionChanged | Refusal, strawberry.union("ObjectionResult")]

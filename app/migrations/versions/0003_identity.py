@@ -70,7 +70,7 @@ def _mail() -> None:
         "mailed_tokens",
         sa.Column("id", ID, primary_key=True),
         sa.Column("digest", DIGEST, nullable=False, unique=True),
-        sa.Column("subject_id", ID, sa.ForeignKey("accounts.id"), nullable=False, index=True),
+        sa.Column("subject_id", ID, nullable=False, index=True),
         sa.Column("use", sa.String(16), nullable=False),
         sa.Column("email", sa.String(320)),
         sa.Column("made_at", INSTANT, nullable=False),

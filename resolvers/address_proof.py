@@ -1,0 +1,100 @@
+"""Proving an address, the first one or a new one: from then on the account is the data of whoever has the mailbox."""
+
+from datetime import datetime
+from typing import Any
+
+from models.letters import write_letter, write_mailed_token
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.address import NotAnAddress, canonical, given
+from models.outcome import EmailChangeRequested, EmailVerified, Refused
+from models.tables import ACCOUNTS, CREDENTIALS
+from models.vocabulary import MailedUse, Notice, Purpose, RefusalCode
+from resolvers import attempts, mailed
+from resolvers.attempts import WRITING_TO_MAY
+from resolvers.context import Context
+from resolvers.geolocation import Geolocation
+from resolvers.mailbox import owner_of
+from resolvers.place import keep_place, place_columns
+from resolvers.profile import locked_account
+from resolvers.reproof import reproof, wrong
+from resolvers.standing import counts
+
+UNVERIFIED = Refused(RefusalCode.EMAIL_NOT_VERIFIED, "Verify the address that you have first.")
+NO_ADDRESS = Refused(RefusalCode.INVALID_INPUT, "`newEmail` is not an e-mail address.", "newEmail")
+
+
+async def verify_email(info: Info[Context, None], token: str) -> EmailVerified | Refused:
+    """Consents given before begin to stand, and a change of address counts."""
+    context, now = info.context, info.context.now()
+    if refusal := await attempts.too_often(context, attempts.from_address(context, "mailed token")):
+        return refusal
+    uses = (MailedUse.VERIFY, MailedUse.CHANGE)
+    try:
+        async with context.database.writing() as connection:
+            row = await mailed.proof(connection, token, now, *uses)
+            if row is None or not await mailed.use(connection, token, now, *uses):
+                return mailed.OVER
+            account = await locked_account(connection, row.subject_id)
+            if row.use == MailedUse.CHANGE:
+                await _move(connection, account, row.email, now)
+            await mark_verified(connection, account, context.services.geolocation)
+    except IntegrityError:  # the new address was taken meanwhile, and the link is not used up for that
+        return mailed.OVER
+    return EmailVerified(row.email or account.email)
+
+
+async def change_email(info: Info[Context, None], new_email: str, password: str) -> EmailChangeRequested | Refused:
+    """A letter to the new address, which counts once its link was used, and one to the old."""
+    context, now, keys = info.context, info.context.now(), info.context.services.keys
+    if not context.caller.verified:
+        return UNVERIFIED
+    try:
+        email, wanted = given(new_email), canonical(new_email)
+    except NotAnAddress:
+        return NO_ADDRESS
+    if refusal := await attempts.too_often(context, attempts.on_address(context, "letter", wanted, WRITING_TO_MAY)):
+        return refusal
+    proven = await reproof(context, password, "password")
+    if isinstance(proven, Refused):
+        return proven
+    async with context.database.writing() as connection:
+        if await proven.lock(connection) is None:
+            return wrong("password")
+        owner = await owner_of(connection, wanted, now)
+        free = owner is None or owner.id == proven.subject_id
+        await write_mailed_token(
+            connection,
+            keys,
+            subject_id=proven.subject_id if free else None,
+            notice=Notice.CONFIRM_ADDRESS,
+            now=now,
+            address=email,
+        )
+        notice, old = Notice.ADDRESS_CHANGING, proven.email
+        await write_letter(connection, subject_id=proven.subject_id, notice=notice, now=now, address=old)
+    return EmailChangeRequested(email)
+
+
+async def mark_verified(connection: AsyncConnection, account: Any, geolocation: Geolocation) -> None:
+    """The address of this account, which is locked, is its subject's own; grants that waited for it stand."""
+    begins = {
+        f"{purpose.lower()}_lapsed_at": None
+        for purpose in (Purpose.SOCIAL, Purpose.EXPANSION)
+        if counts(account, purpose)
+    }
+    mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
+    await connection.execute(mine.values(email_verified=True, **begins))
+    if counts(account, Purpose.SOCIAL):
+        await keep_place(connection, account.id, place_columns(geolocation, account.ip_address))
+
+
+async def _move(connection: AsyncConnection, account: Any, email: str, now: datetime) -> None:
+    """The new address is the account's; links that were sent to the old one do nothing any more."""
+    mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == account.id)
+    await connection.execute(mine.values(email_canonical=canonical(email)))
+    await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(email=email))
+    await mailed.end_mailed(connection, account.id, now, *MailedUse)

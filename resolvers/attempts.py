@@ -1,0 +1,49 @@
+"""How often each proof of identity may be tried; counted before anything is checked."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from models.outcome import Refused
+from models.vocabulary import RefusalCode
+from permissions.network import network_of
+from resolvers.context import Context
+
+ADDRESS_MAY: Final = ("30/minute",)
+ACCOUNT_MAY: Final = ("10/5 minutes",)
+CODES_MAY: Final = ("5/5 minutes", "20/hour", "50/day")
+REGISTERING_MAY: Final = ("30/hour",)
+WRITING_TO_MAY: Final = ("5/day",)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What is counted together: so many of these attempts under this key."""
+
+    name: str
+    key: str
+    rates: tuple[str, ...]
+
+
+def from_address(context: Context, name: str, rates: tuple[str, ...] = ADDRESS_MAY) -> Bucket:
+    """Attempts that come from the caller's network; no success empties it."""
+    return Bucket(f"{name} address", network_of(context.caller.address), rates)
+
+
+def on_address(context: Context, name: str, email: str, rates: tuple[str, ...]) -> Bucket:
+    """Attempts that name an e-mail address; the counters hold a keyed hash of it."""
+    return Bucket(f"{name} account", context.services.keys.tag("limits", email.encode()), rates)
+
+
+async def too_often(context: Context, *buckets: Bucket) -> Refused | None:
+    """Counts one attempt in each bucket; the longest wait is told."""
+    waits = [await context.limits.wait(rate, bucket.name, bucket.key) for bucket in buckets for rate in bucket.rates]
+    if not any(waits):
+        return None
+    sentence = "Too many attempts; please wait."
+    return Refused(RefusalCode.TOO_MANY_ATTEMPTS, sentence, None, max(waits))
+
+
+async def forgive(context: Context, bucket: Bucket) -> None:
+    """A success: what failed before was a slip of its owner."""
+    for rate in bucket.rates:
+        await context.limits.forget(rate, bucket.name, bucket.key)

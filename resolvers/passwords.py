@@ -1,0 +1,142 @@
+"""Changing a password, with the old one or with a link from the mailbox; the other sessions end with it."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from models.letters import write_letter, write_mailed_token
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models import chain
+from models.address import NotAnAddress, canonical
+from models.outcome import PasswordChanged, Refused
+from models.tables import ACCOUNTS, CREDENTIALS, PRE_REGISTRATIONS, PROFILES
+from models.vocabulary import ConsentSource, MailedUse, Notice, Purpose
+from permissions import version
+from permissions.failure import rate_limited
+from resolvers import attempts, mailed
+from resolvers.address_proof import mark_verified
+from resolvers.attempts import WRITING_TO_MAY
+from resolvers.challenges import end_challenges
+from resolvers.context import Context
+from resolvers.hashing import Busy
+from resolvers.inputs import ChangePasswordInput
+from resolvers.mailbox import mailbox_of, owner_of
+from resolvers.password_rules import weakness
+from resolvers.profile import locked_account
+from resolvers.reproof import LATER, reproof, wrong
+from resolvers.sessions import end_sessions
+from resolvers.standing import granted
+
+ASKING_MAY: Final = ("20/minute",)
+
+
+async def change_password(info: Info[Context, None], input: ChangePasswordInput) -> PasswordChanged | Refused:
+    """With the present password; every other session and token of the caller ends."""
+    context, now = info.context, info.context.now()
+    proven = await reproof(context, input.current_password, "input.currentPassword")
+    if isinstance(proven, Refused):
+        return proven
+    hashed = await _hashed(context, input.new_password, "input.newPassword", proven.email)
+    if isinstance(hashed, Refused):
+        return hashed
+    async with context.database.writing() as connection:
+        if await proven.lock(connection) is None:
+            return wrong("input.currentPassword")
+        await _set(connection, proven.subject_id, hashed, now, but=context.caller.token_id)
+    return PasswordChanged(now)
+
+
+async def request_password_reset(info: Info[Context, None], email: str) -> bool:
+    """True, and the same work, whether or not anybody has the address."""
+    context, now = info.context, info.context.now()
+    try:
+        wanted = canonical(email)
+    except NotAnAddress:
+        wanted = ""
+    limits = (
+        attempts.from_address(context, "reset", ASKING_MAY),
+        attempts.on_address(context, "reset", wanted or "nobody", WRITING_TO_MAY),
+    )
+    if refusal := await attempts.too_often(context, *limits):
+        raise rate_limited(refusal.retry_after_seconds or 1)
+    async with context.database.writing() as connection:
+        box = mailbox_of(await owner_of(connection, wanted, now), Notice.RESET_PASSWORD)
+        keys = context.services.keys
+        await write_mailed_token(connection, keys, subject_id=box.subject_id, notice=box.notice, now=now)
+    return True
+
+
+async def reset_password(info: Info[Context, None], token: str, new_password: str) -> PasswordChanged | Refused:
+    """With a link from the mailbox, once; the second factor stays, and nobody is signed in by it."""
+    context, now = info.context, info.context.now()
+    if refusal := await attempts.too_often(context, attempts.from_address(context, "mailed token")):
+        return refusal
+    async with context.database.reading() as connection:
+        row = await mailed.proof(connection, token, now, MailedUse.RESET)
+        mine = select(ACCOUNTS.c.email).where(ACCOUNTS.c.id == (row.subject_id if row else ""))
+        email = (await connection.execute(mine)).scalar_one_or_none()
+    if email is None:
+        return mailed.OVER
+    hashed = await _hashed(context, new_password, "newPassword", email)
+    if isinstance(hashed, Refused):
+        return hashed
+    async with context.database.writing() as connection:
+        account = await locked_account(connection, row.subject_id)
+        owner = await owner_of(connection, canonical(email), now)
+        allowed = owner is not None and mailbox_of(owner, Notice.RESET_PASSWORD).subject_id == account.id
+        if not allowed or not await mailed.use(connection, token, now, MailedUse.RESET):
+            return mailed.OVER
+        if not account.email_verified:
+            account = await _claim(context, connection, account)
+            await mark_verified(connection, account, context.services.geolocation)
+        await _set(connection, account.id, hashed, now)
+    return PasswordChanged(now)
+
+
+async def _hashed(context: Context, password: str, field: str, email: str) -> str | Refused:
+    try:
+        if refusal := await weakness(context.services, password, field, words=(email,)):
+            return refusal
+        return await context.services.hashing.hash_soon(password)
+    except Busy:
+        return LATER
+
+
+async def _set(
+    connection: AsyncConnection, subject_id: str, hashed: str, now: datetime, but: str | None = None
+) -> None:
+    mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == subject_id)
+    await connection.execute(mine.values(password_hash=hashed))
+    await end_sessions(connection, subject_id, now, but=but)
+    await end_challenges(connection, subject_id, now)
+    await mailed.end_mailed(connection, subject_id, now, MailedUse.RESET, MailedUse.CHANGE)
+    await write_letter(connection, subject_id=subject_id, notice=Notice.PASSWORD_CHANGED, now=now)
+
+
+async def _claim(context: Context, connection: AsyncConnection, account: Any) -> Any:
+    """Whoever registered never had the mailbox: what they entered and granted is not its owner's, and goes."""
+    held = [purpose for purpose in (Purpose.SOCIAL, Purpose.EXPANSION) if granted(account, purpose) is not None]
+    await chain.append(
+        connection,
+        context.services.keys,
+        chain.CONSENT,
+        [_withdrawn(account.id, purpose, context.now()) for purpose in held],
+    )
+    for table in (PROFILES, PRE_REGISTRATIONS):
+        await connection.execute(delete(table).where(table.c.subject_id == account.id))
+    blank = {"social_version": None, "expansion_version": None, "ip_address": None}
+    await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(**blank))
+    return await locked_account(connection, account.id)
+
+
+def _withdrawn(subject_id: str, purpose: Purpose, now: datetime) -> dict[str, Any]:
+    return {
+        "subject_id": subject_id,
+        "purpose": purpose.value,
+        "granted": False,
+        "policy_version": version.current().name,
+        "recorded_at": now,
+        "source": ConsentSource.REGISTRATION.value,
+    }

@@ -1,0 +1,57 @@
+"""Recovery codes: shown once, kept as keyed hashes, each good for one sign-in without the authenticator."""
+
+import secrets
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.keys import KeyRing
+from models.tables import RECOVERY_CODES
+
+ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32: no letter looks like a digit."""
+
+LENGTH: Final = 24
+"""120 bits: a keyed hash is enough (NIST SP 800-63B-4, 3.1.2.2, asks for slow ones below 112)."""
+
+GROUP: Final = 6
+MANY: Final = 10
+LOOKALIKES: Final = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
+
+
+async def renew(connection: AsyncConnection, keys: KeyRing, subject_id: str) -> list[str]:
+    """Ten new codes to be shown this once; the old ones are gone."""
+    await forget(connection, subject_id)
+    codes = ["".join(secrets.choice(ALPHABET) for _ in range(LENGTH)) for _ in range(MANY)]
+    rows = [{"subject_id": subject_id, "digest": _digest(keys, subject_id, code, 0)} for code in codes]
+    await connection.execute(insert(RECOVERY_CODES), rows)
+    return ["-".join(code[start : start + GROUP] for start in range(0, LENGTH, GROUP)) for code in codes]
+
+
+async def forget(connection: AsyncConnection, subject_id: str) -> None:
+    """No code of this person works any more."""
+    await connection.execute(delete(RECOVERY_CODES).where(RECOVERY_CODES.c.subject_id == subject_id))
+
+
+async def spend(connection: AsyncConnection, keys: KeyRing, subject_id: str, written: str, now: datetime) -> bool:
+    """Whether this is an unused code; then it has been used, by one statement that only one attempt can win."""
+    code = written.upper().translate(LOOKALIKES) if written.isascii() else ""
+    if len(code) != LENGTH:
+        return False
+    digests = [_digest(keys, subject_id, code, place) for place in range(len(keys))]
+    unused = update(RECOVERY_CODES).where(RECOVERY_CODES.c.subject_id == subject_id)
+    unused = unused.where(RECOVERY_CODES.c.digest.in_(digests), RECOVERY_CODES.c.used_at.is_(None))
+    return (await connection.execute(unused.values(used_at=now))).rowcount == 1
+
+
+async def left(connection: AsyncConnection, subject_id: str) -> int:
+    """How many codes are unused."""
+    unused = RECOVERY_CODES.c.used_at.is_(None) & (RECOVERY_CODES.c.subject_id == subject_id)
+    counted = select(func.count()).select_from(RECOVERY_CODES).where(unused)
+    return int((await connection.execute(counted)).scalar_one())
+
+
+def _digest(keys: KeyRing, subject_id: str, code: str, place: int) -> str:
+    return keys.tag("recovery code", f"{subject_id}|{code}".encode(), place)

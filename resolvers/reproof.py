@@ -1,0 +1,63 @@
+"""A session alone changes no credential: the password is asked again, and counted."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.outcome import Refused
+from models.tables import ACCOUNTS, CREDENTIALS
+from models.vocabulary import RefusalCode
+from resolvers import attempts
+from resolvers.attempts import ACCOUNT_MAY, Bucket
+from resolvers.context import Context
+from resolvers.hashing import Busy
+from resolvers.profile import locked_account
+
+LATER: Final = Refused(RefusalCode.TRY_LATER, "Too many people are signing in; please try again soon.", None, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Whose password was right, and the hash that it was right for."""
+
+    subject_id: str
+    email: str
+    email_canonical: str
+    password_hash: str
+
+    async def lock(self, connection: AsyncConnection) -> Any:
+        """The account, locked, or None where the password has been changed meanwhile."""
+        account = await locked_account(connection, self.subject_id)
+        mine = (CREDENTIALS.c.subject_id == self.subject_id) & (CREDENTIALS.c.password_hash == self.password_hash)
+        same = update(CREDENTIALS).where(mine).values(password_hash=self.password_hash)
+        return account if (await connection.execute(same)).rowcount == 1 else None
+
+
+def wrong(field: str) -> Refused:
+    """The password was not the caller's."""
+    return Refused(RefusalCode.INVALID_CREDENTIALS, "The password is wrong.", field)
+
+
+async def reproof(context: Context, password: str, field: str) -> Proven | Refused:
+    """The caller's own password, counted before it is checked."""
+    bucket = Bucket("password again", str(context.caller.subject_id), ACCOUNT_MAY)
+    if refusal := await attempts.too_often(context, bucket):
+        return refusal
+    person = await _person(context)
+    try:
+        verdict = await context.services.hashing.verify(person.password_hash, password)
+    except Busy:
+        return LATER
+    if not verdict.right:
+        return wrong(field)
+    await attempts.forgive(context, bucket)
+    return Proven(person.id, person.email, person.email_canonical, person.password_hash)
+
+
+async def _person(context: Context) -> Any:
+    columns = (ACCOUNTS.c.id, ACCOUNTS.c.email, CREDENTIALS.c.email_canonical, CREDENTIALS.c.password_hash)
+    joined = select(*columns).join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
+    async with context.database.reading() as connection:
+        return (await connection.execute(joined.where(ACCOUNTS.c.id == context.caller.subject_id))).one()

@@ -1,0 +1,47 @@
+"""A token with exactly one of its holder's staff roles, for an internal tool: short, and only after a second factor."""
+
+from datetime import timedelta
+from typing import Final
+
+from strawberry.types.info import Info
+
+from models.issuing import Issuance, holds, issue_token
+from models.outcome import Refused
+from models.vocabulary import STAFF, Factors, RefusalCode
+from resolvers import cleaning
+from resolvers.authenticators import authenticator_of
+from resolvers.context import Context
+from resolvers.inputs import IssueRoleTokenInput
+from resolvers.processor_tokens import TokenIssued
+from resolvers.profile import locked_account
+
+LONGEST: Final = timedelta(hours=8)
+DOOR: Final = "role token"
+
+NOT_HELD: Final = Refused(RefusalCode.NOT_PERMITTED, "You do not hold this role.", "input.role")
+SECOND_FACTOR_FIRST: Final = Refused(
+    RefusalCode.TOTP_REQUIRED, "Switch a second factor on, and sign in with a code of it; then a role token is issued."
+)
+
+
+async def issue_role_token(info: Info[Context, None], input: IssueRoleTokenInput) -> TokenIssued | Refused:
+    """Nothing about the role is frozen in it: the token works while its holder has the role."""
+    context, now = info.context, info.context.now()
+    if not now < input.expires_at <= now + LONGEST:
+        return Refused(RefusalCode.INVALID_INPUT, "`expiresAt` lies in the future, within 8 hours.", "input.expiresAt")
+    try:
+        name = cleaning.text("name", input.name, 100)
+    except cleaning.Unacceptable as problem:
+        return Refused(RefusalCode.INVALID_INPUT, f"`name` {problem.reason}.", "input.name")
+    if name is None:
+        return Refused(RefusalCode.INVALID_INPUT, "`name` says what the token is for.", "input.name")
+    holder = str(context.caller.subject_id)
+    async with context.database.writing() as connection:
+        await locked_account(connection, holder)
+        if input.role not in STAFF or not await holds(connection, holder, input.role, now):
+            return NOT_HELD
+        if context.caller.factors is not Factors.TOTP or await authenticator_of(connection, holder) is None:
+            return SECOND_FACTOR_FIRST
+        issuance = Issuance(input.role, DOOR, now, input.expires_at, holder, name=name)
+        token, row = await issue_token(connection, issuance)
+    return TokenIssued(row["id"], token, input.role, None, input.expires_at)
