@@ -15,29 +15,31 @@ from resolvers.sessions import end_sessions
 
 def disable(email: str) -> None:
     """What is readable of the person stays as their consent has it; only acting ends."""
-
-    async def act(services: Services) -> None:
-        now = services.now()
-        async with services.database.writing() as connection:
-            subject_id = await person_of(connection, email)
-            await locked_account(connection, subject_id)
-            mine = update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id, ACCOUNTS.c.disabled_at.is_(None))
-            await connection.execute(mine.values(disabled_at=now))
-            await end_sessions(connection, subject_id, now)
-            await end_challenges(connection, subject_id, now)
-            await end_mailed(connection, subject_id, now, *MailedUse)
-
-    run(act)
+    run(lambda services: disabled(services, email))
     typer.echo("The account is disabled; its sessions and tokens have ended.", err=True)
 
 
 def enable(email: str) -> None:
     """The person may sign in again; what ended stays ended."""
-
-    async def act(services: Services) -> None:
-        async with services.database.writing() as connection:
-            subject_id = await person_of(connection, email)
-            await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id).values(disabled_at=None))
-
-    run(act)
+    run(lambda services: enabled(services, email))
     typer.echo("The account is enabled.", err=True)
+
+
+async def disabled(services: Services, email: str) -> None:
+    """The account with this address acts no more."""
+    now = services.now()
+    async with services.database.writing() as connection:
+        subject_id = await person_of(connection, email)
+        await locked_account(connection, subject_id)
+        mine = update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id, ACCOUNTS.c.disabled_at.is_(None))
+        await connection.execute(mine.values(disabled_at=now))
+        await end_sessions(connection, subject_id, now)
+        await end_challenges(connection, subject_id, now)
+        await end_mailed(connection, subject_id, now, *MailedUse)
+
+
+async def enabled(services: Services, email: str) -> None:
+    """The account with this address acts again."""
+    async with services.database.writing() as connection:
+        subject_id = await person_of(connection, email)
+        await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id).values(disabled_at=None))
