@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, insert, select, update
+from sqlalchemy import ColumnElement, and_, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.bearer import Kind, digest_of, new_token
@@ -68,6 +68,11 @@ def live_grants(subject_id: str, role: Role, now: datetime) -> ColumnElement[boo
     return and_(ROLE_GRANTS.c.subject_id == subject_id, ROLE_GRANTS.c.role == role.value, is_live(now))
 
 
+def is_held(holder: ColumnElement[Any], role: Any, now: datetime) -> ColumnElement[bool]:
+    """Whether the person whom a row names holds this staff role now, as a condition on that row."""
+    return exists().where(ROLE_GRANTS.c.subject_id == holder, ROLE_GRANTS.c.role == role, is_live(now))
+
+
 async def holds(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> bool:
     """Whether this person holds this staff role now."""
     statement = select(ROLE_GRANTS.c.id).where(live_grants(subject_id, role, now)).with_for_update()
@@ -83,8 +88,13 @@ async def grant_role(
     expires_at: datetime,
     granted_by: str | None,
 ) -> None:
-    """Grants a staff role until a time; an earlier grant of it gives way."""
-    await connection.execute(update(ROLE_GRANTS).where(live_grants(subject_id, role, now)).values(revoked_at=now))
+    """Grants a staff role until a time; an earlier grant gives way, and one that had lapsed passes nothing on."""
+    # whoever still acts on a grant that lapses meanwhile holds its row, and is waited for
+    earlier = and_(ROLE_GRANTS.c.subject_id == subject_id, ROLE_GRANTS.c.role == role.value)
+    await connection.execute(select(ROLE_GRANTS.c.id).where(earlier).order_by(ROLE_GRANTS.c.id).with_for_update())
+    giving_way = update(ROLE_GRANTS).where(live_grants(subject_id, role, now)).values(revoked_at=now)
+    if (await connection.execute(giving_way)).rowcount == 0:
+        await _end_what_rests_on(connection, subject_id, role, now)
     row = {
         "id": new_id(),
         "subject_id": subject_id,
@@ -100,6 +110,10 @@ async def grant_role(
 async def end_role(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> None:
     """Ends every live grant of this role to this person and every token of it for good; cases lose their agent."""
     await connection.execute(update(ROLE_GRANTS).where(live_grants(subject_id, role, now)).values(revoked_at=now))
+    await _end_what_rests_on(connection, subject_id, role, now)
+
+
+async def _end_what_rests_on(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> None:
     tokens = (ACCESS_TOKENS.c.holder_id == subject_id) & (ACCESS_TOKENS.c.role == role.value)
     await connection.execute(
         update(ACCESS_TOKENS).where(tokens, ACCESS_TOKENS.c.revoked_at.is_(None)).values(revoked_at=now)

@@ -36,13 +36,16 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All of a subject that a decision depends on: standing, hidden fields, locks, and a case's extent as bits."""
+    """All of a subject that a decision depends on: standing, hidden fields, locks, and the extent of cases as bits.
+
+    `own_extent` is what the cases open that the subject opened themself, a part of `extent`.
+    """
 
     standing: Standing = Standing.NONE
     hidden: int = 0
     locks: Lock = Lock.NONE
     extent: int = 0
-    opened_by_subject: bool = False
+    own_extent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +59,24 @@ class Sight:
 ABSENT: Final = Sight(0, ())
 
 
-def locked(audience: Audience, state: State) -> bool:
-    """Whether a lock makes the subject absent, whatever was granted."""
+def shut_by(audience: Audience) -> Lock:
+    """The locks that make a subject absent for this audience, whatever was granted."""
     if audience in UNTOUCHED_BY_LOCKS:
-        return False
-    if state.locks & (Lock.UNVERIFIED | Lock.LEAVING):
-        return True
-    if state.locks & Lock.OBJECTED and audience in PROCESSOR_AUDIENCES:
-        return True
-    return bool(state.locks & Lock.RESTRICTED) and not (audience is Audience.SUPPORT_CASE and state.opened_by_subject)
+        return Lock.NONE
+    always = Lock.UNVERIFIED | Lock.LEAVING
+    if audience is Audience.SUPPORT_CASE:
+        return always
+    return always | Lock.RESTRICTED | (Lock.OBJECTED if audience in PROCESSOR_AUDIENCES else Lock.NONE)
+
+
+def counts_own_cases_alone(audience: Audience, locks: Lock) -> bool:
+    """Whether only cases that the subject opened themself count: a restriction shuts out all others."""
+    return audience is Audience.SUPPORT_CASE and bool(locks & Lock.RESTRICTED)
+
+
+def opened(audience: Audience, state: State) -> int:
+    """The bits that the cases or requests open which count."""
+    return state.own_extent if counts_own_cases_alone(audience, state.locks) else state.extent
 
 
 def withheld(audience: Audience, field: PersonalField, state: State) -> Withheld | None:
@@ -72,7 +84,7 @@ def withheld(audience: Audience, field: PersonalField, state: State) -> Withheld
     cell = POLICY[field].cells.get(audience)
     if cell is None:
         return Withheld(field, WithholdingReason.ROLE)
-    if audience in LIMITED_BY_EXTENT and not state.extent & field.bit:
+    if audience in LIMITED_BY_EXTENT and not opened(audience, state) & field.bit:
         return Withheld(field, WithholdingReason.OUTSIDE_CASE)
     if cell.purpose in STANDS_AS and not state.standing & STANDS_AS[cell.purpose]:
         return Withheld(field, WithholdingReason.CONSENT, cell.purpose)
@@ -87,7 +99,7 @@ def sight(audience: Audience, state: State) -> Sight:
 
     Of whom nothing may be read is ABSENT.
     """
-    if locked(audience, state):
+    if state.locks & shut_by(audience):
         return ABSENT
     refused = tuple(verdict for field in PersonalField if (verdict := withheld(audience, field, state)))
     mask = EVERY_FIELD & ~sum(verdict.field.bit for verdict in refused)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from models.vocabulary import Audience
+from models.vocabulary import Audience, Lock
+from permissions.decision import counts_own_cases_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +28,27 @@ class Grounds:
     @property
     def extent(self) -> int:
         """The bits that any of them opens."""
-        bits = 0
-        for ground in self.each:
-            bits |= ground.extent
-        return bits
+        return _opened(self.each)
 
     @property
-    def opened_by_subject(self) -> bool:
-        """Whether the subject asked for one of them."""
-        return any(ground.opened_by_subject for ground in self.each)
+    def own_extent(self) -> int:
+        """The bits that any of those opens which the subject opened themself."""
+        return _opened(self._own())
+
+    def under(self, locks: Lock) -> "Grounds":
+        """Those that count for a subject with these locks."""
+        return Grounds(self.audience, self._own()) if counts_own_cases_alone(self.audience, locks) else self
+
+    def _own(self) -> tuple[Ground, ...]:
+        return tuple(ground for ground in self.each if ground.opened_by_subject)
 
     def for_fields(self, bits: int) -> Ground:
         """The one that a reading of these fields rests on: one that opens all of them, an open one before a sealed."""
         return min(self.each, key=lambda ground: ((bits & ~ground.extent).bit_count(), ground.visible_at is not None))
+
+
+def _opened(grounds: tuple[Ground, ...]) -> int:
+    bits = 0
+    for ground in grounds:
+        bits |= ground.extent
+    return bits

@@ -1,14 +1,16 @@
 """Personal columns as SQL: a column leaves the database only where its row's own standing lets this caller read it."""
 
+from functools import reduce
+from operator import add
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, and_, bindparam, case, false, literal, or_, true
+from sqlalchemy import Column, ColumnElement, and_, bindparam, case, false, literal, not_, or_, true
 
 from models.columns import HOLDS
 from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
-from models.vocabulary import Audience, PersonalField, Processor, Purpose
+from models.vocabulary import Audience, Lock, PersonalField, Processor, Purpose
 from permissions.caller import Caller
-from permissions.decision import NARROWED_BY_HIDING, PROCESSOR_AUDIENCES, STANDS_AS, UNTOUCHED_BY_LOCKS, under
+from permissions.decision import NARROWED_BY_HIDING, PROCESSOR_AUDIENCES, STANDS_AS, shut_by, under
 from permissions.policy import POLICY
 from permissions.version import floor
 
@@ -16,6 +18,9 @@ GRANTED: Final = {
     Purpose.SOCIAL: ACCOUNTS.c.social_version,
     Purpose.EXPANSION: ACCOUNTS.c.expansion_version,
 }
+LOCKED: Final[dict[Lock, ColumnElement[bool]]] = {Lock.UNVERIFIED: ACCOUNTS.c.email_verified.is_(false())}
+"""Where each lock is kept; an objection is one processor's, and stands below. A lock that is here locks everywhere."""
+
 FOLDED: Final = "_folded"
 
 COLUMNS: Final[dict[PersonalField, tuple[Column[Any], ...]]] = {
@@ -52,14 +57,24 @@ def parameters(caller: Caller) -> dict[str, object]:
     return {"own": caller.subject_id if caller.is_member else "", **floors}
 
 
-def unlocked(audience: Audience) -> ColumnElement[bool]:
-    """Whether no lock makes the row's subject absent for this audience; the twin of `decision.locked` in SQL."""
-    if audience in UNTOUCHED_BY_LOCKS:
-        return true()
-    verified = ACCOUNTS.c.email_verified.is_(true())
+def _locked(audience: Audience | None) -> dict[Lock, ColumnElement[bool]]:
     if audience not in PROCESSOR_AUDIENCES:
-        return verified
-    return and_(verified, ACCOUNTS.c.objected.op("&")(Processor(audience).bit) == 0)
+        return LOCKED
+    return {**LOCKED, Lock.OBJECTED: ACCOUNTS.c.objected.op("&")(Processor(audience).bit) != 0}
+
+
+def locks(audience: Audience | None) -> ColumnElement[int]:
+    """The locks on the row's subject as bits, an objection where it is to this audience."""
+    bits: list[ColumnElement[int]] = [case((on, int(lock)), else_=0) for lock, on in _locked(audience).items()]
+    return reduce(add, bits).label("locks")
+
+
+def unlocked(audience: Audience) -> ColumnElement[bool]:
+    """Whether no lock makes the row's subject absent for this audience; the twin of `decision.shut_by` in SQL.
+
+    A restriction leaves SUPPORT_CASE what the subject's own cases open: that is decided after, with the extent.
+    """
+    return and_(true(), *(not_(on) for lock, on in _locked(audience).items() if lock & shut_by(audience)))
 
 
 def _granted(audience: Audience, purpose: Purpose | None) -> ColumnElement[bool]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.issuing import is_live
+from models.issuing import is_held, is_live
 from models.tables import ACCESS_TOKENS, ROLE_GRANTS
 from models.vocabulary import Processor, Role
 from resolvers.context import Context
@@ -86,11 +86,14 @@ async def role_tokens(
     last: int | None = None,
     before: str | None = None,
 ) -> Connection:
-    """Role and processor tokens that are neither revoked nor over, by id."""
+    """Role and processor tokens that are neither revoked nor over, by id; a role's while its holder has the role."""
+    now = info.context.now()
+    held = is_held(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role, now)
     alive = select(ACCESS_TOKENS).where(
         ACCESS_TOKENS.c.role != Role.MEMBER.value,
         ACCESS_TOKENS.c.revoked_at.is_(None),
-        ACCESS_TOKENS.c.expires_at > info.context.now(),
+        ACCESS_TOKENS.c.expires_at > now,
+        or_(ACCESS_TOKENS.c.role == Role.PROCESSOR.value, held),
     )
     tokens = Listing("Query.roleTokens", alive, TOKENS_BY_ID)
     return await tokens.page(info.context, (first, after, last, before), one_by_one(_token))

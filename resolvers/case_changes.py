@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import strawberry
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
@@ -13,7 +13,7 @@ from models.outcome import Refused
 from models.tables import SUPPORT_CASES
 from models.vocabulary import Notice, PersonalField, RefusalCode, Role, SupportCaseStatus, mask_of
 from resolvers import ledger
-from resolvers.case_states import CaseState, case_states, status
+from resolvers.case_states import CaseState, case_states, cases, status
 from resolvers.context import Context
 from resolvers.extents import MOST_FIELDS
 from resolvers.support_cases import notify
@@ -27,15 +27,14 @@ async def assign_support_case(
     info: Info[Context, None], id: strawberry.ID, agent_id: strawberry.ID
 ) -> CaseState | Refused:
     """Gives an open case to another person who holds SUPPORT and whom it is not about."""
-    context = info.context
+    context, agent = info.context, sought(str(agent_id))
     async with context.database.writing() as connection:
-        row = await _locked(connection, id)
+        # the grant is locked before the case, as where a role is granted or ends: no two wait for each other
+        serves = await holds(connection, agent, Role.SUPPORT, context.now())
+        row = await _locked(connection, context, id)
         if row is None or status(row, context.now()) is not SupportCaseStatus.OPEN:
             return NOT_FOUND
-        agent = sought(str(agent_id))
-        if agent in (context.caller.subject_id, row.subject_id):
-            return NOT_THIS_PERSON
-        if not await holds(connection, agent, Role.SUPPORT, context.now()):
+        if not serves or agent in (context.caller.subject_id, row.subject_id):
             return NOT_THIS_PERSON
         if row.agent_id != agent:
             await notify(connection, row.subject_id, Notice.CASE_ASSIGNED, row.id, context.now())
@@ -46,11 +45,13 @@ async def close_support_case(info: Info[Context, None], id: strawberry.ID) -> Ca
     """By the member it is about, the assigned agent or OPERATIONS; one that is closed stays so."""
     context = info.context
     async with context.database.writing() as connection:
-        row = await _locked(connection, id)
+        row = await _locked(connection, context, id)
         if row is None or not _may_close(context, row):
             return NOT_FOUND
-        closed_at = row.closed_at or context.now()
-        return await _changed(info, connection, row, closed_at=closed_at)
+        if row.closed_at is not None:
+            return await _shown(info, connection, row)
+        agent_id = row.agent_id if row.served else None
+        return await _changed(info, connection, row, closed_at=context.now(), agent_id=agent_id)
 
 
 def _may_close(context: Context, row: Any) -> bool:
@@ -68,7 +69,7 @@ async def narrow_support_case(
     if len(extent) > MOST_FIELDS:
         return WIDER
     async with context.database.writing() as connection:
-        row = await _locked(connection, id)
+        row = await _locked(connection, context, id)
         if row is None or row.subject_id != context.caller.subject_id:
             return NOT_FOUND
         if bits & ~row.extent:
@@ -76,15 +77,18 @@ async def narrow_support_case(
         return await _changed(info, connection, row, extent=bits)
 
 
-async def _locked(connection: AsyncConnection, id: strawberry.ID) -> Any:
-    one = select(SUPPORT_CASES).where(SUPPORT_CASES.c.id == sought(str(id))).with_for_update()
+async def _locked(connection: AsyncConnection, context: Context, id: strawberry.ID) -> Any:
+    one = cases(context.now()).where(SUPPORT_CASES.c.id == sought(str(id))).with_for_update()
     return (await connection.execute(one)).one_or_none()
 
 
 async def _changed(info: Info[Context, None], connection: AsyncConnection, row: Any, **values: Any) -> CaseState:
-    one = SUPPORT_CASES.c.id == row.id
-    await connection.execute(update(SUPPORT_CASES).where(one).values(**values))
-    now = (await connection.execute(select(SUPPORT_CASES).where(one))).one()
-    (state,) = await case_states(info, connection, [now])
+    await connection.execute(update(SUPPORT_CASES).where(SUPPORT_CASES.c.id == row.id).values(**values))
+    return await _shown(info, connection, row)
+
+
+async def _shown(info: Info[Context, None], connection: AsyncConnection, row: Any) -> CaseState:
+    one = cases(info.context.now()).where(SUPPORT_CASES.c.id == row.id)
+    (state,) = await case_states(info, connection, (await connection.execute(one)).all())
     await ledger.record_within(connection, info.context, info.context.asked(info).bits)
     return state

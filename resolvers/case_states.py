@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, Select, and_, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
@@ -16,7 +16,7 @@ from permissions.caller import Caller
 from permissions.subject import Subject
 from resolvers import subjects
 from resolvers.context import Context
-from resolvers.grounds import case_is_open
+from resolvers.grounds import agent_serves, case_is_open
 from resolvers.listing import Listing
 from resolvers.paging import Connection, Keyset
 from resolvers.pseudonyms import pseudonym
@@ -41,13 +41,23 @@ class CaseState:
     subject: Subject | None
 
 
+def cases(now: datetime) -> Select[Any]:
+    """Cases, each with whether its agent holds the role in the same reading."""
+    return select(SUPPORT_CASES, agent_serves(now).label("served"))
+
+
+def waiting(now: datetime) -> ColumnElement[bool]:
+    """Whether an open case has no agent, or one whose role is over."""
+    return and_(not_(agent_serves(now)), case_is_open(now))
+
+
 def mine(caller: Caller, now: datetime) -> Any:
     """The cases that this caller reaches: those about a member, an agent's open ones, the queue for OPERATIONS."""
     if caller.is_member:
         return SUPPORT_CASES.c.subject_id == caller.subject_id
     if caller.role is Role.SUPPORT:
-        return and_(SUPPORT_CASES.c.agent_id == caller.subject_id, case_is_open(now))
-    return and_(SUPPORT_CASES.c.agent_id.is_(None), case_is_open(now))
+        return and_(SUPPORT_CASES.c.agent_id == caller.subject_id, agent_serves(now), case_is_open(now))
+    return waiting(now)
 
 
 def status(row: Any, now: datetime) -> SupportCaseStatus:
@@ -94,9 +104,14 @@ def _state(context: Context, row: Any, subject: Subject | None) -> CaseState:
         opened_at=row.opened_at,
         expires_at=row.expires_at,
         opened_by_subject=row.opened_by_subject,
-        assigned_to=pseudonym(keys, row.agent_id) if row.agent_id else None,
+        assigned_to=pseudonym(keys, row.agent_id) if row.agent_id and _is_served(row) else None,
         subject=subject,
     )
+
+
+def _is_served(row: Any) -> bool:
+    """A case that was closed keeps the agent whom it had then."""
+    return bool(row.served or row.closed_at)
 
 
 async def support_cases(
@@ -126,4 +141,4 @@ async def case_queue(
 
 
 def _cases(context: Context, field: str, order: Keyset) -> Listing:
-    return Listing(field, select(SUPPORT_CASES).where(mine(context.caller, context.now())), order)
+    return Listing(field, cases(context.now()).where(mine(context.caller, context.now())), order)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.issuing import is_held
 from models.tables import LEGAL_REQUESTS, SUPPORT_CASES
 from models.vocabulary import Audience, Role
 from permissions.caller import Caller
@@ -17,6 +18,11 @@ from permissions.ground import Ground, Grounds
 def case_is_open(now: datetime) -> ColumnElement[bool]:
     """Neither closed nor over, decided at the read."""
     return and_(SUPPORT_CASES.c.closed_at.is_(None), SUPPORT_CASES.c.expires_at > now)
+
+
+def agent_serves(now: datetime) -> ColumnElement[bool]:
+    """Whether the case's agent holds SUPPORT now; a case whose agent does not is nobody's."""
+    return is_held(SUPPORT_CASES.c.agent_id, Role.SUPPORT.value, now)
 
 
 def request_is_open(now: datetime) -> ColumnElement[bool]:
@@ -53,7 +59,7 @@ async def grounds_of(
 
 
 def _cases(caller: Caller, subject_ids: list[str], now: datetime) -> Any:
-    mine = and_(SUPPORT_CASES.c.agent_id == caller.subject_id, case_is_open(now))
+    mine = and_(SUPPORT_CASES.c.agent_id == caller.subject_id, agent_serves(now), case_is_open(now))
     others = SUPPORT_CASES.c.subject_id != caller.subject_id
     return (
         select(SUPPORT_CASES)

@@ -36,7 +36,8 @@ async def node(info: Info[Context, None], id: strawberry.ID) -> Any:
 async def _case(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
     context = info.context
     mine = case_states.mine(context.caller, context.now())
-    rows = (await connection.execute(select(SUPPORT_CASES).where(SUPPORT_CASES.c.id == id, mine))).all()
+    one = case_states.cases(context.now()).where(SUPPORT_CASES.c.id == id, mine)
+    rows = (await connection.execute(one)).all()
     return (await case_states.case_states(info, connection, rows))[0] if rows else None
 
 

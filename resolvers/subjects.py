@@ -10,11 +10,11 @@ from sqlalchemy import Select, and_, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
-from models.vocabulary import Audience, Lock, PersonalField, Processor, Standing, fields_of, mask_of
+from models.vocabulary import Audience, Lock, PersonalField, Standing, fields_of, mask_of
 from permissions.caller import Caller
-from permissions.decision import NOTHING, PROCESSOR_AUDIENCES, Sight, State, sight
+from permissions.decision import NOTHING, Sight, State, sight
 from permissions.ground import Grounds
-from permissions.mask import COLUMNS, key, masked, met, own, parameters, standing, stands
+from permissions.mask import COLUMNS, key, locks, masked, met, own, parameters, standing, stands
 from permissions.policy import SOCIAL
 from permissions.subject import Subject
 from resolvers.context import Context
@@ -50,7 +50,7 @@ COMPOSED_BITS: Final = mask_of(tuple(COMPOSED))
 def columns(audience: Audience | None, bits: int) -> list[Any]:
     """The id, what the decision needs, and the masked columns of the fields asked for."""
     asked = [column for field in fields_of(bits) for column in masked(audience, field)]
-    state = [ACCOUNTS.c.email_verified, ACCOUNTS.c.hidden, ACCOUNTS.c.objected, standing()]
+    state = [ACCOUNTS.c.hidden, locks(audience), standing()]
     return [ACCOUNTS.c.id, *state, *asked]
 
 
@@ -128,8 +128,8 @@ def show(audience: Audience | None, row: Row, bits: int, grounds: Grounds | None
     """A row as this audience meets it, or None where it may read nothing of it. The row becomes its values."""
     if audience is None:
         return None
-    extent, asked = (grounds.extent, grounds.opened_by_subject) if grounds else (0, False)
-    seen = _sight(audience, row["standing"], row["hidden"], _locks(audience, row), extent, asked)
+    extent, own_extent = (grounds.extent, grounds.own_extent) if grounds else (0, 0)
+    seen = _sight(audience, row["standing"], row["hidden"], row["locks"], extent, own_extent)
     if not seen.mask:
         return None
     if bits & COMPOSED_BITS:
@@ -137,21 +137,14 @@ def show(audience: Audience | None, row: Row, bits: int, grounds: Grounds | None
             if bits & field.bit:
                 row[field.value.lower()] = compose(row)
     subject = Subject(row["id"], audience, seen.mask, seen.withheld, row)
-    subject.grounds = grounds
+    subject.grounds = grounds.under(Lock(row["locks"])) if grounds else None
     return subject
 
 
 @lru_cache(maxsize=8192)
-def _sight(audience: Audience, standing: int, hidden: int, locks: int, extent: int, asked: bool) -> Sight:  # noqa: FBT001
+def _sight(audience: Audience, standing: int, hidden: int, locks: int, extent: int, own_extent: int) -> Sight:
     """The decision by plain numbers, so that a page of rows makes no object a row."""
-    return sight(audience, State(Standing(standing), hidden, Lock(locks), extent, asked))
-
-
-def _locks(audience: Audience, row: Row) -> int:
-    locks = 0 if row["email_verified"] else Lock.UNVERIFIED.value
-    if row["objected"] and audience in PROCESSOR_AUDIENCES and row["objected"] & Processor(audience).bit:
-        locks |= Lock.OBJECTED.value
-    return locks
+    return sight(audience, State(Standing(standing), hidden, Lock(locks), extent, own_extent))
 
 
 def oneself(caller: Caller) -> Subject:

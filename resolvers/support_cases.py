@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import strawberry
-from sqlalchemy import insert, literal, select, true
+from sqlalchemy import insert, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
@@ -57,15 +57,15 @@ async def open_support_case(info: Info[Context, None], input: OpenSupportCaseInp
     if (input.subject_id is None) == (input.email is None):
         return extents.refused("subjectId", "or `email` is given, and not both")
     async with context.database.writing() as connection:
-        subject_id = await _subject(connection, input)
         caller = context.caller
+        subject_id = await _subject(connection, caller, input)
         if caller.is_member and subject_id != caller.subject_id:
             return ABOUT_ONESELF
         row = _row(caller, subject_id, checked, context.now())
         await connection.execute(insert(SUPPORT_CASES), row)
         if not caller.is_member:
             await notify(connection, subject_id, Notice.CASE_OPENED, row["id"], context.now())
-        return (await case_states(info, connection, [SimpleNamespace(**row)]))[0]
+        return (await case_states(info, connection, [SimpleNamespace(**row, served=False)]))[0]
 
 
 def _checked(input: OpenSupportCaseInput, now: datetime) -> Checked | Refused:
@@ -79,14 +79,22 @@ def _checked(input: OpenSupportCaseInput, now: datetime) -> Checked | Refused:
     return Checked(reference, reason, bits, expires_at)  # type: ignore[arg-type]  # the loop above left no refusal
 
 
-async def _subject(connection: AsyncConnection, input: OpenSupportCaseInput) -> str | None:
-    """The subject's id; None where there is nobody, which the answer does not tell."""
+async def _subject(connection: AsyncConnection, caller: Caller, input: OpenSupportCaseInput) -> str | None:
+    """The subject's id; None where there is nobody, which the answer does not tell.
+
+    Whoever registered an address that they did not verify is not the person whom staff know by it.
+    """
     if input.email is not None:
         try:
             email = canonical(input.email)
         except NotAnAddress:
             email = ""
-        known = select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.email_canonical == email)
+        theirs = or_(ACCOUNTS.c.email_verified.is_(true()), ACCOUNTS.c.id == (caller.subject_id or ""))
+        known = (
+            select(ACCOUNTS.c.id)
+            .join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
+            .where(CREDENTIALS.c.email_canonical == email, theirs)
+        )
     else:
         known = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == sought(str(input.subject_id)))
     found = (await connection.execute(known)).scalar_one_or_none()

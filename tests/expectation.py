@@ -72,7 +72,10 @@ MEETS_IN_THE_GRAPH = {
 
 @dataclass(frozen=True)
 class Circumstances:
-    """All that is to be known of a subject, and of the case or request that stands between."""
+    """All that is to be known of a subject, and of the cases or requests that stand between.
+
+    `own_cases` is what the cases list that the subject opened, `extent` what others or requests list.
+    """
 
     standing: frozenset[str] = NOTHING
     hidden: frozenset[str] = NOTHING
@@ -80,7 +83,7 @@ class Circumstances:
     leaving: bool = False
     objected: bool = False
     restricted: bool = False
-    opened_by_subject: bool = False
+    own_cases: frozenset[str] = NOTHING
     extent: frozenset[str] = NOTHING
 
 
@@ -113,7 +116,14 @@ def kept_away(audience: str, subject: Circumstances) -> bool:
         return True
     if subject.objected and audience in PROCESSORS:
         return True
-    return subject.restricted and not (audience == "SUPPORT_CASE" and subject.opened_by_subject)
+    return subject.restricted and not (audience == "SUPPORT_CASE" and subject.own_cases)
+
+
+def listed(audience: str, subject: Circumstances) -> frozenset[str]:
+    """What is listed by the cases or requests that count: under a restriction, of cases the subject's own."""
+    if audience == "SUPPORT_CASE" and subject.restricted:
+        return subject.own_cases
+    return subject.own_cases | subject.extent
 
 
 def refusal(audience: str, field: str, subject: Circumstances) -> Refusal | None:
@@ -122,10 +132,10 @@ def refusal(audience: str, field: str, subject: Circumstances) -> Refusal | None
     if audience == "SELF":
         found = None
     elif audience == "LEGAL_REQUEST":
-        found = None if field in subject.extent else Refusal("OUTSIDE_CASE")
+        found = None if field in listed(audience, subject) else Refusal("OUTSIDE_CASE")
     elif cell == "-":
         found = Refusal("ROLE")
-    elif audience == "SUPPORT_CASE" and field not in subject.extent:
+    elif audience == "SUPPORT_CASE" and field not in listed(audience, subject):
         found = Refusal("OUTSIDE_CASE")
     elif cell == "SERVICE":
         found = None

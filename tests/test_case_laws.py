@@ -1,5 +1,7 @@
 """Support reads a subject only through an open case that is assigned to that agent, within its extent."""
 
+import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -8,8 +10,11 @@ import pytest
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from models.tables import CHAIN_HEADS, OUTBOX, SUPPORT_CASES
-from models.vocabulary import Role
+from models import issuing
+from models.tables import ACCOUNTS, CHAIN_HEADS, DISCLOSURES, OUTBOX, ROLE_GRANTS, SUPPORT_CASES
+from models.vocabulary import Lock, Role
+from permissions import mask
+from resolvers import subjects
 from tests.world import GRAPHQL_NAMES, World, codes
 
 OPEN = """mutation ($input: OpenSupportCaseInput!) { openSupportCase(input: $input) { __typename
@@ -24,6 +29,7 @@ NARROW = """mutation ($id: ID!, $extent: [PersonalField!]!) { narrowSupportCase(
 READ = "query ($id: ID!) { user(id: $id) { id email firstName city withheld { field reason purpose } } }"
 CASES = "{ supportCases { edges { node { id reason status assignedTo subject { id email } } } } }"
 QUEUE = "{ caseQueue { edges { node { id reason subject { id } } } } }"
+GRANT = "mutation ($id: ID!, $until: DateTime!) { grantRole(userId: $id, role: SUPPORT, expiresAt: $until) }"
 
 
 @dataclass
@@ -53,6 +59,28 @@ class Desk:
         id = str((await self.opened(**more))["id"])
         await self.world.data(ASSIGN, self.operations, {"id": id, "agent": self.agent})
         return id
+
+    async def agents_role_lapses(self) -> None:
+        """From now on, without anybody's act."""
+        over = update(ROLE_GRANTS).where(ROLE_GRANTS.c.subject_id == self.agent, ROLE_GRANTS.c.role == "SUPPORT")
+        async with self.world.services.database.writing() as connection:
+            await connection.execute(over.values(expires_at=self.world.services.now()))
+
+    async def agent_is_granted_the_role(self) -> None:
+        """By the person of operations; the agent has a token that works."""
+        until = (self.world.services.now() + timedelta(days=1)).isoformat()
+        await self.world.data(GRANT, self.operations, {"id": self.agent, "until": until})
+        self.support = await self.world.token(Role.SUPPORT, self.agent)
+
+    async def agents_named(self) -> dict[str, str | None]:
+        """The agent of each case as the subject sees it."""
+        edges = (await self.world.data(CASES, self.mine))["supportCases"]["edges"]
+        return {edge["node"]["id"]: edge["node"]["assignedTo"] for edge in edges}
+
+    async def queue(self) -> list[str]:
+        """The ids of the cases that wait for an agent."""
+        edges = (await self.world.data(QUEUE, self.operations))["caseQueue"]["edges"]
+        return [edge["node"]["id"] for edge in edges]
 
     async def read(self) -> Any:
         """What the agent reads of the subject."""
@@ -116,6 +144,141 @@ async def test_closing_narrowing_expiry_and_a_lost_role_count_for_the_next_read(
     assert (await world.data(READ, again, {"id": desk.subject}))["user"] is None, "a new role has no old cases"
     queue = (await world.data(QUEUE, desk.operations))["caseQueue"]["edges"]
     assert [edge["node"]["id"] for edge in queue] == [id]
+
+
+async def test_a_role_that_lapses_leaves_its_cases_without_an_agent_and_a_new_grant_brings_none_back(
+    desk: Desk,
+) -> None:
+    world, id = desk.world, await desk.assigned()
+    kept = await desk.assigned()
+    await world.data(CLOSE, desk.support, {"id": kept})
+    assert await desk.read() is not None
+    name = (await desk.agents_named())[id]
+    assert (name is not None, await desk.queue()) == (True, [])
+    await desk.agents_role_lapses()
+    for granted_again in (False, True):
+        if granted_again:
+            await desk.agent_is_granted_the_role()
+            assert await desk.read() is None
+            assert (await world.data(CASES, desk.support))["supportCases"]["edges"] == []
+        assert await desk.queue() == [id]
+        node = "query ($id: ID!) { node(id: $id) { ... on SupportCase { assignedTo } } }"
+        assert (await world.data(node, desk.operations, {"id": id}))["node"] == {"assignedTo": None}
+        assert await desk.agents_named() == {id: None, kept: name}, "a case that was closed keeps whom it had"
+    done = (await world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.agent}))["assignSupportCase"]
+    assert (done["assignedTo"], await desk.queue()) == (name, [])
+    assert await desk.read() is not None
+
+
+@pytest.mark.parametrize("ended", ["lapsed", "lapsed and granted again"])
+async def test_a_case_whose_agents_role_lapsed_is_assigned_like_any_other(desk: Desk, ended: str) -> None:
+    world, id = desk.world, await desk.assigned()
+    await desk.agents_role_lapses()
+    refused = (await world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.agent}))["assignSupportCase"]
+    assert refused == {"__typename": "Refusal", "code": "NOT_PERMITTED", "field": "agentId"}
+    other = await world.person("other@example.org")
+    token = await world.token(Role.SUPPORT, other)
+    chosen = other
+    if ended != "lapsed":
+        await desk.agent_is_granted_the_role()
+        chosen, token = desk.agent, desk.support
+    done = (await world.data(ASSIGN, desk.operations, {"id": id, "agent": chosen}))["assignSupportCase"]
+    assert done["assignedTo"]
+    assert (await world.data(READ, token, {"id": desk.subject}))["user"]["email"] == "subject@example.org"
+    async with world.services.database.reading() as connection:
+        told = (await connection.execute(select(OUTBOX.c.notice).order_by(OUTBOX.c.written_at))).scalars().all()
+    assert told == ["CASE_OPENED", "CASE_ASSIGNED", "CASE_ASSIGNED"]
+
+
+async def test_a_case_that_is_closed_after_its_agents_role_lapsed_had_none(desk: Desk) -> None:
+    id = await desk.assigned()
+    await desk.agents_role_lapses()
+    assert (await desk.world.data(CLOSE, desk.mine, {"id": id}))["closeSupportCase"]["status"] == "CLOSED"
+    for _ in range(2):
+        assert await desk.agents_named() == {id: None}
+        await desk.agent_is_granted_the_role()
+
+
+async def test_an_assignment_that_is_under_way_while_the_role_lapses_and_is_granted_anew_does_not_count(
+    desk: Desk,
+) -> None:
+    """It rests on the earlier grant, so the new one waits for it and ends it."""
+    id, database, now = (await desk.opened())["id"], desk.world.services.database, desk.world.services.now()
+    lapsed = update(ROLE_GRANTS).where(ROLE_GRANTS.c.subject_id == desk.agent)
+    async with database.writing() as connection:
+        await connection.execute(lapsed.values(expires_at=now))
+
+    async def granted() -> None:
+        async with database.writing() as connection:
+            until = now + timedelta(days=1)
+            await issuing.grant_role(connection, desk.agent, Role.SUPPORT, now=now, expires_at=until, granted_by=None)
+
+    async with database.writing() as connection:
+        assert await issuing.holds(connection, desk.agent, Role.SUPPORT, now - timedelta(seconds=1))
+        granting = asyncio.create_task(granted())
+        await asyncio.sleep(0.3)
+        await connection.execute(update(SUPPORT_CASES).where(SUPPORT_CASES.c.id == id).values(agent_id=desk.agent))
+    await granting
+    assert await desk.queue() == [id]
+
+
+async def test_whoever_did_not_verify_an_address_is_not_whom_staff_mean_by_it(desk: Desk) -> None:
+    """Otherwise a case about its owner would be told to whoever registered it first."""
+    world = desk.world
+    _, squatter = await world.member("victim@example.org", emailVerified=False)
+    by_email = {"subjectId": None, "email": "victim@example.org"}
+    shapes = [
+        {**await desk.opened(**whom), "id": "", "openedAt": "", "expiresAt": ""}
+        for whom in (by_email, {"subjectId": None, "email": "nobody@example.org"})
+    ]
+    assert shapes[0] == shapes[1]
+    assert (await world.data(CASES, squatter))["supportCases"]["edges"] == []
+    own = await desk.opened(squatter, **by_email)
+    assert own["openedBySubject"] is True, "of themself they are whom they say"
+
+
+@pytest.fixture
+def restriction(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A column that restricts, as the one place where locks are kept would name it."""
+    prepared = (subjects._by_id, subjects.by_ids, subjects.directory)  # statements are made once
+    monkeypatch.setitem(mask.LOCKED, Lock.RESTRICTED, ACCOUNTS.c.social_lapsed_at.is_not(None))
+    for each in prepared:
+        each.cache_clear()
+    yield "social_lapsed_at"
+    monkeypatch.undo()
+    for each in prepared:
+        each.cache_clear()
+
+
+async def test_a_restriction_leaves_support_what_the_subjects_own_cases_open_and_others_nothing(
+    desk: Desk, restriction: str
+) -> None:
+    world = desk.world
+    _, member = await world.member("member@example.org")
+    theirs = await desk.assigned(extent=["EMAIL", "FIRST_NAME", "CITY"])
+    seen = await desk.read()
+    assert (seen["email"], seen["firstName"]) == ("subject@example.org", "Amara")
+    async with world.services.database.writing() as connection:
+        one = update(ACCOUNTS).where(ACCOUNTS.c.id == desk.subject)
+        await connection.execute(one.values({restriction: world.services.now()}))
+    avatar = "query ($id: ID!) { user(id: $id) { avatarUrl } }"
+    for token in (None, member):
+        assert (await world.data(avatar, token, {"id": desk.subject}))["user"] is None
+    assert await desk.read() is None, "a case that staff opened counts no more"
+    own = [(await desk.opened(desk.mine, extent=[field]))["id"] for field in ("FIRST_NAME", "CITY")]
+    for id in own:
+        await world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.agent})
+    seen = await desk.read()
+    assert (seen["email"], seen["firstName"], seen["city"]) == (None, "Amara", "Tallinn")
+    assert {"field": "EMAIL", "reason": "OUTSIDE_CASE", "purpose": None} in seen["withheld"]
+    async with world.services.database.reading() as connection:
+        newest = select(DISCLOSURES.c.ground).order_by(DISCLOSURES.c.ordinal.desc())
+        last, first = (await connection.execute(newest)).scalars().all()
+    assert first == theirs
+    assert last in own, "an entry rests on no case that does not count"
+    for id in own:
+        await world.data(NARROW, desk.mine, {"id": id, "extent": []})
+    assert await desk.read() is None
 
 
 async def test_a_known_and_an_unknown_address_answer_alike(desk: Desk) -> None:
@@ -218,16 +381,19 @@ async def test_a_page_of_cases_runs_a_number_of_statements_that_does_not_depend_
     world = desk.world
     ids = await world.settle(*(line(f"s{number}@example.org") for number in range(20)))
     numbers = set()
+    queued = set()
     for upto in (1, 20):
         for subject in ids[: upto - len(numbers)]:
             await desk.assigned(subjectId=subject, extent=["EMAIL", "FIRST_NAME"])
-        async with counted(world.services.database) as statements:
-            edges = await world.data(
-                "{ supportCases(first: 50) { edges { node { subject { email firstName } } } } }", desk.support
-            )
-        assert len(edges["supportCases"]["edges"]) >= upto
-        numbers.add(len(statements))
-    assert len(numbers) == 1
+            await desk.opened(subjectId=subject)
+        for token, field, sent in ((desk.support, "supportCases", numbers), (desk.operations, "caseQueue", queued)):
+            document = f"{{ {field}(first: 50) {{ edges {{ node {{ assignedTo subject {{ %s }} }} }} }} }}"
+            document %= "email firstName" if token == desk.support else "id"
+            async with counted(world.services.database) as statements:
+                edges = await world.data(document, token)
+            assert len(edges[field]["edges"]) >= upto
+            sent.add(len(statements))
+    assert (len(numbers), len(queued)) == (1, 1)
 
 
 async def test_every_path_to_a_subject_of_a_case_agrees(desk: Desk) -> None:

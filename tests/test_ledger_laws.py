@@ -461,14 +461,14 @@ async def desk(world: World) -> Desk:
     """Everyone whom a reading takes."""
     subject, mine = await world.member("subject@example.org", ("SOCIAL", "EXPANSION"))
     agent, officer = await world.person("agent@example.org"), await world.person("officer@example.org")
-    case = case_row(world, subject, agent, {"EMAIL", "CITY"})
-    await execute(world, insert(SUPPORT_CASES).values(case))
-    await execute(world, insert(LEGAL_REQUESTS).values(request_row(world, subject, {"EMAIL", "MOBILE_PHONE"})))
     tokens = {
         "support": await world.token(Role.SUPPORT, agent),
         "compliance": await world.token(Role.COMPLIANCE, officer),
         "processor": await world.token(Role.PROCESSOR, processor=Processor.MANDRILL),
     }
+    case = case_row(world, subject, agent, {"EMAIL", "CITY"})
+    await execute(world, insert(SUPPORT_CASES).values(case))
+    await execute(world, insert(LEGAL_REQUESTS).values(request_row(world, subject, {"EMAIL", "MOBILE_PHONE"})))
     return Desk(world, subject, mine, tokens, {"agent": agent, "officer": officer})
 
 

@@ -437,6 +437,37 @@ async def test_a_role_that_is_lost_takes_its_tokens_with_it_for_good(world: Worl
         assert listed_ones == {"OPERATIONS", "ANALYTICS"} | ({"SUPPORT"} if again else set())
 
 
+async def test_a_role_that_has_lapsed_leaves_no_token_alive_and_a_new_grant_revives_none(world: World) -> None:
+    operations = await world.token(Role.OPERATIONS, await world.person("operations@example.org"))
+    person, other = [await world.person(f"{name}@example.org") for name in ("p", "q")]
+    support, analytics = await world.token(Role.SUPPORT, person), await world.token(Role.ANALYTICS, person)
+    colleague = await world.token(Role.SUPPORT, other)
+    alive = [operations, analytics, colleague]
+
+    async def works(*tokens: str) -> list[bool]:
+        return [(await world.post("{ viewer { role } }", each)).status_code == 200 for each in tokens]
+
+    async def roles() -> list[str]:
+        return sorted(each["role"] for each in await listed(world, operations, TOKENS_PAGE))
+
+    assert await roles() == ["ANALYTICS", "OPERATIONS", "SUPPORT", "SUPPORT"]
+    theirs = (ROLE_GRANTS.c.subject_id == person) & (ROLE_GRANTS.c.role == "SUPPORT")
+    async with world.services.database.writing() as connection:
+        await connection.execute(update(ROLE_GRANTS).where(theirs).values(expires_at=world.services.now()))
+    assert await works(support, *alive) == [False, True, True, True]
+    assert await roles() == ["ANALYTICS", "OPERATIONS", "SUPPORT"]
+    until = (world.services.now() + timedelta(days=1)).isoformat()
+    for _ in range(2):
+        again = {"id": person, "role": "SUPPORT", "until": until}
+        assert await world.data(GRANT_ROLE, operations, again) == {"grantRole": True}
+        assert await works(support, *alive) == [False, True, True, True]
+        assert await roles() == ["ANALYTICS", "OPERATIONS", "SUPPORT"]
+    renewed = await world.token(Role.SUPPORT, person)
+    assert await world.data(GRANT_ROLE, operations, again) == {"grantRole": True}
+    assert await works(renewed, *alive) == [True] * 4, "a grant that follows a live one ends nothing"
+    assert await roles() == ["ANALYTICS", "OPERATIONS", "SUPPORT", "SUPPORT"]
+
+
 # ---------------------------------------------------------------- at full speed
 
 ROUNDS = 10

@@ -1,4 +1,7 @@
-"""What is overdue, and who stands behind each pseudonym: for COMPLIANCE, at the operator's shell."""
+"""What is overdue, and whose id each pseudonym stands for: for COMPLIANCE, at the operator's shell.
+
+No address is read: a reading at the shell would be an entry in the ledger, and no audience is the operator's own.
+"""
 
 from typing import Any
 
@@ -6,9 +9,9 @@ import typer
 from sqlalchemy import func, select
 
 from app.commands.session import run
-from models.tables import ACCOUNTS, ROLE_GRANTS, SUPPORT_CASES, WITHDRAWALS
+from models.tables import ROLE_GRANTS, SUPPORT_CASES, WITHDRAWALS
+from resolvers.case_states import waiting
 from resolvers.context import Services
-from resolvers.grounds import case_is_open
 from resolvers.pseudonyms import pseudonym
 
 
@@ -26,17 +29,11 @@ async def _told(services: Services) -> list[str]:
         .group_by(WITHDRAWALS.c.processor)
         .order_by(WITHDRAWALS.c.processor)
     )
-    waiting = (
-        select(func.count()).select_from(SUPPORT_CASES).where(case_is_open(now), SUPPORT_CASES.c.agent_id.is_(None))
-    )
-    people = (
-        select(ROLE_GRANTS, ACCOUNTS.c.email)
-        .join(ACCOUNTS, ACCOUNTS.c.id == ROLE_GRANTS.c.subject_id)
-        .order_by(ROLE_GRANTS.c.subject_id, ROLE_GRANTS.c.granted_at)
-    )
+    unassigned = select(func.count()).select_from(SUPPORT_CASES).where(waiting(now))
+    people = select(ROLE_GRANTS).order_by(ROLE_GRANTS.c.subject_id, ROLE_GRANTS.c.granted_at)
     async with services.database.reading() as connection:
         late = (await connection.execute(overdue)).all()
-        queued = (await connection.execute(waiting)).scalar_one()
+        queued = (await connection.execute(unassigned)).scalar_one()
         staff = (await connection.execute(people)).all()
     lines = [f"overdue: {row.processor}: {row.many} withdrawals since {row.since}" for row in late]
     lines.append(f"open cases without an agent: {queued}")
@@ -47,4 +44,4 @@ def _person(services: Services, row: Any) -> str:
     ended = row.revoked_at or row.expires_at
     # older entries of the ledger name whom an older key named
     names = ", ".join(pseudonym(services.keys, row.subject_id, place) for place in range(len(services.keys)))
-    return f"{names}: {row.email}: {row.role} from {row.granted_at} until {ended}"
+    return f"{names}: {row.subject_id}: {row.role} from {row.granted_at} until {ended}"
