@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from app import checkpoints, explorer, graphql, health, mail, throttle
+from app import checkpoints, explorer, graphql, health, letter_pages, mail, throttle
 from app.execution import Documents, ServedSchema, Surrounding
 from app.http import Boundary
 from app.letters import Wording
@@ -82,6 +82,7 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     counted = [Depends(throttle.floor(settings.redis_url))] if settings.limited else []
     app.include_router(graphql.router(endpoint), dependencies=counted)
     app.include_router(explorer.router(in_production=settings.in_production))
+    app.include_router(letter_pages.router())
     app.include_router(health.router(services.database))
     app.add_exception_handler(RateLimitExceeded, throttle.too_many)
     app.add_exception_handler(HTTPException, _plain)
