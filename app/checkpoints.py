@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import func, select
 
+from app import outbox
 from app.metrics import OLDEST_WITHDRAWAL, OUTSTANDING_WITHDRAWALS, OVERDUE_WITHDRAWALS
 from models.tables import CHAIN_HEADS, WITHDRAWALS
 from models.vocabulary import Processor
@@ -22,6 +23,7 @@ async def keep(services: Services) -> None:
         try:
             await write(services)
             await watch(services)
+            await outbox.watch(services)
         except Exception as problem:  # noqa: BLE001  # whatever is wrong with the database, the next minute may be better
             log.warning("no checkpoint could be written", extra={"kind": type(problem).__name__})
         await asyncio.sleep(EVERY_SECONDS)

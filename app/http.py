@@ -21,7 +21,7 @@ MOST_HEADER_BYTES: Final = 32 * 1024
 LINGERING_SECONDS: Final = 2
 LINGERING_BYTES: Final = 16 * 1024 * 1024
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
-PATHS: Final = frozenset({"/graphql", "/health/live", "/health/ready", "/metrics"})
+PATHS: Final = frozenset({"/graphql", "/health/live", "/health/ready", "/metrics", "/verify", "/reset"})
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """What a metric or a log line may call a path and a method; all others are `other`."""
 

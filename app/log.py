@@ -5,7 +5,7 @@ import logging
 import logging.config
 from typing import Any, Final
 
-FIELDS: Final = ("request_id", "seconds", "error_id", "kind", "at", "problem", "chain", "sequence", "hash")
+FIELDS: Final = ("request_id", "seconds", "error_id", "kind", "at", "problem", "chain", "sequence", "hash", "letter")
 
 QUIET: Final = {"uvicorn.access": "WARNING", "alembic": "WARNING", "slowapi": "ERROR"}
 """Loggers that would write query strings or, as slowapi warns of every refusal, addresses."""

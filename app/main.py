@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from fastapi import Depends, FastAPI, Request, Response
 from slowapi.errors import RateLimitExceeded
@@ -10,11 +11,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from app import checkpoints, explorer, graphql, health, throttle
+from app import checkpoints, explorer, graphql, health, letter_pages, mail, throttle
 from app.cookies import Cookies
 from app.execution import Documents, ServedSchema, Surrounding
 from app.http import Boundary
-from app.settings import Settings, load
+from app.letters import Wording
+from app.outbox import Outbox
+from app.settings import DEVELOPMENT_MAIL, Settings, load
 from models.database import Database
 from models.keys import KeyRing
 from permissions.limits import Limits
@@ -22,6 +25,9 @@ from resolvers.context import Services
 from resolvers.geolocation import Geolocation
 from resolvers.hashing import Hashing
 from schema.build import build
+
+LAST_LETTERS_SECONDS: Final = 5
+"""What is being sent when a process ends has this long; the rest another sends."""
 
 
 def services_of(settings: Settings) -> Services:
@@ -33,6 +39,17 @@ def services_of(settings: Settings) -> Services:
         hashing=Hashing(),
         geolocation=Geolocation(settings.geoip_database),
         erasure_grace=settings.erasure_grace,
+    )
+
+
+def outbox_of(settings: Settings, services: Services) -> Outbox:
+    """What sends this process's share of the letters."""
+    wording = Wording(settings.address)
+    return Outbox(
+        services,
+        mail.postman(settings.mail_url or DEVELOPMENT_MAIL, in_production=settings.in_production),
+        wording,
+        mail.Letterhead(settings.sender, wording.host),
     )
 
 
@@ -51,9 +68,13 @@ def create(settings: Settings | None = None, services: Services | None = None) -
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        keeping = asyncio.create_task(checkpoints.keep(services))
+        keeping, ended = asyncio.create_task(checkpoints.keep(services)), asyncio.Event()
+        sending = asyncio.create_task(outbox_of(settings, services).keep(ended))
         yield
         keeping.cancel()
+        ended.set()
+        await asyncio.wait([sending], timeout=LAST_LETTERS_SECONDS)
+        sending.cancel()
         services.hashing.close()
         await services.database.close()
 
@@ -63,6 +84,7 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     counted = [Depends(throttle.floor(settings.redis_url))] if settings.limited else []
     app.include_router(graphql.router(endpoint), dependencies=counted)
     app.include_router(explorer.router(in_production=settings.in_production))
+    app.include_router(letter_pages.router())
     app.include_router(health.router(services.database))
     app.add_exception_handler(RateLimitExceeded, throttle.too_many)
     app.add_exception_handler(HTTPException, _plain)

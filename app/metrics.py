@@ -16,3 +16,8 @@ OLDEST_WITHDRAWAL: Final = Gauge(
 OVERDUE_WITHDRAWALS: Final = Gauge(
     "consentql_withdrawals_overdue", "Withdrawals not acknowledged within 72 hours", ["processor"], registry=REGISTRY
 )
+LETTERS_WAITING: Final = Gauge("consentql_letters_waiting", "Letters not sent yet", registry=REGISTRY)
+OLDEST_LETTER: Final = Gauge("consentql_letter_oldest_seconds", "Age of the oldest of them", registry=REGISTRY)
+LETTERS_GIVEN_UP: Final = Gauge(
+    "consentql_letters_given_up", "Letters that could not be sent in 7 days", registry=REGISTRY
+)

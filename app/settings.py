@@ -14,6 +14,8 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.durations import duration
+from app.letters import DEVELOPMENT_URL
+from app.mail import is_server, mailbox
 
 PREFIX: Final = "CONSENTQL_"
 SHORTEST_KEY: Final = 32
@@ -22,6 +24,7 @@ MOST_REPEATED: Final = 12
 
 ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 DEVELOPMENT_KEYS: Final = Path("var/secret-keys")
+DEVELOPMENT_MAIL: Final = "var/mail"
 
 
 class Environment(StrEnum):
@@ -54,6 +57,8 @@ class Settings(BaseSettings):
     erasure_grace: Annotated[timedelta, NoDecode] = timedelta(days=30)
     rate_limits: Switch = Switch.ON
     public_url: str | None = None
+    mail_url: str | None = Field(default=None, repr=False)
+    mail_from: str | None = None
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     tls_certificate: Path | None = None
@@ -87,6 +92,16 @@ class Settings(BaseSettings):
         parts = urlsplit(self.public_url or "")
         return (f"{parts.scheme}://{parts.netloc}",) if parts.netloc else ()
 
+    @property
+    def address(self) -> str:
+        """Where people reach this service."""
+        return self.public_url or DEVELOPMENT_URL
+
+    @property
+    def sender(self) -> str:
+        """Whom letters are from."""
+        return self.mail_from or f"no-reply@{urlsplit(self.address).hostname}"
+
     def checked(self) -> "Settings":
         """These settings, or WeakSettings that names each one at fault."""
         faults = [f"{PREFIX}{name}: {reason}" for name, reason in self._faults()]
@@ -117,7 +132,18 @@ class Settings(BaseSettings):
             faults.append(("TRUSTED_PROXIES", "names addresses or networks, never all of them"))
         if any(len(set(key)) < MOST_REPEATED for key in self.secret_keys):
             faults.append(("SECRET_KEYS", "each key is random"))
+        faults += self._unreachable()
         return faults + (self._weak_in_production() if self.in_production else [])
+
+    def _unreachable(self) -> list[tuple[str, str]]:
+        faults = []
+        if self.public_url and not _is_site(self.public_url):
+            faults.append(("PUBLIC_URL", "is not an https address, nor an http one"))
+        if self.mail_url and not _is_postal(self.mail_url):
+            faults.append(("MAIL_URL", "is a folder, or smtp://, or smtps:// with a host"))
+        if self.mail_from and not _is_mailbox(self.mail_from):
+            faults.append(("MAIL_FROM", "is not an e-mail address"))
+        return faults
 
     def _weak_in_production(self) -> list[tuple[str, str]]:
         weak = []
@@ -125,8 +151,12 @@ class Settings(BaseSettings):
             weak.append(("SECRET_KEYS", "is not set"))
         if not self.limited:
             weak.append(("RATE_LIMITS", "is off"))
-        if not _is_https(self.public_url or ""):
+        if not _is_site(self.public_url or "", ("https",)):
             weak.append(("PUBLIC_URL", "is not an https address"))
+        if not is_server(self.mail_url or ""):
+            weak.append(("MAIL_URL", "is not smtp:// or smtps://, so that letters reach nobody"))
+        if not self.mail_from and not _is_mailbox(self.sender):
+            weak.append(("MAIL_FROM", "is not set, and PUBLIC_URL has no name to write from"))
         if self.database_url.split("///")[-1] in (":memory:", "") or self.database_url.endswith("//"):
             weak.append(("DATABASE_URL", "is a database that forgets"))
         if not self.tls_certificate and not self.trusted_proxies:
@@ -134,12 +164,27 @@ class Settings(BaseSettings):
         return weak
 
 
-def _is_https(url: str) -> bool:
+def _is_site(url: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
     try:
         parts = urlsplit(url)
     except ValueError:
         return False
-    return parts.scheme == "https" and bool(parts.hostname)
+    return parts.scheme in schemes and bool(parts.hostname) and url.isprintable() and not set(url) & set("?# ")
+
+
+def _is_postal(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0 if is_server(url) else "://" not in url
+    except ValueError:
+        return False
+
+
+def _is_mailbox(text: str) -> bool:
+    try:
+        return mailbox(text).isascii()
+    except ValueError:
+        return False
 
 
 def _is_bounded(network: str) -> bool:

@@ -9,6 +9,7 @@ from strawberry.types.info import Info
 
 from models.columns import sought
 from models.issuing import holds
+from models.letters import write_letter
 from models.outcome import Refused
 from models.tables import SUPPORT_CASES
 from models.vocabulary import Notice, PersonalField, RefusalCode, Role, SupportCaseStatus, mask_of
@@ -16,7 +17,6 @@ from resolvers import ledger
 from resolvers.case_states import CaseState, case_states, cases, status
 from resolvers.context import Context
 from resolvers.extents import MOST_FIELDS
-from resolvers.support_cases import notify
 
 NOT_FOUND: Final = Refused(RefusalCode.NOT_FOUND, "There is no such case here.", "id")
 NOT_THIS_PERSON: Final = Refused(RefusalCode.NOT_PERMITTED, "This person cannot be assigned this case.", "agentId")
@@ -37,7 +37,9 @@ async def assign_support_case(
         if not serves or agent in (context.caller.subject_id, row.subject_id):
             return NOT_THIS_PERSON
         if row.agent_id != agent:
-            await notify(connection, row.subject_id, Notice.CASE_ASSIGNED, row.id, context.now())
+            await write_letter(
+                connection, subject_id=row.subject_id, notice=Notice.CASE_ASSIGNED, about=row.id, now=context.now()
+            )
         return await _changed(info, connection, row, agent_id=agent)
 
 

@@ -6,14 +6,15 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import strawberry
-from sqlalchemy import insert, literal, or_, select, true
+from sqlalchemy import insert, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.address import NotAnAddress, canonical
 from models.columns import new_id, ordinal, sought
+from models.letters import write_letter
 from models.outcome import Refused
-from models.tables import ACCOUNTS, CREDENTIALS, OUTBOX, SUPPORT_CASES
+from models.tables import ACCOUNTS, CREDENTIALS, SUPPORT_CASES
 from models.vocabulary import Audience, Notice, PersonalField, RefusalCode
 from permissions.caller import Caller
 from resolvers import extents
@@ -64,7 +65,9 @@ async def open_support_case(info: Info[Context, None], input: OpenSupportCaseInp
         row = _row(caller, subject_id, checked, context.now())
         await connection.execute(insert(SUPPORT_CASES), row)
         if not caller.is_member:
-            await notify(connection, subject_id, Notice.CASE_OPENED, row["id"], context.now())
+            await write_letter(
+                connection, subject_id=subject_id, notice=Notice.CASE_OPENED, about=row["id"], now=context.now()
+            )
         return (await case_states(info, connection, [SimpleNamespace(**row, served=False)]))[0]
 
 
@@ -117,14 +120,3 @@ def _row(caller: Caller, subject_id: str | None, checked: Checked, now: datetime
         "closed_at": None,
         "ordinal": ordinal(now, id),
     }
-
-
-async def notify(
-    connection: AsyncConnection, subject_id: str | None, notice: Notice, about: str, now: datetime
-) -> None:
-    """Puts a letter into the outbox, in the transaction that is its reason; the same work where nobody gets one."""
-    letter = {"id": new_id(), "notice": notice.value, "about": about, "written_at": now, "sent_at": None}
-    values = [literal(value, OUTBOX.c[name].type).label(name) for name, value in letter.items()]
-    verified = (ACCOUNTS.c.id == (subject_id or "")) & ACCOUNTS.c.email_verified.is_(true())
-    whom = select(*values, ACCOUNTS.c.id).where(verified)
-    await connection.execute(insert(OUTBOX).from_select([*letter, "subject_id"], whom))

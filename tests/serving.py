@@ -50,6 +50,7 @@ class Server:
 
     url: str
     log: Path
+    pid: int
 
 
 @contextmanager
@@ -63,7 +64,7 @@ def serving(database_url: str, cwd: Path, *arguments: str, **more: str) -> Itera
         process = subprocess.Popen(command, env=settings, cwd=cwd, stdout=output, stderr=output)
         try:
             _until_ready(f"http://127.0.0.1:{port}", process, log)
-            yield Server(f"http://127.0.0.1:{port}", log)
+            yield Server(f"http://127.0.0.1:{port}", log, process.pid)
         finally:
             process.terminate()
             process.wait(20)

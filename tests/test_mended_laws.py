@@ -148,6 +148,13 @@ WEAK = [
     ("ENVIRONMENT", "prod"),
     ("GEOIP_DATABASE", "/nowhere"),
     ("REDIS_URL", "http://secret@nowhere"),
+    ("MAIL_URL", "var/mail"),
+    ("MAIL_URL", "https://secret@nowhere"),
+    ("MAIL_URL", "smtp://:25"),
+    ("MAIL_URL", "smtp://secret@mail.example.org:66666"),
+    ("MAIL_FROM", "nobody"),
+    ("MAIL_FROM", "a@example.org, b@example.org"),
+    ("PUBLIC_URL", "https://consentql.example.org/?at="),
 ]
 
 
@@ -164,6 +171,7 @@ def test_a_setting_that_production_cannot_rest_on_is_named(
         "PUBLIC_URL": "https://consentql.example.org",
         "TRUSTED_PROXIES": "10.0.0.0/8",
         "DATABASE_URL": "postgresql+asyncpg://u@h/d",
+        "MAIL_URL": "smtps://u:p@mail.example.org",
     }
     for key, each in {**sound, name: value}.items():
         monkeypatch.setenv(f"CONSENTQL_{key}", each)

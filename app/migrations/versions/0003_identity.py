@@ -83,9 +83,12 @@ def _mail() -> None:
         sa.Column("attempts", sa.SmallInteger(), nullable=False, server_default="0"),
     ):
         op.add_column("outbox", column)
+    op.create_index("ix_outbox_due_at", "outbox", ["due_at"])
+    op.execute("UPDATE outbox SET due_at = written_at WHERE sent_at IS NULL")
 
 
 def downgrade() -> None:
+    op.drop_index("ix_outbox_due_at", "outbox")
     for column in ("address", "due_at", "attempts"):
         op.drop_column("outbox", column)
     for table in ("mailed_tokens", "challenges", "recovery_codes", "authenticators"):

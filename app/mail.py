@@ -1,0 +1,141 @@
+"""How a letter leaves: into a folder of `.eml` files, or to an SMTP server that is who it says."""
+
+import asyncio
+import ipaddress
+import os
+import secrets
+import ssl
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+from typing import Final, Protocol
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+from email_validator import validate_email
+
+from models.address import given
+
+PORTS: Final = {"smtp": 587, "smtps": 465}
+PATIENCE_SECONDS: Final = 30
+WIDE: Final = SMTP.clone(max_line_length=900, cte_type="7bit")
+"""A link stays on one line and unescaped, so that it can be copied from the file too."""
+
+
+class Postman(Protocol):
+    """What takes a letter to where it goes, or raises."""
+
+    async def deliver(self, id: str, message: EmailMessage) -> None:
+        """Returns once somebody else answers for the letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """What every letter has: whom it is from, and the host by which its id is unique."""
+
+    sender: str
+    host: str
+
+    def message(self, id: str, to: str, subject: str, body: str, now: datetime) -> EmailMessage:
+        """The message; ValueError where a header would not be one line, or an address not one address."""
+        recipient = mailbox(to)
+        message = EmailMessage(WIDE if recipient.isascii() else WIDE.clone(utf8=True))
+        message["From"] = _one(self.sender)
+        message["To"] = _one(recipient)
+        message["Subject"] = subject
+        message["Date"] = now
+        message["Message-ID"] = f"<{id}@{self.host}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(body)
+        return message
+
+
+def mailbox(address: str) -> str:
+    """The address as a server takes it: its domain in ASCII, the rest too unless it cannot be."""
+    checked = validate_email(given(address), check_deliverability=False, test_environment=True)
+    return checked.ascii_email or f"{checked.local_part}@{checked.ascii_domain}"
+
+
+def _one(address: str) -> Address:
+    user, _, domain = address.rpartition("@")
+    return Address(username=user, domain=domain)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Files that a developer opens; nobody else can."""
+
+    path: Path
+
+    async def deliver(self, id: str, message: EmailMessage) -> None:
+        """A whole file or none."""
+        await asyncio.to_thread(self._write, id, bytes(message))
+
+    def _write(self, id: str, content: bytes) -> None:
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished = self.path / f".{id}-{secrets.token_hex(4)}"
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        unfinished.rename(self.path / f"{id}.eml")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An SMTP server, a connection a letter. Its certificate is verified wherever it shows one."""
+
+    host: str
+    port: int
+    encrypts: bool
+    starts_tls: bool | None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
+
+    async def deliver(self, id: str, message: EmailMessage) -> None:
+        """Returns once the server has taken the letter."""
+        client = aiosmtplib.SMTP(
+            hostname=self.host,
+            port=self.port,
+            username=self.username,
+            password=self.password,
+            use_tls=self.encrypts,
+            start_tls=self.starts_tls,
+            tls_context=self.tls,
+            timeout=PATIENCE_SECONDS,
+        )
+        sender, recipient = message["From"].addresses[0].addr_spec, message["To"].addresses[0].addr_spec
+        options = [] if recipient.isascii() else ["SMTPUTF8"]
+        async with asyncio.timeout(PATIENCE_SECONDS), client:
+            await client.sendmail(sender, [recipient], bytes(message), mail_options=options)
+
+
+def postman(url: str, *, in_production: bool) -> Postman:
+    """The one that this address names; beyond this machine no password goes in the clear, in production no letter."""
+    if not is_server(url):
+        return Folder(Path(url))
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    guarded = in_production or parts.username is not None
+    return Server(
+        host=host,
+        port=parts.port or PORTS[parts.scheme],
+        encrypts=parts.scheme == "smtps",
+        starts_tls=False if parts.scheme == "smtps" or _is_here(host) else guarded or None,
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+    )
+
+
+def is_server(url: str) -> bool:
+    """Whether this names an SMTP server, and not a folder."""
+    return url.startswith(("smtp://", "smtps://"))
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
