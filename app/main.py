@@ -17,6 +17,7 @@ from app.settings import Settings, load
 from models.database import Database
 from models.keys import KeyRing
 from permissions.limits import Limits
+from resolvers.breached import SortedList
 from resolvers.context import Services
 from resolvers.geolocation import Geolocation
 from resolvers.hashing import Hashing
@@ -25,13 +26,15 @@ from schema.build import build
 
 def services_of(settings: Settings) -> Services:
     """What these settings name: database, keys, counters, hashing, places."""
+    keys = KeyRing(settings.secret_keys)
     return Services(
         database=Database(settings.database_url, pool=settings.database_pool),
-        keys=KeyRing(settings.secret_keys),
+        keys=keys,
         limits=Limits(settings.redis_url, on=settings.limited),
-        hashing=Hashing(),
+        hashing=Hashing(keys, memory_kib=settings.password_memory_kib, passes=settings.password_passes),
         geolocation=Geolocation(settings.geoip_database),
         erasure_grace=settings.erasure_grace,
+        breached=SortedList(settings.breached_passwords) if settings.breached_passwords else None,
     )
 
 
@@ -61,7 +64,7 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     counted = [Depends(throttle.floor(settings.redis_url))] if settings.limited else []
     app.include_router(graphql.router(endpoint), dependencies=counted)
     app.include_router(explorer.router(in_production=settings.in_production))
-    app.include_router(health.router(services.database))
+    app.include_router(health.router(services.database, services.limits))
     app.add_exception_handler(RateLimitExceeded, throttle.too_many)
     app.add_exception_handler(HTTPException, _plain)
     if settings.allowed_origins:

@@ -14,11 +14,10 @@ from models.outcome import Refused, SignedIn, Viewer
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
 from models.vocabulary import LockSource, Processor, Purpose, RefusalCode, Role
 from permissions.caller import Caller
-from permissions.limits import Uncounted
 from permissions.network import network_of
 from resolvers import cleaning
 from resolvers.context import Context
-from resolvers.hashing import LONGEST_PASSWORD, Busy, Verdict
+from resolvers.hashing import Busy, Verdict, too_long
 from resolvers.inputs import LoginInput
 from resolvers.objections import object_to
 from resolvers.place import keep_place, place_columns
@@ -43,7 +42,7 @@ async def login(info: Info[Context, None], input: LoginInput) -> SignedIn | Refu
         client = cleaning.text("client", input.client or None, 100)
     except cleaning.Unacceptable as problem:
         return Refused(RefusalCode.INVALID_INPUT, f"`client` {problem.reason}.", "input.client")
-    if len(input.password) > LONGEST_PASSWORD:
+    if too_long(input.password):
         return Refused(RefusalCode.INVALID_INPUT, "`password` is too long.", "input.password")
     try:
         email = canonical(input.email)
@@ -62,15 +61,12 @@ async def login(info: Info[Context, None], input: LoginInput) -> SignedIn | Refu
 
 
 async def _too_often(context: Context, email: str) -> Refused | None:
-    """Counts before anything is checked; what cannot be counted is refused."""
+    """Counts before anything is checked."""
     account = context.services.keys.tag("limits", email.encode())
-    try:
-        waits = [
-            await context.limits.wait(PER_ADDRESS, "login address", network_of(context.caller.address), strict=True),
-            await context.limits.wait(PER_ACCOUNT, "login account", account, strict=True),
-        ]
-    except Uncounted:
-        return LATER
+    waits = [
+        await context.limits.wait(PER_ADDRESS, "login address", network_of(context.caller.address)),
+        await context.limits.wait(PER_ACCOUNT, "login account", account),
+    ]
     if not any(waits):
         return None
     return Refused(RefusalCode.TOO_MANY_ATTEMPTS, "Too many attempts to sign in.", None, max(waits))
