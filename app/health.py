@@ -10,12 +10,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from app.metrics import REGISTRY
 from app.schema_version import is_current
 from models.database import Database
+from permissions.limits import Limits
 
 PATIENCE_SECONDS: Final = 3
 READ: Final = ["GET", "HEAD"]
 
 
-def router(database: Database) -> APIRouter:
+def router(database: Database, limits: Limits) -> APIRouter:
     """`/health/live`, `/health/ready` and `/metrics`."""
     routes = APIRouter()
 
@@ -28,7 +29,8 @@ def router(database: Database) -> APIRouter:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(PATIENCE_SECONDS):
                 if await is_current(database):
-                    return {"status": "ready"}
+                    # what can still be served is served, under tighter limits that an operator should know of
+                    return {"status": "ready", "limits": "local"} if await limits.are_local() else {"status": "ready"}
         response.status_code = 503
         return {"status": "not ready"}
 

@@ -21,6 +21,7 @@ from app.settings import DEVELOPMENT_MAIL, Settings, load
 from models.database import Database
 from models.keys import KeyRing
 from permissions.limits import Limits
+from resolvers.breached import SortedList
 from resolvers.context import Services
 from resolvers.geolocation import Geolocation
 from resolvers.hashing import Hashing
@@ -32,13 +33,15 @@ LAST_LETTERS_SECONDS: Final = 5
 
 def services_of(settings: Settings) -> Services:
     """What these settings name: database, keys, counters, hashing, places."""
+    keys = KeyRing(settings.secret_keys)
     return Services(
         database=Database(settings.database_url, pool=settings.database_pool),
-        keys=KeyRing(settings.secret_keys),
+        keys=keys,
         limits=Limits(settings.redis_url, on=settings.limited),
-        hashing=Hashing(),
+        hashing=Hashing(keys, memory_kib=settings.password_memory_kib, passes=settings.password_passes),
         geolocation=Geolocation(settings.geoip_database),
         erasure_grace=settings.erasure_grace,
+        breached=SortedList(settings.breached_passwords) if settings.breached_passwords else None,
     )
 
 
@@ -85,7 +88,7 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     app.include_router(graphql.router(endpoint), dependencies=counted)
     app.include_router(explorer.router(in_production=settings.in_production))
     app.include_router(letter_pages.router())
-    app.include_router(health.router(services.database))
+    app.include_router(health.router(services.database, services.limits))
     app.add_exception_handler(RateLimitExceeded, throttle.too_many)
     app.add_exception_handler(HTTPException, _plain)
     if settings.allowed_origins:

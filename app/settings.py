@@ -16,6 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from app.durations import duration
 from app.letters import DEVELOPMENT_URL
 from app.mail import is_server, mailbox
+from resolvers.breached import SortedList
+from resolvers.hashing import MAX_MEMORY_KIB, MAX_PASSES, MEMORY_KIB, PASSES, is_below_floor
 
 PREFIX: Final = "CONSENTQL_"
 SHORTEST_KEY: Final = 32
@@ -65,6 +67,9 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     geoip_database: Path | None = None
     database_pool: int = Field(default=10, ge=1, le=100)
+    password_memory_kib: int = Field(default=MEMORY_KIB, le=MAX_MEMORY_KIB)
+    password_passes: int = Field(default=PASSES, ge=1, le=MAX_PASSES)
+    breached_passwords: Path | None = None
 
     @field_validator("secret_keys", "allowed_origins", "trusted_proxies", mode="before")
     @classmethod
@@ -117,13 +122,7 @@ class Settings(BaseSettings):
             faults.append(("TLS_CERTIFICATE", "goes with TLS_KEY, one is not there"))
         if not self.database_url.startswith(("sqlite+aiosqlite:", "postgresql+asyncpg:")):
             faults.append(("DATABASE_URL", "begins with sqlite+aiosqlite: or postgresql+asyncpg:"))
-        for name, path in (
-            ("TLS_CERTIFICATE", self.tls_certificate),
-            ("TLS_KEY", self.tls_key),
-            ("GEOIP_DATABASE", self.geoip_database),
-        ):
-            if path is not None and not path.is_file():
-                faults.append((name, "is not a file that can be read"))
+        faults += self._unreadable()
         if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://")):
             faults.append(("REDIS_URL", "begins with redis:// or rediss://"))
         if not all(ORIGIN.fullmatch(origin) for origin in self.allowed_origins):
@@ -132,6 +131,8 @@ class Settings(BaseSettings):
             faults.append(("TRUSTED_PROXIES", "names addresses or networks, never all of them"))
         if any(len(set(key)) < MOST_REPEATED for key in self.secret_keys):
             faults.append(("SECRET_KEYS", "each key is random"))
+        if is_below_floor(self.password_memory_kib, self.password_passes):
+            faults.append(("PASSWORD_MEMORY_KIB", f"is too little for argon2id with {self.password_passes} passes"))
         faults += self._unreachable()
         return faults + (self._weak_in_production() if self.in_production else [])
 
@@ -143,6 +144,23 @@ class Settings(BaseSettings):
             faults.append(("MAIL_URL", "is a folder, or smtp://, or smtps:// with a host"))
         if self.mail_from and not _is_mailbox(self.mail_from):
             faults.append(("MAIL_FROM", "is not an e-mail address"))
+        return faults
+
+    def _unreadable(self) -> list[tuple[str, str]]:
+        files = {
+            "TLS_CERTIFICATE": self.tls_certificate,
+            "TLS_KEY": self.tls_key,
+            "GEOIP_DATABASE": self.geoip_database,
+            "BREACHED_PASSWORDS": self.breached_passwords,
+        }
+        faults = [
+            (name, "is not a file that can be read")
+            for name, path in files.items()
+            if path is not None and not (path.is_file() and os.access(path, os.R_OK))
+        ]
+        listed = self.breached_passwords
+        if listed and not faults and not _is_sorted(listed):
+            faults.append(("BREACHED_PASSWORDS", "is not sorted by its bytes, as by LC_ALL=C sort"))
         return faults
 
     def _weak_in_production(self) -> list[tuple[str, str]]:
@@ -192,6 +210,14 @@ def _is_bounded(network: str) -> bool:
         return ipaddress.ip_network(network).prefixlen > 0
     except ValueError:
         return False
+
+
+def _is_sorted(path: Path) -> bool:
+    listed = SortedList(path)
+    try:
+        return listed.is_sorted()
+    finally:
+        listed.close()
 
 
 def load() -> Settings:

@@ -8,7 +8,7 @@ from slowapi.errors import RateLimitExceeded
 
 from app.graphql import failed
 from app.peer import network_of_request
-from permissions.limits import FLOOR
+from permissions.limits import FLOOR, FLOOR_ALONE
 
 
 def floor(redis_url: str | None) -> Callable[[Request], None]:
@@ -18,7 +18,7 @@ def floor(redis_url: str | None) -> Callable[[Request], None]:
     dependency itself is the form that counts.
     """
     limiter = Limiter(
-        key_func=network_of_request, storage_uri=redis_url, in_memory_fallback=[FLOOR] if redis_url else []
+        key_func=network_of_request, storage_uri=redis_url, in_memory_fallback=[FLOOR_ALONE] if redis_url else []
     )
 
     @limiter.limit(FLOOR)

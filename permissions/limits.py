@@ -1,5 +1,6 @@
 """Counters that count before they check, in the process or in Redis for all workers."""
 
+import asyncio
 import logging
 import math
 import time
@@ -15,9 +16,12 @@ log = logging.getLogger(__name__)
 FLOOR: Final = "600/minute"
 """HTTP requests per address."""
 
+FLOOR_ALONE: Final = "150/minute"
+"""The same where every process counts by itself."""
 
-class Uncounted(Exception):
-    """The counters cannot be reached."""
+TIGHTER: Final = 4
+PATIENCE_SECONDS: Final = 0.5
+RETRY_SECONDS: Final = 1.0
 
 
 class Limits:
@@ -25,25 +29,57 @@ class Limits:
 
     def __init__(self, redis_url: str | None = None, *, on: bool = True) -> None:
         self.on = on
-        self._shared = MovingWindowRateLimiter(_storage(redis_url)) if redis_url else None
+        self._store = _storage(redis_url) if redis_url else None
+        self._shared = MovingWindowRateLimiter(self._store) if self._store else None
         self._local = MovingWindowRateLimiter(MemoryStorage())
+        self._out_until = 0.0
 
-    async def wait(self, rate: str, *key: str, strict: bool = False) -> int:
+    async def wait(self, rate: str, *key: str) -> int:
         """Counts one attempt and returns 0, or the whole seconds until another may be made.
 
-        Where the shared counters are out of reach, `strict` raises `Uncounted`; other attempts are counted in the
-        process, so that nothing goes without a limit.
+        Where the shared counters are out of reach, this process counts by itself and allows a quarter: nothing goes
+        without a limit, and nobody is kept out for it.
         """
         if not self.on:
             return 0
         item = parse(rate)
-        try:
-            return await _hit(self._shared or self._local, item, key)
-        except Exception as problem:
-            log.error("rate limits cannot be counted", extra={"problem": type(problem).__name__})
-            if strict:
-                raise Uncounted from problem
+        if self._shared is None:
             return await _hit(self._local, item, key)
+        if time.monotonic() >= self._out_until:
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    return await _hit(self._shared, item, key)
+            except Exception as problem:  # noqa: BLE001  # whatever it is, the attempt is counted here
+                self._lost(problem)
+        return await _hit(self._local, _tighter(item), key)
+
+    async def forget(self, rate: str, *key: str) -> None:
+        """Clears what was counted for an account or a device that has proved itself; never for a network address."""
+        if not self.on:
+            return
+        item = parse(rate)
+        await self._local.clear(item, *key)
+        await self._local.clear(_tighter(item), *key)
+        if self._shared is not None and time.monotonic() >= self._out_until:
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await self._shared.clear(item, *key)
+            except Exception as problem:  # noqa: BLE001  # the bucket stays as full as it is
+                self._lost(problem)
+
+    async def are_local(self) -> bool:
+        """Whether the shared counters are out of reach, so that this process counts by itself."""
+        if not self.on or self._store is None:
+            return False
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return not await self._store.check()
+        except TimeoutError:
+            return True
+
+    def _lost(self, problem: Exception) -> None:
+        self._out_until = time.monotonic() + RETRY_SECONDS
+        log.error("rate limits are counted in this process", extra={"problem": type(problem).__name__})
 
 
 async def _hit(limiter: MovingWindowRateLimiter, item: RateLimitItem, key: tuple[str, ...]) -> int:
@@ -51,6 +87,10 @@ async def _hit(limiter: MovingWindowRateLimiter, item: RateLimitItem, key: tuple
         return 0
     window = await limiter.get_window_stats(item, *key)
     return max(1, math.ceil(window.reset_time - time.time()))
+
+
+def _tighter(item: RateLimitItem) -> RateLimitItem:
+    return type(item)(max(1, item.amount // TIGHTER), item.multiples)
 
 
 def _storage(url: str) -> Storage:

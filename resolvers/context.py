@@ -12,6 +12,7 @@ from permissions.caller import Caller
 from permissions.limits import Limits
 from permissions.selection import Asked, Selection
 from permissions.subject import Subject
+from resolvers.breached import SortedList
 from resolvers.geolocation import Geolocation
 from resolvers.hashing import Hashing
 
@@ -32,6 +33,7 @@ class Services:
     geolocation: Geolocation
     erasure_grace: timedelta = timedelta(days=30)
     now: Callable[[], datetime] = utc_now
+    breached: SortedList | None = None
 
 
 @dataclass(frozen=True, slots=True)

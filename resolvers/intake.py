@@ -16,7 +16,7 @@ from permissions.mask import FOLDED
 from permissions.policy import HIDDEN_AT_FIRST
 from resolvers import cleaning
 from resolvers.cleaning import Unacceptable, camel
-from resolvers.hashing import LONGEST_PASSWORD, acceptable_hash
+from resolvers.hashing import LONGEST_PASSWORD, acceptable_hash, too_long
 
 MOST_CONSENTS: Final = 1000
 RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -112,8 +112,8 @@ def _password(line: Mapping[str, Any]) -> tuple[str | None, str | None]:
     password, stored = line.get("password"), line.get("passwordHash")
     if password is not None and stored is not None:
         raise Unacceptable("passwordHash", "stands beside password; one of them is enough")
-    if password is not None and not (isinstance(password, str) and 0 < len(password) <= LONGEST_PASSWORD):
-        raise Unacceptable("password", f"is not a text of 1 to {LONGEST_PASSWORD} characters")
+    if password is not None and (not isinstance(password, str) or not password or too_long(password)):
+        raise Unacceptable("password", f"is not a text of 1 to {LONGEST_PASSWORD} bytes")
     if stored is not None and not (isinstance(stored, str) and len(stored) <= 512 and acceptable_hash(stored)):
         raise Unacceptable("passwordHash", "is not argon2id within m=262144, t=10, p=16")
     return password, stored

@@ -22,7 +22,7 @@ from resolvers.authenticators import authenticator_of
 from resolvers.challenges import begin_challenge
 from resolvers.context import Context
 from resolvers.devices import device_of
-from resolvers.hashing import Busy, Verdict
+from resolvers.hashing import Busy, Verdict, too_long
 from resolvers.inputs import LoginInput
 from resolvers.objections import object_to
 from resolvers.profile import locked_account
@@ -78,6 +78,8 @@ def _attempt(context: Context, input: LoginInput) -> Attempt | Refused:
         client = cleaning.text("client", input.client or None, 100)
     except cleaning.Unacceptable as problem:
         return Refused(RefusalCode.INVALID_INPUT, f"`client` {problem.reason}.", "input.client")
+    if too_long(input.password):
+        return Refused(RefusalCode.INVALID_INPUT, "`password` is too long.", "input.password")
     try:
         email = canonical(input.email)
     except NotAnAddress:

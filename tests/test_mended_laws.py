@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import select, text
 from starlette.requests import Request
 
@@ -18,7 +19,7 @@ from models.vocabulary import Role
 from permissions.limits import Limits
 from permissions.network import network_of
 from permissions.version import current
-from resolvers.hashing import Hashing, acceptable_hash
+from resolvers.hashing import acceptable_hash
 from tests.serving import consentql
 from tests.world import PASSWORD, World, codes, line, world_of
 
@@ -92,7 +93,7 @@ async def test_two_imports_at_once_bring_everybody_once(database: Database, tmp_
 
 
 async def test_a_stronger_hash_from_elsewhere_is_kept(world: World) -> None:
-    strong = Hashing(memory_kib=64, passes=2).hash(PASSWORD)
+    strong = PasswordHasher(2, 64, 1).hash(PASSWORD)
     id = await world.person("p@example.org", passwordHash=strong)
     login = 'mutation ($p: String!) { login(input: {email: "p@example.org", password: $p}) { __typename } }'
     assert (await world.data(login, None, {"p": PASSWORD}))["login"]["__typename"] == "SignedIn"

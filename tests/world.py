@@ -60,7 +60,7 @@ def services_on(database: Database, **changes: Any) -> Services:
         database=database,
         keys=KeyRing((KEY,)),
         limits=Limits(on=False),
-        hashing=Hashing(memory_kib=8, passes=1),
+        hashing=Hashing(KeyRing((KEY,)), memory_kib=8, passes=1),
         geolocation=GEOLOCATION,
     )
     return replace(services, **changes)

