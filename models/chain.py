@@ -1,18 +1,17 @@
 """Tamper evidence: each record's hash covers the record and the hash before it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Table, insert, select, update
-from sqlalchemy.engine import Dialect
+from sqlalchemy import FromClause, Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models import bulk
 from models.columns import new_id
 from models.keys import KeyRing
+from models.ledger import LEDGER
 from models.tables import CHAIN_HEADS, CONSENT_RECORDS, DISCLOSURES
 
 GENESIS: Final = "0" * 64
@@ -20,135 +19,132 @@ GENESIS: Final = "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """An append-only table whose rows are linked: the columns that one answer's rows share, and each row's own."""
+    """An append-only table whose rows are linked, and how a record is read: its own columns between shared ones."""
 
     name: str
     table: Table
-    shared: tuple[str, ...]
+    records: FromClause
     own: tuple[str, ...]
+    shared: tuple[str, ...] = ()
+    ending: tuple[str, ...] = ()
 
     @property
     def hashed(self) -> tuple[str, ...]:
         """The columns that a hash covers, in this order."""
-        return (*self.shared, *self.own)
+        return (*self.shared, *self.own, *self.ending)
 
     def encoded(self, record: Any, previous: str) -> bytes:
         """Fixed order, explicit lengths, instants in UTC microseconds: two records never share an encoding."""
-        return self.linked(framed(record, self.shared), previous, record)
+        own = framed([record[name] for name in self.own])
+        return self.begun(record) + _frame(previous.encode()) + own + self.ended(record)
 
-    def linked(self, shared: bytes, previous: str, record: Any) -> bytes:
-        """The same from what the rows of one answer share, already encoded."""
-        return shared + _frame(previous) + framed(record, self.own)
+    def begun(self, record: Any) -> bytes:
+        """The part of an encoding before the hash of the predecessor."""
+        return framed([record[name] for name in self.shared])
+
+    def ended(self, record: Any) -> bytes:
+        """The part after a record's own columns."""
+        return framed([record[name] for name in self.ending])
 
     def rows(self) -> Any:
         """Every record of this chain in order."""
-        rows = select(self.table).order_by(self.table.c.sequence)
-        return rows.where(self.table.c.chain == self.name) if "chain" in self.table.c else rows
+        columns = self.records.c
+        rows = select(self.records).order_by(columns.sequence)
+        return rows.where(columns.chain == self.name) if "chain" in columns else rows
 
 
 CONSENT: Final = Log(
     "consent",
     CONSENT_RECORDS,
-    (),
+    CONSENT_RECORDS,
     ("sequence", "id", "subject_id", "purpose", "granted", "policy_version", "recorded_at", "source"),
 )
-OF_AN_ANSWER: Final = ("chain", "at", "audience", "recipient", "recipient_id", "token_id", "ground", "visible_at")
-OF_A_SUBJECT: Final = ("sequence", "id", "subject_id", "fields", "commitment", "ordinal")
-DISCLOSURE: Final = Log("disclosure", DISCLOSURES, OF_AN_ANSWER, OF_A_SUBJECT)
-SEALED: Final = Log("sealed", DISCLOSURES, OF_AN_ANSWER, OF_A_SUBJECT)
+OF_A_SUBJECT: Final = ("sequence", "id", "subject_id", "fields")
+OF_A_READING: Final = ("chain", "at", "audience", "recipient", "recipient_id", "token_id", "ground", "visible_at")
+AND_OF_IT: Final = ("commitment", "ordinal")
+DISCLOSURE: Final = Log("disclosure", DISCLOSURES, LEDGER, OF_A_SUBJECT, OF_A_READING, AND_OF_IT)
+SEALED: Final = Log("sealed", DISCLOSURES, LEDGER, OF_A_SUBJECT, OF_A_READING, AND_OF_IT)
 """Entries of which a law forbids notice for a time: in a chain of their own, so that no receipt tells of them."""
 
 LOGS: Final = (CONSENT, DISCLOSURE, SEALED)
 
 
-def _text(value: object) -> str:
+LENGTHS: Final = tuple(length.to_bytes(4, "big") for length in range(256))
+
+
+def _bytes(value: object) -> bytes:
     if isinstance(value, str):
-        return f"={value}"
+        return b"=" + value.encode()
     if value is None:
-        return "-"
+        return b"-"
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return str(int(value)) if isinstance(value, bool) else str(value)
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()
+    return b"%d" % value if isinstance(value, int) else str(value).encode()
 
 
-def _frame(text: str) -> bytes:
-    part = text.encode()
-    return len(part).to_bytes(4, "big") + part
+def _frame(part: bytes) -> bytes:
+    length = len(part)
+    return (LENGTHS[length] if length < 256 else length.to_bytes(4, "big")) + part
 
 
-def framed(record: Any, names: tuple[str, ...]) -> bytes:
-    """These columns of a record, each after its length."""
-    return b"".join([_frame(_text(record[name])) for name in names])
+def framed(values: Iterable[object]) -> bytes:
+    """Values one after another, each after its length."""
+    return b"".join([_frame(_bytes(value)) for value in values])
 
 
-class Linking:
-    """Hashes records one after another; what they share is encoded anew only when it changes."""
+@dataclass(slots=True)
+class End:
+    """Where a chain ends; its row stays locked for the rest of the transaction, so that concurrent writers queue."""
 
-    def __init__(self, keys: KeyRing, log: Log) -> None:
-        self.keys = keys
-        self.log = log
-        self._shared: list[Any] | None = None
-        self._encoded = b""
+    log: Log
+    sequence: int
+    hash: str
 
-    def hash(self, record: dict[str, Any], previous: str) -> str:
-        """Over the record and the hash before it."""
-        shared = [record[name] for name in self.log.shared]
-        if shared != self._shared:
-            self._shared, self._encoded = shared, framed(record, self.log.shared)
-        return self.keys.tag(self.log.name, self.log.linked(self._encoded, previous, record))
+    @classmethod
+    async def of(cls, connection: AsyncConnection, log: Log) -> "End":
+        """Waits for whoever writes."""
+        statement = select(CHAIN_HEADS.c.sequence, CHAIN_HEADS.c.hash).where(CHAIN_HEADS.c.name == log.name)
+        row = (await connection.execute(statement.with_for_update())).one()
+        return cls(log, row.sequence, row.hash)
 
+    def link(self, keys: KeyRing, shared: Mapping[str, Any], rows: Iterable[Iterable[object]]) -> list[str]:
+        """Goes on to records of these columns of their own, the sequence left out; returns their hashes."""
+        tag, ending = keys.tagger(self.log.name, self.log.begun(shared)), self.log.ended(shared)
+        hashes = []
+        for row in rows:
+            self.sequence += 1
+            self.hash = tag(_frame(self.hash.encode()) + framed((self.sequence, *row)) + ending)
+            hashes.append(self.hash)
+        return hashes
 
-class Binding:
-    """Rows by place, as the driver takes them: bound by name, a thousand cost 4 ms more."""
-
-    def __init__(self, table: Table, dialect: Dialect) -> None:
-        names = [column.name for column in table.columns]
-        self.statement = str(insert(table).compile(dialect=dialect, column_keys=names))
-        self._values: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*names)
-        kinds = (column.type.dialect_impl(dialect).bind_processor(dialect) for column in table.columns)
-        self._bound = [(place, lru_cache(1)(bind)) for place, bind in enumerate(kinds) if bind]
-
-    def row(self, record: dict[str, Any]) -> tuple[Any, ...]:
-        """One record."""
-        values = list(self._values(record))
-        for place, bind in self._bound:
-            values[place] = bind(values[place])
-        return tuple(values)
+    async def move(self, connection: AsyncConnection) -> None:
+        """Writes down where the chain ends now."""
+        head = update(CHAIN_HEADS).where(CHAIN_HEADS.c.name == self.log.name)
+        await connection.execute(head.values(sequence=self.sequence, hash=self.hash))
 
 
 async def append(
     connection: AsyncConnection, keys: KeyRing, log: Log, records: Iterable[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Writes records at the end of a chain, in order, and returns them with id, sequence and hash.
-
-    The head row is locked for the rest of the transaction, so that concurrent writers queue.
-    """
+    """Writes records that share nothing at the end of a chain, in order, with id, sequence and hash."""
     pending = list(records)
     if not pending:
         return []
-    sequence, previous = await _head(connection, log)
-    linking, binding = Linking(keys, log), Binding(log.table, connection.dialect)
     for record in pending:
-        sequence += 1
-        record.update(sequence=sequence, id=record.get("id") or new_id())
-        if "chain" in log.shared:
-            record["chain"] = log.name
-        previous = record["hash"] = linking.hash(record, previous)
-    await connection.exec_driver_sql(binding.statement, [binding.row(record) for record in pending])
-    ended = update(CHAIN_HEADS).where(CHAIN_HEADS.c.name == log.name)
-    await connection.execute(ended.values(sequence=sequence, hash=previous))
+        record["id"] = record.get("id") or new_id()
+    end = await End.of(connection, log)
+    first = end.sequence + 1
+    hashes = end.link(keys, {}, ([record[name] for name in log.own[1:]] for record in pending))
+    for sequence, (record, digest) in enumerate(zip(pending, hashes, strict=True), start=first):
+        record.update(sequence=sequence, hash=digest)
+    await bulk.store(connection, log.table, bulk.columns(log.table, pending))
+    await end.move(connection)
     return pending
 
 
 async def wait_for_turn(connection: AsyncConnection, log: Log) -> None:
     """Holds the chain's end for the rest of the transaction, before anything is looked up that must still hold then."""
-    await _head(connection, log)
-
-
-async def _head(connection: AsyncConnection, log: Log) -> tuple[int, str]:
-    statement = select(CHAIN_HEADS.c.sequence, CHAIN_HEADS.c.hash).where(CHAIN_HEADS.c.name == log.name)
-    row = (await connection.execute(statement.with_for_update())).one()
-    return row.sequence, row.hash
+    await End.of(connection, log)
 
 
 def receipt(sequence: int, digest: str) -> str:

@@ -10,6 +10,13 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 WRITES = "writes"
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+    "secure_delete=ON",
+    "recursive_triggers=ON",  # else REPLACE deletes an entry of a log without the trigger that refuses it
+)
 
 
 class Database:
@@ -39,7 +46,7 @@ class Database:
         def prepare(connection: Any, _record: Any) -> None:
             connection.isolation_level = None  # the driver's own BEGIN comes too late to lock out a second writer
             cursor = connection.cursor()
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
+            for pragma in PRAGMAS:
                 cursor.execute(f"PRAGMA {pragma}")
             cursor.close()
 

@@ -2,33 +2,48 @@
 
 from datetime import datetime
 
+from sqlalchemy import Index, text
 from sqlmodel import SQLModel
 
 from models.columns import ID_LENGTH, Big, Instant, Text, Whole, impersonal
 
 
-class Disclosure(SQLModel, table=True):
-    """One subject in one answer: fields, never values. The reason stands beside it, bound by a salted commitment."""
+class Reading(SQLModel, table=True):
+    """What the entries of one answer to one recipient on one ground share; bound by a salted commitment, the reason.
 
-    __tablename__ = "disclosures"
+    It concerns them all, so it goes with its salt when the last of their subjects is erased.
+    """
+
+    __tablename__ = "readings"
 
     chain: str = impersonal("which chain", Text(16), primary_key=True)
-    sequence: int = impersonal("a place in the chain", Big, primary_key=True, numbered_by_us=True)
-    id: str = impersonal("an opaque random name", Text(ID_LENGTH), unique=True)
-    subject_id: str = impersonal("an opaque random name", Text(ID_LENGTH), index=True)
+    sequence: int = impersonal("the place of its first entry", Big, primary_key=True, numbered_by_us=True)
     at: datetime = impersonal("when it was disclosed", Instant)
     audience: str = impersonal("a word of the policy", Text(32))
     recipient: str = impersonal("a pseudonym or a company", Text(100))
     recipient_id: str | None = impersonal("an opaque random name", Text(ID_LENGTH), default=None)
     token_id: str | None = impersonal("an opaque random name", Text(ID_LENGTH), default=None)
-    fields: int = impersonal("bits of the fields that were shown", Whole)
     ground: str = impersonal("the case, request or view, as an opaque name", Text(ID_LENGTH))
     commitment: str = impersonal("tamper evidence", Text(64))
-    visible_at: datetime | None = impersonal("from when its subject sees it", Instant, default=None)
-    hash: str = impersonal("tamper evidence", Text(64))
-    reason: str | None = impersonal("why, to its subject alone", Text(3000), default=None)
+    visible_at: datetime | None = impersonal("from when its subjects see it", Instant, default=None)
+    reason: str | None = impersonal("why, to its subjects alone", Text(3000), default=None)
     salt: str | None = impersonal("tamper evidence", Text(64), default=None)
-    ordinal: str = impersonal("when it was disclosed, made unique", Text(64), unique=True)
+    ordinal: str = impersonal("when it was disclosed, as text that sorts", Text(64))
+
+
+class Disclosure(SQLModel, table=True):
+    """One subject in one answer: fields, never values. Narrow, since a processor's view writes a thousand."""
+
+    __tablename__ = "disclosures"
+    __table_args__ = (Index("ix_disclosures_subject", text("substr(subject_id, 1, 8)")),)
+
+    chain: str = impersonal("which chain", Text(16), primary_key=True)
+    sequence: int = impersonal("a place in the chain", Big, primary_key=True, numbered_by_us=True)
+    reading: int = impersonal("the place of its reading's first entry", Big)
+    id: str | None = impersonal("an opaque random name, where there is no other", Text(ID_LENGTH), default=None)
+    subject_id: str = impersonal("an opaque random name", Text(ID_LENGTH))
+    fields: int = impersonal("bits of the fields that were shown", Whole)
+    hash: str = impersonal("tamper evidence", Text(64))
 
 
 class ProcessorView(SQLModel, table=True):

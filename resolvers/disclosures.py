@@ -7,14 +7,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, or_, select
 from strawberry.types.info import Info
 
+from models import ledger
 from models.chain import receipt
-from models.tables import DISCLOSURES
+from models.ledger import LEDGER
 from models.vocabulary import Audience, PersonalField, fields_of
 from resolvers.context import Context
 from resolvers.listing import Listing, one_by_one
 from resolvers.paging import Connection, Keyset
 
-NEWEST_FIRST = Keyset(DISCLOSURES.c.ordinal, descending=True)
+NEWEST_FIRST = Keyset(LEDGER.c.position, descending=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +33,18 @@ class Disclosed:
 
 def visible(now: datetime) -> ColumnElement[bool]:
     """Whether the subject may know of an entry yet."""
-    return or_(DISCLOSURES.c.visible_at.is_(None), DISCLOSURES.c.visible_at <= now)
+    return or_(LEDGER.c.visible_at.is_(None), LEDGER.c.visible_at <= now)
 
 
 def own(context: Context) -> Any:
     """The caller's entries that they may know of."""
-    return select(DISCLOSURES).where(DISCLOSURES.c.subject_id == context.caller.subject_id, visible(context.now()))
+    return select(LEDGER).where(ledger.of(context.caller.subject_id or ""), visible(context.now()))
 
 
 def disclosed(row: Any) -> Disclosed:
     """A stored entry as its subject sees it; the reason is gone once it was erased."""
     return Disclosed(
-        id=row.id,
+        id=row.name,
         at=row.at,
         audience=Audience(row.audience),
         recipient=row.recipient,

@@ -1,17 +1,20 @@
 """Writes who was shown what of whom: one entry a subject and answer, before the first byte of it leaves."""
 
 import hashlib
+import itertools
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import chain
+from models import bulk, chain
 from models.columns import ordinal
 from models.keys import KeyRing
+from models.tables import DISCLOSURES, READINGS
 from models.vocabulary import Audience
 from permissions.failure import not_recorded
 from permissions.ground import Ground, Grounds
@@ -34,6 +37,13 @@ class Entry:
     token_id: str | None = None
 
 
+SHARED: Final = attrgetter("audience", "recipient", "recipient_id", "token_id", "ground")
+"""What makes entries of one answer one reading."""
+
+Together = tuple[dict[str, Any], list[Entry]]
+"""A reading, and its entries."""
+
+
 def commitment(salt: str, reason: str) -> str:
     """Binds a reason without holding it: once salt and reason are erased, nothing of it is left."""
     return hashlib.sha256(f"{len(salt)}:{salt}:{reason}".encode()).hexdigest()
@@ -41,30 +51,50 @@ def commitment(salt: str, reason: str) -> str:
 
 async def enter(connection: AsyncConnection, keys: KeyRing, entries: Sequence[Entry], now: datetime) -> None:
     """Appends entries in the transaction that is given; sealed ones to a chain of their own."""
-    written, drawn = ordinal(now, ""), secrets.token_hex(32 * len(entries))
-    rows = []
-    for place, entry in enumerate(entries):
-        id, salt = drawn[64 * place : 64 * place + 32], drawn[64 * place + 32 : 64 * place + 64]
-        rows.append({**_row(entry, id, salt), "at": now, "ordinal": written + id})
+    alike = [list(some) for _, some in itertools.groupby(entries, SHARED)]
+    together = [(_reading(some[0], now), some) for some in alike]
     for log, sealed in ((chain.DISCLOSURE, False), (chain.SEALED, True)):
-        await chain.append(connection, keys, log, [row for row in rows if (row["visible_at"] is not None) is sealed])
+        if mine := [each for each in together if (each[0]["visible_at"] is not None) is sealed]:
+            await _append(connection, keys, log, mine)
 
 
-def _row(entry: Entry, id: str, salt: str) -> dict[str, Any]:
+def _reading(entry: Entry, now: datetime) -> dict[str, Any]:
+    salt = secrets.token_hex(16)
     return {
-        "id": id,
-        "subject_id": entry.subject_id,
+        "at": now,
         "audience": entry.audience.value,
         "recipient": entry.recipient,
         "recipient_id": entry.recipient_id,
         "token_id": entry.token_id,
-        "fields": entry.fields,
         "ground": entry.ground.id,
         "commitment": commitment(salt, entry.ground.reason),
         "visible_at": entry.ground.visible_at,
         "reason": entry.ground.reason,
         "salt": salt,
+        "ordinal": ordinal(now, ""),
     }
+
+
+async def _append(connection: AsyncConnection, keys: KeyRing, log: chain.Log, together: Sequence[Together]) -> None:
+    end = await chain.End.of(connection, log)
+    first, places, hashes = end.sequence + 1, [], []
+    for reading, entries in together:
+        reading.update(chain=log.name, sequence=end.sequence + 1)
+        places += [end.sequence + 1] * len(entries)
+        hashes += end.link(keys, reading, [(None, entry.subject_id, entry.fields) for entry in entries])
+    everyone = [entry for _, entries in together for entry in entries]
+    await bulk.store(connection, READINGS, bulk.columns(READINGS, [reading for reading, _ in together]))
+    columns = {
+        "chain": [log.name] * len(everyone),
+        "sequence": range(first, end.sequence + 1),
+        "reading": places,
+        "id": [None] * len(everyone),
+        "subject_id": [entry.subject_id for entry in everyone],
+        "fields": [entry.fields for entry in everyone],
+        "hash": hashes,
+    }
+    await bulk.store(connection, DISCLOSURES, columns)
+    await end.move(connection)
 
 
 async def record(context: Context) -> None:

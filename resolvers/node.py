@@ -8,7 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.tables import ACCESS_TOKENS, CONSENT_RECORDS, DISCLOSURES, LEGAL_REQUESTS, SUPPORT_CASES, WITHDRAWALS
+from models.ledger import LEDGER
+from models.tables import ACCESS_TOKENS, CONSENT_RECORDS, LEGAL_REQUESTS, SUPPORT_CASES, WITHDRAWALS
 from models.vocabulary import Role
 from resolvers import case_states, disclosures, legal_requests, withdrawals
 from resolvers.account import OwnAccount, live_sessions, own_records, session
@@ -58,7 +59,7 @@ async def _session(info: Info[Context, None], connection: AsyncConnection, id: s
 
 
 async def _disclosure(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
-    row = (await connection.execute(disclosures.own(info.context).where(DISCLOSURES.c.id == id))).one_or_none()
+    row = (await connection.execute(disclosures.own(info.context).where(LEDGER.c.name == id))).one_or_none()
     return disclosures.disclosed(row) if row else None
 
 

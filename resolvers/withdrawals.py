@@ -10,8 +10,10 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
+from models import ledger
 from models.columns import new_id, ordinal, storable
-from models.tables import DISCLOSURES, WITHDRAWALS
+from models.ledger import LEDGER
+from models.tables import WITHDRAWALS
 from models.vocabulary import Audience, PersonalField, Processor, Purpose, fields_of
 from permissions.decision import under
 from permissions.failure import bad_input
@@ -37,9 +39,9 @@ async def copies_of(connection: AsyncConnection, subject_id: str) -> dict[Proces
     """What each processor was shown of a subject and has not yet said that it forgets."""
     audiences = [processor.value for processor in Processor]
     shown = (
-        select(DISCLOSURES.c.audience, DISCLOSURES.c.fields, func.max(DISCLOSURES.c.ordinal).label("ordinal"))
-        .where(DISCLOSURES.c.subject_id == subject_id, DISCLOSURES.c.audience.in_(audiences))
-        .group_by(DISCLOSURES.c.audience, DISCLOSURES.c.fields)
+        select(LEDGER.c.audience, LEDGER.c.fields, func.max(LEDGER.c.ordinal).label("ordinal"))
+        .where(ledger.of(subject_id), LEDGER.c.audience.in_(audiences))
+        .group_by(LEDGER.c.audience, LEDGER.c.fields)
     )
     forgotten = select(WITHDRAWALS).where(
         WITHDRAWALS.c.subject_id == subject_id, WITHDRAWALS.c.acknowledged_at.is_not(None)

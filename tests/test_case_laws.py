@@ -462,13 +462,13 @@ async def test_opening_and_assigning_do_the_same_work_whether_or_not_anybody_is_
     assert told == [desk.subject] * 2, "an unverified address gets no letter"
 
 
-@pytest.mark.parametrize("log", ["consent_records", "disclosures"])
+@pytest.mark.parametrize("log", ["consent_records", "disclosures", "readings"])
 async def test_no_entry_of_a_log_is_replaced_or_told_anew(desk: Desk, log: str) -> None:
     await desk.assigned()
     await desk.read()
     replaced = f"INSERT OR REPLACE INTO {log} SELECT * FROM {log}"
-    retold = "UPDATE disclosures SET reason = 'other'"
-    for statement in [replaced] if log == "consent_records" else [replaced, retold]:
+    retold = "UPDATE readings SET reason = 'other'"
+    for statement in [replaced, retold] if log == "readings" else [replaced]:
         if "REPLACE" in statement and not desk.world.services.database.is_sqlite:
             continue
         with pytest.raises(DBAPIError):

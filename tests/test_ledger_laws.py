@@ -16,9 +16,10 @@ from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from app.commands.verify_log import faults
-from models import chain
+from models import bulk, chain
 from models.columns import Instant, new_id, ordinal
 from models.database import Database
+from models.ledger import LEDGER, of
 from models.tables import (
     ACCOUNTS,
     CHAIN_HEADS,
@@ -26,6 +27,7 @@ from models.tables import (
     DISCLOSURES,
     LEGAL_REQUESTS,
     PROCESSOR_VIEWS,
+    READINGS,
     SUPPORT_CASES,
     WITHDRAWALS,
 )
@@ -67,7 +69,8 @@ def names(mask: int) -> frozenset[str]:
 async def entries(world: World) -> list[Any]:
     """The whole ledger, in the order in which it was written."""
     async with world.services.database.reading() as connection:
-        return list((await connection.execute(select(DISCLOSURES).order_by(DISCLOSURES.c.ordinal))).all())
+        whole = select(LEDGER).order_by(LEDGER.c.ordinal, LEDGER.c.sequence)
+        return list((await connection.execute(whole)).all())
 
 
 async def execute(world: World, *statements: Any) -> None:
@@ -389,8 +392,8 @@ async def gained(world: World, before: dict[str, int]) -> list[Any]:
     rows = []
     async with world.services.database.reading() as connection:
         for log in ("disclosure", "sealed"):
-            later = (DISCLOSURES.c.chain == log) & (DISCLOSURES.c.sequence > before.get(log, 0))
-            found = (await connection.execute(select(DISCLOSURES).where(later).order_by(DISCLOSURES.c.sequence))).all()
+            later = (LEDGER.c.chain == log) & (LEDGER.c.sequence > before.get(log, 0))
+            found = (await connection.execute(select(LEDGER).where(later).order_by(LEDGER.c.sequence))).all()
             before[log] = found[-1].sequence if found else before.get(log, 0)
             rows += found
     return rows
@@ -517,7 +520,7 @@ async def _the_write_fails(_: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(*_: Any, **__: Any) -> None:
         raise RuntimeError("the disk is full of subject@example.org")
 
-    monkeypatch.setattr(chain, "append", fails)
+    monkeypatch.setattr(bulk, "store", fails)
 
 
 async def _the_head_is_gone(desk: Desk, _: pytest.MonkeyPatch) -> None:
@@ -547,7 +550,7 @@ FAULTS: tuple[Callable[[Desk, pytest.MonkeyPatch], Any], ...] = (
     _the_head_is_gone,
     _the_database_goes_away,
 )
-READINGS = {
+WAYS = {
     "user": ("support", READ),
     "case": ("support", "query ($id: ID!) { node(id: $id) { __typename } supportCases { edges { node { subject { id "
              "email } } } } }"),
@@ -562,12 +565,12 @@ def holds_nothing(body: str, desk: Desk) -> None:
         assert str(value) not in body
 
 
-@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("reading", WAYS)
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_reading_by_staff_that_cannot_be_recorded_is_not_shown(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Desk, pytest.MonkeyPatch], Any], reading: str
 ) -> None:
-    who, document = READINGS[reading]
+    who, document = WAYS[reading]
     variables = {"id": desk.subject} if "$id" in document else {}
     assert desk.subject in (await desk.world.post(READ, desk.tokens[who], {"id": desk.subject})).text
     before = len(await entries(desk.world))
@@ -614,7 +617,7 @@ async def test_an_entry_has_committed_before_the_first_byte_leaves_and_stays_if_
     async def send(message: Any) -> None:
         second = Database(desk.world.services.database.url)
         async with second.reading() as connection:
-            entered.append(len((await connection.execute(select(DISCLOSURES))).all()))
+            entered.append(len((await connection.execute(select(LEDGER))).all()))
         await second.close()
         raise OSError("the client is gone")
 
@@ -658,7 +661,7 @@ async def test_the_subject_sees_who_read_what_when_and_why(desk: Desk) -> None:
         ],
         ["SUPPORT_CASE", f"support agent {agent}", ["EMAIL", "CITY"], "case T-17: It will not print."],
     ]
-    stored = {row.id: f"{row.sequence}:{row.hash}" for row in await entries(world)}
+    stored = {row.name: f"{row.sequence}:{row.hash}" for row in await entries(world)}
     assert {node["id"]: node["receipt"] for node in nodes} == stored
     assert sorted((node["at"] for node in nodes), reverse=True) == [node["at"] for node in nodes]
     for name in ("agent", "officer"):
@@ -695,10 +698,10 @@ async def test_an_entry_is_its_subjects_alone(desk: Desk) -> None:
     _, other = await world.member("other@example.org")
     assert (await world.data(MINE, other))["me"]["disclosures"]["edges"] == []
     for entry in await entries(world):
-        mine = (await world.data(NODE, desk.mine, {"id": entry.id}))["node"]
-        assert mine == {"__typename": "Disclosure", "id": entry.id, "receipt": f"{entry.sequence}:{entry.hash}"}
+        mine = (await world.data(NODE, desk.mine, {"id": entry.name}))["node"]
+        assert mine == {"__typename": "Disclosure", "id": entry.name, "receipt": f"{entry.sequence}:{entry.hash}"}
         for token in (None, other, *desk.tokens.values()):
-            foreign = await world.post(NODE, token, {"id": entry.id})
+            foreign = await world.post(NODE, token, {"id": entry.name})
             assert foreign.content == (await world.post(NODE, token, {"id": "f" * 32})).content
 
 
@@ -801,7 +804,7 @@ class Twins:
         stored = [entry for world in self.worlds for entry in await entries(world)]
         mine = [json.loads(content)["data"]["me"] for _, content, _ in await self.answers(MINE)]
         cursors = [None, *(edge["cursor"] for edge in mine[1]["disclosures"]["edges"])]
-        asked = [(MINE, None), (HISTORY, None), *((NODE, {"id": entry.id}) for entry in stored)]
+        asked = [(MINE, None), (HISTORY, None), *((NODE, {"id": entry.name}) for entry in stored)]
         asked += [(PAGE, {"first": 1, "after": cursor}) for cursor in cursors]
         asked += [(PAGE, {"last": 2, "before": cursor}) for cursor in cursors]
         alike = True
@@ -860,11 +863,13 @@ async def test_a_request_under_notice_makes_no_difference_to_its_subject_until_t
 
 # ---------------------------------------------------------------- append-only
 
+KEPT = {table.name: table for table in (CONSENT_RECORDS, DISCLOSURES, READINGS)}
 
-@pytest.mark.parametrize("log", ["consent_records", "disclosures"])
+
+@pytest.mark.parametrize("log", KEPT)
 async def test_the_database_itself_refuses_to_change_an_entry(desk: Desk, log: str) -> None:
     await _read_by_all(desk)
-    table = {"consent_records": CONSENT_RECORDS, "disclosures": DISCLOSURES}[log]
+    table = KEPT[log]
     others: dict[Any, Any] = {int: 7, bool: False}
     for column in table.columns:
         if column.name in ("reason", "salt"):
@@ -875,7 +880,7 @@ async def test_the_database_itself_refuses_to_change_an_entry(desk: Desk, log: s
                 await execute(desk.world, update(table).values({column.name: value}))
 
 
-@pytest.mark.parametrize("table", ["consent_records", "disclosures"])
+@pytest.mark.parametrize("table", KEPT)
 async def test_the_database_itself_refuses_to_forget_an_entry(desk: Desk, backend: str, table: str) -> None:
     await _read_by_all(desk)
     statements = [f"DELETE FROM {table}", f"DELETE FROM {table} WHERE sequence = 1"]
@@ -885,3 +890,33 @@ async def test_the_database_itself_refuses_to_forget_an_entry(desk: Desk, backen
         with pytest.raises(DBAPIError, match="append-only"):
             await execute(desk.world, text(statement))
     assert len(await entries(desk.world)) == 3
+
+
+@pytest.mark.parametrize("log", KEPT)
+async def test_no_entry_is_put_in_anothers_place(desk: Desk, log: str) -> None:
+    """Neither by its key nor, on SQLite, by the number that every row has besides."""
+    await _read_by_all(desk)
+    if not desk.world.services.database.is_sqlite:
+        return
+    columns = ", ".join(column.name for column in KEPT[log].columns)
+    elsewhere = columns.replace("sequence", "sequence + 1000", 1)
+    for added, values in (("", columns), ("rowid, ", f"rowid, {elsewhere}")):
+        statement = f"INSERT OR REPLACE INTO {log} ({added}{columns}) SELECT {values} FROM {log}"
+        with pytest.raises(DBAPIError, match="append-only"):
+            await execute(desk.world, text(statement))
+
+
+# ---------------------------------------------------------------- found by their subject
+
+
+async def test_a_subjects_entries_are_found_by_index(desk: Desk) -> None:
+    await _read_by_all(desk)
+    database = desk.world.services.database
+    asked = select(LEDGER).where(of(desk.subject)).compile(dialect=database.engine.dialect)
+    explained = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
+    values = tuple(asked.params[name] for name in asked.positiontup or ())
+    async with database.writing() as connection:
+        if not database.is_sqlite:
+            await connection.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = str((await connection.exec_driver_sql(f"{explained} {asked}", values)).all())
+    assert "ix_disclosures_subject" in plan, plan

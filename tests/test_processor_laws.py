@@ -20,7 +20,8 @@ from sqlalchemy import func, select, update
 
 from app.checkpoints import watch
 from models.database import Database
-from models.tables import ACCESS_TOKENS, ACCOUNTS, CHAIN_HEADS, DISCLOSURES, OBJECTIONS, PROCESSOR_VIEWS, WITHDRAWALS
+from models.ledger import LEDGER
+from models.tables import ACCESS_TOKENS, ACCOUNTS, CHAIN_HEADS, OBJECTIONS, PROCESSOR_VIEWS, WITHDRAWALS
 from models.vocabulary import Processor, Role
 from permissions.version import current
 from resolvers import ledger, withdrawals
@@ -361,7 +362,7 @@ async def test_a_view_shows_what_each_subject_lets_it_in_the_order_asked_and_cou
         assert view[VIEW_TYPES[processor][1]] == shown
         assert view["withheld"] == len(PEOPLE) + len(strangers) - len(shown)
         async with world.services.database.reading() as connection:
-            told = select(DISCLOSURES.c.subject_id, DISCLOSURES.c.fields).where(DISCLOSURES.c.audience == processor)
+            told = select(LEDGER.c.subject_id, LEDGER.c.fields).where(LEDGER.c.audience == processor)
             entries = {tuple(row) for row in await connection.execute(told)}
         assert entries == {(id, p.disclosed(processor)) for id, p in everyone if p.row(processor, id)}
 
@@ -439,7 +440,7 @@ async def test_a_view_without_a_proper_reason_shows_nothing(trade: Trade, reason
         refused = response.json()["data"]["openProcessorView"]
         assert refused == {"__typename": "Refusal", "code": "INVALID_INPUT", "field": "input.reason"}
     async with trade.world.services.database.reading() as connection:
-        for table in (PROCESSOR_VIEWS, DISCLOSURES):
+        for table in (PROCESSOR_VIEWS, LEDGER):
             assert (await connection.execute(select(func.count()).select_from(table))).scalar_one() == 0
 
 
@@ -882,7 +883,7 @@ async def test_an_export_holds_what_a_view_would_show_and_enters_it_in_the_ledge
     assert file.stat().st_mode & 0o077 == 0, "for the operator alone"
     exported = parsed(processor, file.read_bytes().decode())
     async with world.services.database.reading() as connection:
-        told = select(DISCLOSURES).where(DISCLOSURES.c.reason == "export by the operator")
+        told = select(LEDGER).where(LEDGER.c.reason == "export by the operator")
         entries = (await connection.execute(told)).all()
     shown = {row["userId"]: row for row in await trade.rows(processor, *ids, objected, owed)}
     assert {row["userId"]: row for row in exported} == {id: as_exported(processor, row) for id, row in shown.items()}

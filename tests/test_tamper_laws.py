@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.commands import verify_log
 from app.commands.verify_log import Checkpoint, faults
 from models import chain
-from models.columns import Instant, new_id, ordinal
+from models.columns import Instant, new_id
 from models.database import Database
 from models.keys import KeyRing
-from models.tables import CHAIN_HEADS, DISCLOSURES
+from models.tables import ACCOUNTS, CHAIN_HEADS, CREDENTIALS, DISCLOSURES, PRE_REGISTRATIONS, PROFILES, READINGS
 from models.vocabulary import Audience
 from permissions.ground import Ground
 from resolvers import ledger
@@ -62,41 +62,55 @@ class Attacker:
     log: chain.Log
 
     @property
-    def table(self) -> Table:
-        """Where the log is."""
-        return self.log.table
+    def tables(self) -> tuple[Table, ...]:
+        """Where the log is: its entries, and what they share."""
+        return (self.log.table,) if self.log is chain.CONSENT else (self.log.table, READINGS)
 
     async def disarm(self) -> None:
-        """Drops every trigger of the table."""
-        name = self.table.name
-        if self.connection.dialect.name == "sqlite":
-            for trigger in ("kept", "whole", "new", "said"):
-                await self.connection.execute(text(f"DROP TRIGGER IF EXISTS {name}_{trigger}"))
+        """Drops every trigger of the tables."""
+        for table in self.tables:
+            if self.connection.dialect.name == "sqlite":
+                for trigger in ("kept", "whole", "new", "said"):
+                    await self.connection.execute(text(f"DROP TRIGGER IF EXISTS {table.name}_{trigger}"))
+            else:
+                await self.connection.execute(text(f"ALTER TABLE {table.name} DISABLE TRIGGER USER"))
+
+    def at(self, sequence: int, table: Any = None) -> Any:
+        """The condition of one entry, or of its reading."""
+        columns = (self.log.table if table is None else table).c
+        if table is READINGS:
+            mine = columns.sequence == select(DISCLOSURES.c.reading).where(self.at(sequence)).scalar_subquery()
         else:
-            await self.connection.execute(text(f"ALTER TABLE {name} DISABLE TRIGGER USER"))
+            mine = columns.sequence == sequence
+        return mine & (columns.chain == self.log.name) if "chain" in columns else mine
 
-    def at(self, sequence: int) -> Any:
-        """The condition of one entry."""
-        mine = self.table.c.sequence == sequence
-        return mine & (self.table.c.chain == self.log.name) if "chain" in self.table.c else mine
-
-    async def row(self, sequence: int) -> Row:
-        """One entry."""
-        found = (await self.connection.execute(select(self.table).where(self.at(sequence)))).mappings().one()
+    async def row(self, sequence: int, table: Any = None) -> Row:
+        """One entry, or its row in one of the tables."""
+        rows = self.log.records if table is None else table
+        found = (await self.connection.execute(select(rows).where(self.at(sequence, rows)))).mappings().one()
         return dict(found)
 
     async def change(self, sequence: int, /, **values: Any) -> None:
-        """Overwrites columns of one entry."""
-        await self.connection.execute(update(self.table).where(self.at(sequence)).values(values))
+        """Overwrites columns of one entry, wherever they are."""
+        for table in self.tables:
+            mine = {name: value for name, value in values.items() if name in table.c}
+            if mine:
+                await self.overwrite(table, sequence, mine)
+            values = {name: value for name, value in values.items() if name not in mine}
+
+    async def overwrite(self, table: Table, sequence: int, values: Row) -> None:
+        """Overwrites columns of an entry's row in one of the tables."""
+        await self.connection.execute(update(table).where(self.at(sequence, table)).values(values))
 
     async def delete(self, sequence: int) -> None:
-        """Takes one entry out."""
-        await self.connection.execute(delete(self.table).where(self.at(sequence)))
+        """Takes one entry out, and its reading."""
+        for table in self.tables[::-1]:
+            await self.connection.execute(delete(table).where(self.at(sequence, table)))
 
     async def insert(self, row: Row) -> None:
         """Puts one entry in; what is unique is made so."""
-        fresh = {"id": new_id()} | ({"ordinal": ordinal(START, new_id())} if "ordinal" in row else {})
-        await self.connection.execute(insert(self.table), {**row, **fresh})
+        own = {name: value for name, value in row.items() if name in self.log.table.c}
+        await self.connection.execute(insert(self.log.table), {**own, "id": new_id()})
 
     async def head(self, sequence: int, digest: str | None = None) -> None:
         """Says that the chain ends there."""
@@ -185,10 +199,11 @@ async def test_logs_that_nobody_touched_are_whole(world: World) -> None:
 
 @pytest.mark.parametrize("name", LOGS)
 async def test_a_changed_value_is_found_in_every_column_at_every_place(filled: World, name: str) -> None:
-    for column, sequence in itertools.product(LOGS[name].table.columns, (1, 4, ENTRIES)):
+    columns = [*LOGS[name].table.columns, *(() if name == "consent" else READINGS.columns)]
+    for column, sequence in itertools.product(columns, (1, 4, ENTRIES)):
         async with attacked(filled, name) as attacker:
-            before = await attacker.row(sequence)
-            await attacker.change(sequence, **{column.name: other(column, before[column.name])})
+            before = await attacker.row(sequence, column.table)
+            await attacker.overwrite(column.table, sequence, {column.name: other(column, before[column.name])})
             told = await attacker.found(filled.services)
         assert told[:1], (column, sequence)
         assert told[0].startswith(f"{name}: entry {sequence} "), (column, told)
@@ -327,6 +342,8 @@ async def test_the_head_of_an_empty_chain_is_followed_too(world: World) -> None:
     async with attacked(world, "sealed") as attacker:
         await attacker.head(0, "1" * 64)
         assert await attacker.found(world.services) == ["sealed: the head of the chain was changed"]
+        await attacker.connection.execute(delete(CHAIN_HEADS).where(CHAIN_HEADS.c.name == "sealed"))
+        assert await attacker.found(world.services) == ["sealed: the head of the chain is missing"]
 
 
 @pytest.mark.parametrize("name", ["disclosure", "sealed"])
@@ -346,11 +363,44 @@ async def test_a_reason_is_the_one_that_was_written_or_none(filled: World, name:
         assert told.startswith(f"{name}: entry {sequence} "), (changed, told)
 
 
-async def test_a_reason_that_was_erased_with_its_salt_is_no_fault(filled: World) -> None:
-    erased = update(DISCLOSURES).where(DISCLOSURES.c.sequence.in_((1, 4, ENTRIES))).values(reason=None, salt=None)
-    async with filled.services.database.writing() as connection:
-        await connection.execute(erased)
+async def erase(services: Services, *sequences: int) -> None:
+    """Erases reasons with their salts, which the database lets nobody else do."""
+    gone = update(READINGS).where(READINGS.c.sequence.in_(sequences)).values(reason=None, salt=None)
+    async with services.database.writing() as connection:
+        await connection.execute(gone)
+
+
+async def test_a_reason_that_was_erased_with_its_salt_and_its_subject_is_no_fault(filled: World) -> None:
+    await erase(filled.services, 1, 4, ENTRIES)
     assert await faults(filled.services) == []
+
+
+@pytest.mark.parametrize("name", ["disclosure", "sealed"])
+async def test_a_reason_that_was_erased_is_missed_while_any_of_its_subjects_has_an_account(
+    filled: World, name: str
+) -> None:
+    services, first = filled.services, ENTRIES + 1
+    people = [await filled.person(f"{number}@example.org") for number in range(3)]
+    shared = reading(100, sealed=name == "sealed")
+    async with services.database.writing() as connection:
+        await ledger.enter(connection, services.keys, [replace(shared, subject_id=id) for id in people], START)
+    assert await faults(services) == []
+    await erase(services, first)
+    for place, id in enumerate(people):
+        told = f"{name}: entry {first + place} has another reason than the one that was written"
+        assert await faults(services) == [told]
+        async with services.database.writing() as connection:
+            for table in (PROFILES, PRE_REGISTRATIONS, CREDENTIALS):
+                await connection.execute(delete(table).where(table.c.subject_id == id))
+            await connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.id == id))
+    assert await faults(services) == []
+
+
+async def test_a_reading_without_its_first_entry_is_found(filled: World) -> None:
+    async with attacked(filled, "disclosure") as attacker:
+        await attacker.connection.execute(insert(READINGS), {**await attacker.row(4, READINGS), "sequence": 77})
+        told = await attacker.found(filled.services)
+    assert told == ["disclosure: entry 77 is missing from the reading that begins with it"]
 
 
 @pytest.mark.parametrize("name", LOGS)
@@ -361,6 +411,35 @@ async def test_a_value_that_no_column_holds_is_the_fault_of_its_entry(filled: Wo
         await attacker.change(6, **{instant: value})
         (told,) = await attacker.found(filled.services)
     assert told.startswith(f"{name}: entry 6 "), told
+
+
+SPELLINGS = (
+    "2026-11-20 08:30:00",
+    "2026-11-20 08:30",
+    "2026-11-20T08:30:00.000000",
+    "2026-11-20 08:30:00.000000 ",
+    "2026-11-20 08:30:00.000000 or so",
+)
+
+
+@pytest.mark.parametrize("name", LOGS)
+async def test_an_instant_in_another_form_of_text_is_the_fault_of_its_entry(world: World, name: str) -> None:
+    await fill(world.services, ENTRIES)
+    columns = {"consent": ["recorded_at"], "disclosure": ["at"], "sealed": ["at", "visible_at"]}[name]
+    for column, spelling in itertools.product(columns, SPELLINGS if world.services.database.is_sqlite else ()):
+        async with attacked(world, name) as attacker:
+            await attacker.change(1, **{column: text(f"'{spelling}'")})
+            assert await attacker.found(world.services) == [f"{name}: entry 1 is not the one that was written"], (
+                spelling
+            )
+
+
+async def test_a_grant_that_is_neither_one_nor_nought_is_the_fault_of_its_entry(filled: World) -> None:
+    for number in ("2", "-1", "'true'") if filled.services.database.is_sqlite else ():
+        async with attacked(filled, "consent") as attacker:
+            assert (await attacker.row(3))["granted"]
+            await attacker.change(3, granted=text(number))
+            assert await attacker.found(filled.services) == ["consent: entry 3 is not the one that was written"], number
 
 
 async def test_entries_that_are_appended_meanwhile_are_no_fault(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,26 +2,32 @@
 
 import itertools
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import typer
-from sqlalchemy import func, select
+from sqlalchemy import Boolean, func, select, type_coerce
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import NullType
 
 from app.commands.fault import Fault
 from app.commands.progress import progress
 from app.commands.session import run
 from models import chain
+from models.columns import Instant
 from models.database import Database
-from models.tables import CHAIN_HEADS, DISCLOSURES
+from models.tables import ACCOUNTS, CHAIN_HEADS, DISCLOSURES, READINGS
 from resolvers.context import Services
 from resolvers.ledger import commitment
 
 PAGE: Final = 1000
 CONTRADICTED: Final = ""
 """Stands for two checkpoints of one entry that disagree; no entry has this hash."""
+
+STORED: Final = "stored "
+"""Names a column as it is stored, beside what is read from it: SQLite keeps an instant as text that has many forms."""
 
 UNREADABLE: Final = (ValueError, TypeError, OverflowError)
 """What a driver raises where a stored value is none of its column's."""
@@ -52,9 +58,10 @@ def verify_log(checkpoint: Path | None) -> int:
 
 
 async def faults(services: Services, known: Iterable[Checkpoint] = ()) -> list[str]:
-    """The first fault of each chain."""
+    """The first fault of each chain; where all are whole, whatever belongs to none."""
     found = [await _verified(services, log, known) for log in chain.LOGS]
-    return [fault for fault in (*found, await _stray(services.database)) if fault]
+    found.append(await _stray(services.database))
+    return [fault for fault in found if fault] or [fault for fault in [await _unread(services.database)] if fault]
 
 
 def _checkpoints(path: Path) -> frozenset[Checkpoint]:
@@ -85,47 +92,82 @@ def _expected(log: chain.Log, known: Iterable[Checkpoint]) -> dict[int, str]:
 async def _verified(services: Services, log: chain.Log, known: Iterable[Checkpoint]) -> str | None:
     """The head is read before the entries and after them: what others append meanwhile is no fault."""
     database, verifier = services.database, chain.Verifier(services.keys, log)
-    expected = _expected(log, itertools.chain(known, [await _head(database, log)]))
+    before = await _head(database, log)
+    if before is None:
+        return f"{log.name}: the head of the chain is missing"
+    expected = _expected(log, itertools.chain(known, [before]))
     if expected[0] != chain.GENESIS:
         return f"{log.name}: the head of the chain was changed"
     with progress(f"verify-log {log.name}", await _length(database, log)) as advance:
         async for page in _pages(database, log):
+            living = await _living(database, page)
             for row in page:
-                if fault := _fault(verifier, row, expected):
+                if fault := _fault(verifier, row, expected, living):
                     return f"{log.name}: {fault}"
             advance(verifier.sequence)
     if verifier.sequence < max(expected):
         return f"{log.name}: entry {verifier.sequence + 1} is missing, and with it the end of the chain"
     head = await _head(database, log)
-    if head.sequence < verifier.sequence:
-        return f"{log.name}: entry {head.sequence + 1} is beyond the head of the chain"
+    if head is None or head.sequence < verifier.sequence:
+        return f"{log.name}: entry {head.sequence + 1 if head else 1} is beyond the head of the chain"
     return None
 
 
-def _fault(verifier: chain.Verifier, row: Any, expected: dict[int, str]) -> str | None:
+def _fault(verifier: chain.Verifier, row: Any, expected: dict[int, str], living: Set[str]) -> str | None:
     if row is None or not verifier.follows(row):
         return f"entry {verifier.sequence + 1} is not the one that was written"
-    if not _reason_holds(row):
+    if not _reason_holds(row, living):
         return f"entry {verifier.sequence} has another reason than the one that was written"
     if expected.get(verifier.sequence, verifier.hash) != verifier.hash:
         return f"entry {verifier.sequence} is not the one that a checkpoint, or the head of the chain, names"
     return None
 
 
-def _reason_holds(row: Any) -> bool:
-    """Whether the reason is the one that was committed to; one that was erased with its salt is no fault."""
-    if "commitment" not in row or (row["salt"] is None and row["reason"] is None):
+def _reason_holds(row: Any, living: Set[str]) -> bool:
+    """Whether the reason is the one that was committed to, or went with its salt and with whom it was about."""
+    if "commitment" not in row:
         return True
-    return row["salt"] is not None and commitment(row["salt"], row["reason"] or "") == row["commitment"]
+    if row["salt"] is None and row["reason"] is None:
+        return row["subject_id"] not in living
+    if row["salt"] is None or row["reason"] is None:
+        return False
+    return bool(commitment(row["salt"], row["reason"]) == row["commitment"])
+
+
+async def _living(database: Database, page: Sequence[Any]) -> Set[str]:
+    """Which of those whose reason was erased still have an account; asked after the page was read."""
+    erased = {row["subject_id"] for row in page if row and "reason" in row and row["reason"] is None}
+    if not erased:
+        return erased
+    async with database.reading() as connection:
+        return set((await connection.execute(select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(erased)))).scalars())
+
+
+def _rows(log: chain.Log) -> Any:
+    """A chain's entries, and beside each value that has several stored forms the one in which it is stored."""
+    forms = (column for column in log.records.c if isinstance(column.type, (Instant, Boolean)))
+    return log.rows().add_columns(*(type_coerce(each, NullType()).label(STORED + each.name) for each in forms))
+
+
+def _as_written(log: chain.Log, row: Any, dialect: Dialect) -> bool:
+    """Whether each stored form is the one that we write."""
+    for column in log.records.c:
+        if STORED + column.name in row:
+            bind = column.type.dialect_impl(dialect).bind_processor(dialect)
+            written = bind(row[column.name]) if bind else row[column.name]
+            if row[STORED + column.name] != written:
+                return False
+    return True
 
 
 async def _pages(database: Database, log: chain.Log) -> AsyncIterator[Sequence[Any]]:
-    """A chain's entries in order; a page that cannot be read comes entry by entry, and the one at fault as None."""
-    size, rest = PAGE, log.rows()
+    """A chain's entries in order; what is not stored as it is written, or cannot be read, comes as None."""
+    size, rest = PAGE, _rows(log)
     while True:
         try:
             async with database.reading() as connection:
                 page = (await connection.execute(rest.limit(size))).mappings().all()
+                written = [row if _as_written(log, row, connection.dialect) else None for row in page]
         except UNREADABLE:
             if size == 1:
                 yield [None]
@@ -134,8 +176,8 @@ async def _pages(database: Database, log: chain.Log) -> AsyncIterator[Sequence[A
             continue
         if not page:
             return
-        yield page
-        rest = log.rows().where(log.table.c.sequence > page[-1]["sequence"])
+        yield written
+        rest = _rows(log).where(log.records.c.sequence > page[-1]["sequence"])
 
 
 async def _length(database: Database, log: chain.Log) -> int:
@@ -144,11 +186,11 @@ async def _length(database: Database, log: chain.Log) -> int:
         return int((await connection.execute(counted)).scalar_one())
 
 
-async def _head(database: Database, log: chain.Log) -> Checkpoint:
+async def _head(database: Database, log: chain.Log) -> Checkpoint | None:
     async with database.reading() as connection:
         one = select(CHAIN_HEADS.c.sequence, CHAIN_HEADS.c.hash).where(CHAIN_HEADS.c.name == log.name)
         row = (await connection.execute(one)).one_or_none()
-    return Checkpoint(log.name, row.sequence, row.hash) if row else Checkpoint(log.name, 0, chain.GENESIS)
+    return Checkpoint(log.name, row.sequence, row.hash) if row else None
 
 
 async def _stray(database: Database) -> str | None:
@@ -158,3 +200,13 @@ async def _stray(database: Database) -> str | None:
     async with database.reading() as connection:
         sequence = (await connection.execute(others.limit(1))).scalar_one_or_none()
     return None if sequence is None else f"disclosure: entry {sequence} is of a chain that nobody writes"
+
+
+async def _unread(database: Database) -> str | None:
+    """A reading whose first entry is gone, or never was; the entries that remain would be followed without it."""
+    entry, reading = DISCLOSURES.c, READINGS.c
+    first = (entry.chain == reading.chain) & (entry.sequence == reading.sequence) & (entry.reading == reading.sequence)
+    without = select(reading.chain, reading.sequence).where(~select(entry.sequence).where(first).exists())
+    async with database.reading() as connection:
+        found = (await connection.execute(without.order_by(reading.chain, reading.sequence).limit(1))).first()
+    return f"{found.chain}: entry {found.sequence} is missing from the reading that begins with it" if found else None
