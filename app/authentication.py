@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import and_, bindparam, exists, select, update
+from sqlalchemy import bindparam, select, update
 from starlette.requests import Request
 
 from models.bearer import Kind, digest_of, kind_of
 from models.columns import Instant
 from models.database import Database
-from models.issuing import is_live
+from models.issuing import is_held
 from models.sessions import GRACE
-from models.tables import ACCESS_TOKENS, ACCOUNTS, ROLE_GRANTS
+from models.tables import ACCESS_TOKENS, ACCOUNTS
 from models.vocabulary import STAFF, Role, TokenTransport
 from permissions.caller import Caller
 from resolvers import role_tokens
@@ -72,13 +72,7 @@ async def _row(database: Database, digest: str, now: datetime) -> Any:
 
 def _known() -> Any:
     now = bindparam("now", type_=Instant())
-    held = exists().where(
-        and_(
-            ROLE_GRANTS.c.subject_id == ACCESS_TOKENS.c.holder_id,
-            ROLE_GRANTS.c.role == ACCESS_TOKENS.c.role,
-            is_live(now),
-        )
-    )
+    held = is_held(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role, now)
     holder = (ACCOUNTS.c.account_id, ACCOUNTS.c.email_verified, ACCOUNTS.c.disabled_at)
     return select(ACCESS_TOKENS, *holder, held.label("held")).outerjoin(
         ACCOUNTS, ACCOUNTS.c.id == ACCESS_TOKENS.c.holder_id
@@ -104,7 +98,7 @@ def _works(row: Any, now: datetime) -> bool:
 
 def _idle(row: Any, now: datetime) -> bool:
     """Whether a staff token that the API issued lay unused for too long; the operator's own says its time itself."""
-    return row.issued_by == role_tokens.DOOR and now - (row.last_used_at or row.created_at) > STAFF_IDLE
+    return bool(row.issued_by == role_tokens.DOOR and now - (row.last_used_at or row.created_at) > STAFF_IDLE)
 
 
 async def _note_use(database: Database, id: str, now: datetime) -> None:

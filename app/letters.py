@@ -75,8 +75,9 @@ Somebody, most likely you, asked for an account at {site} with this
 address on {at}. You already have one, and nothing about it has
 changed.
 
-Sign in as usual. If you do not know the password any more, use "forgot
-password" where you sign in.
+Sign in as usual, or set a new password by {until} here:
+
+{link}
 
 If it was not you, do nothing: whoever it was has not been told that you have
 an account.

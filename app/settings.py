@@ -171,8 +171,6 @@ class Settings(BaseSettings):
             weak.append(("RATE_LIMITS", "is off"))
         if not _is_site(self.public_url or "", ("https",)):
             weak.append(("PUBLIC_URL", "is not an https address"))
-        if not is_server(self.mail_url or ""):
-            weak.append(("MAIL_URL", "is not smtp:// or smtps://, so that letters reach nobody"))
         if not self.mail_from and not _is_mailbox(self.sender):
             weak.append(("MAIL_FROM", "is not set, and PUBLIC_URL has no name to write from"))
         if self.database_url.split("///")[-1] in (":memory:", "") or self.database_url.endswith("//"):

@@ -16,6 +16,7 @@ from models.vocabulary import MailedUse, Notice
 
 USES: Final = {
     Notice.VERIFY_ADDRESS: MailedUse.VERIFY,
+    Notice.ALREADY_REGISTERED: MailedUse.RESET,
     Notice.CLAIM_ADDRESS: MailedUse.RESET,
     Notice.RESET_PASSWORD: MailedUse.RESET,
     Notice.CONFIRM_ADDRESS: MailedUse.CHANGE,
@@ -84,7 +85,7 @@ async def write_mailed_token(
     what somebody typed may only look like it.
     """
     use = USES[notice]
-    await end_mailed_tokens(connection, subject_id, use, now)
+    await end_mailed_tokens(connection, subject_id, now, use)
     id = await write_letter(connection, subject_id=subject_id, notice=notice, now=now, address=address)
     token = {
         "id": id,
@@ -99,13 +100,15 @@ async def write_mailed_token(
     return id
 
 
-async def end_mailed_tokens(connection: AsyncConnection, subject_id: str | None, use: MailedUse, now: datetime) -> None:
-    """Spends the live tokens of this use; their letters, where they wait, are not sent."""
+async def end_mailed_tokens(
+    connection: AsyncConnection, subject_id: str | None, now: datetime, *uses: MailedUse
+) -> None:
+    """Spends the live tokens of these uses; their letters, where they wait, are not sent."""
     locked = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == (subject_id or "")).with_for_update(key_share=True)
     await connection.execute(locked)
     live = (
         (MAILED_TOKENS.c.subject_id == (subject_id or ""))
-        & (MAILED_TOKENS.c.use == use.value)
+        & MAILED_TOKENS.c.use.in_([use.value for use in uses])
         & MAILED_TOKENS.c.used_at.is_(None)
     )
     waiting = OUTBOX.c.sent_at.is_(None) & OUTBOX.c.id.in_(select(MAILED_TOKENS.c.id).where(live))

@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from models.letters import write_letter, write_mailed_token
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.address import NotAnAddress, canonical, given
+from models.letters import end_mailed_tokens, write_letter, write_mailed_token
 from models.outcome import EmailChangeRequested, EmailVerified, Refused
 from models.tables import ACCOUNTS, CREDENTIALS
 from models.vocabulary import MailedUse, Notice, Purpose, RefusalCode
@@ -97,4 +97,4 @@ async def _move(connection: AsyncConnection, account: Any, email: str, now: date
     mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == account.id)
     await connection.execute(mine.values(email_canonical=canonical(email)))
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(email=email))
-    await mailed.end_mailed(connection, account.id, now, *MailedUse)
+    await end_mailed_tokens(connection, account.id, now, *MailedUse)

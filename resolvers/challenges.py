@@ -3,13 +3,13 @@
 from datetime import timedelta
 from typing import Any, Final
 
-from models.letters import write_letter
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.bearer import Kind, digest_of, kind_of, new_token
 from models.columns import new_id
+from models.letters import write_letter
 from models.outcome import Refused, SignedIn, TotpRequired
 from models.sessions import Opened, Opening
 from models.tables import CHALLENGES, CREDENTIALS

@@ -27,12 +27,6 @@ async def use(connection: AsyncConnection, token: str, now: datetime, *uses: Mai
     return (await connection.execute(used)).rowcount == 1
 
 
-async def end_mailed(connection: AsyncConnection, subject_id: str, now: datetime, *uses: MailedUse) -> None:
-    """Links of these uses that this person has in their mailbox do nothing any more."""
-    theirs = update(MAILED_TOKENS).where(MAILED_TOKENS.c.subject_id == subject_id, MAILED_TOKENS.c.used_at.is_(None))
-    await connection.execute(theirs.where(MAILED_TOKENS.c.use.in_([each.value for each in uses])).values(used_at=now))
-
-
 def _works(token: str, now: datetime, uses: tuple[MailedUse, ...]) -> Any:
     return and_(
         MAILED_TOKENS.c.digest == digest_of(token),

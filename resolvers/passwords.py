@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Any, Final
 
-from models.letters import write_letter, write_mailed_token
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models import chain
 from models.address import NotAnAddress, canonical
+from models.letters import end_mailed_tokens, write_letter, write_mailed_token
 from models.outcome import PasswordChanged, Refused
 from models.tables import ACCOUNTS, CREDENTIALS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import ConsentSource, MailedUse, Notice, Purpose
@@ -23,11 +23,11 @@ from resolvers.context import Context
 from resolvers.hashing import Busy
 from resolvers.inputs import ChangePasswordInput
 from resolvers.mailbox import mailbox_of, owner_of
-from resolvers.password_rules import weakness
 from resolvers.profile import locked_account
 from resolvers.reproof import LATER, reproof, wrong
 from resolvers.sessions import end_sessions
 from resolvers.standing import granted
+from resolvers.strength import weakness
 
 ASKING_MAY: Final = ("20/minute",)
 
@@ -91,13 +91,14 @@ async def reset_password(info: Info[Context, None], token: str, new_password: st
         if not account.email_verified:
             account = await _claim(context, connection, account)
             await mark_verified(connection, account, context.services.geolocation)
+            await end_mailed_tokens(connection, account.id, now, MailedUse.VERIFY)
         await _set(connection, account.id, hashed, now)
     return PasswordChanged(now)
 
 
 async def _hashed(context: Context, password: str, field: str, email: str) -> str | Refused:
     try:
-        if refusal := await weakness(context.services, password, field, words=(email,)):
+        if refusal := await weakness(context, password, field, (email,)):
             return refusal
         return await context.services.hashing.hash_soon(password)
     except Busy:
@@ -111,7 +112,7 @@ async def _set(
     await connection.execute(mine.values(password_hash=hashed))
     await end_sessions(connection, subject_id, now, but=but)
     await end_challenges(connection, subject_id, now)
-    await mailed.end_mailed(connection, subject_id, now, MailedUse.RESET, MailedUse.CHANGE)
+    await end_mailed_tokens(connection, subject_id, now, MailedUse.RESET, MailedUse.CHANGE)
     await write_letter(connection, subject_id=subject_id, notice=Notice.PASSWORD_CHANGED, now=now)
 
 

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import strawberry
-from models.letters import write_mailed_token
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.address import NotAnAddress, canonical, given
 from models.columns import new_id
+from models.letters import write_mailed_token
 from models.outcome import Refused, Registered
 from models.vocabulary import ConsentSource, LockSource, Notice, Processor, Purpose, RefusalCode
 from permissions import version
@@ -21,11 +21,11 @@ from resolvers.inputs import RegisterInput
 from resolvers.intake import Consent, Person
 from resolvers.mailbox import Mailbox, mailbox_of, owner_of
 from resolvers.objections import object_to
-from resolvers.password_rules import weakness
 from resolvers.profile import given as sent
 from resolvers.profile import locked_account
 from resolvers.reproof import LATER
 from resolvers.settling import Settling
+from resolvers.strength import weakness
 
 
 class Unfit(Exception):
@@ -51,7 +51,7 @@ async def register(info: Info[Context, None], input: RegisterInput) -> Registere
         return refusal
     try:
         words = (person.email, input.first_name or "", input.last_name or "")
-        if refusal := await weakness(context.services, input.password, "input.password", words=words):
+        if refusal := await weakness(context, input.password, "input.password", words):
             return refusal
         person.password_hash = await context.services.hashing.hash_soon(input.password)
     except Busy:

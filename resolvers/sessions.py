@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any, Final
 
-from models.letters import write_letter
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
+from models.letters import write_letter
 from models.outcome import SignedIn, Viewer
 from models.sessions import Opened, Opening, open_session
 from models.tables import ACCESS_TOKENS, ACCOUNTS

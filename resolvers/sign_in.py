@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from models.letters import write_letter
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models import sessions as stored
 from models.address import NotAnAddress, canonical
+from models.letters import write_letter
 from models.outcome import Refused, SignedIn, TotpRequired
 from models.sessions import Opened, Opening, Stolen
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
@@ -57,6 +57,17 @@ async def login(info: Info[Context, None], input: LoginInput) -> SignedIn | Totp
     bucket, known = _bucket(context, attempt, person)
     if refusal := await attempts.too_often(context, attempts.from_address(context, "login"), bucket):
         return refusal
+    begun = await _checked(context, attempt, person, known=known)
+    if not isinstance(begun, Opened):
+        return begun
+    await attempts.forgive(context, bucket)
+    return await signed_in(info, begun, attempt.email)
+
+
+async def _checked(
+    context: Context, attempt: Attempt, person: Any, *, known: bool, again: bool = True
+) -> Opened | TotpRequired | Refused:
+    """The password is verified before anything that is known of the account counts."""
     try:
         verdict = await context.services.hashing.verify(person.password_hash if person else None, attempt.password)
     except Busy:
@@ -64,10 +75,10 @@ async def login(info: Info[Context, None], input: LoginInput) -> SignedIn | Totp
     if person is None or not verdict.right or person.disabled_at is not None:
         return WRONG
     begun = await _begun(context, attempt, person, verdict, known=known)
-    if not isinstance(begun, Opened):
-        return begun
-    await attempts.forgive(context, bucket)
-    return await signed_in(info, begun, attempt.email)
+    if begun is WRONG and again:  # another sign-in may just have replaced the hash of the same password
+        person = await _person(context, attempt.email)
+        return await _checked(context, attempt, person, known=known, again=False)
+    return begun
 
 
 def _attempt(context: Context, input: LoginInput) -> Attempt | Refused:

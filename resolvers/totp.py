@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import pyotp
 import segno
-from models.letters import write_letter
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.columns import new_id
 from models.issuing import is_live
+from models.letters import write_letter
 from models.outcome import RecoveryCodes, Refused, TotpDisabled, TotpEnrolment
 from models.tables import ACCESS_TOKENS, AUTHENTICATORS, ROLE_GRANTS
 from models.vocabulary import Factors, Notice, RefusalCode

@@ -40,9 +40,7 @@ class TotpRequired:
 
 
 @impersonal(OWN)
-@strawberry.type(
-    description="A letter tells how it goes on. The same answer whether or not the address is known."
-)
+@strawberry.type(description="A letter tells how it goes on. The same answer whether or not the address is known.")
 @shows(outcome.Registered)
 class Registered:
     email: str

@@ -34,7 +34,9 @@ CHANGE_EMAIL = f"""mutation ($e: String!, $p: String!) {{ changeEmail(newEmail: 
   ... on EmailChangeRequested {{ newEmail }} {REFUSED} }} }}"""
 BEGIN = f"""mutation ($p: String!) {{ beginTotpEnrolment(password: $p) {{
   ... on TotpEnrolment {{ secret otpauthUri qrCodeSvg }} {REFUSED} }} }}"""
-CONFIRM = f"mutation ($c: String!) {{ confirmTotpEnrolment(code: $c) {{ ... on RecoveryCodes {{ codes }} {REFUSED} }} }}"
+CONFIRM = (
+    f"mutation ($c: String!) {{ confirmTotpEnrolment(code: $c) {{ ... on RecoveryCodes {{ codes }} {REFUSED} }} }}"
+)
 DISABLE = f"""mutation ($p: String!, $c: String!) {{ disableTotp(password: $p, code: $c) {{
   ... on TotpDisabled {{ disabledAt }} {REFUSED} }} }}"""
 REGENERATE = f"""mutation ($p: String!, $c: String!) {{ regenerateRecoveryCodes(password: $p, code: $c) {{

@@ -224,7 +224,7 @@ async def test_a_new_link_ends_the_earlier_ones_of_its_use_and_their_letters(off
     used = {row.id: row.used_at is not None for row in await office.rows(MAILED_TOKENS)}
     assert used == {sent: True, waits: True, verifies: False, last: False}
     async with office.services.database.writing() as connection:
-        await end_mailed_tokens(connection, office.ada, MailedUse.RESET, office.clock())
+        await end_mailed_tokens(connection, office.ada, office.clock(), MailedUse.RESET)
     await office.drain()
     assert [letter["Subject"] for letter in office.bag.letters[1:]] == [TEXTS[Notice.VERIFY_ADDRESS].subject]
 

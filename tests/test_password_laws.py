@@ -154,8 +154,8 @@ async def test_a_change_of_password_is_not_overwritten_by_an_upgrade_that_was_sl
 
     async def verify(self: Hashing, stored: str | None, password: str) -> hashing.Verdict:
         verdict = await stock(self, stored, password)
-        assert verdict.rehashed is not None
-        await set_hash(world, id, changed)
+        if verdict.rehashed is not None:
+            await set_hash(world, id, changed)
         return verdict
 
     monkeypatch.setattr(Hashing, "verify", verify)

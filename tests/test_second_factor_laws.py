@@ -83,7 +83,9 @@ async def test_a_challenge_is_no_token(world: World) -> None:
     assert kind_of(challenge) is Kind.CHALLENGE
     response = await world.post(VIEWER, challenge)
     assert (response.status_code, codes(response.json())) == (401, ["UNAUTHENTICATED"])
-    stolen = await world.data("mutation ($t: String) { refreshSession(refreshToken: $t) { __typename } }", None, {"t": challenge})
+    stolen = await world.data(
+        "mutation ($t: String) { refreshSession(refreshToken: $t) { __typename } }", None, {"t": challenge}
+    )
     assert stolen["refreshSession"]["__typename"] == "Refusal"
 
 

@@ -4,11 +4,11 @@ import typer
 from sqlalchemy import update
 
 from app.commands.session import person_of, run
+from models.letters import end_mailed_tokens
 from models.tables import ACCOUNTS
 from models.vocabulary import MailedUse
 from resolvers.challenges import end_challenges
 from resolvers.context import Services
-from resolvers.mailed import end_mailed
 from resolvers.profile import locked_account
 from resolvers.sessions import end_sessions
 
@@ -35,7 +35,7 @@ async def disabled(services: Services, email: str) -> None:
         await connection.execute(mine.values(disabled_at=now))
         await end_sessions(connection, subject_id, now)
         await end_challenges(connection, subject_id, now)
-        await end_mailed(connection, subject_id, now, *MailedUse)
+        await end_mailed_tokens(connection, subject_id, now, *MailedUse)
 
 
 async def enabled(services: Services, email: str) -> None:
