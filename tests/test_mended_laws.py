@@ -149,7 +149,6 @@ WEAK = [
     ("ENVIRONMENT", "prod"),
     ("GEOIP_DATABASE", "/nowhere"),
     ("REDIS_URL", "http://secret@nowhere"),
-    ("MAIL_URL", "var/mail"),
     ("MAIL_URL", "https://secret@nowhere"),
     ("MAIL_URL", "smtp://:25"),
     ("MAIL_URL", "smtp://secret@mail.example.org:66666"),

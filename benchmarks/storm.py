@@ -1,0 +1,132 @@
+"""What fifty sign-ins at once do to everybody else: the slowest reads beside those of a quiet server, in one run."""
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any, Final
+
+import httpx
+from servers import free_port
+
+from app.commands.population import PASSWORD
+
+MOST: Final = 2.0
+READERS: Final = 4
+EMAIL: Final = "member@demo.example.org"
+READ: Final = {"query": "{ me { user { email firstName } consents { purpose granted } } }"}
+LOGIN: Final = """mutation ($e: String!, $p: String!) { login(input: {email: $e, password: $p}) {
+  __typename ... on SignedIn { accessToken } ... on Refusal { code retryAfterSeconds } } }"""
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """Our own, with the demonstration's people, on SQLite and without limits."""
+    settings = {
+        "CONSENTQL_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'storm.db'}",
+        "CONSENTQL_SECRET_KEYS": "a key for a benchmark, long enough to be taken",
+        "CONSENTQL_MAIL_URL": str(folder / "mail"),
+        "CONSENTQL_RATE_LIMITS": "off",
+    }
+    command = [str(Path(sys.executable).with_name("consentql"))]
+    known, port = {**os.environ, **settings}, free_port()
+    subprocess.run([*command, "demo"], env=known, check=True, capture_output=True)
+    serving = [*command, "serve", "--port", str(port)]
+    process = subprocess.Popen(serving, env=known, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+async def ready(client: httpx.AsyncClient) -> None:
+    """Returns once the server answers."""
+    for _ in range(200):
+        try:
+            await client.get("/health/live")
+        except httpx.TransportError:
+            await asyncio.sleep(0.1)
+        else:
+            return
+    raise SystemExit("the server did not start")
+
+
+async def login(client: httpx.AsyncClient) -> dict[str, Any]:
+    """What one sign-in is answered."""
+    variables = {"e": EMAIL, "p": PASSWORD}
+    answer = (await client.post("/graphql", json={"query": LOGIN, "variables": variables}, timeout=60)).json()
+    return dict(answer["data"]["login"])
+
+
+async def reads(client: httpx.AsyncClient, token: str, until: asyncio.Event) -> list[float]:
+    """Milliseconds of each read of one reader who asks every ten milliseconds until told to stop."""
+    found, headers = [], {"Authorization": f"Bearer {token}"}
+    while not until.is_set():
+        before = time.perf_counter()
+        (await client.post("/graphql", json=READ, headers=headers)).raise_for_status()
+        found.append((time.perf_counter() - before) * 1000)
+        await asyncio.sleep(0.01)
+    return found
+
+
+async def measured(client: httpx.AsyncClient, token: str, storm: int) -> tuple[list[float], list[dict[str, Any]]]:
+    """Reads for as long as the sign-ins take, or two seconds without any."""
+    until = asyncio.Event()
+    readers = [asyncio.create_task(reads(client, token, until)) for _ in range(READERS)]
+    answers = await asyncio.gather(*(login(client) for _ in range(storm)))
+    if not storm:
+        await asyncio.sleep(2)
+    until.set()
+    return [each for reader in readers for each in await reader], list(answers)
+
+
+def p99(found: list[float]) -> float:
+    """The hundredth part that waited longest began here."""
+    return quantiles(found, n=100)[98]
+
+
+async def compared(address: str, rounds: int, storm: int) -> list[tuple[float, float]]:
+    """Quiet and stormy in turn; every sign-in has an answer, a session or a time to come back."""
+    limits = httpx.Limits(max_connections=storm + READERS)
+    async with httpx.AsyncClient(base_url=address, limits=limits) as client:
+        await ready(client)
+        token = (await login(client))["accessToken"]
+        found = []
+        for _ in range(rounds):
+            quiet, _ = await measured(client, token, 0)
+            stormy, answers = await measured(client, token, storm)
+            kinds = [answer.get("code", answer["__typename"]) for answer in answers]
+            if set(kinds) - {"SignedIn", "TRY_LATER"}:
+                raise SystemExit(f"a sign-in was lost: {sorted(set(kinds))}")
+            token = next(answer["accessToken"] for answer in reversed(answers) if "accessToken" in answer)
+            print(
+                f"p99 {p99(quiet):.1f} ms quiet, {p99(stormy):.1f} ms in a storm; {kinds.count('TRY_LATER')} come later"
+            )
+            found.append((p99(quiet), p99(stormy)))
+        return found
+
+
+def main() -> None:
+    """Prints the ratio, and fails where the storm is felt more than it may."""
+    command = argparse.ArgumentParser(description=__doc__)
+    command.add_argument("--rounds", type=int, default=5)
+    command.add_argument("--logins", type=int, default=50)
+    options = command.parse_args()
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as address:
+        found = asyncio.run(compared(address, options.rounds, options.logins))
+    ratio = median(stormy / quiet for quiet, stormy in found)
+    print(f"{options.logins} sign-ins at once: reads' p99 is {ratio:.2f} times the quiet one (at most {MOST})")
+    if ratio > MOST:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
