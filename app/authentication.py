@@ -73,7 +73,7 @@ async def _row(database: Database, digest: str, now: datetime) -> Any:
 def _known() -> Any:
     now = bindparam("now", type_=Instant())
     held = is_held(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role, now)
-    holder = (ACCOUNTS.c.account_id, ACCOUNTS.c.email_verified, ACCOUNTS.c.disabled_at)
+    holder = (ACCOUNTS.c.account_id, ACCOUNTS.c.email_verified, ACCOUNTS.c.restricted_at, ACCOUNTS.c.disabled_at)
     return select(ACCESS_TOKENS, *holder, held.label("held")).outerjoin(
         ACCOUNTS, ACCOUNTS.c.id == ACCESS_TOKENS.c.holder_id
     )

@@ -25,6 +25,7 @@ class Account(SQLModel, table=True):
     expansion_lapsed_at: datetime | None = impersonal("since when data is held without a grant", Instant, default=None)
     hidden: int = impersonal("bits of the fields hidden from members", Whole, default=0)
     objected: int = impersonal("bits of the processors objected to", Whole, default=0)
+    restricted_at: datetime | None = impersonal("since when processing is restricted", Instant, default=None)
     disabled_at: datetime | None = impersonal("since when its owner may not act", Instant, default=None)
 
 

@@ -142,7 +142,7 @@ def _again(keys: KeyRing, row: Any) -> Opened | None:
 
 async def _row(connection: AsyncConnection, id: str) -> Any:
     """The session with what its holder's account says, locked for the rest of the transaction."""
-    holder = (ACCOUNTS.c.account_id, ACCOUNTS.c.email_verified, ACCOUNTS.c.disabled_at)
+    holder = (ACCOUNTS.c.account_id, ACCOUNTS.c.email_verified, ACCOUNTS.c.restricted_at, ACCOUNTS.c.disabled_at)
     joined = select(ACCESS_TOKENS, *holder).join(ACCOUNTS, ACCOUNTS.c.id == ACCESS_TOKENS.c.holder_id)
     sessions = joined.where(ACCESS_TOKENS.c.id == id, ACCESS_TOKENS.c.transport.is_not(None))
     return (await connection.execute(sessions.with_for_update(of=ACCESS_TOKENS))).one_or_none()

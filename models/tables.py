@@ -17,6 +17,7 @@ from models import (
     outbox,
     pre_registration,
     profile,
+    restriction,
     support_case,
 )
 
@@ -47,3 +48,4 @@ AUTHENTICATORS: Final = _table(factor.Authenticator)
 RECOVERY_CODES: Final = _table(factor.RecoveryCode)
 CHALLENGES: Final = _table(factor.Challenge)
 MAILED_TOKENS: Final = _table(factor.MailedToken)
+RESTRICTIONS: Final = _table(restriction.Restriction)

@@ -20,6 +20,7 @@ class Caller:
     token_id: str | None = None
     processor: Processor | None = None
     verified: bool = False
+    restricted: bool = False
     created_at: datetime | None = None
     last_used_at: datetime | None = None
     expires_at: datetime | None = None
@@ -39,6 +40,7 @@ class Caller:
             token_id=row.id,
             processor=Processor(row.processor) if row.processor else None,
             verified=bool(row.email_verified),
+            restricted=row.restricted_at is not None,
             created_at=row.created_at,
             last_used_at=row.last_used_at,
             expires_at=row.secret_expires_at or row.expires_at,
@@ -58,7 +60,12 @@ class Caller:
         """What this caller is to a subject who is not themself, where no case and no request stands between."""
         if self.role is Role.ANONYMOUS:
             return Audience.PUBLIC
-        return Audience.MEMBERS if self.is_member and self.verified else None
+        return Audience.MEMBERS if self.is_fellow else None
+
+    @property
+    def is_fellow(self) -> bool:
+        """Whether this member meets others: their own address is proven, and their own data is not restricted."""
+        return self.is_member and self.verified and not self.restricted
 
     @property
     def works_through(self) -> Audience | None:

@@ -18,7 +18,10 @@ GRANTED: Final = {
     Purpose.SOCIAL: ACCOUNTS.c.social_version,
     Purpose.EXPANSION: ACCOUNTS.c.expansion_version,
 }
-LOCKED: Final[dict[Lock, ColumnElement[bool]]] = {Lock.UNVERIFIED: ACCOUNTS.c.email_verified.is_(false())}
+LOCKED: Final[dict[Lock, ColumnElement[bool]]] = {
+    Lock.UNVERIFIED: ACCOUNTS.c.email_verified.is_(false()),
+    Lock.RESTRICTED: ACCOUNTS.c.restricted_at.is_not(None),
+}
 """Where each lock is kept; an objection is one processor's, and stands below. A lock that is here locks everywhere."""
 
 FOLDED: Final = "_folded"

@@ -17,7 +17,7 @@ class Rule:
     """
 
     roles: frozenset[Role]
-    verified: bool = False
+    fellow: bool = False
     refuses: bool = False
     credential: bool = False
     meets: tuple[Audience, ...] | None = None
@@ -26,7 +26,7 @@ class Rule:
 
     def admits(self, caller: Caller) -> bool:
         """Decided from the role alone, before anything is read."""
-        return caller.role in self.roles and not (self.verified and not caller.verified)
+        return caller.role in self.roles and not (self.fellow and not caller.is_fellow)
 
     def audiences(self, caller: Caller) -> tuple[Audience, ...]:
         """Everything that this caller can be to a user in the answer."""
@@ -58,8 +58,8 @@ OPERATIONS_BY_FIELD: Final = {
     "Query.node": Rule(EVERYONE),
     "Query.user": Rule(READS_PEOPLE),
     "Query.me": Rule(MEMBER, meets=(Audience.SELF,)),
-    "Query.users": Rule(MEMBER, verified=True),
-    "Query.userMap": Rule(MEMBER, verified=True),
+    "Query.users": Rule(MEMBER, fellow=True),
+    "Query.userMap": Rule(MEMBER, fellow=True),
     "Query.supportCases": Rule(MEMBER | SUPPORT),
     "Query.caseQueue": Rule(OPERATIONS, meets=()),
     "Query.staff": Rule(OPERATIONS | COMPLIANCE),
@@ -89,6 +89,8 @@ OPERATIONS_BY_FIELD: Final = {
     "Mutation.withdrawConsent": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.objectToProcessor": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.withdrawObjection": Rule(MEMBER, refuses=True, rate=CHANGES),
+    "Mutation.restrictProcessing": Rule(MEMBER, refuses=True, rate=CHANGES),
+    "Mutation.liftRestriction": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.revokeRoleToken": Rule(MEMBER | OPERATIONS, rate=CHANGES),
     "Mutation.grantRole": Rule(OPERATIONS, rate=CHANGES),
     "Mutation.revokeRole": Rule(OPERATIONS, rate=CHANGES),

@@ -22,11 +22,12 @@ from resolvers.viewer import own_record
 class OwnAccount:
     """Stands for the caller's account; whoever holds one is its owner."""
 
-    __slots__ = ("email_verified", "id")
+    __slots__ = ("email_verified", "id", "restricted")
 
     def __init__(self, caller: Caller) -> None:
         self.id = caller.account_id
         self.email_verified = caller.verified
+        self.restricted = caller.restricted
 
 
 async def me(info: Info[Context, None]) -> OwnAccount:

@@ -85,6 +85,10 @@ class Account(Node):
         description="What fellow members don't see although SOCIAL stands. A new account hides EMAIL, MOBILE_PHONE and "
         "STREET_ADDRESS.",
     )
+    restricted: bool = strawberry.field(
+        description="While true, nobody but the subject, an open case that they opened and a legal request reads "
+        "anything (GDPR Art. 18)."
+    )
     processors = strawberry.field(
         resolver=objections.processors,
         graphql_type=list[ProcessorState],

@@ -3,10 +3,10 @@
 import strawberry
 
 from permissions.admission import Admission
-from resolvers import consent, objections, profile, roles, tokens
+from resolvers import consent, objections, profile, restriction, roles, tokens
 from schema.authority import AuthorityMutation
 from schema.identity import IdentityMutation
-from schema.results import ConsentResult, ObjectionResult, UpdateProfileResult
+from schema.results import ConsentResult, ObjectionResult, RestrictionResult, UpdateProfileResult
 
 
 @strawberry.type(
@@ -54,6 +54,18 @@ class Mutation(IdentityMutation, AuthorityMutation):
         resolver=objections.withdraw_objection,
         graphql_type=ObjectionResult | None,
         extensions=[Admission("Mutation.withdrawObjection")],
+    )
+    restrict_processing = strawberry.field(
+        resolver=restriction.restrict_processing,
+        graphql_type=RestrictionResult | None,
+        extensions=[Admission("Mutation.restrictProcessing")],
+        description="Until I lift it, nobody but me, an open case of mine and a legal request reads anything "
+        "(GDPR Art. 18); no grant lifts it.",
+    )
+    lift_restriction = strawberry.field(
+        resolver=restriction.lift_restriction,
+        graphql_type=RestrictionResult | None,
+        extensions=[Admission("Mutation.liftRestriction")],
     )
     revoke_role_token = strawberry.field(
         resolver=tokens.revoke_role_token,

@@ -8,6 +8,7 @@ import strawberry
 from models import outcome
 from permissions.classification import impersonal
 from resolvers.objections import ObjectionChanged as ObjectionChangedState
+from resolvers.restriction import RestrictionChanged as RestrictionChangedState
 from schema.account import ConsentRecord, ConsentState, Viewer
 from schema.disclosure import ProcessorState
 from schema.node import Refusal
@@ -112,6 +113,13 @@ class ObjectionChanged:
     processor: ProcessorState
 
 
+@impersonal(OWN)
+@strawberry.type
+@shows(RestrictionChangedState)
+class RestrictionChanged:
+    restricted: bool
+
+
 LoginResult = Annotated[SignedIn | TotpRequired | Refusal, strawberry.union("LoginResult")]
 RegisterResult = Annotated[Registered | Refusal, strawberry.union("RegisterResult")]
 VerifyEmailResult = Annotated[EmailVerified | Refusal, strawberry.union("VerifyEmailResult")]
@@ -122,4 +130,5 @@ ConfirmTotpResult = Annotated[RecoveryCodes | Refusal, strawberry.union("Confirm
 DisableTotpResult = Annotated[TotpDisabled | Refusal, strawberry.union("DisableTotpResult")]
 UpdateProfileResult = Annotated[ProfileUpdated | Refusal, strawberry.union("UpdateProfileResult")]
 ConsentResult = Annotated[ConsentChanged | Refusal, strawberry.union("ConsentResult")]
+RestrictionResult = Annotated[RestrictionChanged | Refusal, strawberry.union("RestrictionResult")]
 ObjectionResult = Annotated[ObjectionChanged | Refusal, strawberry.union("ObjectionResult")]

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from models import issuing
-from models.tables import ACCOUNTS, CHAIN_HEADS, DISCLOSURES, OUTBOX, ROLE_GRANTS, SUPPORT_CASES
+from models.tables import ACCOUNTS, CHAIN_HEADS, OUTBOX, READINGS, ROLE_GRANTS, SUPPORT_CASES
 from models.vocabulary import Lock, Role
 from permissions import mask
 from resolvers import subjects
@@ -272,7 +272,7 @@ async def test_a_restriction_leaves_support_what_the_subjects_own_cases_open_and
     assert (seen["email"], seen["firstName"], seen["city"]) == (None, "Amara", "Tallinn")
     assert {"field": "EMAIL", "reason": "OUTSIDE_CASE", "purpose": None} in seen["withheld"]
     async with world.services.database.reading() as connection:
-        newest = select(DISCLOSURES.c.ground).order_by(DISCLOSURES.c.ordinal.desc())
+        newest = select(READINGS.c.ground).order_by(READINGS.c.sequence.desc())
         last, first = (await connection.execute(newest)).scalars().all()
     assert first == theirs
     assert last in own, "an entry rests on no case that does not count"
