@@ -16,7 +16,9 @@ from app.http import Boundary
 from app.settings import Settings, load
 from models.database import Database
 from models.keys import KeyRing
+from permissions.announced import require_announced
 from permissions.limits import Limits
+from permissions.retention import retention
 from resolvers.context import Services
 from resolvers.geolocation import Geolocation
 from resolvers.hashing import Hashing
@@ -32,6 +34,7 @@ def services_of(settings: Settings) -> Services:
         hashing=Hashing(),
         geolocation=Geolocation(settings.geoip_database),
         erasure_grace=settings.erasure_grace,
+        retention=retention(settings.erasure_grace, settings.retention),
     )
 
 
@@ -46,6 +49,7 @@ def served_schema(*, introspection: bool) -> ServedSchema:
 def create(settings: Settings | None = None, services: Services | None = None) -> ASGIApp:
     """The ASGI application of a process."""
     settings = settings or load()
+    require_announced(kept=settings.in_production)
     services = services or services_of(settings)
 
     @asynccontextmanager

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.durations import duration
+from permissions.retention import GRACE, RecordKind
 
 PREFIX: Final = "CONSENTQL_"
 SHORTEST_KEY: Final = 32
@@ -52,6 +53,9 @@ class Settings(BaseSettings):
     environment: Environment = Environment.DEVELOPMENT
     secret_keys: Annotated[tuple[str, ...], NoDecode] = ()
     erasure_grace: Annotated[timedelta, NoDecode] = timedelta(days=30)
+    retention: Annotated[dict[RecordKind, timedelta], NoDecode] = Field(default_factory=dict)
+    controller_name: str | None = None
+    controller_contact: str | None = None
     rate_limits: Switch = Switch.ON
     public_url: str | None = None
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
@@ -70,6 +74,17 @@ class Settings(BaseSettings):
     @classmethod
     def _lasting(cls, value: Any) -> Any:
         return duration(value) if isinstance(value, str) else value
+
+    @field_validator("retention", mode="before")
+    @classmethod
+    def _kept(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        periods = {RecordKind(kind.strip()): duration(period) for kind, _, period in pairs}
+        if len(periods) < len(pairs) or not periods.keys().isdisjoint(GRACE):
+            raise ValueError("names each kind of record once, and leaves accounts to ERASURE_GRACE")
+        return periods
 
     @property
     def in_production(self) -> bool:
@@ -143,13 +158,18 @@ def _is_bounded(network: str) -> bool:
         return False
 
 
-def load() -> Settings:
-    """The environment's settings, checked; in development the secret key is made at the first start and kept."""
+def written() -> Settings:
+    """The environment's settings as they are written, weak or not."""
     try:
-        settings = Settings().checked()
+        return Settings()
     except ValidationError as problem:
         names = sorted({str(error["loc"][0]).upper() for error in problem.errors()})
         raise WeakSettings("\n".join(f"{PREFIX}{name}: is not a value that it takes" for name in names)) from None
+
+
+def load() -> Settings:
+    """The environment's settings, checked; in development the secret key is made at the first start and kept."""
+    settings = written().checked()
     if not settings.secret_keys:
         settings = settings.model_copy(update={"secret_keys": (_development_key(DEVELOPMENT_KEYS),)})
     return settings

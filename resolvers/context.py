@@ -10,6 +10,7 @@ from models.database import Database
 from models.keys import KeyRing
 from permissions.caller import Caller
 from permissions.limits import Limits
+from permissions.retention import RETENTION, Retention
 from permissions.selection import Asked, Selection
 from permissions.subject import Subject
 from resolvers.geolocation import Geolocation
@@ -31,6 +32,7 @@ class Services:
     hashing: Hashing
     geolocation: Geolocation
     erasure_grace: timedelta = timedelta(days=30)
+    retention: Retention = field(default_factory=lambda: RETENTION)
     now: Callable[[], datetime] = utc_now
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 from graphql import FieldDefinitionNode, ObjectTypeDefinitionNode, parse
@@ -30,6 +31,7 @@ from permissions.classification import ClassifiedSchema
 from permissions.decision import ABSENT, Sight, State, sight
 from permissions.mask import COLUMNS
 from permissions.policy import POLICY, ROWS
+from permissions.retention import RETENTION
 from resolvers.context import Context
 from schema.build import build
 from tests import expectation
@@ -299,7 +301,7 @@ def test_the_policy_printed_for_programs_is_the_reading() -> None:
 async def test_the_policy_query_tells_the_reading() -> None:
     document = """{ policy { purposes { purpose withdrawable } processors { processor fields }
       fields { field purposes readers { audience purpose } } } }"""
-    result = await built().execute(document, context_value=Context(Caller(), services=None))
+    result = await built().execute(document, context_value=Context(Caller(), SimpleNamespace(retention=RETENTION)))
     assert result.errors is None
     policy = result.data["policy"]
     assert policy["fields"] == told_fields()
