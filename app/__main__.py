@@ -122,12 +122,20 @@ def schema() -> None:
     typer.echo(build().as_str())
 
 
+app.add_typer(policy_command.group, name="policy")
+
+
 @app.command()
-def policy(
-    form: Annotated[policy_command.Form, typer.Option("--format", help="How to print it.")] = policy_command.Form.TABLE,
+def breach(
+    since: Annotated[str, typer.Option("--from", help="The first instant, such as 2026-11-02T08:00:00Z.")],
+    until: Annotated[str, typer.Option("--to", help="The first instant after it.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Prints the policy as enforced: field by audience."""
-    typer.echo(policy_command.printed(form))
+    """Says whom a leaked token, read from standard input, showed what (GDPR Art. 33, 34)."""
+    from app.commands import breach as command
+
+    command.breach(since, until, as_json=as_json)
 
 
 @app.command("processor-export")

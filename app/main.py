@@ -20,7 +20,9 @@ from app.outbox import Outbox
 from app.settings import DEVELOPMENT_MAIL, Settings, load
 from models.database import Database
 from models.keys import KeyRing
+from permissions.announced import require_announced
 from permissions.limits import Limits
+from permissions.retention import retention
 from resolvers.breached import SortedList
 from resolvers.context import Services
 from resolvers.geolocation import Geolocation
@@ -42,6 +44,7 @@ def services_of(settings: Settings) -> Services:
         geolocation=Geolocation(settings.geoip_database),
         erasure_grace=settings.erasure_grace,
         breached=SortedList(settings.breached_passwords) if settings.breached_passwords else None,
+        retention=retention(settings.erasure_grace, settings.retention),
     )
 
 
@@ -67,6 +70,7 @@ def served_schema(*, introspection: bool) -> ServedSchema:
 def create(settings: Settings | None = None, services: Services | None = None) -> ASGIApp:
     """The ASGI application of a process."""
     settings = settings or load()
+    require_announced(kept=settings.in_production)
     services = services or services_of(settings)
 
     @asynccontextmanager

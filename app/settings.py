@@ -1,6 +1,5 @@
 """Settings from the environment; weak ones are named, all at once, and production does not start with any."""
 
-import ipaddress
 import os
 import re
 import secrets
@@ -15,8 +14,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.durations import duration
 from app.letters import DEVELOPMENT_URL
-from app.mail import is_server, mailbox
-from resolvers.breached import SortedList
+from app.soundness import is_bounded, is_mailbox, is_postal, is_site, is_sorted
+from permissions.retention import GRACE, RecordKind
 from resolvers.hashing import MAX_MEMORY_KIB, MAX_PASSES, MEMORY_KIB, PASSES, is_below_floor
 
 PREFIX: Final = "CONSENTQL_"
@@ -57,6 +56,9 @@ class Settings(BaseSettings):
     environment: Environment = Environment.DEVELOPMENT
     secret_keys: Annotated[tuple[str, ...], NoDecode] = ()
     erasure_grace: Annotated[timedelta, NoDecode] = timedelta(days=30)
+    retention: Annotated[dict[RecordKind, timedelta], NoDecode] = Field(default_factory=dict)
+    controller_name: str | None = None
+    controller_contact: str | None = None
     rate_limits: Switch = Switch.ON
     public_url: str | None = None
     mail_url: str | None = Field(default=None, repr=False)
@@ -80,6 +82,17 @@ class Settings(BaseSettings):
     @classmethod
     def _lasting(cls, value: Any) -> Any:
         return duration(value) if isinstance(value, str) else value
+
+    @field_validator("retention", mode="before")
+    @classmethod
+    def _kept(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        periods = {RecordKind(kind.strip()): duration(period) for kind, _, period in pairs}
+        if len(periods) < len(pairs) or not periods.keys().isdisjoint(GRACE):
+            raise ValueError("names each kind of record once, and leaves accounts to ERASURE_GRACE")
+        return periods
 
     @property
     def in_production(self) -> bool:
@@ -127,7 +140,7 @@ class Settings(BaseSettings):
             faults.append(("REDIS_URL", "begins with redis:// or rediss://"))
         if not all(ORIGIN.fullmatch(origin) for origin in self.allowed_origins):
             faults.append(("ALLOWED_ORIGINS", "names origins such as https://app.example.org, never all of them"))
-        if not all(_is_bounded(network) for network in self.trusted_proxies):
+        if not all(is_bounded(network) for network in self.trusted_proxies):
             faults.append(("TRUSTED_PROXIES", "names addresses or networks, never all of them"))
         if any(len(set(key)) < MOST_REPEATED for key in self.secret_keys):
             faults.append(("SECRET_KEYS", "each key is random"))
@@ -138,11 +151,11 @@ class Settings(BaseSettings):
 
     def _unreachable(self) -> list[tuple[str, str]]:
         faults = []
-        if self.public_url and not _is_site(self.public_url):
+        if self.public_url and not is_site(self.public_url):
             faults.append(("PUBLIC_URL", "is not an https address, nor an http one"))
-        if self.mail_url and not _is_postal(self.mail_url):
+        if self.mail_url and not is_postal(self.mail_url):
             faults.append(("MAIL_URL", "is a folder, or smtp://, or smtps:// with a host"))
-        if self.mail_from and not _is_mailbox(self.mail_from):
+        if self.mail_from and not is_mailbox(self.mail_from):
             faults.append(("MAIL_FROM", "is not an e-mail address"))
         return faults
 
@@ -159,7 +172,7 @@ class Settings(BaseSettings):
             if path is not None and not (path.is_file() and os.access(path, os.R_OK))
         ]
         listed = self.breached_passwords
-        if listed and not faults and not _is_sorted(listed):
+        if listed and not faults and not is_sorted(listed):
             faults.append(("BREACHED_PASSWORDS", "is not sorted by its bytes, as by LC_ALL=C sort"))
         return faults
 
@@ -169,9 +182,9 @@ class Settings(BaseSettings):
             weak.append(("SECRET_KEYS", "is not set"))
         if not self.limited:
             weak.append(("RATE_LIMITS", "is off"))
-        if not _is_site(self.public_url or "", ("https",)):
+        if not is_site(self.public_url or "", ("https",)):
             weak.append(("PUBLIC_URL", "is not an https address"))
-        if not self.mail_from and not _is_mailbox(self.sender):
+        if not self.mail_from and not is_mailbox(self.sender):
             weak.append(("MAIL_FROM", "is not set, and PUBLIC_URL has no name to write from"))
         if self.database_url.split("///")[-1] in (":memory:", "") or self.database_url.endswith("//"):
             weak.append(("DATABASE_URL", "is a database that forgets"))
@@ -180,51 +193,18 @@ class Settings(BaseSettings):
         return weak
 
 
-def _is_site(url: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
+def written() -> Settings:
+    """The environment's settings as they are written, weak or not."""
     try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in schemes and bool(parts.hostname) and url.isprintable() and not set(url) & set("?# ")
-
-
-def _is_postal(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0 if is_server(url) else "://" not in url
-    except ValueError:
-        return False
-
-
-def _is_mailbox(text: str) -> bool:
-    try:
-        return mailbox(text).isascii()
-    except ValueError:
-        return False
-
-
-def _is_bounded(network: str) -> bool:
-    try:
-        return ipaddress.ip_network(network).prefixlen > 0
-    except ValueError:
-        return False
-
-
-def _is_sorted(path: Path) -> bool:
-    listed = SortedList(path)
-    try:
-        return listed.is_sorted()
-    finally:
-        listed.close()
+        return Settings()
+    except ValidationError as problem:
+        names = sorted({str(error["loc"][0]).upper() for error in problem.errors()})
+        raise WeakSettings("\n".join(f"{PREFIX}{name}: is not a value that it takes" for name in names)) from None
 
 
 def load() -> Settings:
     """The environment's settings, checked; in development the secret key is made at the first start and kept."""
-    try:
-        settings = Settings().checked()
-    except ValidationError as problem:
-        names = sorted({str(error["loc"][0]).upper() for error in problem.errors()})
-        raise WeakSettings("\n".join(f"{PREFIX}{name}: is not a value that it takes" for name in names)) from None
+    settings = written().checked()
     if not settings.secret_keys:
         settings = settings.model_copy(update={"secret_keys": (_development_key(DEVELOPMENT_KEYS),)})
     return settings

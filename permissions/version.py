@@ -20,6 +20,7 @@ def name(version: int) -> str:
     return policy.VERSIONS[version - 1].name
 
 
-def floor(purpose: Purpose) -> int:
-    """The newest version that changed this purpose materially."""
-    return max(place for place, version in enumerate(policy.VERSIONS, start=1) if purpose in version.changes)
+def floor(purpose: Purpose, until: int | None = None) -> int:
+    """The newest version that changed this purpose materially, or that had when version `until` was the newest."""
+    known = enumerate(policy.VERSIONS[:until], start=1)
+    return max(place for place, version in known if purpose in version.changes)

@@ -10,6 +10,7 @@ from models.database import Database
 from models.keys import KeyRing
 from permissions.caller import Caller
 from permissions.limits import Limits
+from permissions.retention import RETENTION, Retention
 from permissions.selection import Asked, Selection
 from permissions.subject import Subject
 from resolvers.breached import SortedList
@@ -32,6 +33,7 @@ class Services:
     hashing: Hashing
     geolocation: Geolocation
     erasure_grace: timedelta = timedelta(days=30)
+    retention: Retention = field(default_factory=lambda: RETENTION)
     now: Callable[[], datetime] = utc_now
     breached: SortedList | None = None
 

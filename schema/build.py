@@ -5,6 +5,7 @@ from typing import Any
 
 from strawberry.schema.config import StrawberryConfig
 
+from permissions.announced import require_announced
 from permissions.classification import ClassifiedSchema
 from schema.account import Account, ConsentRecord, Session
 from schema.cases import LegalRequest, SupportCase
@@ -18,6 +19,7 @@ from schema.words import SCALARS
 
 def build(extensions: Sequence[Any] = (), kind: type[ClassifiedSchema] = ClassifiedSchema) -> ClassifiedSchema:
     """The schema with what surrounds its operations."""
+    require_announced()
     return kind(
         query=Query,
         mutation=Mutation,

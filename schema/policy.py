@@ -1,5 +1,7 @@
 """The policy as data, for people and for consent screens."""
 
+from datetime import datetime
+
 import strawberry
 
 from models.vocabulary import Audience, PersonalField, Processor, Purpose
@@ -49,12 +51,21 @@ class PolicyProcessor:
 
 
 @impersonal(RULES)
+@strawberry.type(description="What is kept, for how long, and why; `until` where the day is known.")
+class KeptRecord:
+    what: str
+    why: str
+    until: datetime | None
+
+
+@impersonal(RULES)
 @strawberry.type(description="The policy as it is enforced.")
 class Policy:
     version: str
     purposes: list[PolicyPurpose]
     fields: list[PolicyField]
     processors: list[PolicyProcessor]
+    retention: list[KeptRecord] = strawberry.field(description="Kind of record, how long it is kept, and why.")
     readings: list[PolicyReading] = strawberry.field(
         description="What the policy's text leaves open, and how this service reads it."
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import cache, reduce
 from itertools import product
 from operator import or_
+from types import SimpleNamespace
 
 import pytest
 from graphql import FieldDefinitionNode, ObjectTypeDefinitionNode, parse
@@ -32,6 +33,7 @@ from permissions.decision import ABSENT, Sight, State, sight
 from permissions.ground import Ground, Grounds
 from permissions.mask import COLUMNS
 from permissions.policy import POLICY, ROWS
+from permissions.retention import RETENTION
 from resolvers.context import Context
 from schema.build import build
 from tests import expectation
@@ -325,7 +327,7 @@ def test_the_policy_printed_for_programs_is_the_reading() -> None:
 async def test_the_policy_query_tells_the_reading() -> None:
     document = """{ policy { purposes { purpose withdrawable } processors { processor fields }
       fields { field purposes readers { audience purpose } } } }"""
-    result = await built().execute(document, context_value=Context(Caller(), services=None))
+    result = await built().execute(document, context_value=Context(Caller(), SimpleNamespace(retention=RETENTION)))
     assert result.errors is None
     policy = result.data["policy"]
     assert policy["fields"] == told_fields()

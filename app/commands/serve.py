@@ -9,6 +9,7 @@ from app.commands.fault import Fault
 from app.commands.session import services
 from app.log import configured
 from app.settings import Settings, load
+from permissions.announced import Unannounced, require_announced
 
 
 def serve(host: str, port: int, workers: int) -> None:
@@ -16,6 +17,10 @@ def serve(host: str, port: int, workers: int) -> None:
     settings = load()
     if workers > 1 and settings.limited and not settings.redis_url:
         raise Fault("Several workers need CONSENTQL_REDIS_URL, or every one of them would count attempts by itself.")
+    try:
+        require_announced(kept=settings.in_production)
+    except Unannounced as problem:
+        raise Fault(str(problem)) from None
     asyncio.run(_prepared())
     _announce(settings, host, port)
     uvicorn.run(

@@ -1,0 +1,51 @@
+"""Whether what an operator wrote is what a setting takes."""
+
+import ipaddress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from app.mail import is_server, mailbox
+from resolvers.breached import SortedList
+
+
+def is_site(url: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
+    """Whether this is the address of a site."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.hostname) and url.isprintable() and not set(url) & set("?# ")
+
+
+def is_postal(url: str) -> bool:
+    """Whether letters can be left here: a folder, or an SMTP server."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0 if is_server(url) else "://" not in url
+    except ValueError:
+        return False
+
+
+def is_mailbox(text: str) -> bool:
+    """Whether this is one plain address to write from."""
+    try:
+        return mailbox(text).isascii()
+    except ValueError:
+        return False
+
+
+def is_bounded(network: str) -> bool:
+    """Whether this is a network, and not all of them."""
+    try:
+        return ipaddress.ip_network(network).prefixlen > 0
+    except ValueError:
+        return False
+
+
+def is_sorted(path: Path) -> bool:
+    """Whether the lines of this file are in the order of their bytes."""
+    listed = SortedList(path)
+    try:
+        return listed.is_sorted()
+    finally:
+        listed.close()

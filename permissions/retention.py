@@ -1,0 +1,102 @@
+"""How long each kind of record is kept, and why: one table, whose periods an operator may set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+DAY: Final = timedelta(days=1)
+YEAR: Final = timedelta(days=365, hours=6)
+
+
+class RecordKind(StrEnum):
+    """A kind of record, by the name that a setting gives its period."""
+
+    ACCOUNTS = "accounts"
+    LAPSED_PURPOSES = "lapsed_purposes"
+    CONSENT_RECORDS = "consent_records"
+    DISCLOSURES = "disclosures"
+    SESSIONS = "sessions"
+    SUPPORT_CASES = "support_cases"
+    LEGAL_REQUESTS = "legal_requests"
+    LETTERS = "letters"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept for this period, since when it is counted, and why."""
+
+    what: str
+    period: timedelta
+    since: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRecord:
+    """The same in words; `until` where the day is known."""
+
+    what: str
+    why: str
+    until: datetime | None = None
+
+
+Retention = Mapping[RecordKind, Kept]
+
+GRACE: Final = (RecordKind.ACCOUNTS, RecordKind.LAPSED_PURPOSES)
+"""What one setting of its own, the grace before erasure, says for both."""
+
+K = RecordKind
+RETENTION: Final[Retention] = {
+    K.ACCOUNTS: Kept(
+        "Account, profile, pre-registration form and credentials",
+        30 * DAY,
+        "after erasure was asked for",
+        "then their purpose is gone; until then it can be taken back.",
+    ),
+    K.LAPSED_PURPOSES: Kept(
+        "Data held only for a purpose that lapsed",
+        30 * DAY,
+        "after it lapsed, unless it is granted again",
+        "our reading of storage as demanded by law.",
+    ),
+    K.CONSENT_RECORDS: Kept(
+        "Consent records, under an opaque id", 5 * YEAR, "after the account ends", "proof of consent (GDPR 7(1))."
+    ),
+    K.DISCLOSURES: Kept(
+        "Disclosures and what processors were told to forget, under an opaque id",
+        5 * YEAR,
+        "after they were made",
+        "accountability (GDPR 5(2)).",
+    ),
+    K.SESSIONS: Kept("Sessions and sign-ins with their addresses", 90 * DAY, "after they end", "security of users."),
+    K.SUPPORT_CASES: Kept(
+        "Support cases, their extent and dates; their free text goes with the account",
+        2 * YEAR,
+        "after they end",
+        "defence of claims.",
+    ),
+    K.LEGAL_REQUESTS: Kept("Legal requests", 6 * YEAR, "after they end", "legal duty."),
+    K.LETTERS: Kept("Letters that wait to be sent", 7 * DAY, "at most", "they are of no use once they are sent."),
+}
+"""The periods unless set otherwise."""
+
+
+def retention(grace: timedelta, periods: Mapping[RecordKind, timedelta]) -> Retention:
+    """The table with an operator's periods in it."""
+    chosen = {**dict.fromkeys(GRACE, grace), **periods}
+    return {kind: replace(kept, period=chosen.get(kind, kept.period)) for kind, kept in RETENTION.items()}
+
+
+def told(table: Retention) -> tuple[KeptRecord, ...]:
+    """The table in words."""
+    return tuple(KeptRecord(kept.what, f"{in_words(kept.period)} {kept.since}: {kept.why}") for kept in table.values())
+
+
+def in_words(period: timedelta) -> str:
+    """A period in the largest unit that says it exactly."""
+    for name, unit in (("year", YEAR), ("day", DAY), ("hour", DAY / 24), ("minute", DAY / 1440)):
+        if period >= unit and not period % unit:
+            return f"{period // unit} {name}{'s' * (period != unit)}"
+    return f"{period.total_seconds():.0f} seconds"
