@@ -24,10 +24,10 @@ from app.settings import Settings, WeakSettings, written
 from models.bearer import Kind, digest_of, new_token
 from models.database import Database
 from models.tables import ACCESS_TOKENS, ACCOUNTS
-from models.vocabulary import Audience, Lock, PersonalField, Processor, Purpose, Role, Standing
+from models.vocabulary import Audience, Lock, PersonalField, Processor, Purpose, Role
 from permissions import announced, consistency, difference, policy, published, retention
 from permissions.announced import Unannounced, require_announced, unannounced
-from permissions.decision import State, locked
+from permissions.decision import shut_by
 from permissions.difference import Change
 from permissions.policy import ROWS, VERSIONS, Cell, Version
 from permissions.retention import GRACE, RETENTION, RecordKind
@@ -390,11 +390,10 @@ async def _populated(world: World) -> list[dict[str, Any]]:
 
 def _sees(person: dict[str, Any], audience: Audience, field: PersonalField, cell: Cell | None) -> bool:
     """Whether such a cell would let the audience read the field of this person, by the decision's own parts."""
-    bits = sum(Standing[name] for name in person["stands"])
     locks = Lock.NONE if person["verified"] else Lock.UNVERIFIED
     if audience in tuple(Processor) and person["objected"] & Processor(audience.value).bit:
         locks |= Lock.OBJECTED
-    if cell is None or locked(audience, State(Standing(bits), locks=locks)):
+    if cell is None or locks & shut_by(audience):
         return False
     if audience in (Audience.MEMBERS, Audience.PUBLIC) and person["hidden"] & field.bit:
         return False

@@ -15,7 +15,7 @@ from app.commands.fault import Fault
 from app.commands.session import run
 from models.bearer import digest_of, kind_of
 from models.database import Database
-from models.tables import ACCESS_TOKENS, DISCLOSURES
+from models.tables import ACCESS_TOKENS, DISCLOSURES, READINGS
 from models.vocabulary import Role, fields_of
 from resolvers.context import Services
 
@@ -82,10 +82,12 @@ async def _known(database: Database, token: str) -> Any:
 
 async def _readings(database: Database, token_id: str, since: datetime, until: datetime) -> AsyncIterator[Reading]:
     """What the ledger holds of a token, by subject and time; one scan, never more than a few rows in memory."""
+    of = (READINGS.c.chain == DISCLOSURES.c.chain) & (READINGS.c.sequence == DISCLOSURES.c.reading)
     entries = (
-        select(DISCLOSURES.c.subject_id, DISCLOSURES.c.at, DISCLOSURES.c.audience, DISCLOSURES.c.fields)
-        .where(DISCLOSURES.c.token_id == token_id, DISCLOSURES.c.at >= since, DISCLOSURES.c.at < until)
-        .order_by(DISCLOSURES.c.subject_id, DISCLOSURES.c.ordinal)
+        select(DISCLOSURES.c.subject_id, READINGS.c.at, READINGS.c.audience, DISCLOSURES.c.fields)
+        .join(READINGS, of)
+        .where(READINGS.c.token_id == token_id, READINGS.c.at >= since, READINGS.c.at < until)
+        .order_by(DISCLOSURES.c.subject_id, READINGS.c.at, DISCLOSURES.c.sequence)
     )
     # a cursor needs a transaction, which `reading()` spares PostgreSQL, and must not lock writers out
     async with database.engine.connect() as connection, connection.stream(entries) as rows:
