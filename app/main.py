@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from fractions import Fraction
 
 from fastapi import Depends, FastAPI, Request, Response
 from slowapi.errors import RateLimitExceeded
@@ -15,6 +16,7 @@ from app.execution import Documents, ServedSchema, Surrounding
 from app.http import Boundary
 from app.settings import Settings, load
 from models.database import Database
+from models.discrete_laplace import Noise
 from models.keys import KeyRing
 from permissions.limits import Limits
 from resolvers.context import Services
@@ -32,6 +34,8 @@ def services_of(settings: Settings) -> Services:
         hashing=Hashing(),
         geolocation=Geolocation(settings.geoip_database),
         erasure_grace=settings.erasure_grace,
+        noise=Noise(Fraction(settings.statistics_epsilon), settings.statistics_bound),
+        releases_per_year=settings.statistics_releases_per_year,
     )
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -19,6 +20,11 @@ PREFIX: Final = "CONSENTQL_"
 SHORTEST_KEY: Final = 32
 MOST_REPEATED: Final = 12
 """A key of fewer different characters was not drawn at random."""
+
+LEAST_CERTAINTY: Final = 12
+"""Noise cut earlier tells of somebody for certain more often than once in e^12 times."""
+MOST_TOLD: Final = Decimal("0.5")
+MOST_RELEASES: Final = 6
 
 ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 DEVELOPMENT_KEYS: Final = Path("var/secret-keys")
@@ -52,6 +58,9 @@ class Settings(BaseSettings):
     environment: Environment = Environment.DEVELOPMENT
     secret_keys: Annotated[tuple[str, ...], NoDecode] = ()
     erasure_grace: Annotated[timedelta, NoDecode] = timedelta(days=30)
+    statistics_epsilon: Decimal = Field(default=Decimal("0.25"), gt=0, le=1, decimal_places=6)
+    statistics_bound: int = Field(default=48, ge=1, le=100_000)
+    statistics_releases_per_year: int = Field(default=6, ge=1, le=366)
     rate_limits: Switch = Switch.ON
     public_url: str | None = None
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
@@ -111,7 +120,12 @@ class Settings(BaseSettings):
             faults.append(("TRUSTED_PROXIES", "names addresses or networks, never all of them"))
         if any(len(set(key)) < MOST_REPEATED for key in self.secret_keys):
             faults.append(("SECRET_KEYS", "each key is random"))
-        return faults + (self._weak_in_production() if self.in_production else [])
+        return faults + self._noise_cut_short() + (self._weak_in_production() if self.in_production else [])
+
+    def _noise_cut_short(self) -> list[tuple[str, str]]:
+        if self.statistics_bound * self.statistics_epsilon >= LEAST_CERTAINTY:
+            return []
+        return [("STATISTICS_BOUND", f"is at least {LEAST_CERTAINTY} / STATISTICS_EPSILON")]
 
     def _weak_in_production(self) -> list[tuple[str, str]]:
         weak = []
@@ -119,6 +133,10 @@ class Settings(BaseSettings):
             weak.append(("SECRET_KEYS", "is not set"))
         if not self.limited:
             weak.append(("RATE_LIMITS", "is off"))
+        if self.statistics_epsilon > MOST_TOLD:
+            weak.append(("STATISTICS_EPSILON", f"is more than {MOST_TOLD}"))
+        if self.statistics_releases_per_year > MOST_RELEASES:
+            weak.append(("STATISTICS_RELEASES_PER_YEAR", f"is more than {MOST_RELEASES}"))
         if not _is_https(self.public_url or ""):
             weak.append(("PUBLIC_URL", "is not an https address"))
         if self.database_url.split("///")[-1] in (":memory:", "") or self.database_url.endswith("//"):

@@ -17,6 +17,7 @@ from models import (
     outbox,
     pre_registration,
     profile,
+    statistics,
     support_case,
 )
 
@@ -46,3 +47,5 @@ AUTHENTICATORS: Final = _table(factor.Authenticator)
 RECOVERY_CODES: Final = _table(factor.RecoveryCode)
 CHALLENGES: Final = _table(factor.Challenge)
 MAILED_TOKENS: Final = _table(factor.MailedToken)
+STATISTICS_RELEASES: Final = _table(statistics.StatisticsRelease)
+STATISTICS_CELLS: Final = _table(statistics.StatisticsCell)
