@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from strawberry.types.info import Info
 
-from models.vocabulary import Audience, PersonalField, Processor, Purpose
+from models.dimensions import values_of
+from models.vocabulary import Audience, Dimension, PersonalField, Processor, Purpose
 from permissions import version
 from permissions.decision import processor_fields
 from permissions.policy import PROCESSORS, PURPOSES, READINGS, ROWS, PurposeText, Reading
@@ -38,6 +39,14 @@ class PolicyProcessor:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyDimension:
+    """What statistics count by, and every value that a group can have."""
+
+    dimension: Dimension
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The policy as it is enforced."""
 
@@ -45,6 +54,7 @@ class Policy:
     purposes: tuple[PurposeText, ...]
     fields: tuple[PolicyField, ...]
     processors: tuple[PolicyProcessor, ...]
+    dimensions: tuple[PolicyDimension, ...]
     readings: tuple[Reading, ...]
 
 
@@ -58,6 +68,7 @@ def told() -> Policy:
             for row in ROWS
         ),
         processors=tuple(PolicyProcessor(p, text, processor_fields(p)) for p, text in PROCESSORS.items()),
+        dimensions=tuple(PolicyDimension(each, values_of(each)) for each in Dimension),
         readings=READINGS,
     )
 

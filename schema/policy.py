@@ -2,7 +2,7 @@
 
 import strawberry
 
-from models.vocabulary import Audience, PersonalField, Processor, Purpose
+from models.vocabulary import Audience, Dimension, PersonalField, Processor, Purpose
 from permissions.classification import impersonal
 
 RULES = "the policy itself, about nobody"
@@ -49,12 +49,20 @@ class PolicyProcessor:
 
 
 @impersonal(RULES)
+@strawberry.type(description="What statistics count by, and the closed list of values that a group can have.")
+class PolicyDimension:
+    dimension: Dimension
+    values: list[str]
+
+
+@impersonal(RULES)
 @strawberry.type(description="The policy as it is enforced.")
 class Policy:
     version: str
     purposes: list[PolicyPurpose]
     fields: list[PolicyField]
     processors: list[PolicyProcessor]
+    dimensions: list[PolicyDimension]
     readings: list[PolicyReading] = strawberry.field(
         description="What the policy's text leaves open, and how this service reads it."
     )
