@@ -148,6 +148,14 @@ def processor_export(
     command.processor_export(processor, out)
 
 
+@app.command("release-statistics")
+def release_statistics() -> None:
+    """Makes the next release of statistics, before a question would."""
+    from app.commands import release_statistics as command
+
+    command.release_statistics()
+
+
 @app.command("verify-log")
 def verify_log(
     checkpoint: Annotated[

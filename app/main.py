@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from fractions import Fraction
 from typing import Final
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -19,6 +20,7 @@ from app.letters import Wording
 from app.outbox import Outbox
 from app.settings import DEVELOPMENT_MAIL, Settings, load
 from models.database import Database
+from models.discrete_laplace import Noise
 from models.keys import KeyRing
 from permissions.announced import require_announced
 from permissions.limits import Limits
@@ -45,6 +47,8 @@ def services_of(settings: Settings) -> Services:
         erasure_grace=settings.erasure_grace,
         breached=SortedList(settings.breached_passwords) if settings.breached_passwords else None,
         retention=retention(settings.erasure_grace, settings.retention),
+        noise=Noise(Fraction(settings.statistics_epsilon), settings.statistics_bound),
+        releases_per_year=settings.statistics_releases_per_year,
     )
 
 

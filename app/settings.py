@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -22,6 +23,11 @@ PREFIX: Final = "CONSENTQL_"
 SHORTEST_KEY: Final = 32
 MOST_REPEATED: Final = 12
 """A key of fewer different characters was not drawn at random."""
+
+LEAST_CERTAINTY: Final = 12
+"""Noise cut earlier tells of somebody for certain more often than once in e^12 times."""
+MOST_TOLD: Final = Decimal("0.5")
+MOST_RELEASES: Final = 6
 
 ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 DEVELOPMENT_KEYS: Final = Path("var/secret-keys")
@@ -59,6 +65,9 @@ class Settings(BaseSettings):
     retention: Annotated[dict[RecordKind, timedelta], NoDecode] = Field(default_factory=dict)
     controller_name: str | None = None
     controller_contact: str | None = None
+    statistics_epsilon: Decimal = Field(default=Decimal("0.25"), gt=0, le=1, decimal_places=6)
+    statistics_bound: int = Field(default=48, ge=1, le=100_000)
+    statistics_releases_per_year: int = Field(default=6, ge=1, le=366)
     rate_limits: Switch = Switch.ON
     public_url: str | None = None
     mail_url: str | None = Field(default=None, repr=False)
@@ -147,7 +156,13 @@ class Settings(BaseSettings):
         if is_below_floor(self.password_memory_kib, self.password_passes):
             faults.append(("PASSWORD_MEMORY_KIB", f"is too little for argon2id with {self.password_passes} passes"))
         faults += self._unreachable()
+        faults += self._noise_cut_short()
         return faults + (self._weak_in_production() if self.in_production else [])
+
+    def _noise_cut_short(self) -> list[tuple[str, str]]:
+        if self.statistics_bound * self.statistics_epsilon >= LEAST_CERTAINTY:
+            return []
+        return [("STATISTICS_BOUND", f"is at least {LEAST_CERTAINTY} / STATISTICS_EPSILON")]
 
     def _unreachable(self) -> list[tuple[str, str]]:
         faults = []
@@ -182,6 +197,10 @@ class Settings(BaseSettings):
             weak.append(("SECRET_KEYS", "is not set"))
         if not self.limited:
             weak.append(("RATE_LIMITS", "is off"))
+        if self.statistics_epsilon > MOST_TOLD:
+            weak.append(("STATISTICS_EPSILON", f"is more than {MOST_TOLD}"))
+        if self.statistics_releases_per_year > MOST_RELEASES:
+            weak.append(("STATISTICS_RELEASES_PER_YEAR", f"is more than {MOST_RELEASES}"))
         if not is_site(self.public_url or "", ("https",)):
             weak.append(("PUBLIC_URL", "is not an https address"))
         if not self.mail_from and not is_mailbox(self.sender):

@@ -18,6 +18,7 @@ from models import (
     pre_registration,
     profile,
     restriction,
+    statistics,
     support_case,
 )
 
@@ -49,3 +50,5 @@ RECOVERY_CODES: Final = _table(factor.RecoveryCode)
 CHALLENGES: Final = _table(factor.Challenge)
 MAILED_TOKENS: Final = _table(factor.MailedToken)
 RESTRICTIONS: Final = _table(restriction.Restriction)
+STATISTICS_RELEASES: Final = _table(statistics.StatisticsRelease)
+STATISTICS_CELLS: Final = _table(statistics.StatisticsCell)

@@ -94,6 +94,17 @@ def fields_of(mask: int) -> tuple[PersonalField, ...]:
     return tuple(field for field in PersonalField if mask & field.bit)
 
 
+class Dimension(StrEnum):
+    """What statistics count by; the specialization is the profile's, all else the pre-registration form's."""
+
+    COUNTRY = "COUNTRY"
+    INSTITUTION_TYPE = "INSTITUTION_TYPE"
+    INDUSTRY = "INDUSTRY"
+    JOB_ROLE = "JOB_ROLE"
+    MAIN_PRINTER = "MAIN_PRINTER"
+    SPECIALIZATION = "SPECIALIZATION"
+
+
 class Standing(IntFlag):
     """The withdrawable purposes that a subject stands consented to now; SERVICE always stands."""
 

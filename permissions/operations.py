@@ -42,6 +42,7 @@ def _roles(*roles: Role) -> frozenset[Role]:
 EVERYONE: Final = _roles(*Role)
 MEMBER: Final = _roles(Role.MEMBER)
 SUPPORT: Final = _roles(Role.SUPPORT)
+ANALYTICS: Final = _roles(Role.ANALYTICS)
 COMPLIANCE: Final = _roles(Role.COMPLIANCE)
 OPERATIONS: Final = _roles(Role.OPERATIONS)
 PROCESSOR: Final = _roles(Role.PROCESSOR)
@@ -60,6 +61,7 @@ OPERATIONS_BY_FIELD: Final = {
     "Query.me": Rule(MEMBER, meets=(Audience.SELF,)),
     "Query.users": Rule(MEMBER, fellow=True),
     "Query.userMap": Rule(MEMBER, fellow=True),
+    "Query.statistics": Rule(ANALYTICS),
     "Query.supportCases": Rule(MEMBER | SUPPORT),
     "Query.caseQueue": Rule(OPERATIONS, meets=()),
     "Query.staff": Rule(OPERATIONS | COMPLIANCE),

@@ -169,6 +169,12 @@ READINGS: Final = (
         "The subject, an approved legal request, and statistics; no person in sales.",
     ),
     Reading(
+        "Software that aggregates data to calculate statistics and analytics.",
+        "Whom does it count, and how exactly?",
+        "Verified subjects who stand consented to the purpose of every value used, in releases that stand, with noise, never "
+        "a group of fewer than ten; no count is exact, and no free text leaves.",
+    ),
+    Reading(
         "We will not share your data for marketing purposes with companies outside.",
         "Is Mailchimp one of them?",
         "It is a processor that sends our own news, never a third party's.",

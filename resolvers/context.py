@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from strawberry.types.info import Info
 
 from models.database import Database
+from models.discrete_laplace import Noise
 from models.keys import KeyRing
 from permissions.caller import Caller
 from permissions.limits import Limits
@@ -34,6 +35,8 @@ class Services:
     geolocation: Geolocation
     erasure_grace: timedelta = timedelta(days=30)
     retention: Retention = field(default_factory=lambda: RETENTION)
+    noise: Noise = field(default_factory=Noise)
+    releases_per_year: int = 6
     now: Callable[[], datetime] = utc_now
     breached: SortedList | None = None
 

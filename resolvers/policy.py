@@ -1,12 +1,29 @@
 """The policy told to whoever asks: the table that decides, and what each published version said."""
 
+from dataclasses import dataclass
+
 from strawberry.types.info import Info
 
+from models.dimensions import values_of
+from models.vocabulary import Dimension
 from permissions import version
 from permissions.published import published
 from permissions.retention import Retention
 from permissions.statement import Policy, told
 from resolvers.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDimension:
+    """What statistics count by, and every value that a group can have."""
+
+    dimension: Dimension
+    values: tuple[str, ...]
+
+
+async def dimensions() -> list[PolicyDimension]:
+    """The closed lists to which what people wrote is mapped."""
+    return [PolicyDimension(each, values_of(each)) for each in Dimension]
 
 
 def stated(name: str | None, periods: Retention) -> Policy | None:

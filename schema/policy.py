@@ -4,8 +4,9 @@ from datetime import datetime
 
 import strawberry
 
-from models.vocabulary import Audience, PersonalField, Processor, Purpose
+from models.vocabulary import Audience, Dimension, PersonalField, Processor, Purpose
 from permissions.classification import impersonal
+from resolvers import policy
 
 RULES = "the policy itself, about nobody"
 
@@ -59,6 +60,13 @@ class KeptRecord:
 
 
 @impersonal(RULES)
+@strawberry.type(description="What statistics count by, and the closed list of values that a group can have.")
+class PolicyDimension:
+    dimension: Dimension
+    values: list[str]
+
+
+@impersonal(RULES)
 @strawberry.type(description="The policy as it is enforced.")
 class Policy:
     version: str
@@ -66,6 +74,7 @@ class Policy:
     fields: list[PolicyField]
     processors: list[PolicyProcessor]
     retention: list[KeptRecord] = strawberry.field(description="Kind of record, how long it is kept, and why.")
+    dimensions = strawberry.field(resolver=policy.dimensions, graphql_type=list[PolicyDimension])
     readings: list[PolicyReading] = strawberry.field(
         description="What the policy's text leaves open, and how this service reads it."
     )

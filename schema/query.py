@@ -10,6 +10,7 @@ from resolvers import (
     directory,
     legal_requests,
     policy,
+    statistics,
     user_map,
     viewer,
     withdrawals,
@@ -21,6 +22,7 @@ from schema.directory import MapPlace, UserConnection
 from schema.node import Node
 from schema.policy import Policy
 from schema.processors import WithdrawalConnection
+from schema.statistics import Statistics
 from schema.token import RoleTokenConnection, StaffConnection
 from schema.user import User
 
@@ -64,6 +66,13 @@ class Query:
         extensions=[Admission("Query.userMap")],
         description="The map of users: places and how many subjects are in each; exactly what this caller could count "
         "in the directory.",
+    )
+    statistics = strawberry.field(
+        resolver=statistics.statistics,
+        graphql_type=Statistics | None,
+        extensions=[Admission("Query.statistics")],
+        description="The newest release of aggregates over consenting subjects, noise added and small groups left out. "
+        "ANALYTICS only.",
     )
     support_cases = strawberry.field(
         resolver=case_states.support_cases,

@@ -9,6 +9,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from models.vocabulary import (
     ConsentStatus,
+    Dimension,
     LegalRequestStatus,
     PersonalField,
     Processor,
@@ -27,6 +28,7 @@ WORDS = (
     RefusalCode,
     SupportCaseStatus,
     LegalRequestStatus,
+    Dimension,
 )
 for word in WORDS:
     strawberry.enum(word, description=(word.__doc__ or "").split("\n")[0])

@@ -108,6 +108,7 @@ ASKED = {
     "me": "{ id }",
     "users": PAGE,
     "userMap": "{ count }",
+    "statistics": "(groupBy: [COUNTRY]) { margin }",
     "supportCases": PAGE,
     "caseQueue": PAGE,
     "roleTokens": PAGE,

@@ -13,6 +13,7 @@ from models.tables import ROLE_GRANTS, SUPPORT_CASES, WITHDRAWALS
 from resolvers.case_states import waiting
 from resolvers.context import Services
 from resolvers.pseudonyms import pseudonym
+from resolvers.release import newest
 
 
 def oversight() -> None:
@@ -35,8 +36,11 @@ async def _told(services: Services) -> list[str]:
         late = (await connection.execute(overdue)).all()
         queued = (await connection.execute(unassigned)).scalar_one()
         staff = (await connection.execute(people)).all()
+        released = await newest(connection, services.releases_per_year)
     lines = [f"overdue: {row.processor}: {row.many} withdrawals since {row.since}" for row in late]
     lines.append(f"open cases without an agent: {queued}")
+    if released:
+        lines.append(f"statistics: released at {released.released_at}, the next is due at {released.next_at}")
     return lines + [_person(services, row) for row in staff]
 
 

@@ -76,6 +76,8 @@ KINDS: Final = ("university", "school", "company", "makerspace", "library")
 JOBS: Final = ("teacher", "engineer", "student", "designer", "lab manager")
 INDUSTRIES: Final = ("education", "medical", "automotive", "aerospace", "consumer goods")
 PRINTERS: Final = ("Prusa MK4", "Ultimaker S5", "Bambu X1", "Formlabs Form 4", "Creality Ender 3")
+CAMPUSES: Final = ("US", "IN")
+"""Where everybody is at a university, so that statistics by two dimensions show a group too."""
 HIDDEN: Final = ("EMAIL", "MOBILE_PHONE", "STREET_ADDRESS", "LOCATION", "CITY", "ABOUT", "AVATAR_URL")
 
 
@@ -161,10 +163,11 @@ class Population:
 
     def _form(self, country: str) -> dict[str, Any]:
         chance = self._chance
+        name, kind = f"{chance.choice(LAST)} Institute", chance.choice(KINDS)
         return {
             "country": country,
-            "institutionName": f"{chance.choice(LAST)} Institute",
-            "institutionType": chance.choice(KINDS),
+            "institutionName": name,
+            "institutionType": "university" if country in CAMPUSES else kind,
             "jobRole": chance.choice(JOBS),
             "company": f"{chance.choice(LAST)} & {chance.choice(LAST)}",
             "industry": chance.choice(INDUSTRIES),

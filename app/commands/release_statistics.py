@@ -1,0 +1,24 @@
+"""Makes the next release of statistics before a question does."""
+
+import typer
+
+from app.commands.fault import Fault
+from app.commands.session import run
+from resolvers.context import Services
+from resolvers.release import Release, newest, release
+
+
+def release_statistics() -> None:
+    """Says when the release that now stands was made and when the next is due; never what is in it."""
+
+    async def act(services: Services) -> tuple[bool, Release | None]:
+        made = await release(services, early=True)
+        async with services.database.reading() as connection:
+            return made, await newest(connection, services.releases_per_year)
+
+    made, standing = run(act)
+    if standing is None:
+        raise Fault("No release could be made.")
+    if not made and standing.free_at > standing.released_at:
+        raise Fault(f"This year has had its releases; the last one stands until {standing.next_at}.")
+    typer.echo(f"Released at {standing.released_at}; the next is due at {standing.next_at}.", err=True)
