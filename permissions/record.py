@@ -18,5 +18,6 @@ SECURITY: Final = (
     "Staff roles are granted one by one, expire and are listed; every token has one role and is kept as a digest.",
     "A support case is assigned, a legal request and a processor's token approved, by a second person.",
     "Connections use TLS 1.2 or newer; the service does not start in production without TLS.",
-    "Passwords are hashed with argon2id; attempts are limited per address and per account.",
+    "Passwords are hashed with argon2id under a key; attempts are limited per address and per account.",
+    "Staff act only after a second factor (TOTP), whose secrets are sealed with AES-256-GCM.",
 )
