@@ -36,9 +36,11 @@ async def verify_email(info: Info[Context, None], token: str) -> EmailVerified |
     try:
         async with context.database.writing() as connection:
             row = await mailed.proof(connection, token, now, *uses)
-            if row is None or not await mailed.use(connection, token, now, *uses):
+            if row is None:
                 return mailed.OVER
-            account = await locked_account(connection, row.subject_id)
+            account = await locked_account(connection, row.subject_id)  # before its link, as whoever ends links does
+            if not await mailed.use(connection, token, now, *uses):
+                return mailed.OVER
             if row.use == MailedUse.CHANGE:
                 await _move(connection, account, row.email, now)
             await mark_verified(connection, account, context.services.geolocation)

@@ -154,7 +154,8 @@ async def refresh_session(info: Info[Context, None], refresh_token: str | None =
         opened = await stored.refresh(connection, context.services.keys, token, transport, now)
         if isinstance(opened, Stolen):
             await write_letter(connection, subject_id=opened.subject_id, notice=Notice.SESSION_STOLEN, now=now)
-        elif opened is not None and context.caller.opts_out:
+    if isinstance(opened, Opened) and context.caller.opts_out:
+        async with context.database.writing() as connection:  # its own: elsewhere accounts are locked before sessions
             account = await locked_account(connection, opened.row.holder_id)
             await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, now)
     if not isinstance(opened, Opened):
