@@ -11,7 +11,7 @@ from models import chain
 from models.address import NotAnAddress, canonical
 from models.letters import end_mailed_tokens, write_letter, write_mailed_token
 from models.outcome import PasswordChanged, Refused
-from models.tables import ACCOUNTS, CREDENTIALS, PRE_REGISTRATIONS, PROFILES
+from models.tables import ACCOUNTS, AUTHENTICATORS, CREDENTIALS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import ConsentSource, MailedUse, Notice, Purpose
 from permissions import version
 from permissions.failure import rate_limited
@@ -112,6 +112,8 @@ async def _set(
     await connection.execute(mine.values(password_hash=hashed))
     await end_sessions(connection, subject_id, now, but=but)
     await end_challenges(connection, subject_id, now)
+    waiting = (AUTHENTICATORS.c.subject_id == subject_id) & AUTHENTICATORS.c.confirmed_at.is_(None)
+    await connection.execute(delete(AUTHENTICATORS).where(waiting))  # begun by whoever knew the old password
     await end_mailed_tokens(connection, subject_id, now, MailedUse.RESET, MailedUse.CHANGE)
     await write_letter(connection, subject_id=subject_id, notice=Notice.PASSWORD_CHANGED, now=now)
 

@@ -19,6 +19,7 @@ from tests.identity import (
     CONFIRM,
     DISABLE,
     LOGIN,
+    OTHER,
     REFRESH,
     REGENERATE,
     REGISTER,
@@ -26,6 +27,7 @@ from tests.identity import (
     ROLE_TOKEN,
     STRONG,
     VERIFY,
+    App,
     enrolled,
     mailed,
     register,
@@ -114,3 +116,13 @@ async def test_a_letters_link_is_used_after_its_account_is_locked(world: World) 
         await world.data(VERIFY, None, {"t": link})
     used = next(place for place, text in enumerate(statements) if text.startswith("UPDATE mailed_tokens"))
     assert any("FROM accounts" in text for text in statements[:used])
+
+
+async def test_an_enrolment_ends_with_the_password_it_was_begun_with(world: World) -> None:
+    """Else a session that just ended could still lock its owner out, with an app of a stranger's."""
+    await world.person("a@example.org", password=STRONG)
+    token = (await sign_in(world, "a@example.org"))["accessToken"]
+    begun = (await world.data(BEGIN, token, {"p": STRONG}))["beginTotpEnrolment"]
+    await world.data(CHANGE, token, {"input": {"currentPassword": STRONG, "newPassword": OTHER}})
+    code = App(world, begun["secret"]).code()
+    assert (await world.data(CONFIRM, token, {"c": code}))["confirmTotpEnrolment"]["code"] == "TOTP_NOT_ENABLED"
