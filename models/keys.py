@@ -37,9 +37,17 @@ class KeyRing:
             self._derived[key] = HKDF(SHA256(), 64, salt=None, info=f"consentql {use}".encode()).derive(material)
         return self._derived[key]
 
+    def mac(self, use: str, message: bytes, place: int = 0) -> bytes:
+        """HMAC-SHA-256 (RFC 2104)."""
+        return hmac.digest(self.derived(use, place), message, "sha256")
+
     def tag(self, use: str, message: bytes, place: int = 0) -> str:
-        """HMAC-SHA-256 in hex."""
-        return hmac.new(self.derived(use, place), message, hashlib.sha256).hexdigest()
+        """The same in hex."""
+        return self.mac(use, message, place).hex()
+
+    def recognises(self, use: str, message: bytes, mac: bytes, length: int) -> bool:
+        """Whether this is the first `length` bytes of what any key of the ring makes of the message."""
+        return any(hmac.compare_digest(mac, self.mac(use, message, place)[:length]) for place in range(len(self)))
 
     def tagger(self, use: str, beginning: bytes) -> Callable[[bytes], str]:
         """`tag` by the newest key for messages that begin alike: key and beginning are digested once (RFC 2104)."""

@@ -1,7 +1,5 @@
 """Letters as rows of the outbox, and the tokens in their links, which no row holds but are derived at sending."""
 
-import hashlib
-import hmac
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -36,8 +34,7 @@ BEFORE_VERIFICATION: Final = frozenset(
 
 def mailed_token(keys: KeyRing, letter_id: str, place: int = 0) -> str:
     """The token that the key at `place` gives this letter."""
-    key = keys.derived("mailed token", place)
-    return written(Kind.MAILED, hmac.new(key, letter_id.encode(), hashlib.sha256).digest())
+    return written(Kind.MAILED, keys.mac("mailed token", letter_id.encode(), place))
 
 
 def token_of(keys: KeyRing, letter_id: str, digest: str) -> str | None:
