@@ -11,7 +11,7 @@ from models.bearer import Kind, digest_of, kind_of
 from models.columns import Instant
 from models.database import Database
 from models.issuing import is_held
-from models.sessions import GRACE
+from models.sessions import GRACE, HOLDER
 from models.tables import ACCESS_TOKENS, ACCOUNTS
 from models.vocabulary import STAFF, Role, TokenTransport
 from permissions.caller import Caller
@@ -73,8 +73,7 @@ async def _row(database: Database, digest: str, now: datetime) -> Any:
 def _known() -> Any:
     now = bindparam("now", type_=Instant())
     held = is_held(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role, now)
-    holder = (ACCOUNTS.c.account_id, ACCOUNTS.c.email_verified, ACCOUNTS.c.restricted_at, ACCOUNTS.c.disabled_at)
-    return select(ACCESS_TOKENS, *holder, held.label("held")).outerjoin(
+    return select(ACCESS_TOKENS, *HOLDER, held.label("held")).outerjoin(
         ACCOUNTS, ACCOUNTS.c.id == ACCESS_TOKENS.c.holder_id
     )
 

@@ -17,6 +17,9 @@ SECRET_LASTS: Final = timedelta(minutes=15)
 GRACE: Final = timedelta(seconds=30)
 """Two tabs, or a lost answer, ask twice with one refresh token within it."""
 
+HOLDER: Final = (ACCOUNTS.c.account_id, ACCOUNTS.c.email_verified, ACCOUNTS.c.restricted_at, ACCOUNTS.c.disabled_at)
+"""What of its holder's account says what a token is worth."""
+
 MAC_LENGTH: Final = 12
 ID_BYTES: Final = ID_LENGTH // 2
 
@@ -141,8 +144,7 @@ def _again(keys: KeyRing, row: Any) -> Opened | None:
 
 async def _row(connection: AsyncConnection, id: str) -> Any:
     """The session with what its holder's account says, locked for the rest of the transaction."""
-    holder = (ACCOUNTS.c.account_id, ACCOUNTS.c.email_verified, ACCOUNTS.c.restricted_at, ACCOUNTS.c.disabled_at)
-    joined = select(ACCESS_TOKENS, *holder).join(ACCOUNTS, ACCOUNTS.c.id == ACCESS_TOKENS.c.holder_id)
+    joined = select(ACCESS_TOKENS, *HOLDER).join(ACCOUNTS, ACCOUNTS.c.id == ACCESS_TOKENS.c.holder_id)
     sessions = joined.where(ACCESS_TOKENS.c.id == id, ACCESS_TOKENS.c.transport.is_not(None))
     return (await connection.execute(sessions.with_for_update(of=ACCESS_TOKENS))).one_or_none()
 

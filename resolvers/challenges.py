@@ -50,12 +50,6 @@ async def begin_challenge(connection: AsyncConnection, opening: Opening) -> Totp
     return TotpRequired(token, expires_at)
 
 
-async def end_challenges(connection: AsyncConnection, subject_id: str, now: Any) -> None:
-    """Sign-ins of this person that wait for a code have to begin anew."""
-    theirs = update(CHALLENGES).where(CHALLENGES.c.subject_id == subject_id, CHALLENGES.c.ended_at.is_(None))
-    await connection.execute(theirs.values(ended_at=now))
-
-
 async def complete_login(info: Info[Context, None], input: CompleteLoginInput) -> SignedIn | Refused:
     """The second step: a TOTP code or a recovery code, counted before it is looked at."""
     context = info.context

@@ -18,7 +18,6 @@ from permissions.failure import rate_limited
 from resolvers import attempts, mailed
 from resolvers.address_proof import mark_verified
 from resolvers.attempts import WRITING_TO_MAY
-from resolvers.challenges import end_challenges
 from resolvers.context import Context
 from resolvers.hashing import Busy
 from resolvers.inputs import ChangePasswordInput
@@ -111,7 +110,6 @@ async def _set(
     mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == subject_id)
     await connection.execute(mine.values(password_hash=hashed))
     await end_sessions(connection, subject_id, now, but=but)
-    await end_challenges(connection, subject_id, now)
     waiting = (AUTHENTICATORS.c.subject_id == subject_id) & AUTHENTICATORS.c.confirmed_at.is_(None)
     await connection.execute(delete(AUTHENTICATORS).where(waiting))  # begun by whoever knew the old password
     await end_mailed_tokens(connection, subject_id, now, MailedUse.RESET, MailedUse.CHANGE)

@@ -96,11 +96,11 @@ def _fill(person: Person, input: RegisterInput) -> None:
 
 async def _write(context: Context, connection: AsyncConnection, person: Person) -> None:
     """The account where the address is free; where it is not, the same work undone, and a letter to its owner."""
-    now, keys, id = context.now(), context.services.keys, new_id()
+    now, keys, id = context.now(), context.services.keys, None
     owner = await owner_of(connection, person.email_canonical, now)
     try:
         async with connection.begin_nested() as attempt:
-            await _settle(context, connection, id, person if owner is None else _stranger(person))
+            id = await _settle(context, connection, person if owner is None else _stranger(person))
             if owner is not None:
                 await attempt.rollback()
     except IntegrityError:  # somebody else has just registered it
@@ -109,15 +109,14 @@ async def _write(context: Context, connection: AsyncConnection, person: Person) 
     await write_mailed_token(connection, keys, subject_id=box.subject_id, notice=box.notice, now=now)
 
 
-async def _settle(context: Context, connection: AsyncConnection, id: str, person: Person) -> None:
-    services, ids = context.services, iter((id,))
-    settling = Settling(
-        services.keys, services.geolocation, context.now(), ConsentSource.REGISTRATION, lambda: next(ids, new_id())
-    )
-    await settling.settle(connection, [person])
+async def _settle(context: Context, connection: AsyncConnection, person: Person) -> str:
+    services = context.services
+    settling = Settling(services.keys, services.geolocation, context.now(), ConsentSource.REGISTRATION)
+    (id,) = await settling.settle(connection, [person])
     if context.caller.opts_out:
         account = await locked_account(connection, id)
         await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, context.now())
+    return id
 
 
 def _stranger(person: Person) -> Person:

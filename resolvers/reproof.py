@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.outcome import Refused
@@ -30,9 +30,13 @@ class Proven:
     async def lock(self, connection: AsyncConnection) -> Any:
         """The account, locked, or None where the password has been changed meanwhile."""
         account = await locked_account(connection, self.subject_id)
-        mine = (CREDENTIALS.c.subject_id == self.subject_id) & (CREDENTIALS.c.password_hash == self.password_hash)
-        same = update(CREDENTIALS).where(mine).values(password_hash=self.password_hash)
-        return account if (await connection.execute(same)).rowcount == 1 else None
+        return account if await is_still(connection, self.subject_id, self.password_hash) else None
+
+
+async def is_still(connection: AsyncConnection, subject_id: str, password_hash: str) -> bool:
+    """Whether the hash that was verified is the one that is stored; whoever changes it locks the account first."""
+    stored = select(CREDENTIALS.c.password_hash).where(CREDENTIALS.c.subject_id == subject_id)
+    return (await connection.execute(stored)).scalar_one_or_none() == password_hash
 
 
 def wrong(field: str) -> Refused:

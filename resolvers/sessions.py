@@ -10,7 +10,7 @@ from strawberry.types.info import Info
 from models.letters import write_letter
 from models.outcome import SignedIn, Viewer
 from models.sessions import Opened, Opening, open_session
-from models.tables import ACCESS_TOKENS, ACCOUNTS
+from models.tables import ACCESS_TOKENS, ACCOUNTS, CHALLENGES
 from models.vocabulary import LockSource, Notice, Processor, Purpose, Role, TokenTransport
 from permissions.caller import Caller
 from permissions.network import network_of
@@ -51,9 +51,11 @@ async def signed_in(info: Info[Context, None], opened: Opened, email: str | None
 
 
 async def end_sessions(connection: AsyncConnection, subject_id: str, now: datetime, *, but: str | None = None) -> None:
-    """Every token of this person ends, of every role, but for the one that is named."""
+    """Every token of this person ends, of every role, but for the one that is named, and every sign-in half done."""
     theirs = update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.holder_id == subject_id, ACCESS_TOKENS.c.id != (but or ""))
     await connection.execute(theirs.where(ACCESS_TOKENS.c.revoked_at.is_(None)).values(revoked_at=now))
+    waiting = update(CHALLENGES).where(CHALLENGES.c.subject_id == subject_id, CHALLENGES.c.ended_at.is_(None))
+    await connection.execute(waiting.values(ended_at=now))
 
 
 async def _move(context: Context, connection: AsyncConnection, account: Any) -> None:

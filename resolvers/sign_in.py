@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models import sessions as stored
@@ -26,10 +25,10 @@ from resolvers.hashing import Busy, Verdict, too_long
 from resolvers.inputs import LoginInput
 from resolvers.objections import object_to
 from resolvers.profile import locked_account
+from resolvers.reproof import LATER, is_still
 from resolvers.sessions import begin, signed_in
 
 WRONG: Final = Refused(RefusalCode.INVALID_CREDENTIALS, "The e-mail address or the password is wrong.")
-LATER: Final = Refused(RefusalCode.TRY_LATER, "Too many people are signing in; please try again soon.", None, 2)
 NO_BROWSER: Final = Refused(
     RefusalCode.INVALID_INPUT, "Cookies are for browsers, which send `X-ConsentQL-Client`.", "input.transport"
 )
@@ -127,19 +126,15 @@ async def _begun(
     now = context.now()
     async with context.database.writing() as connection:
         account = await locked_account(connection, person.id)
-        if account.disabled_at is not None or not await _still_so(connection, person, verdict):
+        if account.disabled_at is not None or not await is_still(connection, person.id, person.password_hash):
             return WRONG
+        if verdict.rehashed:
+            mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == person.id)
+            await connection.execute(mine.values(password_hash=verdict.rehashed))
         opening = Opening(person.id, attempt.transport, Factors.PASSWORD, attempt.client, now)
         if await authenticator_of(connection, person.id):
             return await begin_challenge(connection, opening)
         return await begin(context, connection, account, opening, known=known)
-
-
-async def _still_so(connection: AsyncConnection, person: Any, verdict: Verdict) -> bool:
-    """Whether the password that was verified is still the one; a better hash replaces it alone."""
-    mine = (CREDENTIALS.c.subject_id == person.id) & (CREDENTIALS.c.password_hash == person.password_hash)
-    kept = verdict.rehashed or person.password_hash
-    return (await connection.execute(update(CREDENTIALS).where(mine).values(password_hash=kept))).rowcount == 1
 
 
 async def refresh_session(info: Info[Context, None], refresh_token: str | None = None) -> SignedIn | Refused:

@@ -19,7 +19,7 @@ from models.vocabulary import Factors, Notice, RefusalCode
 from resolvers import attempts, recovery
 from resolvers.attempts import CODES_MAY, Bucket
 from resolvers.authenticators import accepts, authenticator_of, sealed
-from resolvers.challenges import end_challenges, prove
+from resolvers.challenges import prove
 from resolvers.context import Context
 from resolvers.profile import locked_account
 from resolvers.reproof import Proven, reproof, wrong
@@ -144,7 +144,6 @@ async def _only_this_session(context: Context, connection: AsyncConnection, fact
     """The other sessions and tokens were begun under other factors; this one has these."""
     subject_id, now, this = str(context.caller.subject_id), context.now(), context.caller.token_id
     await end_sessions(connection, subject_id, now, but=this)
-    await end_challenges(connection, subject_id, now)
     await connection.execute(update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id == this).values(factors=factors.value))
 
 

@@ -7,7 +7,6 @@ from app.commands.session import person_of, run
 from models.letters import end_mailed_tokens
 from models.tables import ACCOUNTS
 from models.vocabulary import MailedUse
-from resolvers.challenges import end_challenges
 from resolvers.context import Services
 from resolvers.profile import locked_account
 from resolvers.sessions import end_sessions
@@ -34,7 +33,6 @@ async def disabled(services: Services, email: str) -> None:
         mine = update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id, ACCOUNTS.c.disabled_at.is_(None))
         await connection.execute(mine.values(disabled_at=now))
         await end_sessions(connection, subject_id, now)
-        await end_challenges(connection, subject_id, now)
         await end_mailed_tokens(connection, subject_id, now, *MailedUse)
 
 
