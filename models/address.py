@@ -22,6 +22,14 @@ def given(text: str) -> str:
         raise NotAnAddress from None
 
 
+def sought_address(text: str) -> str:
+    """The canonical form as it is looked up; what is no address is nobody's."""
+    try:
+        return canonical(text)
+    except NotAnAddress:
+        return ""
+
+
 def canonical(text: str) -> str:
     """The form in which two spellings of one address are equal: NFC, case folded."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", given(text)).casefold())

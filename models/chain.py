@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import FromClause, Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import bulk
-from models.columns import new_id
+from models.columns import in_utc, new_id
 from models.keys import KeyRing
 from models.ledger import LEDGER
 from models.tables import CHAIN_HEADS, CONSENT_RECORDS, DISCLOSURES
@@ -78,7 +78,7 @@ def _bytes(value: object) -> bytes:
     if value is None:
         return b"-"
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()
+        return in_utc(value).encode()
     return b"%d" % value if isinstance(value, int) else str(value).encode()
 
 

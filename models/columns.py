@@ -41,6 +41,11 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def in_utc(at: datetime) -> str:
+    """RFC 3339 in UTC with six decimals and Z: one spelling for every instant."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def new_id() -> str:
     """128 random bits in lower-case hex: says nothing, sorts alike under every collation."""
     return secrets.token_hex(ID_LENGTH // 2)

@@ -1,10 +1,26 @@
 """The append-only history of consent: the last record of a purpose is its state."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import SQLModel
 
 from models.columns import ID_LENGTH, Big, Instant, Text, Truth, impersonal
+from models.vocabulary import ConsentSource, Purpose
+
+
+def record_of(
+    subject_id: str, purpose: Purpose, *, granted: bool, policy_version: str, at: datetime, source: ConsentSource
+) -> dict[str, Any]:
+    """A record to be appended to the chain."""
+    return {
+        "subject_id": subject_id,
+        "purpose": purpose.value,
+        "granted": granted,
+        "policy_version": policy_version,
+        "recorded_at": at,
+        "source": source.value,
+    }
 
 
 class ConsentRecord(SQLModel, table=True):

@@ -68,6 +68,11 @@ def live_grants(subject_id: str, role: Role, now: datetime) -> ColumnElement[boo
     return and_(ROLE_GRANTS.c.subject_id == subject_id, ROLE_GRANTS.c.role == role.value, is_live(now))
 
 
+def is_staff(holder: Any, now: datetime) -> ColumnElement[bool]:
+    """Whether this person, or the one whom a row names, holds any staff role now."""
+    return exists().where(ROLE_GRANTS.c.subject_id == holder, is_live(now))
+
+
 def is_held(holder: ColumnElement[Any], role: Any, now: Any) -> ColumnElement[bool]:
     """Whether the person whom a row names holds this staff role now, as a condition on that row."""
     return exists().where(ROLE_GRANTS.c.subject_id == holder, ROLE_GRANTS.c.role == role, is_live(now))

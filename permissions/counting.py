@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import CTE, Column, ColumnElement, CompoundSelect, Select, and_, case, func, literal, select, union_all
 
 from models.dimensions import LISTED, OTHER, UNSPECIFIED
-from models.issuing import is_live
-from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES, ROLE_GRANTS
+from models.issuing import is_staff
+from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import Audience, Dimension
 from permissions.decision import STANDS_AS
 from permissions.histograms import HISTOGRAMS, KEPT_AS, Histogram
@@ -16,8 +16,7 @@ from permissions.mask import COLUMNS, standing, unlocked
 
 def is_counted(now: datetime) -> ColumnElement[bool]:
     """Whether the row's subject is one of the people: not staff, and whom no lock keeps from fellow members."""
-    works_here = select(1).where(ROLE_GRANTS.c.subject_id == ACCOUNTS.c.id, is_live(now)).exists()
-    return and_(unlocked(Audience.MEMBERS), ~works_here)
+    return and_(unlocked(Audience.MEMBERS), ~is_staff(ACCOUNTS.c.id, now))
 
 
 def counts(now: datetime) -> CompoundSelect[Any]:

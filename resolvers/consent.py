@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models import chain
+from models.consent import record_of
 from models.outcome import ConsentChanged, Recorded, Refused
 from models.tables import ACCOUNTS
 from models.vocabulary import ConsentSource, LockSource, Processor, Purpose, RefusalCode
@@ -74,13 +75,7 @@ async def _record(
     if purpose is Purpose.SOCIAL:
         place = place_columns(context.services.geolocation, account.ip_address) if begins else PLACELESS
         await keep_place(connection, account.id, place)
-    record = {
-        "subject_id": account.id,
-        "purpose": purpose.value,
-        "granted": granted,
-        "policy_version": version.current().name,
-        "recorded_at": now,
-        "source": ConsentSource.SETTINGS.value,
-    }
+    said, source = version.current().name, ConsentSource.SETTINGS
+    record = record_of(account.id, purpose, granted=granted, policy_version=said, at=now, source=source)
     (stored,) = await chain.append(connection, context.services.keys, chain.CONSENT, [record])
     return recorded(SimpleNamespace(**stored))

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.issuing import is_live
-from models.tables import ACCOUNTS, CREDENTIALS, ROLE_GRANTS
+from models.issuing import is_staff
+from models.tables import ACCOUNTS, CREDENTIALS
 from models.vocabulary import Notice
 
 log = logging.getLogger(__name__)
@@ -25,9 +25,9 @@ class Mailbox:
 
 async def owner_of(connection: AsyncConnection, email: str, now: datetime) -> Any:
     """Who has this canonical address, with what decides whether a password may be set by mail; or None."""
-    live = select(ROLE_GRANTS.c.id).where(ROLE_GRANTS.c.subject_id == ACCOUNTS.c.id, is_live(now)).exists()
+    staff = is_staff(ACCOUNTS.c.id, now).label("is_staff")
     known = (
-        select(ACCOUNTS.c.id, ACCOUNTS.c.email_verified, ACCOUNTS.c.disabled_at, live.label("is_staff"))
+        select(ACCOUNTS.c.id, ACCOUNTS.c.email_verified, ACCOUNTS.c.disabled_at, staff)
         .join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
         .where(CREDENTIALS.c.email_canonical == email)
     )

@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models import chain
-from models.address import NotAnAddress, canonical
+from models.address import canonical, sought_address
+from models.consent import record_of
 from models.letters import end_mailed_tokens, write_letter, write_mailed_token
 from models.outcome import PasswordChanged, Refused
 from models.tables import ACCOUNTS, AUTHENTICATORS, CREDENTIALS, PRE_REGISTRATIONS, PROFILES
@@ -50,10 +51,7 @@ async def change_password(info: Info[Context, None], input: ChangePasswordInput)
 async def request_password_reset(info: Info[Context, None], email: str) -> bool:
     """True, and the same work, whether or not anybody has the address."""
     context, now = info.context, info.context.now()
-    try:
-        wanted = canonical(email)
-    except NotAnAddress:
-        wanted = ""
+    wanted = sought_address(email)
     limits = (
         attempts.from_address(context, "reset", ASKING_MAY),
         attempts.on_address(context, "reset", wanted or "nobody", WRITING_TO_MAY),
@@ -118,26 +116,15 @@ async def _set(
 
 async def _claim(context: Context, connection: AsyncConnection, account: Any) -> Any:
     """Whoever registered never had the mailbox: what they entered and granted is not its owner's, and goes."""
-    held = [purpose for purpose in (Purpose.SOCIAL, Purpose.EXPANSION) if granted(account, purpose) is not None]
-    await chain.append(
-        connection,
-        context.services.keys,
-        chain.CONSENT,
-        [_withdrawn(account.id, purpose, context.now()) for purpose in held],
-    )
+    now, said, source = context.now(), version.current().name, ConsentSource.REGISTRATION
+    withdrawn = [
+        record_of(account.id, purpose, granted=False, policy_version=said, at=now, source=source)
+        for purpose in (Purpose.SOCIAL, Purpose.EXPANSION)
+        if granted(account, purpose) is not None
+    ]
+    await chain.append(connection, context.services.keys, chain.CONSENT, withdrawn)
     for table in (PROFILES, PRE_REGISTRATIONS):
         await connection.execute(delete(table).where(table.c.subject_id == account.id))
     blank = {"social_version": None, "expansion_version": None, "ip_address": None}
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(**blank))
     return await locked_account(connection, account.id)
-
-
-def _withdrawn(subject_id: str, purpose: Purpose, now: datetime) -> dict[str, Any]:
-    return {
-        "subject_id": subject_id,
-        "purpose": purpose.value,
-        "granted": False,
-        "policy_version": version.current().name,
-        "recorded_at": now,
-        "source": ConsentSource.REGISTRATION.value,
-    }

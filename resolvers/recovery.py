@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.keys import KeyRing
@@ -44,13 +44,6 @@ async def spend(connection: AsyncConnection, keys: KeyRing, subject_id: str, wri
     unused = update(RECOVERY_CODES).where(RECOVERY_CODES.c.subject_id == subject_id)
     unused = unused.where(RECOVERY_CODES.c.digest.in_(digests), RECOVERY_CODES.c.used_at.is_(None))
     return (await connection.execute(unused.values(used_at=now))).rowcount == 1
-
-
-async def left(connection: AsyncConnection, subject_id: str) -> int:
-    """How many codes are unused."""
-    unused = RECOVERY_CODES.c.used_at.is_(None) & (RECOVERY_CODES.c.subject_id == subject_id)
-    counted = select(func.count()).select_from(RECOVERY_CODES).where(unused)
-    return int((await connection.execute(counted)).scalar_one())
 
 
 def _digest(keys: KeyRing, subject_id: str, code: str, place: int) -> str:

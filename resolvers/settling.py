@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import chain
 from models.columns import new_id
+from models.consent import record_of
 from models.keys import KeyRing
 from models.tables import ACCOUNTS, CREDENTIALS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import ConsentSource, Purpose
@@ -78,12 +79,14 @@ class Settling:
         return [
             {
                 "id": self.make_id(),
-                "subject_id": id,
-                "purpose": consent.purpose.value,
-                "granted": consent.granted,
-                "policy_version": consent.policy_version,
-                "recorded_at": consent.at,
-                "source": self.source.value,
+                **record_of(
+                    id,
+                    consent.purpose,
+                    granted=consent.granted,
+                    policy_version=consent.policy_version,
+                    at=consent.at,
+                    source=self.source,
+                ),
             }
             for consent in person.consents
         ]

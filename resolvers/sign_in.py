@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from strawberry.types.info import Info
 
 from models import sessions as stored
-from models.address import NotAnAddress, canonical
+from models.address import sought_address
 from models.letters import write_letter
 from models.outcome import Refused, SignedIn, TotpRequired
 from models.sessions import Opened, Opening, Stolen
@@ -90,10 +90,7 @@ def _attempt(context: Context, input: LoginInput) -> Attempt | Refused:
         return Refused(RefusalCode.INVALID_INPUT, f"`client` {problem.reason}.", "input.client")
     if too_long(input.password):
         return Refused(RefusalCode.INVALID_INPUT, "`password` is too long.", "input.password")
-    try:
-        email = canonical(input.email)
-    except NotAnAddress:
-        email = ""
+    email = sought_address(input.email)
     return Attempt(email, input.password, transport, client, input.device_token or context.carried.device)
 
 

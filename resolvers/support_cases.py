@@ -10,7 +10,7 @@ from sqlalchemy import insert, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.address import NotAnAddress, canonical
+from models.address import sought_address
 from models.columns import new_id, ordinal, sought
 from models.letters import write_letter
 from models.outcome import Refused
@@ -88,15 +88,11 @@ async def _subject(connection: AsyncConnection, caller: Caller, input: OpenSuppo
     Whoever registered an address that they did not verify is not the person whom staff know by it.
     """
     if input.email is not None:
-        try:
-            email = canonical(input.email)
-        except NotAnAddress:
-            email = ""
         theirs = or_(ACCOUNTS.c.email_verified.is_(true()), ACCOUNTS.c.id == (caller.subject_id or ""))
         known = (
             select(ACCOUNTS.c.id)
             .join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
-            .where(CREDENTIALS.c.email_canonical == email, theirs)
+            .where(CREDENTIALS.c.email_canonical == sought_address(input.email), theirs)
         )
     else:
         known = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == sought(str(input.subject_id)))

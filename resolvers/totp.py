@@ -1,6 +1,7 @@
 """The second factor, from its secret to its end: each change needs the password, and the rest of the sessions go."""
 
 import io
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -11,15 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.columns import new_id
-from models.issuing import is_live
+from models.issuing import is_staff
 from models.letters import write_letter
 from models.outcome import RecoveryCodes, Refused, TotpDisabled, TotpEnrolment
-from models.tables import ACCESS_TOKENS, AUTHENTICATORS, ROLE_GRANTS
+from models.tables import ACCESS_TOKENS, AUTHENTICATORS
 from models.vocabulary import Factors, Notice, RefusalCode
-from resolvers import attempts, recovery
+from resolvers import attempts, challenges, recovery
 from resolvers.attempts import CODES_MAY, Bucket
 from resolvers.authenticators import accepts, authenticator_of, sealed
-from resolvers.challenges import prove
 from resolvers.context import Context
 from resolvers.profile import locked_account
 from resolvers.reproof import Proven, reproof, wrong
@@ -32,7 +32,7 @@ ALREADY: Final = Refused(RefusalCode.TOTP_ALREADY_ENABLED, "A second factor is o
 NOT_ENABLED: Final = Refused(RefusalCode.TOTP_NOT_ENABLED, "No second factor is on.")
 NOT_BEGUN: Final = Refused(RefusalCode.TOTP_NOT_ENABLED, "Begin the enrolment first; it waits for ten minutes.")
 UNVERIFIED: Final = Refused(RefusalCode.EMAIL_NOT_VERIFIED, "Verify your e-mail address first.")
-WRONG_CODE: Final = Refused(RefusalCode.INVALID_CODE, "The code is wrong, or was used before.", "code")
+WRONG_CODE: Final = replace(challenges.WRONG_CODE, field="code")
 STAFF_KEEP_IT: Final = Refused(RefusalCode.NOT_PERMITTED, "Whoever holds a staff role keeps a second factor.")
 
 
@@ -87,7 +87,7 @@ async def disable_totp(info: Info[Context, None], password: str, code: str) -> T
     if isinstance(proven, Refused):
         return proven
     async with context.database.writing() as connection:
-        if await _is_staff(connection, proven.subject_id, now):
+        if (await connection.execute(select(is_staff(proven.subject_id, now)))).scalar_one():
             return STAFF_KEEP_IT
         refusal = await _proves(context, connection, proven, code)
         if refusal is None:
@@ -123,7 +123,7 @@ async def _proves(context: Context, connection: AsyncConnection, proven: Proven,
         return wrong("password")
     if await authenticator_of(connection, proven.subject_id) is None:
         return NOT_ENABLED
-    return None if await prove(context, connection, proven.subject_id, code) else WRONG_CODE
+    return None if await challenges.prove(context, connection, proven.subject_id, code) else WRONG_CODE
 
 
 async def _pending(connection: AsyncConnection, subject_id: str, now: datetime) -> Any:
@@ -133,11 +133,6 @@ async def _pending(connection: AsyncConnection, subject_id: str, now: datetime) 
 
 async def _forget_authenticators(connection: AsyncConnection, subject_id: str) -> None:
     await connection.execute(delete(AUTHENTICATORS).where(AUTHENTICATORS.c.subject_id == subject_id))
-
-
-async def _is_staff(connection: AsyncConnection, subject_id: str, now: datetime) -> bool:
-    live = select(ROLE_GRANTS.c.id).where(ROLE_GRANTS.c.subject_id == subject_id, is_live(now))
-    return (await connection.execute(live)).first() is not None
 
 
 async def _only_this_session(context: Context, connection: AsyncConnection, factors: Factors) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
+from models.columns import in_utc
 from models.vocabulary import (
     ConsentStatus,
     Dimension,
@@ -34,10 +35,6 @@ for word in WORDS:
     strawberry.enum(word, description=(word.__doc__ or "").split("\n")[0])
 
 
-def _written(value: datetime) -> str:
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def _read(value: object) -> datetime:
     if not isinstance(value, str) or len(value) > 40:
         raise ValueError("an instant is written as RFC 3339 says")
@@ -50,7 +47,7 @@ def _read(value: object) -> datetime:
 DATE_TIME = strawberry.scalar(
     name="DateTime",
     description="RFC 3339 in UTC with six decimals and Z; an input without an offset is refused.",
-    serialize=_written,
+    serialize=in_utc,
     parse_value=_read,
 )
 SCALARS: Final[Mapping[object, ScalarDefinition]] = {datetime: DATE_TIME}

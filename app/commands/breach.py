@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import typer
@@ -14,8 +14,10 @@ from sqlalchemy import or_, select
 from app.commands.fault import Fault
 from app.commands.session import run
 from models.bearer import digest_of, kind_of
+from models.columns import in_utc
 from models.database import Database
-from models.tables import ACCESS_TOKENS, DISCLOSURES, READINGS
+from models.ledger import LEDGER
+from models.tables import ACCESS_TOKENS
 from models.vocabulary import Role, fields_of
 from resolvers.context import Services
 
@@ -82,12 +84,10 @@ async def _known(database: Database, token: str) -> Any:
 
 async def _readings(database: Database, token_id: str, since: datetime, until: datetime) -> AsyncIterator[Reading]:
     """What the ledger holds of a token, by subject and time; one scan, never more than a few rows in memory."""
-    of = (READINGS.c.chain == DISCLOSURES.c.chain) & (READINGS.c.sequence == DISCLOSURES.c.reading)
     entries = (
-        select(DISCLOSURES.c.subject_id, READINGS.c.at, READINGS.c.audience, DISCLOSURES.c.fields)
-        .join(READINGS, of)
-        .where(READINGS.c.token_id == token_id, READINGS.c.at >= since, READINGS.c.at < until)
-        .order_by(DISCLOSURES.c.subject_id, READINGS.c.at, DISCLOSURES.c.sequence)
+        select(LEDGER.c.subject_id, LEDGER.c.at, LEDGER.c.audience, LEDGER.c.fields)
+        .where(LEDGER.c.token_id == token_id, LEDGER.c.at >= since, LEDGER.c.at < until)
+        .order_by(LEDGER.c.subject_id, LEDGER.c.at, LEDGER.c.sequence)
     )
     # a cursor needs a transaction, which `reading()` spares PostgreSQL, and must not lock writers out
     async with database.engine.connect() as connection, connection.stream(entries) as rows:
@@ -100,9 +100,9 @@ def _told(token: Any) -> dict[str, Any]:
         "role": token.role,
         "holder": token.holder_id,
         "processor": token.processor,
-        "created_at": _written(token.created_at),
-        "expires_at": _written(token.expires_at),
-        "revoked_at": _written(token.revoked_at) if token.revoked_at else None,
+        "created_at": in_utc(token.created_at),
+        "expires_at": in_utc(token.expires_at),
+        "revoked_at": in_utc(token.revoked_at) if token.revoked_at else None,
         "note": MEMBERS_READ if token.role == Role.MEMBER else None,
     }
 
@@ -119,7 +119,7 @@ async def _as_text(token: Any, readings: AsyncIterator[Reading]) -> None:
         if each.subject_id != last:
             typer.echo(each.subject_id)
         subjects, entries, last = subjects + (each.subject_id != last), entries + 1, each.subject_id
-        typer.echo(f"  {_written(each.at)}  {each.audience}  {', '.join(each.fields) or '-'}")
+        typer.echo(f"  {in_utc(each.at)}  {each.audience}  {', '.join(each.fields) or '-'}")
     typer.echo(f"{subjects} subjects, {entries} readings")
 
 
@@ -128,11 +128,7 @@ async def _as_json(token: Any, readings: AsyncIterator[Reading]) -> None:
     typer.echo(f'{{"token": {json.dumps(_told(token))}, "readings": [', nl=False)
     subjects, entries, last = 0, 0, None
     async for each in readings:
-        line = {"subject": each.subject_id, "at": _written(each.at), "audience": each.audience, "fields": each.fields}
+        line = {"subject": each.subject_id, "at": in_utc(each.at), "audience": each.audience, "fields": each.fields}
         typer.echo(("," if entries else "") + "\n" + json.dumps(line), nl=False)
         subjects, entries, last = subjects + (each.subject_id != last), entries + 1, each.subject_id
     typer.echo(f'\n], "subjects": {subjects}, "entries": {entries}}}')
-
-
-def _written(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
