@@ -26,6 +26,7 @@ class Account(SQLModel, table=True):
     hidden: int = impersonal("bits of the fields hidden from members", Whole, default=0)
     objected: int = impersonal("bits of the processors objected to", Whole, default=0)
     restricted_at: datetime | None = impersonal("since when processing is restricted", Instant, default=None)
+    leaving_since: datetime | None = impersonal("since when erasure is asked for", Instant, default=None, index=True)
     disabled_at: datetime | None = impersonal("since when its owner may not act", Instant, default=None)
 
 

@@ -17,7 +17,13 @@ SECRET_LASTS: Final = timedelta(minutes=15)
 GRACE: Final = timedelta(seconds=30)
 """Two tabs, or a lost answer, ask twice with one refresh token within it."""
 
-HOLDER: Final = (ACCOUNTS.c.account_id, ACCOUNTS.c.email_verified, ACCOUNTS.c.restricted_at, ACCOUNTS.c.disabled_at)
+HOLDER: Final = (
+    ACCOUNTS.c.account_id,
+    ACCOUNTS.c.email_verified,
+    ACCOUNTS.c.restricted_at,
+    ACCOUNTS.c.leaving_since,
+    ACCOUNTS.c.disabled_at,
+)
 """What of its holder's account says what a token is worth."""
 
 MAC_LENGTH: Final = 12

@@ -20,6 +20,7 @@ GRANTED: Final = {
 }
 LOCKED: Final[dict[Lock, ColumnElement[bool]]] = {
     Lock.UNVERIFIED: ACCOUNTS.c.email_verified.is_(false()),
+    Lock.LEAVING: ACCOUNTS.c.leaving_since.is_not(None),
     Lock.RESTRICTED: ACCOUNTS.c.restricted_at.is_not(None),
 }
 """Where each lock is kept; an objection is one processor's, and stands below. A lock that is here locks everywhere."""

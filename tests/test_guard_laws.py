@@ -19,7 +19,7 @@ from permissions.admission import Admission
 from permissions.caller import Caller
 from permissions.classification import ClassifiedSchema, Unclassified, impersonal, open_field
 from permissions.guard import GUARD, CanRead, GuardedField, personal
-from permissions.mask import LOCKED, locks, unlocked
+from permissions.mask import locks, unlocked
 from permissions.operations import OPERATIONS_BY_FIELD, Rule
 from permissions.selection import Walk
 from permissions.subject import Subject
@@ -274,32 +274,34 @@ def test_a_guard_refuses_what_is_no_subject(source: Any) -> None:
 # ---------------------------------------------------------------- what a lock keeps in the database
 
 
-async def test_a_lock_keeps_in_the_database_what_the_reading_says(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each lock that has a column, a restriction among them once it has one, in every combination with the others."""
-    monkeypatch.setitem(LOCKED, Lock.RESTRICTED, ACCOUNTS.c.social_lapsed_at.is_not(None))
-    states = list(product((False, True), repeat=3))
+async def test_a_lock_keeps_in_the_database_what_the_reading_says(world: World) -> None:
+    """Each lock in every combination with the others."""
+    now = world.services.now()
+    states = list(product((False, True), repeat=4))
     ids = await world.settle(
         *(line(f"s{place}@example.org", emailVerified=not state[0]) for place, state in enumerate(states))
     )
     async with world.services.database.writing() as connection:
-        for id, (_, objected, restricted) in zip(ids, states, strict=True):
-            values = {"objected": 15 * objected, "social_lapsed_at": world.services.now() if restricted else None}
+        for id, (_, leaving, objected, restricted) in zip(ids, states, strict=True):
+            values = {
+                "leaving_since": now if leaving else None,
+                "objected": 15 * objected,
+                "restricted_at": now if restricted else None,
+            }
             await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == id).values(**values))
     for audience in Audience:
         read = select(ACCOUNTS.c.id, unlocked(audience).label("unlocked"), locks(audience))
         async with world.services.database.reading() as connection:
             found = {row.id: row for row in (await connection.execute(read)).all()}
-        for id, (unverified, objected, restricted) in zip(ids, states, strict=True):
+        for id, (unverified, leaving, objected, restricted) in zip(ids, states, strict=True):
             # which cases a restriction spares is decided after the database, with the extent
             state = expectation.Circumstances(
-                unverified=unverified, objected=objected, restricted=restricted, own_cases=EVERYTHING
+                unverified=unverified, leaving=leaving, objected=objected, restricted=restricted, own_cases=EVERYTHING
             )
             assert bool(found[id].unlocked) is not expectation.kept_away(audience.value, state), (audience, state)
             here = objected and audience.value in expectation.PROCESSORS
-            on = Lock.UNVERIFIED * unverified + Lock.OBJECTED * here + Lock.RESTRICTED * restricted
-            assert found[id].locks == on, (audience, state)
+            on = Lock.UNVERIFIED * unverified + Lock.LEAVING * leaving + Lock.OBJECTED * here
+            assert found[id].locks == on + Lock.RESTRICTED * restricted, (audience, state)
 
 
 # ---------------------------------------------------------------- what a role can never read
