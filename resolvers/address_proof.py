@@ -19,7 +19,7 @@ from resolvers.context import Context
 from resolvers.geolocation import Geolocation
 from resolvers.mailbox import owner_of
 from resolvers.place import keep_place, place_columns
-from resolvers.profile import locked_account
+from resolvers.profile import account_if_any
 from resolvers.reproof import reproof, wrong
 from resolvers.standing import counts
 
@@ -38,8 +38,8 @@ async def verify_email(info: Info[Context, None], token: str) -> EmailVerified |
             row = await mailed.proof(connection, token, now, *uses)
             if row is None:
                 return mailed.OVER
-            account = await locked_account(connection, row.subject_id)  # before its link, as whoever ends links does
-            if not await mailed.use(connection, token, now, *uses):
+            account = await account_if_any(connection, row.subject_id)  # before its link, as whoever ends links does
+            if account is None or not await mailed.use(connection, token, now, *uses):
                 return mailed.OVER
             if row.use == MailedUse.CHANGE:
                 await _move(connection, account, row.email, now)
