@@ -46,7 +46,7 @@ Somebody, most likely you, registered at {site} with this address on
 
 {link}
 
-by {until}.
+by {until}, and sign in there with the password that you chose.
 
 If it was not you, do nothing. Nobody sees the account while it is not
 confirmed, and you get no other mail about it unless somebody asks for it.
