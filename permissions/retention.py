@@ -91,7 +91,17 @@ def retention(grace: timedelta, periods: Mapping[RecordKind, timedelta]) -> Rete
 
 def told(table: Retention) -> tuple[KeptRecord, ...]:
     """The table in words."""
-    return tuple(KeptRecord(kept.what, f"{in_words(kept.period)} {kept.since}: {kept.why}") for kept in table.values())
+    return tuple(lasting(kept) for kept in table.values())
+
+
+OUTLIVES: Final = (K.CONSENT_RECORDS, K.DISCLOSURES, K.SUPPORT_CASES, K.LEGAL_REQUESTS)
+"""What stays of somebody whose account is erased; nothing of it holds a value of theirs."""
+
+
+def lasting(kept: Kept, since: datetime | None = None) -> KeptRecord:
+    """One line of the table in words; `since`: when its period begins, where that is known."""
+    until = since + kept.period if since else None
+    return KeptRecord(kept.what, f"{in_words(kept.period)} {kept.since}: {kept.why}", until)
 
 
 def in_words(period: timedelta) -> str:
