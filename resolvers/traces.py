@@ -58,10 +58,10 @@ class Fate(StrEnum):
 
 FATES: Final[dict[Table, dict[str, Fate]]] = {
     ACCOUNTS: dict.fromkeys(("id", "account_id", "email", "ip_address"), Fate.HELD),
-    PROFILES: dict.fromkeys(PROFILES.c.keys(), Fate.HELD),
-    PRE_REGISTRATIONS: dict.fromkeys(PRE_REGISTRATIONS.c.keys(), Fate.HELD),
-    HELD_PROFILES: dict.fromkeys(HELD_PROFILES.c.keys(), Fate.HELD),
-    HELD_FORMS: dict.fromkeys(HELD_FORMS.c.keys(), Fate.HELD),
+    PROFILES: dict.fromkeys(PROFILES.columns.keys(), Fate.HELD),
+    PRE_REGISTRATIONS: dict.fromkeys(PRE_REGISTRATIONS.columns.keys(), Fate.HELD),
+    HELD_PROFILES: dict.fromkeys(HELD_PROFILES.columns.keys(), Fate.HELD),
+    HELD_FORMS: dict.fromkeys(HELD_FORMS.columns.keys(), Fate.HELD),
     ACCESS_TOKENS: {"id": Fate.OTHER, "issuer_id": Fate.STAFF, "approved_by": Fate.STAFF},
     ROLE_GRANTS: {"id": Fate.OTHER, "granted_by": Fate.STAFF},
     OUTBOX: {"id": Fate.OTHER, "about": Fate.OTHER},

@@ -5,15 +5,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import Table, func, insert, select, update
 
 from app.commands.retention import Places, retained
 from app.commands.verify_log import faults
 from app.erasure_register import ErasureRegister
-from models.columns import new_id, ordinal
-from models.tables import ACCOUNTS, LEGAL_REQUESTS
+from models.columns import Instant, Text, new_id, ordinal
+from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS, LEGAL_REQUESTS, OUTBOX, SUPPORT_CASES
 from models.vocabulary import PersonalField, mask_of
 from resolvers.retention import Retention
+from resolvers.traces import GOES
 from tests.identity import Clock
 from tests.world import World
 
@@ -63,8 +64,6 @@ class Keeper:
 
     async def request(self, subject_id: str, *fields: str, days: float = 90, **more: Any) -> str:
         """A legal request that was approved a moment ago."""
-        from sqlalchemy import insert
-
         id, now = new_id(), self.clock.at
         row = {
             "id": id,
@@ -92,3 +91,45 @@ class Keeper:
         async with self.world.services.database.writing() as connection:
             one = update(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == request_id)
             await connection.execute(one.values(closed_at=self.clock.at))
+
+    async def extend(self) -> None:
+        """Sessions last as long as the test."""
+        async with self.world.services.database.writing() as connection:
+            await connection.execute(update(ACCESS_TOKENS).values(expires_at=self.clock.at + 3650 * DAY))
+
+
+def made(table: Table, subject_id: str, later: datetime, **given: Any) -> dict[str, Any]:
+    """A row of this table about a person, of which nothing is over before then."""
+    row: dict[str, Any] = {}
+    for column in table.columns:
+        if column.name in given:
+            row[column.name] = given[column.name]
+        elif column.name in ("subject_id", "holder_id"):
+            row[column.name] = subject_id
+        elif column.nullable:
+            row[column.name] = None
+        elif isinstance(column.type, Instant):
+            row[column.name] = later
+        else:
+            row[column.name] = {"role": "MEMBER", "reason": "why", "reference": "T-1"}.get(
+                column.name, new_id() if isinstance(column.type, Text) else 0
+            )
+    if table is OUTBOX and "due_at" not in given:
+        row["due_at"] = later
+    if "notice" in row:
+        row["notice"] = "NEW_DEVICE"
+    if table is SUPPORT_CASES:
+        row["reason"] = row["reason"] or "why"
+    return {
+        name: value[: table.c[name].type.length or 64] if isinstance(value, str) else value
+        for name, value in row.items()
+    }
+
+
+async def everything(keeper: Keeper, id: str) -> None:
+    """A row about this person in every table whose rows go with a person, and an open case."""
+    later = keeper.clock.at + 3650 * DAY
+    async with keeper.world.services.database.writing() as connection:
+        for table in (*GOES, SUPPORT_CASES):
+            if table is not CREDENTIALS:
+                await connection.execute(insert(table), made(table, id, later))
