@@ -12,9 +12,6 @@ from models.tables import UNSCRUBBED
 PATIENCE: Final = "60s"
 """How long a table is waited for: nobody else reads it while it is written anew."""
 
-STATISTICS: Final = "pg_catalog.pg_statistic"
-"""The planner keeps samples of values there."""
-
 
 async def scrub(database: Database) -> list[str]:
     """Of all that was deleted since this last succeeded; what could not be done, in sentences."""
@@ -43,17 +40,15 @@ async def _emptied(database: Database, names: list[str]) -> dict[str, str]:
 
 async def _rewritten(database: Database, names: list[str]) -> dict[str, str]:
     """PostgreSQL keeps the bytes of deleted rows until their table is written anew."""
-    refused = await _refused(database, {name: f"VACUUM (FULL, ANALYZE) {name}" for name in names})
+    refused = await _refused(database, {name: f"VACUUM FULL {name}" for name in names})
     return {name: f"was not written anew ({problem})" for name, problem in refused.items()}
 
 
 async def _settled(database: Database) -> list[str]:
     """Old files are emptied at once and go with a checkpoint, which not every role may ask for."""
-    statements = {
-        "The planner's samples of values were not written anew": f"VACUUM FULL {STATISTICS}",
-        "No checkpoint was made; what memory holds is written to the disk with the next": "CHECKPOINT",
-    }
-    return [f"{sentence} ({problem})." for sentence, problem in (await _refused(database, statements)).items()]
+    consequence = "No checkpoint was made; what memory holds is written to the disk with the next"
+    refused = await _refused(database, {consequence: "CHECKPOINT"})
+    return [f"{sentence} ({problem})." for sentence, problem in refused.items()]
 
 
 async def _refused(database: Database, statements: Mapping[str, str]) -> dict[str, str]:
