@@ -1,11 +1,10 @@
 """Rows that go because their time is over, whoever they are of: what each kind is, and since when it counts."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables import (
@@ -31,16 +30,16 @@ class Expiring:
     ends: tuple[ColumnElement[datetime], ...]
     done: ColumnElement[datetime] | None = None
 
-    def due(self, before: datetime, but: Sequence[str] = ()) -> ColumnElement[bool]:
-        """Whether a row's time was over by then; `but`: not counting what goes with these people."""
+    def due(self, before: datetime) -> ColumnElement[bool]:
+        """Whether a row's time was over by then."""
         ended = or_(*(column <= before for column in self.ends))
-        owner = GOES.get(self.table)
-        others = [or_(owner.is_(None), owner.not_in(but))] if but and owner is not None else []
-        return and_(ended, *([self.done.is_not(None)] if self.done is not None else []), *others)
+        return ended if self.done is None else and_(ended, self.done.is_not(None))
 
-    async def count(self, connection: AsyncConnection, before: datetime, but: Sequence[str] = ()) -> int:
-        """How many rows are due."""
-        counted = select(func.count()).select_from(self.table).where(self.due(before, but))
+    async def count(self, connection: AsyncConnection, before: datetime, but: Select[Any]) -> int:
+        """How many rows are due; not counting what goes with these people."""
+        counted = select(func.count()).select_from(self.table).where(self.due(before))
+        if (owner := GOES.get(self.table)) is not None:
+            counted = counted.where(or_(owner.is_(None), owner.not_in(but)))
         return int((await connection.execute(counted)).scalar_one())
 
     async def expire(self, connection: AsyncConnection, before: datetime, most: int) -> int:

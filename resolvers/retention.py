@@ -76,26 +76,30 @@ class Retention:
         """How much of each kind `act` would let go now; nothing is touched."""
         counts = _none()
         again = await self._again()
-        others = ACCOUNTS.c.id.not_in(again)
+        going = or_(self._over(), ACCOUNTS.c.id.in_(again))
+        people = select(ACCOUNTS.c.id).where(going).correlate(None)
         async with self.services.database.reading() as connection:
             counts[AGAIN] = len(again)
-            counts[HELD] = await self._count_held(connection, others)
-            counts[RecordKind.ACCOUNTS] = await _count(connection, and_(self._over(), others))
+            counts[HELD] = await self._count_held(connection)
+            counts[RecordKind.ACCOUNTS] = await _count(connection, and_(going, ACCOUNTS.c.id.not_in(again)))
             for purpose in KEPT_IN:
                 lapsed = lapse.due(purpose, self._before(RecordKind.LAPSED_PURPOSES))
-                counts[RecordKind.LAPSED_PURPOSES] += await _count(connection, and_(lapsed, others))
+                counts[RecordKind.LAPSED_PURPOSES] += await _count(
+                    connection, and_(lapsed, ACCOUNTS.c.id.not_in(people))
+                )
             records, entries = self._before(RecordKind.CONSENT_RECORDS), self._before(RecordKind.DISCLOSURES)
             counts[RecordKind.CONSENT_RECORDS] = await thinning.count_records(connection, records)
             counts[RecordKind.DISCLOSURES] = await thinning.count_entries(connection, entries, self.now)
             for each in EXPIRING:
-                counts[each.kind] += await each.count(connection, self._before(each.kind), again)
+                counts[each.kind] += await each.count(connection, self._before(each.kind), people)
         return counts
 
     async def act(self) -> Counter[str]:
-        """Lets go what is due: whom the register names first, others last, so that nothing counts twice."""
+        """Lets go what is due: people before the ledger by which their processors are told to forget them."""
         for some in _batches(await self._again()):
             await self._people(AGAIN, and_(~is_husk, ACCOUNTS.c.id.in_(some)), self._erase, ERASED_FROM)
         await self._people(HELD, _something_aside(), self._let_go, (ACCOUNTS, *ASIDE.values()))
+        await self._people(RecordKind.ACCOUNTS, self._over(), self._erase, ERASED_FROM)
         for purpose, table in KEPT_IN.items():
             lapsed = lapse.due(purpose, self._before(RecordKind.LAPSED_PURPOSES))
             move = partial(self._put_aside, table)
@@ -104,7 +108,6 @@ class Retention:
         for each in EXPIRING:
             expire = partial(each.expire, before=self._before(each.kind), most=BATCH)
             await self._until_none(each.kind, expire, (each.table,))
-        await self._people(RecordKind.ACCOUNTS, self._over(), self._erase, ERASED_FROM)
         return self.counts
 
     def _over(self) -> ColumnElement[bool]:
@@ -169,8 +172,8 @@ class Retention:
     async def _let_go(self, connection: AsyncConnection, ids: Sequence[str], *, acting: bool = True) -> int:
         return await held_back.let_go(connection, ids, await held(connection, ids, self.now), acting=acting)
 
-    async def _count_held(self, connection: AsyncConnection, others: ColumnElement[bool]) -> int:
-        there = select(ACCOUNTS.c.id).where(_something_aside(), others)
+    async def _count_held(self, connection: AsyncConnection) -> int:
+        there = select(ACCOUNTS.c.id).where(_something_aside())
         ids = list((await connection.execute(there)).scalars())
         return sum([await self._let_go(connection, some, acting=False) for some in _batches(ids)])
 

@@ -141,6 +141,18 @@ async def test_what_stood_ends_with_a_record_and_processors_are_told_to_forget_a
     assert len(await keeper.rows(WITHDRAWALS)) == 2
 
 
+async def test_processors_are_told_by_the_ledger_before_it_forgets_what_they_were_shown(keeper: Keeper) -> None:
+    id = await keeper.world.person("p@example.org")
+    token = await keeper.world.token(Role.PROCESSOR, None, Processor.MANDRILL, expires_at=keeper.clock.at + 6 * YEAR)
+    await keeper.world.data(VIEW, token, {"ids": [id]})
+    keeper.clock.at += 5 * YEAR - 30 * DAY
+    await keeper.leave(id)
+    keeper.clock.at += 30 * DAY
+    counts = await keeper.run()
+    assert (counts["accounts"], counts["disclosures"]) == (1, 2)
+    assert [row.subject_id for row in await keeper.rows(WITHDRAWALS)] == [id]
+
+
 async def test_a_reason_goes_with_the_last_whom_its_reading_concerns(keeper: Keeper) -> None:
     a, b = await keeper.world.settle(line("a@example.org"), line("b@example.org"))
     token = await keeper.world.token(Role.PROCESSOR, None, Processor.MANDRILL, expires_at=keeper.clock.at + 99 * DAY)
