@@ -8,16 +8,15 @@ from sqlalchemy import ColumnElement, and_, case, false, func, literal, not_, se
 from models.columns import Instant
 from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import Purpose
-from permissions import version
+from permissions import policy, version
 from permissions.mask import GRANTED, stands
-from permissions.policy import VERSIONS
 
 KEPT_IN: Final = {Purpose.SOCIAL: PROFILES, Purpose.EXPANSION: PRE_REGISTRATIONS}
 
 
 def _outdated_at(purpose: Purpose) -> datetime:
     """When grants of earlier versions stopped counting."""
-    return VERSIONS[version.floor(purpose) - 1].published
+    return policy.VERSIONS[version.floor(purpose) - 1].published
 
 
 def erases_at(account: Any, purpose: Purpose, grace: timedelta) -> datetime | None:

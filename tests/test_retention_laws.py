@@ -257,7 +257,6 @@ async def test_imported_values_without_a_grant_go_after_the_grace(keeper: Keeper
 def raised(monkeypatch: pytest.MonkeyPatch, at: datetime, *purposes: Purpose) -> None:
     """A version published then changes these purposes materially."""
     monkeypatch.setattr(policy, "VERSIONS", (*VERSIONS, Version("2027-09-09", at, purposes)))
-    monkeypatch.setattr("resolvers.lapse.VERSIONS", policy.VERSIONS)
 
 
 async def test_what_an_outdated_grant_held_goes_a_grace_after_the_version_that_outdated_it(
