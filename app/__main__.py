@@ -156,6 +156,18 @@ def release_statistics() -> None:
     command.release_statistics()
 
 
+@app.command()
+def retention(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what is due, and touch nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Erases what is due; may be run again, and while the service runs. Exit status 1: bytes of it may remain."""
+    from app.commands import retention as command
+
+    raise typer.Exit(command.retention(dry_run=dry_run, as_json=as_json))
+
+
 @app.command("verify-log")
 def verify_log(
     checkpoint: Annotated[

@@ -148,6 +148,7 @@ class ConsentSource(StrEnum):
     SETTINGS = "settings"
     IMPORT = "import"
     DEMONSTRATION = "demonstration"
+    ERASURE = "erasure"
 
 
 class LockSource(StrEnum):

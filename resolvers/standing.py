@@ -1,19 +1,19 @@
 """Where each purpose stands for one subject, from the account beside which the granted versions lie."""
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.chain import receipt
 from models.outcome import ConsentState, Recorded
-from models.tables import ACCOUNTS, CONSENT_RECORDS, PRE_REGISTRATIONS, PROFILES
+from models.tables import ACCOUNTS, CONSENT_RECORDS
 from models.vocabulary import ConsentStatus, Purpose
 from permissions import version
-from permissions.policy import PURPOSES, VERSIONS
-
-KEPT_IN: Final = {Purpose.SOCIAL: PROFILES, Purpose.EXPANSION: PRE_REGISTRATIONS}
+from permissions.policy import PURPOSES
+from resolvers import lapse
+from resolvers.lapse import KEPT_IN
 
 
 def granted(account: Any, purpose: Purpose) -> int | None:
@@ -73,7 +73,7 @@ def _state(purpose: Purpose, account: Any, latest: dict[str, Row[Any]], grace: t
         withdrawable=True,
         policy_version=record.policy_version if record else None,
         since=record.recorded_at if record else None,
-        erases_at=_erasure(purpose, account, status, grace),
+        erases_at=_erasure(purpose, account, grace),
     )
 
 
@@ -85,13 +85,10 @@ def _status(purpose: Purpose, account: Any, record: Row[Any] | None) -> ConsentS
     return ConsentStatus.GRANTED if counts(account, purpose) else ConsentStatus.OUTDATED
 
 
-def _erasure(purpose: Purpose, account: Any, status: ConsentStatus, grace: timedelta) -> datetime | None:
+def _erasure(purpose: Purpose, account: Any, grace: timedelta) -> datetime | None:
     if stands(account, purpose) or not getattr(account, f"{purpose.lower()}_held"):
         return None
-    if status is ConsentStatus.OUTDATED:
-        return VERSIONS[version.floor(purpose) - 1].published + grace
-    lapsed: datetime | None = getattr(account, f"{purpose.lower()}_lapsed_at")
-    return lapsed + grace if lapsed else None
+    return lapse.erases_at(account, purpose, grace)
 
 
 def recorded(row: Any) -> Recorded:
