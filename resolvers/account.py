@@ -65,7 +65,7 @@ async def consents(info: Info[Context, None]) -> list[ConsentState]:
     """Where each purpose stands."""
     context = info.context
     async with context.database.reading() as connection:
-        _, states = await consent_states(connection, str(context.caller.subject_id), context.services.erasure_grace)
+        _, states = await consent_states(connection, str(context.caller.subject_id), context.services.retention)
     return list(states)
 
 

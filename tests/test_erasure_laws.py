@@ -96,6 +96,17 @@ async def test_the_day_is_told_and_stays_however_often_it_is_asked(world: World)
     assert (await leave(world, back))["scheduledFor"] == due
 
 
+async def test_nothing_is_said_to_go_later_than_the_account(world: World) -> None:
+    clock = Clock(world)
+    _, mine = await leaver(world)
+    due = (await leave(world, mine))["scheduledFor"]
+    clock.forward(days=3)
+    back = (await sign_in(world, "p@example.org"))["accessToken"]
+    await world.data("mutation { withdrawConsent(purpose: SOCIAL) { __typename } }", back)
+    states = (await world.data("{ me { consents { purpose erasesAt } } }", back))["me"]["consents"]
+    assert {each["purpose"]: each["erasesAt"] for each in states}["SOCIAL"] == due
+
+
 async def test_a_wrong_password_or_code_changes_nothing(world: World) -> None:
     clock = Clock(world)
     _, mine = await leaver(world)
