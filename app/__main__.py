@@ -148,6 +148,16 @@ def processor_export(
     command.processor_export(processor, out)
 
 
+@app.command()
+def export(
+    email: str, out: Annotated[Path | None, typer.Option(dir_okay=False, help="A file, else output.")] = None
+) -> None:
+    """Writes everything held on one person, for a written request; an entry of the ledger says so."""
+    from app.commands import export as command
+
+    command.export(email, out)
+
+
 @app.command("release-statistics")
 def release_statistics() -> None:
     """Makes the next release of statistics, before a question would."""
