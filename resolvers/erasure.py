@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
@@ -17,7 +17,7 @@ from resolvers import attempts, challenges
 from resolvers.attempts import CODES_MAY, Bucket
 from resolvers.authenticators import authenticator_of
 from resolvers.context import Context
-from resolvers.grounds import request_is_open
+from resolvers.grounds import may_be_told, request_is_open
 from resolvers.profile import locked_account
 from resolvers.reproof import reproof, wrong
 from resolvers.sessions import end_sessions
@@ -105,8 +105,8 @@ async def kept_of(
 ) -> tuple[KeptRecord, ...]:
     """What stays of anybody who is erased then, and what a legal request holds back of which they may know."""
     general = tuple(lasting(table[kind], due if kind is RecordKind.CONSENT_RECORDS else None) for kind in OUTLIVES)
-    told = or_(LEGAL_REQUESTS.c.notice_after.is_(None), LEGAL_REQUESTS.c.notice_after <= now)
-    theirs = select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.subject_id == subject_id, request_is_open(now), told)
+    mine = LEGAL_REQUESTS.c.subject_id == subject_id
+    theirs = select(LEGAL_REQUESTS).where(mine, request_is_open(now), may_be_told(now))
     rows = (await connection.execute(theirs.order_by(LEGAL_REQUESTS.c.ordinal))).all()
     return general + tuple(_held(row) for row in rows)
 

@@ -39,7 +39,7 @@ def value(chance: random.Random, name: str) -> Any:
         return [{"title": word, "url": f"https://{word.lower()}.example.org"}]
     if name == "country":
         return chance.choice(("EE", "JP", "DE"))
-    return f"+372 555 {chance.randint(1000, 9999)}" if name == "mobilePhone" else f"{word} {chance.choice(WORDS)}"
+    return f"+372 5555 {chance.randint(1000, 9999)}" if name == "mobilePhone" else f"{word} {chance.choice(WORDS)}"
 
 
 @dataclass

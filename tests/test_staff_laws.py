@@ -74,6 +74,7 @@ restrictProcessing      | -   | yes | -   | -   | -   | -   | -
 liftRestriction         | -   | yes | -   | -   | -   | -   | -
 changeEmail             | -   | yes | -   | -   | -   | -   | -
 exportMyData            | -   | yes | -   | -   | -   | -   | -
+exportMyData            | -   | yes | -   | -   | -   | -   | -
 requestErasure          | -   | yes | -   | -   | -   | -   | -
 cancelErasure           | -   | yes | -   | -   | -   | -   | -
 issueRoleToken          | -   | yes | -   | -   | -   | -   | -
@@ -129,6 +130,7 @@ ASKED = {
     "regenerateRecoveryCodes": f'(password: "no", code: "no") {REFUSABLE}',
     "changeEmail": f'(newEmail: "no address", password: "no") {REFUSABLE}',
     "issueRoleToken": f'(input: {{role: SUPPORT, name: "desk", expiresAt: "2020-01-01T00:00:00Z"}}) {REFUSABLE}',
+    "exportMyData": "",
     "restrictProcessing": REFUSABLE,
     "liftRestriction": REFUSABLE,
     "logout": "",

@@ -15,6 +15,7 @@ from sqlalchemy.types import NullType
 
 from app.commands.fault import Fault
 from app.commands.progress import progress
+from app.commands.report import report
 from app.commands.session import run
 from models import chain, gaps
 from models.columns import Instant
@@ -43,7 +44,7 @@ class Checkpoint:
     hash: str
 
 
-def verify_log(checkpoint: Path | None) -> int:
+def verify_log(checkpoint: Path | None, *, as_json: bool) -> int:
     """The exit status: 1 if anything was changed, deleted, inserted, reordered or cut off."""
     known = _checkpoints(checkpoint) if checkpoint else frozenset()
 
@@ -53,6 +54,8 @@ def verify_log(checkpoint: Path | None) -> int:
         return await faults(services, known, taken)
 
     found = run(act)
+    if as_json:
+        report({"faults": found})
     for fault in found:
         typer.echo(fault, err=True)
     if not found:
