@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.address import NotAnAddress, canonical, given
-from models.letters import end_mailed_tokens, write_letter, write_mailed_token
+from models.letters import end_mailed_tokens, was_asked_from, write_letter, write_mailed_token
 from models.outcome import EmailChangeRequested, EmailVerified, Refused
 from models.tables import ACCOUNTS, CREDENTIALS
 from models.vocabulary import MailedUse, Notice, Purpose, RefusalCode
+from permissions.network import network_of
 from resolvers import attempts, mailed
 from resolvers.attempts import WRITING_TO_MAY
 from resolvers.context import Context
@@ -35,8 +36,8 @@ NO_ADDRESS = Refused(RefusalCode.INVALID_INPUT, "`newEmail` is not an e-mail add
 async def verify_email(info: Info[Context, None], token: str) -> EmailVerified | Refused:
     """Consents given before begin to stand, and a change of address counts.
 
-    What a stranger registered under somebody's address is not confirmed by a link alone: it takes a session of the
-    account, which takes the password, besides.
+    What a stranger registered under somebody's address is not confirmed by whoever reads the letter there: beside the
+    link it takes the network that it was registered from, or a session of the account, which takes the password.
     """
     context, now = info.context, info.context.now()
     if refusal := await attempts.too_often(context, attempts.from_address(context, "mailed token")):
@@ -49,8 +50,7 @@ async def verify_email(info: Info[Context, None], token: str) -> EmailVerified |
             account = await account_if_any(connection, row.subject_id) if row else None
             if account is None:
                 return mailed.OVER
-            is_theirs = context.caller.is_member and context.caller.subject_id == account.id
-            if row.use == MailedUse.VERIFY and not is_theirs:
+            if row.use == MailedUse.VERIFY and not _registered_it(context, row):
                 return STRANGER
             if not await mailed.use(connection, token, now, *uses):
                 return mailed.OVER
@@ -60,6 +60,13 @@ async def verify_email(info: Info[Context, None], token: str) -> EmailVerified |
     except IntegrityError:  # the new address was taken meanwhile, and the link is not used up for that
         return mailed.OVER
     return EmailVerified(row.email or account.email)
+
+
+def _registered_it(context: Context, row: Any) -> bool:
+    """Whether whoever has the link is known to have asked for it."""
+    if context.caller.is_member and context.caller.subject_id == row.subject_id:
+        return True
+    return was_asked_from(context.services.keys, row, network_of(context.caller.address))
 
 
 async def change_email(info: Info[Context, None], new_email: str, password: str) -> EmailChangeRequested | Refused:

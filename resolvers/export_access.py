@@ -104,6 +104,6 @@ OF_ACCESS: Final = (
         (K.LETTERS,),
         owned(tables.MAILED_TOKENS.c.subject_id),
         as_they_are("id", "use", "email", "made_at", "expires_at", "used_at"),
-        OWNER | {"digest": SECRET},
+        OWNER | {"digest": SECRET, "asked_from": "a keyed hash of the network that the link was asked for in"},
     ),
 )

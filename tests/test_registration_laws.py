@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from app import graphql
 from models.database import Database
 from models.tables import ACCOUNTS, CONSENT_RECORDS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import MailedUse, Role
@@ -72,12 +73,21 @@ async def test_who_registers_is_self_alone_until_the_address_is_proven(world: Wo
     assert (await world.data(asked, other))["user"] == {"firstName": "Ada"}
 
 
-async def test_a_link_alone_confirms_nothing_that_a_stranger_registered(world: World) -> None:
+async def test_a_link_confirms_what_was_registered_from_the_same_network(world: World) -> None:
+    await register(world, "ada@example.org")
+    (link,) = await mailed(world, MailedUse.VERIFY)
+    assert await verify(world, link) == {"email": "ada@example.org"}
+
+
+async def test_a_link_alone_confirms_nothing_that_a_stranger_registered_elsewhere(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever reads the letter shows by a session, and so by the password, that the account is theirs."""
     filled = {"firstName": "Mallory", "consents": ["SOCIAL"]}
     await register(world, "victim@example.org", **filled)
     (link,) = await mailed(world, MailedUse.VERIFY)
     _, other = await world.member("victim.elsewhere@example.org")
+    monkeypatch.setattr(graphql, "address_of", lambda _request: "203.0.113.9")
     for session in (None, other):
         assert (await verify(world, link, session))["code"] == "NOT_PERMITTED"
     owner = (await sign_in(world, "victim@example.org"))["accessToken"]
