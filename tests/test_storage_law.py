@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
@@ -39,7 +39,7 @@ LOGIN = 'mutation ($e: String!) { login(input: {email: $e, password: "violet tra
 RESTRICT = "mutation { restrictProcessing { __typename } }"
 KEPT = {"SOCIAL": PROFILES, "EXPANSION": PRE_REGISTRATIONS}
 EVERY = frozenset(KEPT)
-WHO = st.integers(0, 2)
+WHO = st.integers(0, 1)
 PURPOSE = st.sampled_from(sorted(KEPT))
 SOME = st.frozensets(PURPOSE)
 ACTS = st.one_of(
@@ -238,6 +238,7 @@ def test_a_value_outlives_its_purpose_by_no_more_than_the_grace(
             deadline=None,
             suppress_health_check=list(HealthCheck),
             database=None,
+            phases=(Phase.generate,),  # what happened before cannot be undone, so nothing smaller is sought
         )
         @given(st.lists(ACTS, min_size=4, max_size=14))
         def lives(acts: list[tuple[Any, ...]]) -> None:
@@ -263,4 +264,5 @@ async def _all(history: History, acts: list[tuple[Any, ...]]) -> None:
     assert await history.keeper.rows(ACCOUNTS) == []
     for act in acts:
         await history.happens(*act)
-    await history.wait(31)
+    await history.wait(29)
+    await history.wait(1)
