@@ -234,7 +234,7 @@ def test_a_value_outlives_its_purpose_by_no_more_than_the_grace(
         history = History(world, tmp_path)
 
         @settings(
-            max_examples=24 if backend == "sqlite" else 8,
+            max_examples=20 if backend == "sqlite" else 6,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             database=None,
