@@ -9,8 +9,8 @@ from sqlalchemy.exc import DBAPIError
 from models.database import Database
 from models.tables import UNSCRUBBED
 
-PATIENCE: Final = "60s"
-"""How long a table is waited for: nobody else reads it while it is written anew."""
+SECONDS: Final = 60
+"""How long a table, or SQLite's log, is waited for: nobody else reads it meanwhile."""
 
 
 async def scrub(database: Database) -> list[str]:
@@ -33,15 +33,26 @@ async def _emptied(database: Database, names: list[str]) -> dict[str, str]:
     """SQLite overwrites what it deletes; what its write-ahead log still holds goes with the log's content."""
     async with database.engine.connect() as connection:
         raw: Any = (await connection.get_raw_connection()).driver_connection  # no transaction may be around it
+        await raw.execute(f"PRAGMA busy_timeout = {1000 * SECONDS}")
         async with raw.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
             (busy, *_) = await cursor.fetchone()
     return dict.fromkeys(names, "may be in the write-ahead log, which others are reading") if busy else {}
 
 
 async def _rewritten(database: Database, names: list[str]) -> dict[str, str]:
-    """PostgreSQL keeps the bytes of deleted rows until their table is written anew."""
+    """PostgreSQL keeps the bytes of deleted rows until their table is written anew, into another file."""
+    before = await _files(database, names)
     refused = await _refused(database, {name: f"VACUUM FULL {name}" for name in names})
-    return {name: f"was not written anew ({problem})" for name, problem in refused.items()}
+    after = await _files(database, names)
+    # whoever does not own a table is only warned
+    same = {name: "only its owner may" for name in names if before[name] == after[name]}
+    return {name: f"was not written anew ({problem})" for name, problem in (same | refused).items()}
+
+
+async def _files(database: Database, names: list[str]) -> dict[str, int]:
+    node = text("SELECT pg_relation_filenode(CAST(CAST(:name AS text) AS regclass))")
+    async with database.reading() as connection:
+        return {name: (await connection.execute(node, {"name": name})).scalar_one() for name in names}
 
 
 async def _settled(database: Database) -> list[str]:
@@ -56,7 +67,7 @@ async def _refused(database: Database, statements: Mapping[str, str]) -> dict[st
     found = {}
     async with database.engine.connect() as connection:
         alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await alone.execute(text(f"SET lock_timeout = '{PATIENCE}'"))
+        await alone.execute(text(f"SET lock_timeout = '{SECONDS}s'"))
         for name, statement in statements.items():
             try:
                 await alone.execute(text(statement))

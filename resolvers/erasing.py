@@ -56,7 +56,7 @@ class Erasing:
         for table, owner in GOES.items():
             await self.connection.execute(delete(table).where(owner.in_(ids)))
         await self._end_cases(ids)
-        await self._forget_reasons(ids)
+        await self.forget_reasons(ids)
         for table in ASIDE:
             await held_back.put_aside(self.connection, table, ids, holds)
         await self._close_accounts(ids)
@@ -73,7 +73,7 @@ class Erasing:
         unassigned = update(SUPPORT_CASES).where(SUPPORT_CASES.c.agent_id.in_(ids), SUPPORT_CASES.c.closed_at.is_(None))
         await self.connection.execute(unassigned.values(agent_id=None))
 
-    async def _forget_reasons(self, ids: Sequence[str]) -> None:
+    async def forget_reasons(self, ids: Sequence[str]) -> None:
         """The reason of a reading goes with the last whom it concerns, from the opening of a view too."""
         entry = DISCLOSURES.c
         beginnings = func.substr(entry.subject_id, 1, INDEXED).in_(sorted({id[:INDEXED] for id in ids}))

@@ -80,7 +80,7 @@ class Retention:
         people = select(ACCOUNTS.c.id).where(going).correlate(None)
         async with self.services.database.reading() as connection:
             counts[AGAIN] = len(again)
-            counts[HELD] = await self._count_held(connection)
+            counts[HELD] = await self._count_held(connection, again)
             counts[RecordKind.ACCOUNTS] = await _count(connection, and_(going, ACCOUNTS.c.id.not_in(again)))
             for purpose in KEPT_IN:
                 lapsed = lapse.due(purpose, self._before(RecordKind.LAPSED_PURPOSES))
@@ -98,7 +98,7 @@ class Retention:
         """Lets go what is due: people before the ledger by which their processors are told to forget them."""
         for some in _batches(await self._again()):
             await self._people(AGAIN, and_(~is_husk, ACCOUNTS.c.id.in_(some)), self._erase, ERASED_FROM)
-        await self._people(HELD, _something_aside(), self._let_go, (ACCOUNTS, *ASIDE.values()))
+        await self._people(HELD, _something_aside(), self._let_go, (ACCOUNTS, *ASIDE.values(), READINGS))
         await self._people(RecordKind.ACCOUNTS, self._over(), self._erase, ERASED_FROM)
         for purpose, table in KEPT_IN.items():
             lapsed = lapse.due(purpose, self._before(RecordKind.LAPSED_PURPOSES))
@@ -169,13 +169,21 @@ class Retention:
         await held_back.put_aside(connection, table, ids, await held(connection, ids, self.now))
         return len(ids)
 
-    async def _let_go(self, connection: AsyncConnection, ids: Sequence[str], *, acting: bool = True) -> int:
-        return await held_back.let_go(connection, ids, await held(connection, ids, self.now), acting=acting)
+    async def _let_go(self, connection: AsyncConnection, ids: Sequence[str]) -> int:
+        """With the last that was held go the reasons for which it was read since the account was erased."""
+        done = await held_back.let_go(connection, ids, await held(connection, ids, self.now))
+        there = set((await connection.execute(select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(ids)))).scalars())
+        gone = [id for id in ids if id not in there]
+        await Erasing(connection, self.services.keys, self.now).forget_reasons(gone)
+        return done
 
-    async def _count_held(self, connection: AsyncConnection) -> int:
-        there = select(ACCOUNTS.c.id).where(_something_aside())
-        ids = list((await connection.execute(there)).scalars())
-        return sum([await self._let_go(connection, some, acting=False) for some in _batches(ids)])
+    async def _count_held(self, connection: AsyncConnection, but: Sequence[str]) -> int:
+        there = select(ACCOUNTS.c.id).where(_something_aside(), ACCOUNTS.c.id.not_in(but))
+        ids, counted = list((await connection.execute(there)).scalars()), 0
+        for some in _batches(ids):
+            holds = await held(connection, some, self.now)
+            counted += await held_back.let_go(connection, some, holds, acting=False)
+        return counted
 
 
 async def _note(connection: AsyncConnection, tables: Iterable[Table]) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, make_url, text, update
 
+from app import scrubbing
 from app.main import outbox_of
+from app.scrubbing import scrub
 from app.settings import Settings
 from models.columns import HOLDS, IMPERSONAL
 from models.database import Database
@@ -23,6 +25,7 @@ from models.tables import (
     PROCESSOR_VIEWS,
     READINGS,
     SUPPORT_CASES,
+    UNSCRUBBED,
 )
 from models.vocabulary import Processor, Role
 from permissions.version import current
@@ -225,3 +228,42 @@ async def test_the_planner_takes_no_samples_of_what_a_person_may_have_erased(dat
                 f"{table.name}.{each.name}" for each in table.c if HOLDS in each.info and each.name not in unsampled
             ]
     assert bare == []
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_who_may_not_write_a_table_anew_is_told_so_and_the_next_run_tries_again(
+    keeper: Keeper, database: Database
+) -> None:
+    role, address = f"app{secrets.token_hex(6)}", make_url(database.url)
+    async with database.writing() as connection:
+        await connection.execute(text(f"CREATE ROLE {role} LOGIN"))
+        await connection.execute(text(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"))
+        row = {"id": secrets.token_hex(16), "name": "profiles"}
+        await connection.execute(insert(UNSCRUBBED), row)
+    mine = Database(address.set(username=role).render_as_string(hide_password=False))
+    said = await scrub(mine)
+    assert said[0] == "profiles was not written anew (only its owner may); the next run tries again."
+    assert said[1].startswith("No checkpoint was made")
+    await mine.close()
+    assert len(await keeper.rows(UNSCRUBBED)) == 1
+    assert await scrub(database) == []
+    assert await keeper.rows(UNSCRUBBED) == []
+    async with database.writing() as connection:
+        await connection.execute(text(f"DROP OWNED BY {role}"))
+        await connection.execute(text(f"DROP ROLE {role}"))
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_a_write_ahead_log_that_others_read_is_emptied_by_the_next_run(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scrubbing, "SECONDS", 0)
+    async with database.writing() as connection:
+        await connection.execute(insert(UNSCRUBBED), {"id": secrets.token_hex(16), "name": "profiles"})
+    async with database.reading() as reader:
+        await reader.execute(text("SELECT count(*) FROM accounts"))
+        async with database.writing() as connection:
+            await connection.execute(insert(UNSCRUBBED), {"id": secrets.token_hex(16), "name": "accounts"})
+        said = await scrub(database)
+    assert len(said) == 2
+    assert await scrub(database) == []

@@ -25,7 +25,7 @@ from tests.retaining import DAY, Keeper, everything
 from tests.serving import ROOT, environment
 from tests.world import World, line, services_on, world_of
 
-STEPS_AT_MOST = {"sqlite": 32, "postgresql": 12}
+STEPS_AT_MOST = {"sqlite": 20, "postgresql": 8}
 """Of some hundreds; a copy of a database costs PostgreSQL more."""
 
 RANDOM = ("id", "account_id", "hash", "tag", "ordinal", "password_hash", "digest", "commitment", "salt")

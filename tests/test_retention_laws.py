@@ -356,6 +356,22 @@ async def test_exactly_the_fields_of_an_open_request_outlive_an_account_and_go_w
     assert id not in [row.id for row in await keeper.rows(ACCOUNTS)]
 
 
+async def test_why_a_request_read_what_it_held_goes_when_it_lets_go(keeper: Keeper) -> None:
+    token = await officer(keeper)
+    await until_granted(keeper)
+    id = await keeper.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
+    await keeper.leave(id)
+    request = await keeper.request(id, "FIRST_NAME")
+    await keeper.world.data(COMPLIANCE, token, {"id": id})
+    keeper.clock.at += 30 * DAY
+    await keeper.run()
+    await keeper.world.data(COMPLIANCE, token, {"id": id})
+    assert [row.reason is None for row in await keeper.rows(READINGS)] == [True, False]
+    await keeper.close(request)
+    await keeper.run()
+    assert [(row.reason, row.salt) for row in await keeper.rows(READINGS)] == [(None, None)] * 2
+
+
 async def test_a_request_for_nothing_that_is_there_keeps_no_account(keeper: Keeper) -> None:
     id = await keeper.world.person("p@example.org", profile={"firstName": "Amara"}, ipAddress=None, preRegistration={})
     await keeper.leave(id)

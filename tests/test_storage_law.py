@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
@@ -39,7 +39,7 @@ LOGIN = 'mutation ($e: String!) { login(input: {email: $e, password: "violet tra
 RESTRICT = "mutation { restrictProcessing { __typename } }"
 KEPT = {"SOCIAL": PROFILES, "EXPANSION": PRE_REGISTRATIONS}
 EVERY = frozenset(KEPT)
-WHO = st.integers(0, 2)
+WHO = st.integers(0, 1)
 PURPOSE = st.sampled_from(sorted(KEPT))
 SOME = st.frozensets(PURPOSE)
 ACTS = st.one_of(
@@ -55,7 +55,7 @@ ACTS = st.one_of(
     st.tuples(st.just("stay"), WHO),
     st.tuples(st.just("hold"), WHO, st.sampled_from(["FIRST_NAME", "PRE_REGISTRATION", "EMAIL", "LOCATION"])),
     st.tuples(st.just("let_go"), WHO),
-    st.tuples(st.just("raise_floor"), SOME),
+    st.tuples(st.just("raise_floor"), st.sampled_from([EVERY, frozenset({"SOCIAL"}), frozenset()])),
     st.tuples(st.just("wait"), st.sampled_from([1, 10, 29, 30, 31])),
 )
 
@@ -234,10 +234,11 @@ def test_a_value_outlives_its_purpose_by_no_more_than_the_grace(
         history = History(world, tmp_path)
 
         @settings(
-            max_examples=40 if backend == "sqlite" else 15,
+            max_examples=20 if backend == "sqlite" else 6,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             database=None,
+            phases=(Phase.generate,),  # what happened before cannot be undone, so nothing smaller is sought
         )
         @given(st.lists(ACTS, min_size=4, max_size=14))
         def lives(acts: list[tuple[Any, ...]]) -> None:
@@ -254,13 +255,15 @@ async def _world(url: str) -> World:
 
 
 async def _all(history: History, acts: list[tuple[Any, ...]]) -> None:
-    """Each example begins with nobody; the clock and the policy go on."""
+    """Each example begins with one person for whom all stands; the clock and the policy go on."""
     history.lives = {}
     async with history.world.services.database.writing() as connection:
         await connection.execute(delete(LEGAL_REQUESTS))
     await history.keeper.leave(*[row.id for row in await history.keeper.rows(ACCOUNTS)])
     await history.wait(31)
     assert await history.keeper.rows(ACCOUNTS) == []
+    await history.happens("bring", 0, EVERY, True)
     for act in acts:
         await history.happens(*act)
-    await history.wait(31)
+    await history.wait(29)
+    await history.wait(1)
