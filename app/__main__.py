@@ -169,6 +169,18 @@ def release_statistics(*, as_json: AsJson = False) -> None:
     command.release_statistics(as_json=as_json)
 
 
+@app.command()
+def retention(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what is due, and touch nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Erases what is due; may be run again, and while the service runs. Exit status 1: bytes of it may remain."""
+    from app.commands import retention as command
+
+    raise typer.Exit(command.retention(dry_run=dry_run, as_json=as_json))
+
+
 @app.command("verify-log")
 def verify_log(
     checkpoint: Annotated[
@@ -184,11 +196,11 @@ def verify_log(
 
 
 @app.command()
-def oversight() -> None:
+def oversight(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Says what is overdue, and who stands behind each pseudonym."""
     from app.commands import oversight as command
 
-    command.oversight()
+    command.oversight(as_json=as_json)
 
 
 def _names_are_ours() -> None:

@@ -16,6 +16,7 @@ from models.letters import BEFORE_VERIFICATION, USES, token_of
 from models.tables import ACCOUNTS, MAILED_TOKENS, OUTBOX, SUPPORT_CASES
 from models.vocabulary import MailedUse, Notice
 from resolvers.context import Services
+from resolvers.erasure import grace
 
 log = logging.getLogger("consentql.outbox")
 
@@ -104,6 +105,7 @@ class Outbox:
         """The letter as things stand now; None where its reader, its reason or its link is gone."""
         facts = (
             select(OUTBOX, ACCOUNTS.c.email, ACCOUNTS.c.email_verified, ACCOUNTS.c.created_at)
+            .add_columns(ACCOUNTS.c.leaving_since)
             .add_columns(SUPPORT_CASES.c.reference, MAILED_TOKENS.c.digest, MAILED_TOKENS.c.use)
             .add_columns(MAILED_TOKENS.c.email.label("bound"), MAILED_TOKENS.c.expires_at, MAILED_TOKENS.c.used_at)
             .join(ACCOUNTS, ACCOUNTS.c.id == OUTBOX.c.subject_id)
@@ -118,9 +120,16 @@ class Outbox:
         if row.digest and token is None:
             raise KeyIsGone
         use = MailedUse(row.use) if row.use else None
-        about = Facts(row.written_at, row.created_at, row.reference, use, token, row.expires_at)
+        about = Facts(row.written_at, row.created_at, row.reference, use, token, self._until(row))
         text = self.wording.text(Notice(row.notice), about)
         return Outgoing(row.address or row.email, text.subject, text.body)
+
+    def _until(self, row: Any) -> datetime | None:
+        """When the link ends, or the account of whoever leaves."""
+        until: datetime | None = row.expires_at
+        if Notice(row.notice) is Notice.ERASURE_SCHEDULED:
+            until = row.leaving_since + grace(self.services.retention)
+        return until
 
     async def _put_off(self, row: Any) -> None:
         """Waits twice as long each time, and gives up when the letter's time is over."""
@@ -147,6 +156,8 @@ def _has_a_reader(row: Any, now: datetime) -> bool:
     if not row.email_verified and notice not in BEFORE_VERIFICATION:
         return False
     if notice in ABOUT_A_CASE and row.reference is None:
+        return False
+    if notice is Notice.ERASURE_SCHEDULED and row.leaving_since is None:
         return False
     if row.digest is None:
         return notice not in USES

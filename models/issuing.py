@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.bearer import Kind, digest_of, new_token
 from models.columns import new_id
-from models.tables import ACCESS_TOKENS, ROLE_GRANTS, SUPPORT_CASES
+from models.tables import ACCESS_TOKENS, ACCOUNTS, ROLE_GRANTS, SUPPORT_CASES
 from models.vocabulary import Processor, Role
 
 KINDS: Final = {Role.MEMBER: Kind.SESSION, Role.PROCESSOR: Kind.PROCESSOR}
@@ -94,6 +94,9 @@ async def grant_role(
     granted_by: str | None,
 ) -> None:
     """Grants a staff role until a time; an earlier grant gives way, and one that had lapsed passes nothing on."""
+    # two first grants at once have no earlier row to queue at
+    person = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == subject_id).with_for_update(key_share=True)
+    await connection.execute(person)
     # whoever still acts on a grant that lapses meanwhile holds its row, and is waited for
     earlier = and_(ROLE_GRANTS.c.subject_id == subject_id, ROLE_GRANTS.c.role == role.value)
     await connection.execute(select(ROLE_GRANTS.c.id).where(earlier).order_by(ROLE_GRANTS.c.id).with_for_update())

@@ -94,6 +94,8 @@ OPERATIONS_BY_FIELD: Final = {
     "Mutation.withdrawObjection": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.restrictProcessing": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.liftRestriction": Rule(MEMBER, refuses=True, rate=CHANGES),
+    "Mutation.requestErasure": Rule(MEMBER, refuses=True, credential=True),
+    "Mutation.cancelErasure": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.exportMyData": Rule(MEMBER, rate=EXPORTS),
     "Mutation.revokeRoleToken": Rule(MEMBER | OPERATIONS, rate=CHANGES),
     "Mutation.grantRole": Rule(OPERATIONS, rate=CHANGES),

@@ -52,8 +52,8 @@ RETENTION: Final[Retention] = {
     K.ACCOUNTS: Kept(
         "Account, profile, pre-registration form and credentials",
         30 * DAY,
-        "after erasure was asked for",
-        "then their purpose is gone; until then it can be taken back.",
+        "after erasure was asked for, or after registration where the address was never verified",
+        "then their purpose is gone; until then erasure can be taken back, and the address verified.",
     ),
     K.LAPSED_PURPOSES: Kept(
         "Data held only for a purpose that lapsed",
@@ -70,7 +70,9 @@ RETENTION: Final[Retention] = {
         "after they were made",
         "accountability (GDPR 5(2)).",
     ),
-    K.SESSIONS: Kept("Sessions and sign-ins with their addresses", 90 * DAY, "after they end", "security of users."),
+    K.SESSIONS: Kept(
+        "Sessions, tokens and sign-ins with their addresses", 90 * DAY, "after they end", "security of users."
+    ),
     K.SUPPORT_CASES: Kept(
         "Support cases, their extent and dates; their free text goes with the account",
         2 * YEAR,
@@ -78,7 +80,12 @@ RETENTION: Final[Retention] = {
         "defence of claims.",
     ),
     K.LEGAL_REQUESTS: Kept("Legal requests", 6 * YEAR, "after they end", "legal duty."),
-    K.LETTERS: Kept("Letters that wait to be sent", 7 * DAY, "at most", "they are of no use once they are sent."),
+    K.LETTERS: Kept(
+        "Letters and their links",
+        7 * DAY,
+        "after they were sent, used or over, or waited in vain",
+        "they are of no use then; an address that is no account's own goes once its letter is sent.",
+    ),
 }
 """The periods unless set otherwise."""
 
@@ -91,7 +98,17 @@ def retention(grace: timedelta, periods: Mapping[RecordKind, timedelta]) -> Rete
 
 def told(table: Retention) -> tuple[KeptRecord, ...]:
     """The table in words."""
-    return tuple(KeptRecord(kept.what, f"{in_words(kept.period)} {kept.since}: {kept.why}") for kept in table.values())
+    return tuple(lasting(kept) for kept in table.values())
+
+
+OUTLIVES: Final = (K.CONSENT_RECORDS, K.DISCLOSURES, K.SUPPORT_CASES, K.LEGAL_REQUESTS)
+"""What stays of somebody whose account is erased; nothing of it holds a value of theirs."""
+
+
+def lasting(kept: Kept, since: datetime | None = None) -> KeptRecord:
+    """One line of the table in words; `since`: when its period begins, where that is known."""
+    until = since + kept.period if since else None
+    return KeptRecord(kept.what, f"{in_words(kept.period)} {kept.since}: {kept.why}", until)
 
 
 def in_words(period: timedelta) -> str:

@@ -9,10 +9,10 @@ from models.issuing import is_live
 from models.outcome import ConsentState, SessionState
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CONSENT_RECORDS, ROLE_GRANTS
 from models.vocabulary import STAFF, PersonalField, Role, fields_of
-from permissions.caller import Caller
 from permissions.subject import Subject
 from resolvers.authenticators import authenticator_of
 from resolvers.context import Context
+from resolvers.erasure import grace
 from resolvers.listing import Listing, one_by_one
 from resolvers.paging import Connection, Keyset
 from resolvers.standing import consent_states, recorded
@@ -22,17 +22,19 @@ from resolvers.viewer import own_record
 class OwnAccount:
     """Stands for the caller's account; whoever holds one is its owner."""
 
-    __slots__ = ("email_verified", "id", "restricted")
+    __slots__ = ("email_verified", "erasure_scheduled_for", "id", "restricted")
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, context: Context) -> None:
+        caller, period = context.caller, grace(context.services.retention)
         self.id = caller.account_id
         self.email_verified = caller.verified
         self.restricted = caller.restricted
+        self.erasure_scheduled_for = caller.leaving_since + period if caller.leaving_since else None
 
 
 async def me(info: Info[Context, None]) -> OwnAccount:
     """The account that the session is of; nothing is read for it."""
-    return OwnAccount(info.context.caller)
+    return OwnAccount(info.context)
 
 
 async def user(info: Info[Context, None]) -> Subject:
@@ -63,7 +65,7 @@ async def consents(info: Info[Context, None]) -> list[ConsentState]:
     """Where each purpose stands."""
     context = info.context
     async with context.database.reading() as connection:
-        _, states = await consent_states(connection, str(context.caller.subject_id), context.services.erasure_grace)
+        _, states = await consent_states(connection, str(context.caller.subject_id), context.services.retention)
     return list(states)
 
 

@@ -19,16 +19,25 @@ from resolvers.context import Context
 from resolvers.geolocation import Geolocation
 from resolvers.mailbox import owner_of
 from resolvers.place import keep_place, place_columns
-from resolvers.profile import locked_account
+from resolvers.profile import account_if_any
 from resolvers.reproof import reproof, wrong
 from resolvers.standing import counts
 
 UNVERIFIED = Refused(RefusalCode.EMAIL_NOT_VERIFIED, "Verify the address that you have first.")
+STRANGER = Refused(
+    RefusalCode.NOT_PERMITTED,
+    "Sign in with the password that was chosen when this address was registered, and confirm it then. "
+    "Without that password, ask for a new one; what was entered before is then discarded.",
+)
 NO_ADDRESS = Refused(RefusalCode.INVALID_INPUT, "`newEmail` is not an e-mail address.", "newEmail")
 
 
 async def verify_email(info: Info[Context, None], token: str) -> EmailVerified | Refused:
-    """Consents given before begin to stand, and a change of address counts."""
+    """Consents given before begin to stand, and a change of address counts.
+
+    What a stranger registered under somebody's address is not confirmed by a link alone: it takes a session of the
+    account, which takes the password, besides.
+    """
     context, now = info.context, info.context.now()
     if refusal := await attempts.too_often(context, attempts.from_address(context, "mailed token")):
         return refusal
@@ -36,9 +45,13 @@ async def verify_email(info: Info[Context, None], token: str) -> EmailVerified |
     try:
         async with context.database.writing() as connection:
             row = await mailed.proof(connection, token, now, *uses)
-            if row is None:
+            # the account is locked before its link, as whoever ends links does
+            account = await account_if_any(connection, row.subject_id) if row else None
+            if account is None:
                 return mailed.OVER
-            account = await locked_account(connection, row.subject_id)  # before its link, as whoever ends links does
+            is_theirs = context.caller.is_member and context.caller.subject_id == account.id
+            if row.use == MailedUse.VERIFY and not is_theirs:
+                return STRANGER
             if not await mailed.use(connection, token, now, *uses):
                 return mailed.OVER
             if row.use == MailedUse.CHANGE:

@@ -21,6 +21,8 @@ MOST_PAGES: Final = 20
 PHONE: Final = re.compile(r"\+[0-9][0-9 ()./-]{3,30}")
 """With the country's code: a national number would change its meaning with the country that stands beside it."""
 
+E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+
 URL: Final = re.compile(r"https?://[\w\[][^\s\\]*", re.IGNORECASE)
 """The beginning as browsers and people read it alike; they take a backslash for a slash."""
 
@@ -102,15 +104,19 @@ def _leads_somewhere(address: str) -> bool:
 
 
 def phone(field: str, value: object) -> str | None:
-    """A telephone number that some country gives out, as E.164 writes it."""
+    """A telephone number as E.164 writes it.
+
+    What is written so already stays: countries open new ranges sooner than services hear of them. Any other spelling
+    is read as its country reads it.
+    """
     written = text(field, value, 32)
-    if written is None:
-        return None
+    if written is None or E164.fullmatch(written):
+        return written
     try:
         number = phonenumbers.parse(written) if PHONE.fullmatch(written) else None
     except NumberParseException:
         number = None
-    if number is None or not phonenumbers.is_valid_number(number):
+    if number is None or not phonenumbers.is_possible_number(number):
         raise Unacceptable(field, "is not a telephone number that begins with + and the country's code")
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
 

@@ -18,6 +18,7 @@ from permissions.record import COMPLAINT, RIGHTS, TRANSFERS
 from resolvers.cleaning import camel
 from resolvers.context import Context, Services
 from resolvers.export_access import OF_ACCESS
+from resolvers.export_held import OF_REQUESTS
 from resolvers.export_kind import Kind, plain
 from resolvers.export_kinds import OF_THE_SUBJECT
 from resolvers.objections import processor_states
@@ -30,7 +31,7 @@ BATCH: Final = 500
 MOST_BYTES: Final = 10_000_000
 """What an answer of the API may hold; the operator's shell writes any amount."""
 
-KINDS: Final = (*OF_THE_SUBJECT, *OF_ACCESS)
+KINDS: Final = (*OF_THE_SUBJECT, *OF_REQUESTS, *OF_ACCESS)
 
 
 async def export_my_data(info: Info[Context, None]) -> Any:
@@ -84,7 +85,7 @@ async def _items(
 
 
 async def _tail(services: Services, connection: AsyncConnection, subject_id: str) -> dict[str, Any]:
-    _, standing = await consent_states(connection, subject_id, services.erasure_grace)
+    _, standing = await consent_states(connection, subject_id, services.retention)
     processors = await processor_states(connection, subject_id)
     return {
         "standing": [_told(state) for state in standing],

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, Table, or_, select
+from sqlalchemy import Select, Table, select
 
 from models import ledger, tables
 from models.chain import receipt
@@ -19,12 +19,15 @@ from permissions.retention import RecordKind as K
 from resolvers import case_states, legal_requests
 from resolvers.disclosures import NEWEST_FIRST, visible
 from resolvers.export_kind import ORDER, OWNER, STAFF, Form, Kind, as_they_are, owned
+from resolvers.grounds import may_be_told
 
 COPY: Final = "the text beside it once more, folded for search"
 RECEIPT: Final = "a part of the receipt"
 
 NOBODYS: Final[Mapping[Table, str]] = {
     tables.CHAIN_HEADS: "where each log ends",
+    tables.CHAIN_GAPS: "where links left a log when their time was over",
+    tables.UNSCRUBBED: "names of tables from which something was deleted",
     tables.PROCESSOR_VIEWS: "names no subject; each disclosure says its reason",
     tables.STATISTICS_RELEASES: "aggregates of many people",
     tables.STATISTICS_CELLS: "aggregates of many people, with noise",
@@ -70,8 +73,7 @@ def _cases(subject_id: str, now: datetime) -> Select[Any]:
 
 def _requests(subject_id: str, now: datetime) -> Select[Any]:
     """Those of which the law lets the subject know by now."""
-    told = or_(LEGAL_REQUESTS.c.notice_after.is_(None), LEGAL_REQUESTS.c.notice_after <= now)
-    mine = select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.subject_id == subject_id, told)
+    mine = select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.subject_id == subject_id, may_be_told(now))
     return mine.order_by(LEGAL_REQUESTS.c.ordinal)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.issuing import is_held
@@ -34,13 +34,9 @@ def request_is_open(now: datetime) -> ColumnElement[bool]:
     )
 
 
-async def held_fields(connection: AsyncConnection, subject_id: str, now: datetime) -> int:
-    """The bits of the fields of this subject that a legal request holds back from erasure now."""
-    bits = 0
-    open_ones = select(LEGAL_REQUESTS.c.extent).where(LEGAL_REQUESTS.c.subject_id == subject_id, request_is_open(now))
-    for extent in (await connection.execute(open_ones)).scalars():
-        bits |= extent
-    return bits
+def may_be_told(now: datetime) -> ColumnElement[bool]:
+    """Whether the law lets its subject know of a request by now."""
+    return or_(LEGAL_REQUESTS.c.notice_after.is_(None), LEGAL_REQUESTS.c.notice_after <= now)
 
 
 async def grounds_of(

@@ -87,9 +87,7 @@ async def disable_totp(info: Info[Context, None], password: str, code: str) -> T
     if isinstance(proven, Refused):
         return proven
     async with context.database.writing() as connection:
-        if (await connection.execute(select(is_staff(proven.subject_id, now)))).scalar_one():
-            return STAFF_KEEP_IT
-        refusal = await _proves(context, connection, proven, code)
+        refusal = await _proves(context, connection, proven, code, staff_may=False)
         if refusal is None:
             await _forget_authenticators(connection, proven.subject_id)
             await recovery.forget(connection, proven.subject_id)
@@ -118,9 +116,14 @@ async def _both(context: Context, password: str) -> Proven | Refused:
     return await attempts.too_often(context, bucket) or await reproof(context, password, "password")
 
 
-async def _proves(context: Context, connection: AsyncConnection, proven: Proven, code: str) -> Refused | None:
+async def _proves(
+    context: Context, connection: AsyncConnection, proven: Proven, code: str, *, staff_may: bool = True
+) -> Refused | None:
+    """Decided once the account is locked: whoever grants a role locks it too."""
     if await proven.lock(connection) is None:
         return wrong("password")
+    if not staff_may and (await connection.execute(select(is_staff(proven.subject_id, context.now())))).scalar_one():
+        return STAFF_KEEP_IT
     if await authenticator_of(connection, proven.subject_id) is None:
         return NOT_ENABLED
     return None if await challenges.prove(context, connection, proven.subject_id, code) else WRONG_CODE

@@ -107,6 +107,9 @@ class Account(Node):
     sessions = strawberry.field(
         resolver=account.sessions, graphql_type=list[Session], description="Live sessions, newest first."
     )
+    erasure_scheduled_for: datetime | None = strawberry.field(
+        description="When everything goes, unless the erasure is cancelled before; null where none was asked for."
+    )
 
 
 @impersonal("what the caller's own token says")

@@ -4,10 +4,10 @@ import strawberry
 from strawberry.scalars import JSON
 
 from permissions.admission import Admission
-from resolvers import consent, export, objections, profile, restriction, roles, tokens
+from resolvers import consent, erasure, export, objections, profile, restriction, roles, tokens
 from schema.authority import AuthorityMutation
 from schema.identity import IdentityMutation
-from schema.results import ConsentResult, ObjectionResult, RestrictionResult, UpdateProfileResult
+from schema.results import ConsentResult, ErasureResult, ObjectionResult, RestrictionResult, UpdateProfileResult
 
 
 @strawberry.type(
@@ -67,6 +67,18 @@ class Mutation(IdentityMutation, AuthorityMutation):
         resolver=restriction.lift_restriction,
         graphql_type=RestrictionResult | None,
         extensions=[Admission("Mutation.liftRestriction")],
+    )
+    request_erasure = strawberry.field(
+        resolver=erasure.request_erasure,
+        graphql_type=ErasureResult | None,
+        extensions=[Admission("Mutation.requestErasure")],
+        description="`code` where TOTP is on. Unreachable at once, erased after the grace.",
+    )
+    cancel_erasure = strawberry.field(
+        resolver=erasure.cancel_erasure,
+        graphql_type=ErasureResult | None,
+        extensions=[Admission("Mutation.cancelErasure")],
+        description="Within the grace, by signing in again: nothing was lost.",
     )
     export_my_data = strawberry.field(
         resolver=export.export_my_data,

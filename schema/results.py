@@ -12,6 +12,7 @@ from resolvers.restriction import RestrictionChanged as RestrictionChangedState
 from schema.account import ConsentRecord, ConsentState, Viewer
 from schema.disclosure import ProcessorState
 from schema.node import Refusal
+from schema.policy import KeptRecord
 from schema.shows import shows
 from schema.user import User
 
@@ -120,6 +121,21 @@ class RestrictionChanged:
     restricted: bool
 
 
+@impersonal(OWN)
+@strawberry.type(description="Out of reach from now on. `kept`: what a law makes us keep after erasure, and why.")
+@shows(outcome.ErasureScheduled)
+class ErasureScheduled:
+    scheduled_for: datetime
+    kept: list[KeptRecord]
+
+
+@impersonal(OWN)
+@strawberry.type
+@shows(outcome.ErasureCancelled)
+class ErasureCancelled:
+    cancelled_at: datetime
+
+
 LoginResult = Annotated[SignedIn | TotpRequired | Refusal, strawberry.union("LoginResult")]
 RegisterResult = Annotated[Registered | Refusal, strawberry.union("RegisterResult")]
 VerifyEmailResult = Annotated[EmailVerified | Refusal, strawberry.union("VerifyEmailResult")]
@@ -132,3 +148,4 @@ UpdateProfileResult = Annotated[ProfileUpdated | Refusal, strawberry.union("Upda
 ConsentResult = Annotated[ConsentChanged | Refusal, strawberry.union("ConsentResult")]
 RestrictionResult = Annotated[RestrictionChanged | Refusal, strawberry.union("RestrictionResult")]
 ObjectionResult = Annotated[ObjectionChanged | Refusal, strawberry.union("ObjectionResult")]
+ErasureResult = Annotated[ErasureScheduled | ErasureCancelled | Refusal, strawberry.union("ErasureResult")]

@@ -35,6 +35,7 @@ from resolvers.export import KINDS
 from resolvers.export_kind import Kind, unexplained
 from resolvers.export_kinds import NOBODYS
 from resolvers.pseudonyms import pseudonym
+from tests.retaining import DAY, Keeper
 from tests.serving import consentql, environment
 from tests.statements import counted
 from tests.test_legal_laws import Office, office  # noqa: F401  # a fixture
@@ -84,7 +85,7 @@ def test_a_new_table_and_a_new_column_are_named_until_they_are_handled() -> None
     assert "objections_grown.note" in unexplained(wider, NOBODYS, [grown])
 
 
-SETTLED = {"account", "profile", "preRegistration", "consents", "disclosures", "signIn"}
+SETTLED = {"account", "profile", "preRegistration", "consents", "disclosures", "signIn", "heldProfile", "heldForm"}
 """Filled by the doors that write them; the others by a row of marks each."""
 
 
@@ -436,3 +437,26 @@ def test_a_file_takes_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
     with output(file) as target:
         target.write(b"whole")
     assert (file.read_text(), file.stat().st_mode & 0o777) == ("whole", 0o600)
+
+
+# ---------------------------------------------------------------- what requests hold
+
+
+async def test_what_a_request_holds_is_exported_where_the_law_lets_the_subject_know(
+    world: World, tmp_path: Path
+) -> None:
+    keeper = Keeper(world, tmp_path)
+    subject, mine = await world.member("subject@example.org")
+    await keeper.extend()
+    open_one = await keeper.request(subject, "FIRST_NAME", "CITY")
+    await keeper.request(subject, "ABOUT", notice_after=keeper.clock.at + 60 * DAY)
+    await world.data("mutation { withdrawConsent(purpose: SOCIAL) { __typename } }", mine)
+    keeper.clock.at += 31 * DAY
+    await keeper.run()
+    (held,) = items(await exported(world, mine), "heldProfile")
+    assert {name: value for name, value in held.items() if value is not None} == {
+        "firstName": PROFILE["firstName"],
+        "city": PROFILE["city"],
+    }
+    await keeper.close(open_one)
+    assert items(await exported(world, mine), "heldProfile") == [], "nor that anything is held"

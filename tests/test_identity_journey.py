@@ -65,6 +65,10 @@ def test_from_the_form_to_a_staff_token(browsing: Browsing, tmp_path: Path) -> N
     browsing.page.goto("about:blank")
     browsing.page.goto(browsing.url + "/verify#" + link.partition("#")[2])
     browsing.page.get_by_role("button", name="Confirm the address").click()
+    expect(browsing.page.get_by_role("status")).to_contain_text("Sign in with the password")
+    browsing.page.get_by_label("E-mail address").fill(EMAIL)
+    browsing.page.get_by_label("The password that you chose").fill(STRONG)
+    browsing.page.get_by_role("button", name="Confirm the address").click()
     expect(browsing.page.get_by_role("status")).to_contain_text("Your address is confirmed")
 
     entered = {"input": {"email": EMAIL, "password": STRONG, "transport": "COOKIE"}}

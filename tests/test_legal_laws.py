@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from models.tables import LEGAL_REQUESTS
 from models.vocabulary import Processor, Role
-from resolvers.grounds import held_fields
+from resolvers.holds import held
 from tests import expectation
 from tests.expectation import BITS, EVERYTHING, FIELDS, Circumstances
 from tests.statements import counted
@@ -84,7 +84,8 @@ class Office:
     async def held(self, subject: str | None = None) -> int:
         """What is held back from erasure."""
         async with self.world.services.database.reading() as connection:
-            return await held_fields(connection, subject or self.subject, self.world.services.now())
+            whom = subject or self.subject
+            return (await held(connection, [whom], self.world.services.now())).get(whom, 0)
 
     def after(self, **span: float) -> str:
         """An instant in the future."""
@@ -96,14 +97,19 @@ class Office:
         self.world.services.now = lambda: now() + timedelta(**span)
 
 
-@pytest.fixture
-async def office(world: World) -> Office:
-    """Everyone whom a request takes."""
-    subject, mine = await world.member("subject@example.org")
+async def office_of(world: World, **more: Any) -> Office:
+    """Everyone whom a request takes, its subject with such a line."""
+    subject, mine = await world.member("subject@example.org", **more)
     recorder = await world.person("first@example.org")
     first = await world.token(Role.COMPLIANCE, recorder)
     second = await world.token(Role.COMPLIANCE, await world.person("second@example.org"))
     return Office(world, subject, mine, recorder, first, second)
+
+
+@pytest.fixture
+async def office(world: World) -> Office:
+    """The same with nothing else about them."""
+    return await office_of(world)
 
 
 def refused(code: str, field: str) -> dict[str, str]:

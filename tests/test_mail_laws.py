@@ -28,7 +28,8 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import delete, func, insert, select, update
 
 from app import outbox as sending
-from app.letters import TEXTS, Wording
+from app.letter_texts import TEXTS
+from app.letters import Wording
 from app.mail import Folder, Letterhead, postman
 from app.metrics import REGISTRY
 from app.outbox import GIVEN_UP_AFTER, LEASE, Outbox
@@ -39,6 +40,7 @@ from models.keys import KeyRing
 from models.letters import BEFORE_VERIFICATION, LASTS, USES, end_mailed_tokens, write_letter, write_mailed_token
 from models.tables import ACCOUNTS, MAILED_TOKENS, METADATA, OUTBOX, SUPPORT_CASES
 from models.vocabulary import MailedUse, Notice
+from permissions.retention import RETENTION, RecordKind
 from resolvers.context import Services
 from tests.serving import free_port, serving
 from tests.statements import counted
@@ -106,6 +108,9 @@ class Office:
         async with self.services.database.writing() as connection:
             if notice in USES:
                 return await write_mailed_token(connection, self.services.keys, **who, **more)
+            if notice is Notice.ERASURE_SCHEDULED:
+                leaving = update(ACCOUNTS).where(ACCOUNTS.c.id == who["subject_id"])
+                await connection.execute(leaving.values(leaving_since=self.clock()))
             if notice in ABOUT_CASES and "about" not in more:
                 more["about"] = await _case(connection, who["subject_id"], self.clock())
             return await write_letter(connection, **who, **more)
@@ -156,6 +161,17 @@ async def test_every_notice_has_a_letter_that_says_no_more_than_it_must(office: 
     assert len(LINK.findall(body)) == (notice in USES)
     told = [value for value in [*PROFILE.values(), *FORM.values(), "ada@", "90.190.1.7"] if isinstance(value, str)]
     assert [value for value in told if len(value) > 2 and value in body] == []
+
+
+async def test_a_letter_of_an_erasure_names_the_day_and_is_not_sent_once_it_is_cancelled(office: Office) -> None:
+    await office.write(Notice.ERASURE_SCHEDULED)
+    await office.drain()
+    last = office.clock() + RETENTION[RecordKind.ACCOUNTS].period
+    assert f"{last.day} {last:%B %Y, %H:%M} UTC it goes" in " ".join(said(office.bag.letters[0]).split())
+    await office.write(Notice.ERASURE_SCHEDULED)
+    await office.change(update(ACCOUNTS).values(leaving_since=None))
+    await office.drain()
+    assert len(office.bag.letters) == 1
 
 
 @pytest.mark.parametrize("notice", USES)

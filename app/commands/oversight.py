@@ -3,49 +3,111 @@
 No address is read: a reading at the shell would be an entry in the ledger, and no audience is the operator's own.
 """
 
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import typer
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.commands.session import run
-from models.tables import ROLE_GRANTS, SUPPORT_CASES, WITHDRAWALS
+from models.tables import ACCOUNTS, ROLE_GRANTS, SUPPORT_CASES, WITHDRAWALS
+from permissions.retention import RecordKind
 from resolvers.case_states import waiting
 from resolvers.context import Services
 from resolvers.pseudonyms import pseudonym
 from resolvers.release import newest
 
 
-def oversight() -> None:
-    """Prints overdue acknowledgements by processor, open cases, and staff by pseudonym."""
-    for line in run(_told):
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """What one processor was asked to forget and has not acknowledged in time."""
+
+    processor: str
+    withdrawals: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One staff role of one person, under each pseudonym that the ledger knows them by."""
+
+    pseudonyms: tuple[str, ...]
+    id: str
+    role: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Oversight:
+    """`erasures`: accounts whose grace is over and that are still there."""
+
+    overdue: tuple[Overdue, ...]
+    erasures: int
+    open_cases: int
+    released_at: datetime | None
+    next_release_at: datetime | None
+    release_is_due: bool
+    staff: tuple[Served, ...]
+
+    def lines(self) -> Iterable[str]:
+        """The same for people."""
+        for late in self.overdue:
+            yield f"overdue: {late.processor}: {late.withdrawals} withdrawals since {late.since}"
+        if self.erasures:
+            yield f"overdue: {self.erasures} erasures, which `consentql retention` carries out"
+        yield f"open cases without an agent: {self.open_cases}"
+        if self.released_at:
+            due = ", which is now" if self.release_is_due else ""
+            yield f"statistics: released at {self.released_at}, the next is due at {self.next_release_at}{due}"
+        for each in self.staff:
+            yield f"{', '.join(each.pseudonyms)}: {each.id}: {each.role} from {each.since} until {each.until}"
+
+
+def oversight(*, as_json: bool) -> None:
+    """Prints overdue acknowledgements by processor, overdue erasures, open cases, releases, and staff by pseudonym."""
+    seen = run(_seen)
+    if as_json:
+        typer.echo(json.dumps(asdict(seen), default=datetime.isoformat))
+        return
+    for line in seen.lines():
         typer.echo(line)
 
 
-async def _told(services: Services) -> list[str]:
+async def _seen(services: Services) -> Oversight:
     now = services.now()
-    overdue = (
-        select(WITHDRAWALS.c.processor, func.count().label("many"), func.min(WITHDRAWALS.c.due_at).label("since"))
+    left = now - services.retention[RecordKind.ACCOUNTS].period
+    leaving = select(func.count()).select_from(ACCOUNTS).where(ACCOUNTS.c.leaving_since <= left)
+    unassigned = select(func.count()).select_from(SUPPORT_CASES).where(waiting(now))
+    people = select(ROLE_GRANTS).order_by(ROLE_GRANTS.c.subject_id, ROLE_GRANTS.c.granted_at)
+    async with services.database.reading() as connection:
+        released = await newest(connection, services.releases_per_year)
+        return Oversight(
+            overdue=await _overdue(connection, now),
+            erasures=(await connection.execute(leaving)).scalar_one(),
+            open_cases=(await connection.execute(unassigned)).scalar_one(),
+            released_at=released.released_at if released else None,
+            next_release_at=released.next_at if released else None,
+            release_is_due=released is not None and released.next_at <= now,
+            staff=tuple(_person(services, row) for row in (await connection.execute(people)).all()),
+        )
+
+
+async def _overdue(connection: AsyncConnection, now: datetime) -> tuple[Overdue, ...]:
+    late = (
+        select(WITHDRAWALS.c.processor, func.count(), func.min(WITHDRAWALS.c.due_at))
         .where(WITHDRAWALS.c.acknowledged_at.is_(None), WITHDRAWALS.c.due_at <= now)
         .group_by(WITHDRAWALS.c.processor)
         .order_by(WITHDRAWALS.c.processor)
     )
-    unassigned = select(func.count()).select_from(SUPPORT_CASES).where(waiting(now))
-    people = select(ROLE_GRANTS).order_by(ROLE_GRANTS.c.subject_id, ROLE_GRANTS.c.granted_at)
-    async with services.database.reading() as connection:
-        late = (await connection.execute(overdue)).all()
-        queued = (await connection.execute(unassigned)).scalar_one()
-        staff = (await connection.execute(people)).all()
-        released = await newest(connection, services.releases_per_year)
-    lines = [f"overdue: {row.processor}: {row.many} withdrawals since {row.since}" for row in late]
-    lines.append(f"open cases without an agent: {queued}")
-    if released:
-        lines.append(f"statistics: released at {released.released_at}, the next is due at {released.next_at}")
-    return lines + [_person(services, row) for row in staff]
+    return tuple(Overdue(*row) for row in (await connection.execute(late)).all())
 
 
-def _person(services: Services, row: Any) -> str:
-    ended = row.revoked_at or row.expires_at
+def _person(services: Services, row: Any) -> Served:
     # older entries of the ledger name whom an older key named
-    names = ", ".join(pseudonym(services.keys, row.subject_id, place) for place in range(len(services.keys)))
-    return f"{names}: {row.subject_id}: {row.role} from {row.granted_at} until {ended}"
+    names = tuple(pseudonym(services.keys, row.subject_id, place) for place in range(len(services.keys)))
+    return Served(names, row.subject_id, row.role, row.granted_at, row.revoked_at or row.expires_at)
