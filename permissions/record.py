@@ -27,7 +27,7 @@ RIGHTS: Final = (
     "Rectification (Art. 16): `updateProfile`, `updatePreRegistration`, `changeEmail`.",
     "Erasure (Art. 17): `requestErasure`.",
     "Restriction (Art. 18): `restrictProcessing`.",
-    "Portability (Art. 20): `import` below is a line that another instance takes in.",
+    "Portability (Art. 20): an export's `import` is a line that another instance takes in.",
     "Objection to a processor (Art. 21): `objectToProcessor`.",
     "Withdrawal of consent (Art. 7(3)): `withdrawConsent`; what was done before stays lawful.",
 )

@@ -61,7 +61,7 @@ async def lived(world: World, marker: str) -> tuple[str, list[str]]:
     profile = {camel(name): f"{name} {marker}" for name in TEXTS}
     pages = [{"title": f"title {marker}", "url": f"https://{marker}.example.org/p", "body": f"body {marker}"}]
     urls = {name: f"https://{marker}.example.org/{name}" for name in ("avatarUrl", "wallpaperUrl")}
-    phone = "+372 55" + str(int(marker[:6], 16)).zfill(8)
+    phone = "+86 139" + str(int(marker[:6], 16)).zfill(8)  # of a country where every such number is one
     await world.data(UPDATE, session, {"input": {**profile, **urls, "mobilePhone": phone, "publicPages": pages}})
     await world.data(FORM, session, {"input": {camel(name): f"{name} of the form {marker}" for name in FORMS}})
     await world.data(CASE, session, {"id": id, "r": f"reference {marker}", "w": f"{marker} cannot print"})

@@ -74,7 +74,6 @@ restrictProcessing      | -   | yes | -   | -   | -   | -   | -
 liftRestriction         | -   | yes | -   | -   | -   | -   | -
 changeEmail             | -   | yes | -   | -   | -   | -   | -
 exportMyData            | -   | yes | -   | -   | -   | -   | -
-exportMyData            | -   | yes | -   | -   | -   | -   | -
 requestErasure          | -   | yes | -   | -   | -   | -   | -
 cancelErasure           | -   | yes | -   | -   | -   | -   | -
 issueRoleToken          | -   | yes | -   | -   | -   | -   | -
@@ -131,6 +130,8 @@ ASKED = {
     "changeEmail": f'(newEmail: "no address", password: "no") {REFUSABLE}',
     "issueRoleToken": f'(input: {{role: SUPPORT, name: "desk", expiresAt: "2020-01-01T00:00:00Z"}}) {REFUSABLE}',
     "exportMyData": "",
+    "requestErasure": f'(password: "no") {REFUSABLE}',
+    "cancelErasure": REFUSABLE,
     "restrictProcessing": REFUSABLE,
     "liftRestriction": REFUSABLE,
     "logout": "",
