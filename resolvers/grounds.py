@@ -34,15 +34,6 @@ def request_is_open(now: datetime) -> ColumnElement[bool]:
     )
 
 
-async def held_fields(connection: AsyncConnection, subject_id: str, now: datetime) -> int:
-    """The bits of the fields of this subject that a legal request holds back from erasure now."""
-    bits = 0
-    open_ones = select(LEGAL_REQUESTS.c.extent).where(LEGAL_REQUESTS.c.subject_id == subject_id, request_is_open(now))
-    for extent in (await connection.execute(open_ones)).scalars():
-        bits |= extent
-    return bits
-
-
 async def grounds_of(
     connection: AsyncConnection, caller: Caller, subject_ids: Sequence[str], now: datetime
 ) -> dict[str, Grounds]:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from models.tables import LEGAL_REQUESTS
 from models.vocabulary import Processor, Role
-from resolvers.grounds import held_fields
+from resolvers.holds import held
 from tests import expectation
 from tests.expectation import BITS, EVERYTHING, FIELDS, Circumstances
 from tests.statements import counted
@@ -84,7 +84,8 @@ class Office:
     async def held(self, subject: str | None = None) -> int:
         """What is held back from erasure."""
         async with self.world.services.database.reading() as connection:
-            return await held_fields(connection, subject or self.subject, self.world.services.now())
+            whom = subject or self.subject
+            return (await held(connection, [whom], self.world.services.now())).get(whom, 0)
 
     def after(self, **span: float) -> str:
         """An instant in the future."""
