@@ -44,7 +44,6 @@ def services_of(settings: Settings) -> Services:
         limits=Limits(settings.redis_url, on=settings.limited),
         hashing=Hashing(keys, memory_kib=settings.password_memory_kib, passes=settings.password_passes),
         geolocation=Geolocation(settings.geoip_database),
-        erasure_grace=settings.erasure_grace,
         breached=SortedList(settings.breached_passwords) if settings.breached_passwords else None,
         retention=retention(settings.erasure_grace, settings.retention),
         noise=Noise(Fraction(settings.statistics_epsilon), settings.statistics_bound),

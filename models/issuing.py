@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.bearer import Kind, digest_of, new_token
 from models.columns import new_id
-from models.tables import ACCESS_TOKENS, ROLE_GRANTS, SUPPORT_CASES
+from models.tables import ACCESS_TOKENS, ACCOUNTS, ROLE_GRANTS, SUPPORT_CASES
 from models.vocabulary import Processor, Role
 
 KINDS: Final = {Role.MEMBER: Kind.SESSION, Role.PROCESSOR: Kind.PROCESSOR}
@@ -82,6 +82,12 @@ async def holds(connection: AsyncConnection, subject_id: str, role: Role, now: d
     """Whether this person holds this staff role now."""
     statement = select(ROLE_GRANTS.c.id).where(live_grants(subject_id, role, now)).with_for_update()
     return (await connection.execute(statement)).first() is not None
+
+
+async def stays(connection: AsyncConnection, subject_id: str) -> bool:
+    """Whether there is this person, and is not leaving; neither changes before the transaction ends."""
+    person = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == subject_id, ACCOUNTS.c.leaving_since.is_(None))
+    return (await connection.execute(person.with_for_update(key_share=True))).first() is not None
 
 
 async def grant_role(

@@ -148,6 +148,7 @@ class ConsentSource(StrEnum):
     SETTINGS = "settings"
     IMPORT = "import"
     DEMONSTRATION = "demonstration"
+    ERASURE = "erasure"
 
 
 class LockSource(StrEnum):
@@ -192,6 +193,8 @@ class Notice(StrEnum):
     RECOVERY_CODE_USED = "RECOVERY_CODE_USED"
     NEW_DEVICE = "NEW_DEVICE"
     SESSION_STOLEN = "SESSION_STOLEN"
+    ERASURE_SCHEDULED = "ERASURE_SCHEDULED"
+    ERASURE_CANCELLED = "ERASURE_CANCELLED"
 
 
 class MailedUse(StrEnum):

@@ -21,7 +21,7 @@ class Caller:
     processor: Processor | None = None
     verified: bool = False
     restricted: bool = False
-    leaving: bool = False
+    leaving_since: datetime | None = None
     created_at: datetime | None = None
     last_used_at: datetime | None = None
     expires_at: datetime | None = None
@@ -42,7 +42,7 @@ class Caller:
             processor=Processor(row.processor) if row.processor else None,
             verified=bool(row.email_verified),
             restricted=row.restricted_at is not None,
-            leaving=row.leaving_since is not None,
+            leaving_since=row.leaving_since,
             created_at=row.created_at,
             last_used_at=row.last_used_at,
             expires_at=row.secret_expires_at or row.expires_at,
@@ -67,7 +67,7 @@ class Caller:
     @property
     def is_fellow(self) -> bool:
         """Whether this member meets others: their address is proven, they are neither restricted nor leaving."""
-        return self.is_member and self.verified and not self.restricted and not self.leaving
+        return self.is_member and self.verified and not self.restricted and self.leaving_since is None
 
     @property
     def works_through(self) -> Audience | None:

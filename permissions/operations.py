@@ -81,6 +81,8 @@ OPERATIONS_BY_FIELD: Final = {
     "Mutation.confirmTotpEnrolment": Rule(MEMBER, refuses=True, credential=True),
     "Mutation.disableTotp": Rule(MEMBER, refuses=True, credential=True),
     "Mutation.regenerateRecoveryCodes": Rule(MEMBER, refuses=True, credential=True),
+    "Mutation.requestErasure": Rule(MEMBER, refuses=True, credential=True),
+    "Mutation.cancelErasure": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.issueRoleToken": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.logout": Rule(SIGNED_IN),
     "Mutation.revokeSession": Rule(MEMBER, rate=CHANGES),

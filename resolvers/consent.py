@@ -52,7 +52,7 @@ async def _decide(context: Context, purpose: Purpose, *, granted: bool) -> Conse
         if granted and context.caller.opts_out:
             account = await locked_account(connection, subject_id)
             await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, context.now())
-        _, states = await consent_states(connection, subject_id, context.services.erasure_grace)
+        _, states = await consent_states(connection, subject_id, context.services.retention)
     return ConsentChanged(last, states)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from strawberry.types.info import Info
 
@@ -33,7 +33,6 @@ class Services:
     limits: Limits
     hashing: Hashing
     geolocation: Geolocation
-    erasure_grace: timedelta = timedelta(days=30)
     retention: Retention = field(default_factory=lambda: RETENTION)
     noise: Noise = field(default_factory=Noise)
     releases_per_year: int = 6

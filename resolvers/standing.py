@@ -1,5 +1,6 @@
 """Where each purpose stands for one subject, from the account beside which the granted versions lie."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from models.tables import ACCOUNTS, CONSENT_RECORDS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import ConsentStatus, Purpose
 from permissions import version
 from permissions.policy import PURPOSES, VERSIONS
+from permissions.retention import RecordKind, Retention, erased_at
 
 KEPT_IN: Final = {Purpose.SOCIAL: PROFILES, Purpose.EXPANSION: PRE_REGISTRATIONS}
 
@@ -53,12 +55,24 @@ def latest_of(subject_id: str) -> Select[Any]:
 
 
 async def consent_states(
-    connection: AsyncConnection, subject_id: str, grace: timedelta
+    connection: AsyncConnection, subject_id: str, periods: Retention
 ) -> tuple[Any, tuple[ConsentState, ...]]:
     """The account, and the state of every purpose in the policy's order."""
     account = (await connection.execute(account_of(subject_id))).one()
     latest = {row.purpose: row for row in (await connection.execute(latest_of(subject_id))).all()}
-    return account, tuple(_state(text.purpose, account, latest, grace) for text in PURPOSES)
+    grace = periods[RecordKind.LAPSED_PURPOSES].period
+    states = [_state(text.purpose, account, latest, grace) for text in PURPOSES]
+    if account.leaving_since is None:
+        return account, tuple(states)
+    ends = erased_at(account.leaving_since, periods)
+    return account, tuple(_ended(state, account, ends) for state in states)
+
+
+def _ended(state: ConsentState, account: Any, ends: datetime) -> ConsentState:
+    """What is held for a purpose goes with the account, if not before."""
+    if state.purpose not in KEPT_IN or not getattr(account, f"{state.purpose.lower()}_held"):
+        return state
+    return replace(state, erases_at=min(state.erases_at or ends, ends))
 
 
 def _state(purpose: Purpose, account: Any, latest: dict[str, Row[Any]], grace: timedelta) -> ConsentState:

@@ -3,10 +3,10 @@
 import strawberry
 
 from permissions.admission import Admission
-from resolvers import consent, objections, profile, restriction, roles, tokens
+from resolvers import consent, erasure, objections, profile, restriction, roles, tokens
 from schema.authority import AuthorityMutation
 from schema.identity import IdentityMutation
-from schema.results import ConsentResult, ObjectionResult, RestrictionResult, UpdateProfileResult
+from schema.results import ConsentResult, ErasureResult, ObjectionResult, RestrictionResult, UpdateProfileResult
 
 
 @strawberry.type(
@@ -66,6 +66,19 @@ class Mutation(IdentityMutation, AuthorityMutation):
         resolver=restriction.lift_restriction,
         graphql_type=RestrictionResult | None,
         extensions=[Admission("Mutation.liftRestriction")],
+    )
+    request_erasure = strawberry.field(
+        resolver=erasure.request_erasure,
+        graphql_type=ErasureResult | None,
+        extensions=[Admission("Mutation.requestErasure")],
+        description="`code` where TOTP is on. Unreachable at once, erased after the grace; every session and staff "
+        "role of mine ends.",
+    )
+    cancel_erasure = strawberry.field(
+        resolver=erasure.cancel_erasure,
+        graphql_type=ErasureResult | None,
+        extensions=[Admission("Mutation.cancelErasure")],
+        description="Within the grace, by signing in again. Everything is as before, but for staff roles.",
     )
     revoke_role_token = strawberry.field(
         resolver=tokens.revoke_role_token,

@@ -7,11 +7,14 @@ import strawberry
 
 from models import outcome
 from permissions.classification import impersonal
+from resolvers.erasure import ErasureCancelled as ErasureCancelledState
+from resolvers.erasure import ErasureScheduled as ErasureScheduledState
 from resolvers.objections import ObjectionChanged as ObjectionChangedState
 from resolvers.restriction import RestrictionChanged as RestrictionChangedState
 from schema.account import ConsentRecord, ConsentState, Viewer
 from schema.disclosure import ProcessorState
 from schema.node import Refusal
+from schema.policy import KeptRecord
 from schema.shows import shows
 from schema.user import User
 
@@ -120,6 +123,21 @@ class RestrictionChanged:
     restricted: bool
 
 
+@impersonal(OWN)
+@strawberry.type(description="`kept`: what outlives the account, and why; `until` where the day is known.")
+@shows(ErasureScheduledState)
+class ErasureScheduled:
+    scheduled_for: datetime
+    kept: list[KeptRecord]
+
+
+@impersonal(OWN)
+@strawberry.type
+@shows(ErasureCancelledState)
+class ErasureCancelled:
+    cancelled_at: datetime
+
+
 LoginResult = Annotated[SignedIn | TotpRequired | Refusal, strawberry.union("LoginResult")]
 RegisterResult = Annotated[Registered | Refusal, strawberry.union("RegisterResult")]
 VerifyEmailResult = Annotated[EmailVerified | Refusal, strawberry.union("VerifyEmailResult")]
@@ -131,4 +149,5 @@ DisableTotpResult = Annotated[TotpDisabled | Refusal, strawberry.union("DisableT
 UpdateProfileResult = Annotated[ProfileUpdated | Refusal, strawberry.union("UpdateProfileResult")]
 ConsentResult = Annotated[ConsentChanged | Refusal, strawberry.union("ConsentResult")]
 RestrictionResult = Annotated[RestrictionChanged | Refusal, strawberry.union("RestrictionResult")]
+ErasureResult = Annotated[ErasureScheduled | ErasureCancelled | Refusal, strawberry.union("ErasureResult")]
 ObjectionResult = Annotated[ObjectionChanged | Refusal, strawberry.union("ObjectionResult")]
