@@ -169,11 +169,11 @@ def verify_log(
 
 
 @app.command()
-def oversight() -> None:
+def oversight(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Says what is overdue, and who stands behind each pseudonym."""
     from app.commands import oversight as command
 
-    command.oversight()
+    command.oversight(as_json=as_json)
 
 
 def _names_are_ours() -> None:
