@@ -28,9 +28,10 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import delete, func, insert, select, update
 
 from app import outbox as sending
-from app.letters import TEXTS, Wording
+from app.letters import Wording
 from app.mail import Folder, Letterhead, postman
 from app.metrics import REGISTRY
+from app.notices import TEXTS
 from app.outbox import GIVEN_UP_AFTER, LEASE, Outbox
 from models.address import NotAnAddress
 from models.bearer import Kind, digest_of, kind_of
@@ -141,8 +142,20 @@ async def office(database: Database) -> Any:
     world.services.hashing.close()
 
 
+async def test_no_letter_says_that_an_account_goes_which_stays(office: Office) -> None:
+    await office.change(update(ACCOUNTS).values(leaving_since=office.clock()))
+    await office.write(Notice.ERASURE_SCHEDULED)
+    await office.change(update(ACCOUNTS).values(leaving_since=None))
+    await office.write(Notice.ERASURE_CANCELLED)
+    await office.drain()
+    assert [letter["Subject"] for letter in office.bag.letters] == [TEXTS[Notice.ERASURE_CANCELLED].subject]
+    assert len(await office.rows()) == 1
+
+
 @pytest.mark.parametrize("notice", Notice)
 async def test_every_notice_has_a_letter_that_says_no_more_than_it_must(office: Office, notice: Notice) -> None:
+    if notice is Notice.ERASURE_SCHEDULED:
+        await office.change(update(ACCOUNTS).values(leaving_since=office.clock()))
     await office.write(notice)
     await office.drain()
     (letter,) = office.bag.letters
@@ -151,6 +164,7 @@ async def test_every_notice_has_a_letter_that_says_no_more_than_it_must(office: 
     assert "api.example.org" in body
     assert len(re.findall(r"\d December 2026, \d\d:\d\d UTC", body)) >= 1 or notice is Notice.PASSWORD_CHANGED
     assert ("T-17 for {you}" in body) == (notice in ABOUT_CASES)
+    assert ("31 December 2026" in body) == (notice is Notice.ERASURE_SCHEDULED), "30 days after"
     assert "{" not in body.replace("{you}", "")
     assert [len(line) for line in body.splitlines() if len(line) > 76 and not LINK.match(line)] == []
     assert len(LINK.findall(body)) == (notice in USES)

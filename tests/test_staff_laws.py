@@ -131,6 +131,8 @@ ASKED = {
     "issueRoleToken": f'(input: {{role: SUPPORT, name: "desk", expiresAt: "2020-01-01T00:00:00Z"}}) {REFUSABLE}',
     "restrictProcessing": REFUSABLE,
     "liftRestriction": REFUSABLE,
+    "requestErasure": f'(password: "no") {REFUSABLE}',
+    "cancelErasure": REFUSABLE,
     "logout": "",
     "revokeSession": f'(id: "{UNKNOWN}")',
     "updateProfile": f"(input: {{}}) {REFUSABLE}",
