@@ -44,6 +44,14 @@ class KeptRecord:
 
 Retention = Mapping[RecordKind, Kept]
 
+AFTER_ERASURE: Final = (
+    RecordKind.CONSENT_RECORDS,
+    RecordKind.DISCLOSURES,
+    RecordKind.SUPPORT_CASES,
+    RecordKind.LEGAL_REQUESTS,
+)
+"""What outlives the person whom it is about."""
+
 GRACE: Final = (RecordKind.ACCOUNTS, RecordKind.LAPSED_PURPOSES)
 """What one setting of its own, the grace before erasure, says for both."""
 
@@ -96,18 +104,23 @@ def retention(grace: timedelta, periods: Mapping[RecordKind, timedelta]) -> Rete
     return {kind: replace(kept, period=chosen.get(kind, kept.period)) for kind, kept in RETENTION.items()}
 
 
+def erased_at(leaving_since: datetime, table: Retention) -> datetime:
+    """When an account is erased that was left then."""
+    return leaving_since + table[K.ACCOUNTS].period
+
+
+def kept_after(ends: datetime, table: Retention) -> tuple[KeptRecord, ...]:
+    """What outlives an account that ends then; records whose time each counts from a day of its own have no day."""
+    days = {K.CONSENT_RECORDS: ends + table[K.CONSENT_RECORDS].period}
+    return tuple(_in_words(table[kind], days.get(kind)) for kind in AFTER_ERASURE)
+
+
 def told(table: Retention) -> tuple[KeptRecord, ...]:
     """The table in words."""
-    return tuple(lasting(kept) for kept in table.values())
+    return tuple(_in_words(kept) for kept in table.values())
 
 
-OUTLIVES: Final = (K.CONSENT_RECORDS, K.DISCLOSURES, K.SUPPORT_CASES, K.LEGAL_REQUESTS)
-"""What stays of somebody whose account is erased; nothing of it holds a value of theirs."""
-
-
-def lasting(kept: Kept, since: datetime | None = None) -> KeptRecord:
-    """One line of the table in words; `since`: when its period begins, where that is known."""
-    until = since + kept.period if since else None
+def _in_words(kept: Kept, until: datetime | None = None) -> KeptRecord:
     return KeptRecord(kept.what, f"{in_words(kept.period)} {kept.since}: {kept.why}", until)
 
 

@@ -18,7 +18,7 @@ LONGEST_GRANT = timedelta(days=366)
 
 
 async def grant_role(info: Info[Context, None], user_id: strawberry.ID, role: Role, expires_at: datetime) -> bool:
-    """Grants a staff role to another person until a time within a year."""
+    """Grants a staff role to another person until a time within a year; who is leaving is nobody here."""
     context = info.context
     if str(user_id) == context.caller.subject_id:
         raise bad_input("userId", "Nobody grants a role to themself.")
@@ -26,7 +26,7 @@ async def grant_role(info: Info[Context, None], user_id: strawberry.ID, role: Ro
     if not context.now() < expires_at <= context.now() + LONGEST_GRANT:
         raise bad_input("expiresAt", "`expiresAt` lies in the future, within a year.")
     async with context.database.writing() as connection:
-        if not await _exists(connection, str(user_id), staying=True):
+        if not await issuing.stays(connection, sought(str(user_id))):
             return False
         await issuing.grant_role(
             connection,

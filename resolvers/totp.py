@@ -83,7 +83,7 @@ async def confirm_totp_enrolment(info: Info[Context, None], code: str) -> Recove
 async def disable_totp(info: Info[Context, None], password: str, code: str) -> TotpDisabled | Refused:
     """Switches the second factor off, with both factors; not for staff."""
     context, now = info.context, info.context.now()
-    proven = await _both(context, password)
+    proven = await both(context, password)
     if isinstance(proven, Refused):
         return proven
     async with context.database.writing() as connection:
@@ -99,7 +99,7 @@ async def disable_totp(info: Info[Context, None], password: str, code: str) -> T
 async def regenerate_recovery_codes(info: Info[Context, None], password: str, code: str) -> RecoveryCodes | Refused:
     """Ten new codes, with both factors; the old ones are gone at once."""
     context = info.context
-    proven = await _both(context, password)
+    proven = await both(context, password)
     if isinstance(proven, Refused):
         return proven
     async with context.database.writing() as connection:
@@ -110,7 +110,7 @@ async def regenerate_recovery_codes(info: Info[Context, None], password: str, co
         return RecoveryCodes(tuple(await recovery.renew(connection, context.services.keys, proven.subject_id)))
 
 
-async def _both(context: Context, password: str) -> Proven | Refused:
+async def both(context: Context, password: str) -> Proven | Refused:
     """The password, once an attempt at the code has been counted too."""
     bucket = Bucket("second factor again", str(context.caller.subject_id), CODES_MAY)
     return await attempts.too_often(context, bucket) or await reproof(context, password, "password")

@@ -1,0 +1,36 @@
+"""What outlives an erased subject, as far as they may know of it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.tables import LEGAL_REQUESTS
+from models.vocabulary import fields_of
+from permissions.retention import KeptRecord, kept_after
+from resolvers.context import Services
+from resolvers.grounds import may_be_told, request_is_open
+
+
+async def after(
+    connection: AsyncConnection, subject_id: str, ends: datetime, services: Services
+) -> tuple[KeptRecord, ...]:
+    """Each kind of record that a law keeps, and each request that holds fields back and of which notice is allowed."""
+    rows = (await connection.execute(_visible(subject_id, services.now()))).all()
+    return (*kept_after(ends, services.retention), *(_held_back(row) for row in rows))
+
+
+def _visible(subject_id: str, now: datetime) -> Any:
+    mine = LEGAL_REQUESTS.c.subject_id == subject_id
+    theirs = select(LEGAL_REQUESTS).where(mine, request_is_open(now), may_be_told(now))
+    return theirs.order_by(LEGAL_REQUESTS.c.ordinal)
+
+
+def _held_back(row: Any) -> KeptRecord:
+    """Its day is the latest: a request may be closed before."""
+    return KeptRecord(
+        f"Held back by a legal request: {', '.join(fields_of(row.extent))}",
+        f"until legal request {row.reference} of {row.authority} ends: {row.basis}",
+        row.expires_at,
+    )
