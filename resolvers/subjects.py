@@ -110,12 +110,12 @@ async def through_grounds(
     grounds = await grounds_of(connection, caller, subject_ids, context.now())
     statement = by_ids(caller.works_through, bits)
     found = (await connection.execute(statement, {**parameters(caller), "ids": list(subject_ids)})).all()
-    rows, shown = list(rows_of(found)), {}
-    if caller.works_through is Audience.LEGAL_REQUEST:
+    rows, shown = [row for row in rows_of(found) if row["id"] in grounds], {}
+    if rows and caller.works_through is Audience.LEGAL_REQUEST:
         await held_back.filled(connection, rows, bits)
     for row in rows:
-        each = grounds.get(row["id"])
-        if each and (subject := show(each.audience, row, bits, each)):
+        each = grounds[row["id"]]
+        if subject := show(each.audience, row, bits, each):
             shown[subject.id] = subject
             context.met.append(subject)
     return shown
