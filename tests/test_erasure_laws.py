@@ -22,7 +22,9 @@ from permissions.limits import Limits
 from permissions.mask import parameters
 from permissions.retention import RETENTION, YEAR, RecordKind, retention
 from permissions.version import current
+from resolvers import totp
 from resolvers.release import release
+from resolvers.sessions import end_sessions
 from tests.identity import (
     ASK_RESET,
     CHANGE_EMAIL,
@@ -643,6 +645,22 @@ async def test_a_role_granted_while_its_holder_leaves_does_not_outlive_it(leaver
     async with world.services.database.reading() as connection:
         held = issuing.live_grants(leaver.id, Role.SUPPORT, leaver.clock.at)
         assert (await connection.execute(select(ROLE_GRANTS).where(held))).all() == []
+
+
+async def test_a_session_that_ends_while_it_asks_asks_for_nothing(
+    leaver: Leaver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = totp.both
+
+    async def ended_meanwhile(context: Any, password: str) -> Any:
+        proven = await both(context, password)
+        async with leaver.world.services.database.writing() as connection:
+            await end_sessions(connection, leaver.id, leaver.clock.at)
+        return proven
+
+    monkeypatch.setattr(totp, "both", ended_meanwhile)
+    assert (await leaver.request())["code"] == "TOKEN_EXPIRED"
+    assert await leaver.leaving_since() is None
 
 
 async def test_a_sign_in_that_waits_for_the_request_is_of_one_who_leaves(leaver: Leaver) -> None:
