@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from app.commands import policy as policy_command
+from app.commands.report import AsJson
 from app.settings import WeakSettings
 from models.vocabulary import Processor, Role
 
@@ -60,11 +61,13 @@ def demo(
 @app.command("import")
 def import_users(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="One JSON object a line.")],
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Loads existing users of a platform, all or nothing per line; may be run again."""
     from app.commands import import_users as command
 
-    raise typer.Exit(command.import_users(file))
+    raise typer.Exit(command.import_users(file, as_json=as_json))
 
 
 @app.command("grant-role")
@@ -107,11 +110,11 @@ def enable(email: str) -> None:
 
 
 @app.command("rotate-keys")
-def rotate_keys() -> None:
+def rotate_keys(*, as_json: AsJson = False) -> None:
     """Seals with the newest key what an older one still seals."""
     from app.commands import rotate_keys as command
 
-    command.rotate_keys()
+    command.rotate_keys(as_json=as_json)
 
 
 @app.command()
@@ -130,7 +133,7 @@ def breach(
     since: Annotated[str, typer.Option("--from", help="The first instant, such as 2026-11-02T08:00:00Z.")],
     until: Annotated[str, typer.Option("--to", help="The first instant after it.")],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Says whom a leaked token, read from standard input, showed what (GDPR Art. 33, 34)."""
     from app.commands import breach as command
@@ -148,12 +151,34 @@ def processor_export(
     command.processor_export(processor, out)
 
 
+@app.command()
+def export(
+    email: str, out: Annotated[Path | None, typer.Option(dir_okay=False, help="A file, else output.")] = None
+) -> None:
+    """Writes everything held on one person, for a written request; an entry of the ledger says so."""
+    from app.commands import export as command
+
+    command.export(email, out)
+
+
 @app.command("release-statistics")
-def release_statistics() -> None:
+def release_statistics(*, as_json: AsJson = False) -> None:
     """Makes the next release of statistics, before a question would."""
     from app.commands import release_statistics as command
 
-    command.release_statistics()
+    command.release_statistics(as_json=as_json)
+
+
+@app.command()
+def retention(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what is due, and touch nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Erases what is due; may be run again, and while the service runs. Exit status 1: bytes of it may remain."""
+    from app.commands import retention as command
+
+    raise typer.Exit(command.retention(dry_run=dry_run, as_json=as_json))
 
 
 @app.command("verify-log")
@@ -161,11 +186,13 @@ def verify_log(
     checkpoint: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Lines of a log that hold checkpoints.")
     ] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Checks the tamper evidence of the consent history and the disclosure ledger."""
     from app.commands import verify_log as command
 
-    raise typer.Exit(command.verify_log(checkpoint))
+    raise typer.Exit(command.verify_log(checkpoint, as_json=as_json))
 
 
 @app.command()

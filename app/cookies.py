@@ -23,6 +23,9 @@ DEVICE_SECONDS: Final = 400 * 24 * 60 * 60
 """As long as browsers keep a cookie at most."""
 
 
+SAID_ONCE: Final = (CLIENT, "origin", "sec-fetch-site")
+
+
 @dataclass(frozen=True, slots=True)
 class Cookies:
     """Reads and writes them for one service: its own origin, and those that its operator allows."""
@@ -31,6 +34,8 @@ class Cookies:
 
     def carried(self, request: Request) -> Carried:
         """What the cookies bring; Unacceptable where another site may have made the browser send them."""
+        if _is_ambiguous(request):
+            raise Unacceptable(400, "A request says once where it comes from, and once each of its cookies.")
         by_browser = request.headers.get(CLIENT, "").lower() == BROWSER
         held = bool(request.cookies.keys() & {ACCESS, REFRESH})
         if held and "authorization" in request.headers:
@@ -48,6 +53,13 @@ class Cookies:
             return True
         own = origin is None or urlsplit(origin).netloc == request.headers.get("host")
         return own and site in (None, "same-origin")
+
+
+def _is_ambiguous(request: Request) -> bool:
+    """Whether what decides is there twice, so that a proxy may have read the one and this the other."""
+    names = [pair.partition("=")[0].strip() for line in request.headers.getlist("cookie") for pair in line.split(";")]
+    said = any(len(request.headers.getlist(name)) > 1 for name in SAID_ONCE)
+    return said or any(names.count(name) > 1 for name in (ACCESS, REFRESH, DEVICE))
 
 
 def credential(request: Request) -> Credential | None:

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 MOST_DOCUMENTS: Final = 256
 MOST_ERRORS: Final = 10
+SPELT_OUT: Final = frozenset('"#')
+"""What a valid document needs to hold a text of its own: a string, or a comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Document:
 
 
 class Documents:
-    """The newest documents, so that one is parsed and validated once. What may hold a password is not kept.
+    """The newest documents, so that one is parsed and validated once. What may spell out a password is not kept.
 
     Nor is what is wrong: it may hold one in a misspelt place, and floods would push out what clients send.
     """
@@ -68,7 +70,7 @@ class Documents:
             return self._kept[text]
         tree = parse(text, max_tokens=bounds.MOST_TOKENS, allow_empty_selection_sets=False)
         document = Document(tree, self._errors(tree, schema))
-        if not document.errors and not any(field in text for field in CREDENTIAL_FIELDS):
+        if not document.errors and not _may_hold_a_secret(text):
             self._kept[text] = document
             if len(self._kept) > MOST_DOCUMENTS:
                 self._kept.popitem(last=False)
@@ -82,6 +84,11 @@ class Documents:
         hidden = not self.introspection
         found = validate(schema.graphql, tree, self.rules, max_errors=MOST_ERRORS, hide_suggestions=hidden)
         return self._vocabulary.invalid(found[:MOST_ERRORS])
+
+
+def _may_hold_a_secret(text: str) -> bool:
+    """Whether a valid document proves something and says it itself, rather than by variables."""
+    return any(field in text for field in CREDENTIAL_FIELDS) and any(mark in text for mark in SPELT_OUT)
 
 
 class Surrounding(SchemaExtension):

@@ -17,7 +17,8 @@ from app.execution import ServedSchema
 from app.peer import address_of
 from app.telling import VALIDATION_FAILED, told
 from permissions.caller import Caller
-from resolvers.context import Context, Services
+from resolvers.context import Carried, Context, Services
+from resolvers.turns import Turns
 
 
 def answer(content: Any, status: int, media_type: str = "application/json", **headers: str) -> Response:
@@ -38,6 +39,7 @@ class Endpoint:
         self.schema = schema
         self.services = services
         self.cookies = browser
+        self.turns = Turns()
 
     async def post(self, request: Request) -> Response:
         """Authenticates, reads, executes and writes one operation."""
@@ -45,10 +47,10 @@ class Endpoint:
             media_type = body.answer_type(request)
             asked = await body.asked(request)
             carried = self.cookies.carried(request)
-            context = Context(await self._caller(request), self.services, carried)
-            response = await self._executed(asked, context, media_type)
-            cookies.write(response, carried, self.services.now())
-            return response
+            if cookies.credential(request) is None:
+                async with self.turns.turn():
+                    return await self._answered(request, asked, carried, media_type)
+            return await self._answered(request, asked, carried, media_type)
         except body.Unacceptable as problem:
             # a client that trickles its body would go on holding the connection
             ended = {"Connection": "close"} if problem.status == 408 else {}
@@ -62,6 +64,12 @@ class Endpoint:
             return response
         except Exception as problem:  # noqa: BLE001  # told as an id; `told` logs its kind
             return answer({"errors": [told(GraphQLError("", original_error=problem)).formatted]}, 500)
+
+    async def _answered(self, request: Request, asked: body.Asked, carried: Carried, media_type: str) -> Response:
+        context = Context(await self._caller(request), self.services, carried)
+        response = await self._executed(asked, context, media_type)
+        cookies.write(response, carried, self.services.now())
+        return response
 
     async def _executed(self, asked: body.Asked, context: Context, media_type: str) -> Response:
         try:

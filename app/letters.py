@@ -1,4 +1,4 @@
-"""Letters as they are sent: a notice's text with its facts in it, and the link that it has."""
+"""A letter's text, from what its notice says and the facts that it may speak of."""
 
 import textwrap
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from app.notices import TEXTS, Text
+from app.letter_texts import TEXTS, Text
 from models.vocabulary import MailedUse, Notice
 
 DEVELOPMENT_URL: Final = "http://127.0.0.1:8000"

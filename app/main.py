@@ -26,7 +26,7 @@ from permissions.announced import require_announced
 from permissions.limits import Limits
 from permissions.retention import retention
 from resolvers.breached import SortedList
-from resolvers.context import Services
+from resolvers.context import Controller, Services
 from resolvers.geolocation import Geolocation
 from resolvers.hashing import Hashing
 from schema.build import build
@@ -46,6 +46,7 @@ def services_of(settings: Settings) -> Services:
         geolocation=Geolocation(settings.geoip_database),
         breached=SortedList(settings.breached_passwords) if settings.breached_passwords else None,
         retention=retention(settings.erasure_grace, settings.retention),
+        controller=Controller.of(settings.controller_name, settings.controller_contact),
         noise=Noise(Fraction(settings.statistics_epsilon), settings.statistics_bound),
         releases_per_year=settings.statistics_releases_per_year,
     )

@@ -15,8 +15,8 @@ from app.metrics import LETTERS_GIVEN_UP, LETTERS_WAITING, OLDEST_LETTER
 from models.letters import BEFORE_VERIFICATION, USES, token_of
 from models.tables import ACCOUNTS, MAILED_TOKENS, OUTBOX, SUPPORT_CASES
 from models.vocabulary import MailedUse, Notice
-from permissions.retention import erased_at
 from resolvers.context import Services
+from resolvers.erasure import grace
 
 log = logging.getLogger("consentql.outbox")
 
@@ -104,7 +104,8 @@ class Outbox:
     async def _composed(self, id: str) -> Outgoing | None:
         """The letter as things stand now; None where its reader, its reason or its link is gone."""
         facts = (
-            select(OUTBOX, ACCOUNTS.c.email, ACCOUNTS.c.email_verified, ACCOUNTS.c.created_at, ACCOUNTS.c.leaving_since)
+            select(OUTBOX, ACCOUNTS.c.email, ACCOUNTS.c.email_verified, ACCOUNTS.c.created_at)
+            .add_columns(ACCOUNTS.c.leaving_since)
             .add_columns(SUPPORT_CASES.c.reference, MAILED_TOKENS.c.digest, MAILED_TOKENS.c.use)
             .add_columns(MAILED_TOKENS.c.email.label("bound"), MAILED_TOKENS.c.expires_at, MAILED_TOKENS.c.used_at)
             .join(ACCOUNTS, ACCOUNTS.c.id == OUTBOX.c.subject_id)
@@ -119,10 +120,16 @@ class Outbox:
         if row.digest and token is None:
             raise KeyIsGone
         use = MailedUse(row.use) if row.use else None
-        leaves = erased_at(row.leaving_since, self.services.retention) if row.leaving_since else None
-        about = Facts(row.written_at, row.created_at, row.reference, use, token, row.expires_at or leaves)
+        about = Facts(row.written_at, row.created_at, row.reference, use, token, self._until(row))
         text = self.wording.text(Notice(row.notice), about)
         return Outgoing(row.address or row.email, text.subject, text.body)
+
+    def _until(self, row: Any) -> datetime | None:
+        """When the link ends, or the account of whoever leaves."""
+        until: datetime | None = row.expires_at
+        if Notice(row.notice) is Notice.ERASURE_SCHEDULED:
+            until = row.leaving_since + grace(self.services.retention)
+        return until
 
     async def _put_off(self, row: Any) -> None:
         """Waits twice as long each time, and gives up when the letter's time is over."""
@@ -144,7 +151,7 @@ class Outbox:
 
 
 def _has_a_reader(row: Any, now: datetime) -> bool:
-    """Verified, or one of the letters that go out before; its reason is there, its link still works and is for them."""
+    """Verified, or one of the letters that go out before; its case is there, its link still works and is for them."""
     notice = Notice(row.notice)
     if not row.email_verified and notice not in BEFORE_VERIFICATION:
         return False

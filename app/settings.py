@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     secret_keys: Annotated[tuple[str, ...], NoDecode] = ()
     erasure_grace: Annotated[timedelta, NoDecode] = timedelta(days=30)
     retention: Annotated[dict[RecordKind, timedelta], NoDecode] = Field(default_factory=dict)
+    erasure_register: Path | None = None
     controller_name: str | None = None
     controller_contact: str | None = None
     statistics_epsilon: Decimal = Field(default=Decimal("0.25"), gt=0, le=1, decimal_places=6)

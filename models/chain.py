@@ -160,6 +160,7 @@ class Verifier:
     log: Log
     sequence: int = 0
     hash: str = GENESIS
+    taken: int = 0
 
     def follows(self, record: Any) -> bool:
         """Whether this record is the one that comes next; if so, it has been followed."""
@@ -169,6 +170,11 @@ class Verifier:
             return False
         self.sequence, self.hash = record["sequence"], record["hash"]
         return True
+
+    def passes(self, last: int, digest: str) -> None:
+        """Goes on behind links that went with retention."""
+        self.taken += last - self.sequence
+        self.sequence, self.hash = last, digest
 
 
 def first_break(keys: KeyRing, log: Log, records: Iterable[Any]) -> int | None:

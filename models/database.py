@@ -64,6 +64,13 @@ class Database:
             yield connection
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """One state of the database for all that is read in the block, however long; it keeps no writer waiting."""
+        level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        async with self.engine.execution_options(**level).connect() as connection:
+            yield connection
+
+    @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that commits when the block ends and rolls back when it raises."""
         async with self._writer.begin() as connection:

@@ -64,3 +64,4 @@ class MailedToken(SQLModel, table=True):
     made_at: datetime = impersonal("a state of the token", Instant)
     expires_at: datetime = impersonal("a state of the token", Instant)
     used_at: datetime | None = impersonal("a state of the token", Instant, default=None)
+    asked_from: str | None = impersonal("a keyed hash of a network", Text(64), default=None)

@@ -84,12 +84,6 @@ async def holds(connection: AsyncConnection, subject_id: str, role: Role, now: d
     return (await connection.execute(statement)).first() is not None
 
 
-async def stays(connection: AsyncConnection, subject_id: str) -> bool:
-    """Whether there is this person, and is not leaving; neither changes before the transaction ends."""
-    person = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == subject_id, ACCOUNTS.c.leaving_since.is_(None))
-    return (await connection.execute(person.with_for_update(key_share=True))).first() is not None
-
-
 async def grant_role(
     connection: AsyncConnection,
     subject_id: str,
@@ -100,6 +94,9 @@ async def grant_role(
     granted_by: str | None,
 ) -> None:
     """Grants a staff role until a time; an earlier grant gives way, and one that had lapsed passes nothing on."""
+    # two first grants at once have no earlier row to queue at
+    person = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == subject_id).with_for_update(key_share=True)
+    await connection.execute(person)
     # whoever still acts on a grant that lapses meanwhile holds its row, and is waited for
     earlier = and_(ROLE_GRANTS.c.subject_id == subject_id, ROLE_GRANTS.c.role == role.value)
     await connection.execute(select(ROLE_GRANTS.c.id).where(earlier).order_by(ROLE_GRANTS.c.id).with_for_update())

@@ -32,6 +32,10 @@ BEFORE_VERIFICATION: Final = frozenset(
 """What goes to an address of which nobody has proved that it is theirs."""
 
 
+ASKED_FROM: Final = "asked from"
+MAC_LENGTH: Final = 32
+
+
 def mailed_token(keys: KeyRing, letter_id: str, place: int = 0) -> str:
     """The token that the key at `place` gives this letter."""
     return written(Kind.MAILED, keys.mac("mailed token", letter_id.encode(), place))
@@ -111,6 +115,22 @@ async def end_mailed_tokens(
     waiting = OUTBOX.c.sent_at.is_(None) & OUTBOX.c.id.in_(select(MAILED_TOKENS.c.id).where(live))
     await connection.execute(delete(OUTBOX).where(waiting))
     await connection.execute(update(MAILED_TOKENS).where(live).values(used_at=now))
+
+
+async def note_asking(connection: AsyncConnection, keys: KeyRing, letter_id: str, network: str) -> None:
+    """Keeps where this letter's link was asked for, to be known again and not to be read."""
+    mine = update(MAILED_TOKENS).where(MAILED_TOKENS.c.id == letter_id)
+    await connection.execute(mine.values(asked_from=keys.tag(ASKED_FROM, _asking(letter_id, network))))
+
+
+def was_asked_from(keys: KeyRing, row: Any, network: str) -> bool:
+    """Whether this link was asked for in this network."""
+    told = bytes.fromhex(row.asked_from or "")
+    return keys.recognises(ASKED_FROM, _asking(row.id, network), told, MAC_LENGTH)
+
+
+def _asking(id: str, network: str) -> bytes:
+    return f"{id} {network}".encode()
 
 
 def _whom(subject_id: str | None, notice: Notice) -> ColumnElement[bool]:

@@ -149,3 +149,18 @@ class EmailChangeRequested:
     """A letter is on its way to this address; whether it is taken is not told."""
 
     new_email: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureScheduled:
+    """Out of reach from now on, erased then; what a law keeps after it."""
+
+    scheduled_for: datetime
+    kept: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureCancelled:
+    """The account stays."""
+
+    cancelled_at: datetime

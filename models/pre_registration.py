@@ -6,10 +6,8 @@ from models.columns import ID_LENGTH, Text, impersonal, personal
 from models.vocabulary import PersonalField
 
 
-class PreRegistration(SQLModel, table=True):
-    """One subject's pre-registration form."""
-
-    __tablename__ = "pre_registrations"
+class FormValues(SQLModel):
+    """What the form holds of its subject."""
 
     subject_id: str = impersonal("an opaque random name", Text(ID_LENGTH), primary_key=True, foreign_key="accounts.id")
     country: str | None = personal(PersonalField.PRE_REGISTRATION, Text(2))
@@ -21,3 +19,9 @@ class PreRegistration(SQLModel, table=True):
     department: str | None = personal(PersonalField.PRE_REGISTRATION)
     organization: str | None = personal(PersonalField.PRE_REGISTRATION)
     main_printer: str | None = personal(PersonalField.PRE_REGISTRATION)
+
+
+class PreRegistration(FormValues, table=True):
+    """One subject's pre-registration form."""
+
+    __tablename__ = "pre_registrations"

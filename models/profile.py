@@ -17,10 +17,8 @@ SEARCHED = (
 )
 
 
-class Profile(SQLModel, table=True):
-    """One subject's profile; the folded columns go with the row that they copy."""
-
-    __tablename__ = "profiles"
+class ProfileValues(SQLModel):
+    """What a profile holds of its subject."""
 
     subject_id: str = impersonal("an opaque random name", Text(ID_LENGTH), primary_key=True, foreign_key="accounts.id")
     place_country: str | None = personal(PersonalField.LOCATION, Text(2))
@@ -39,6 +37,13 @@ class Profile(SQLModel, table=True):
     street_address: str | None = personal(PersonalField.STREET_ADDRESS)
     about: str | None = personal(PersonalField.ABOUT)
     public_pages: list[dict[str, Any]] | None = personal(PersonalField.PUBLIC_PAGES, Pages(none_as_null=True))
+
+
+class Profile(ProfileValues, table=True):
+    """One subject's profile; the folded columns go with the row that they copy."""
+
+    __tablename__ = "profiles"
+
     first_name_folded: str | None = personal(PersonalField.FIRST_NAME)
     last_name_folded: str | None = personal(PersonalField.LAST_NAME)
     organization_folded: str | None = personal(PersonalField.ORGANIZATION)

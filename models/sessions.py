@@ -98,6 +98,13 @@ async def open_session(connection: AsyncConnection, keys: KeyRing, opening: Open
     return Opened(await _row(connection, id), access, _refresh(keys, id, 0))
 
 
+async def holder_of(connection: AsyncConnection, keys: KeyRing, token: str) -> str | None:
+    """Whose session this refresh token was made for, read without a lock; None where it is none of ours."""
+    known = _read(keys, token)
+    mine = select(ACCESS_TOKENS.c.holder_id).where(ACCESS_TOKENS.c.id == (known[0] if known else ""))
+    return (await connection.execute(mine)).scalar_one_or_none()
+
+
 async def refresh(
     connection: AsyncConnection, keys: KeyRing, token: str, transport: TokenTransport, now: datetime
 ) -> Opened | Stolen | None:

@@ -8,10 +8,12 @@ from sqlmodel import SQLModel
 from models import (
     access,
     account,
+    chain_gap,
     chain_head,
     consent,
     disclosure,
     factor,
+    held_back,
     legal_request,
     objection,
     outbox,
@@ -20,6 +22,7 @@ from models import (
     restriction,
     statistics,
     support_case,
+    unscrubbed,
 )
 
 METADATA: Final = SQLModel.metadata
@@ -33,7 +36,10 @@ ACCOUNTS: Final = _table(account.Account)
 CREDENTIALS: Final = _table(account.Credential)
 PROFILES: Final = _table(profile.Profile)
 PRE_REGISTRATIONS: Final = _table(pre_registration.PreRegistration)
+HELD_PROFILES: Final = _table(held_back.HeldProfile)
+HELD_FORMS: Final = _table(held_back.HeldForm)
 CONSENT_RECORDS: Final = _table(consent.ConsentRecord)
+CHAIN_GAPS: Final = _table(chain_gap.ChainGap)
 CHAIN_HEADS: Final = _table(chain_head.ChainHead)
 ACCESS_TOKENS: Final = _table(access.AccessToken)
 ROLE_GRANTS: Final = _table(access.RoleGrant)
@@ -52,3 +58,4 @@ MAILED_TOKENS: Final = _table(factor.MailedToken)
 RESTRICTIONS: Final = _table(restriction.Restriction)
 STATISTICS_RELEASES: Final = _table(statistics.StatisticsRelease)
 STATISTICS_CELLS: Final = _table(statistics.StatisticsCell)
+UNSCRUBBED: Final = _table(unscrubbed.Unscrubbed)

@@ -36,3 +36,9 @@ def rate_limited(seconds: int) -> Failure:
     """Too often; `retryAfterSeconds` says when it may be tried again."""
     extensions: dict[str, Any] = {"code": "RATE_LIMITED", "retryAfterSeconds": seconds}
     return Failure("Too many requests of this kind.", extensions=extensions)
+
+
+def too_large() -> Failure:
+    """An answer that nobody can be given in one piece."""
+    sentence = "The document is too large for an answer; the operator writes it on request (`consentql export`)."
+    return Failure(sentence, extensions={"code": "BAD_USER_INPUT"})

@@ -52,6 +52,7 @@ READS_PEOPLE: Final = _roles(Role.ANONYMOUS, Role.MEMBER, Role.SUPPORT, Role.COM
 
 CHANGES: Final = "60/minute"
 VIEWS: Final = "600/minute"
+EXPORTS: Final = "10/hour"
 
 OPERATIONS_BY_FIELD: Final = {
     "Query.viewer": Rule(EVERYONE, meets=(Audience.SELF,)),
@@ -81,8 +82,6 @@ OPERATIONS_BY_FIELD: Final = {
     "Mutation.confirmTotpEnrolment": Rule(MEMBER, refuses=True, credential=True),
     "Mutation.disableTotp": Rule(MEMBER, refuses=True, credential=True),
     "Mutation.regenerateRecoveryCodes": Rule(MEMBER, refuses=True, credential=True),
-    "Mutation.requestErasure": Rule(MEMBER, refuses=True, credential=True),
-    "Mutation.cancelErasure": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.issueRoleToken": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.logout": Rule(SIGNED_IN),
     "Mutation.revokeSession": Rule(MEMBER, rate=CHANGES),
@@ -95,6 +94,9 @@ OPERATIONS_BY_FIELD: Final = {
     "Mutation.withdrawObjection": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.restrictProcessing": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.liftRestriction": Rule(MEMBER, refuses=True, rate=CHANGES),
+    "Mutation.requestErasure": Rule(MEMBER, refuses=True, credential=True),
+    "Mutation.cancelErasure": Rule(MEMBER, refuses=True, rate=CHANGES),
+    "Mutation.exportMyData": Rule(MEMBER, rate=EXPORTS),
     "Mutation.revokeRoleToken": Rule(MEMBER | OPERATIONS, rate=CHANGES),
     "Mutation.grantRole": Rule(OPERATIONS, rate=CHANGES),
     "Mutation.revokeRole": Rule(OPERATIONS, rate=CHANGES),

@@ -1,4 +1,4 @@
-"""What a record of processing (GDPR Art. 30) says besides the table: about whom, where to, and kept safe by what."""
+"""What records of processing and exports say besides the table: about whom, where to, how kept safe, which rights."""
 
 from typing import Final
 
@@ -20,4 +20,19 @@ SECURITY: Final = (
     "Connections use TLS 1.2 or newer; the service does not start in production without TLS.",
     "Passwords are hashed with argon2id under a key; attempts are limited per address and per account.",
     "Staff act only after a second factor (TOTP), whose secrets are sealed with AES-256-GCM.",
+)
+
+RIGHTS: Final = (
+    "Access and a copy (GDPR Art. 15): `me`, `exportMyData`, or a written request.",
+    "Rectification (Art. 16): `updateProfile`, `updatePreRegistration`, `changeEmail`.",
+    "Erasure (Art. 17): `requestErasure`.",
+    "Restriction (Art. 18): `restrictProcessing`.",
+    "Portability (Art. 20): an export's `import` is a line that another instance takes in.",
+    "Objection to a processor (Art. 21): `objectToProcessor`.",
+    "Withdrawal of consent (Art. 7(3)): `withdrawConsent`; what was done before stays lawful.",
+)
+
+COMPLAINT: Final = (
+    "A complaint can be lodged with a supervisory authority where you live, work or think that a rule was broken "
+    "(GDPR Art. 77)."
 )

@@ -44,14 +44,6 @@ class KeptRecord:
 
 Retention = Mapping[RecordKind, Kept]
 
-AFTER_ERASURE: Final = (
-    RecordKind.CONSENT_RECORDS,
-    RecordKind.DISCLOSURES,
-    RecordKind.SUPPORT_CASES,
-    RecordKind.LEGAL_REQUESTS,
-)
-"""What outlives the person whom it is about."""
-
 GRACE: Final = (RecordKind.ACCOUNTS, RecordKind.LAPSED_PURPOSES)
 """What one setting of its own, the grace before erasure, says for both."""
 
@@ -60,8 +52,8 @@ RETENTION: Final[Retention] = {
     K.ACCOUNTS: Kept(
         "Account, profile, pre-registration form and credentials",
         30 * DAY,
-        "after erasure was asked for",
-        "then their purpose is gone; until then it can be taken back.",
+        "after erasure was asked for, or after registration where the address was never verified",
+        "then their purpose is gone; until then erasure can be taken back, and the address verified.",
     ),
     K.LAPSED_PURPOSES: Kept(
         "Data held only for a purpose that lapsed",
@@ -78,7 +70,9 @@ RETENTION: Final[Retention] = {
         "after they were made",
         "accountability (GDPR 5(2)).",
     ),
-    K.SESSIONS: Kept("Sessions and sign-ins with their addresses", 90 * DAY, "after they end", "security of users."),
+    K.SESSIONS: Kept(
+        "Sessions, tokens and sign-ins with their addresses", 90 * DAY, "after they end", "security of users."
+    ),
     K.SUPPORT_CASES: Kept(
         "Support cases, their extent and dates; their free text goes with the account",
         2 * YEAR,
@@ -86,7 +80,12 @@ RETENTION: Final[Retention] = {
         "defence of claims.",
     ),
     K.LEGAL_REQUESTS: Kept("Legal requests", 6 * YEAR, "after they end", "legal duty."),
-    K.LETTERS: Kept("Letters that wait to be sent", 7 * DAY, "at most", "they are of no use once they are sent."),
+    K.LETTERS: Kept(
+        "Letters and their links",
+        7 * DAY,
+        "after they were sent, used or over, or waited in vain",
+        "they are of no use then; an address that is no account's own goes once its letter is sent.",
+    ),
 }
 """The periods unless set otherwise."""
 
@@ -97,23 +96,18 @@ def retention(grace: timedelta, periods: Mapping[RecordKind, timedelta]) -> Rete
     return {kind: replace(kept, period=chosen.get(kind, kept.period)) for kind, kept in RETENTION.items()}
 
 
-def erased_at(leaving_since: datetime, table: Retention) -> datetime:
-    """When an account is erased that was left then."""
-    return leaving_since + table[K.ACCOUNTS].period
-
-
-def kept_after(ends: datetime, table: Retention) -> tuple[KeptRecord, ...]:
-    """What outlives an account that ends then; records whose time each counts from a day of its own have no day."""
-    days = {K.CONSENT_RECORDS: ends + table[K.CONSENT_RECORDS].period}
-    return tuple(_in_words(table[kind], days.get(kind)) for kind in AFTER_ERASURE)
-
-
 def told(table: Retention) -> tuple[KeptRecord, ...]:
     """The table in words."""
-    return tuple(_in_words(kept) for kept in table.values())
+    return tuple(lasting(kept) for kept in table.values())
 
 
-def _in_words(kept: Kept, until: datetime | None = None) -> KeptRecord:
+OUTLIVES: Final = (K.CONSENT_RECORDS, K.DISCLOSURES, K.SUPPORT_CASES, K.LEGAL_REQUESTS)
+"""What stays of somebody whose account is erased; nothing of it holds a value of theirs."""
+
+
+def lasting(kept: Kept, since: datetime | None = None) -> KeptRecord:
+    """One line of the table in words; `since`: when its period begins, where that is known."""
+    until = since + kept.period if since else None
     return KeptRecord(kept.what, f"{in_words(kept.period)} {kept.since}: {kept.why}", until)
 
 

@@ -1,6 +1,5 @@
 """The caller's own account, each part read only when it is asked for."""
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -10,11 +9,10 @@ from models.issuing import is_live
 from models.outcome import ConsentState, SessionState
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CONSENT_RECORDS, ROLE_GRANTS
 from models.vocabulary import STAFF, PersonalField, Role, fields_of
-from permissions.caller import Caller
-from permissions.retention import erased_at
 from permissions.subject import Subject
 from resolvers.authenticators import authenticator_of
 from resolvers.context import Context
+from resolvers.erasure import grace
 from resolvers.listing import Listing, one_by_one
 from resolvers.paging import Connection, Keyset
 from resolvers.standing import consent_states, recorded
@@ -24,18 +22,19 @@ from resolvers.viewer import own_record
 class OwnAccount:
     """Stands for the caller's account; whoever holds one is its owner."""
 
-    __slots__ = ("email_verified", "id", "leaving_since", "restricted")
+    __slots__ = ("email_verified", "erasure_scheduled_for", "id", "restricted")
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, context: Context) -> None:
+        caller, period = context.caller, grace(context.services.retention)
         self.id = caller.account_id
         self.email_verified = caller.verified
         self.restricted = caller.restricted
-        self.leaving_since = caller.leaving_since
+        self.erasure_scheduled_for = caller.leaving_since + period if caller.leaving_since else None
 
 
 async def me(info: Info[Context, None]) -> OwnAccount:
     """The account that the session is of; nothing is read for it."""
-    return OwnAccount(info.context.caller)
+    return OwnAccount(info.context)
 
 
 async def user(info: Info[Context, None]) -> Subject:
@@ -68,12 +67,6 @@ async def consents(info: Info[Context, None]) -> list[ConsentState]:
     async with context.database.reading() as connection:
         _, states = await consent_states(connection, str(context.caller.subject_id), context.services.retention)
     return list(states)
-
-
-async def erasure_scheduled_for(root: OwnAccount, info: Info[Context, None]) -> datetime | None:
-    """When the account goes, where its owner asked for that."""
-    since = root.leaving_since
-    return erased_at(since, info.context.services.retention) if since else None
 
 
 async def hidden_from_members(info: Info[Context, None]) -> list[PersonalField]:

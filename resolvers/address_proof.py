@@ -9,26 +9,36 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.address import NotAnAddress, canonical, given
-from models.letters import end_mailed_tokens, write_letter, write_mailed_token
+from models.letters import end_mailed_tokens, was_asked_from, write_letter, write_mailed_token
 from models.outcome import EmailChangeRequested, EmailVerified, Refused
 from models.tables import ACCOUNTS, CREDENTIALS
 from models.vocabulary import MailedUse, Notice, Purpose, RefusalCode
+from permissions.network import network_of
 from resolvers import attempts, mailed
 from resolvers.attempts import WRITING_TO_MAY
 from resolvers.context import Context
 from resolvers.geolocation import Geolocation
 from resolvers.mailbox import owner_of
 from resolvers.place import keep_place, place_columns
-from resolvers.profile import locked_account
+from resolvers.profile import account_if_any
 from resolvers.reproof import reproof, wrong
 from resolvers.standing import counts
 
 UNVERIFIED = Refused(RefusalCode.EMAIL_NOT_VERIFIED, "Verify the address that you have first.")
+STRANGER = Refused(
+    RefusalCode.NOT_PERMITTED,
+    "Sign in with the password that was chosen when this address was registered, and confirm it then. "
+    "Without that password, ask for a new one; what was entered before is then discarded.",
+)
 NO_ADDRESS = Refused(RefusalCode.INVALID_INPUT, "`newEmail` is not an e-mail address.", "newEmail")
 
 
 async def verify_email(info: Info[Context, None], token: str) -> EmailVerified | Refused:
-    """Consents given before begin to stand, and a change of address counts."""
+    """Consents given before begin to stand, and a change of address counts.
+
+    What a stranger registered under somebody's address is not confirmed by whoever reads the letter there: beside the
+    link it takes the network that it was registered from, or a session of the account, which takes the password.
+    """
     context, now = info.context, info.context.now()
     if refusal := await attempts.too_often(context, attempts.from_address(context, "mailed token")):
         return refusal
@@ -36,9 +46,12 @@ async def verify_email(info: Info[Context, None], token: str) -> EmailVerified |
     try:
         async with context.database.writing() as connection:
             row = await mailed.proof(connection, token, now, *uses)
-            if row is None:
+            # the account is locked before its link, as whoever ends links does
+            account = await account_if_any(connection, row.subject_id) if row else None
+            if account is None:
                 return mailed.OVER
-            account = await locked_account(connection, row.subject_id)  # before its link, as whoever ends links does
+            if row.use == MailedUse.VERIFY and not _registered_it(context, row):
+                return STRANGER
             if not await mailed.use(connection, token, now, *uses):
                 return mailed.OVER
             if row.use == MailedUse.CHANGE:
@@ -47,6 +60,13 @@ async def verify_email(info: Info[Context, None], token: str) -> EmailVerified |
     except IntegrityError:  # the new address was taken meanwhile, and the link is not used up for that
         return mailed.OVER
     return EmailVerified(row.email or account.email)
+
+
+def _registered_it(context: Context, row: Any) -> bool:
+    """Whether whoever has the link is known to have asked for it."""
+    if context.caller.is_member and context.caller.subject_id == row.subject_id:
+        return True
+    return was_asked_from(context.services.keys, row, network_of(context.caller.address))
 
 
 async def change_email(info: Info[Context, None], new_email: str, password: str) -> EmailChangeRequested | Refused:

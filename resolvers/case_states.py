@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
+from models.keys import KeyRing
 from models.tables import SUPPORT_CASES
 from models.vocabulary import PersonalField, Role, SupportCaseStatus, fields_of
 from permissions.caller import Caller
@@ -104,14 +105,14 @@ def _state(context: Context, row: Any, subject: Subject | None) -> CaseState:
         opened_at=row.opened_at,
         expires_at=row.expires_at,
         opened_by_subject=row.opened_by_subject,
-        assigned_to=pseudonym(keys, row.agent_id) if row.agent_id and _is_served(row) else None,
+        assigned_to=assigned_to(row, keys),
         subject=subject,
     )
 
 
-def _is_served(row: Any) -> bool:
-    """A case that was closed keeps the agent whom it had then."""
-    return bool(row.served or row.closed_at)
+def assigned_to(row: Any, keys: KeyRing) -> str | None:
+    """The agent by pseudonym while they serve; a case that was closed keeps the agent whom it had then."""
+    return pseudonym(keys, row.agent_id) if row.agent_id and (row.served or row.closed_at) else None
 
 
 async def support_cases(

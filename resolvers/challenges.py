@@ -20,7 +20,7 @@ from resolvers.authenticators import accepts, authenticator_of, code_of
 from resolvers.context import Context
 from resolvers.devices import device_of
 from resolvers.inputs import CompleteLoginInput
-from resolvers.profile import locked_account
+from resolvers.profile import account_if_any
 from resolvers.sessions import begin, signed_in
 
 LASTS: Final = timedelta(minutes=5)
@@ -83,7 +83,9 @@ async def _completed(context: Context, waiting: Any, code: str, *, known: bool) 
     """One transaction: a try is counted, the code is used, the challenge ends, the session begins."""
     now = context.now()
     async with context.database.writing() as connection:
-        account = await locked_account(connection, waiting.subject_id)
+        account = await account_if_any(connection, waiting.subject_id)
+        if account is None:
+            return ENDED
         mine = update(CHALLENGES).where(CHALLENGES.c.id == waiting.id)
         open = mine.where(CHALLENGES.c.ended_at.is_(None), CHALLENGES.c.expires_at > now, CHALLENGES.c.tries < TRIES)
         counted = await connection.execute(open.values(tries=CHALLENGES.c.tries + 1))

@@ -4,7 +4,10 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberFormat
+from pydantic import HttpUrl, TypeAdapter, ValidationError
 
 from models.countries import COUNTRIES
 from models.profile import SEARCHED
@@ -15,7 +18,15 @@ SHORT: Final = 200
 LONG: Final = 4000
 LONGEST_URL: Final = 2048
 MOST_PAGES: Final = 20
-PHONE: Final = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}")
+PHONE: Final = re.compile(r"\+[0-9][0-9 ()./-]{3,30}")
+"""With the country's code: a national number would change its meaning with the country that stands beside it."""
+
+E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+
+URL: Final = re.compile(r"https?://[\w\[][^\s\\]*", re.IGNORECASE)
+"""The beginning as browsers and people read it alike; they take a backslash for a slash."""
+
+AS_BROWSERS_READ: Final = TypeAdapter(HttpUrl)
 
 PROFILE_TEXTS: Final = {
     "first_name": SHORT,
@@ -75,26 +86,39 @@ def country(field: str, value: object) -> str | None:
 
 
 def url(field: str, value: object) -> str | None:
-    """An absolute http or https address."""
+    """An absolute http or https address: no script, no file, no credentials, nothing that is not seen."""
     address = text(field, value, LONGEST_URL)
-    if address is None:
-        return None
-    try:
-        parts = urlsplit(address)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        sound = False
-    if not sound or any(letter.isspace() for letter in address):
-        raise Unacceptable(field, "is not an http or https address")
+    if address is not None and not (URL.fullmatch(address) and _leads_somewhere(address)):
+        raise Unacceptable(field, "is not an http or https address without credentials")
     return address
 
 
+def _leads_somewhere(address: str) -> bool:
+    if any(unicodedata.category(letter)[0] in "CZ" for letter in address):
+        return False
+    try:
+        parts = AS_BROWSERS_READ.validate_python(address)
+    except ValidationError:
+        return False
+    return parts.username is None and parts.password is None and parts.port != 0
+
+
 def phone(field: str, value: object) -> str | None:
-    """Digits with the usual signs between them."""
-    number = text(field, value, 32)
-    if number is not None and not PHONE.fullmatch(number):
-        raise Unacceptable(field, "is not a telephone number")
-    return number
+    """A telephone number as E.164 writes it.
+
+    What is written so already stays: countries open new ranges sooner than services hear of them. Any other spelling
+    is read as its country reads it.
+    """
+    written = text(field, value, 32)
+    if written is None or E164.fullmatch(written):
+        return written
+    try:
+        number = phonenumbers.parse(written) if PHONE.fullmatch(written) else None
+    except NumberParseException:
+        number = None
+    if number is None or not phonenumbers.is_possible_number(number):
+        raise Unacceptable(field, "is not a telephone number that begins with + and the country's code")
+    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
 
 
 def pages(field: str, value: object) -> list[dict[str, Any]] | None:

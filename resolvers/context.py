@@ -24,6 +24,19 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """Who answers for the processing (GDPR Art. 4(7)), and how to reach them."""
+
+    name: str = "The operator of this service (CONSENTQL_CONTROLLER_NAME names it)."
+    contact: str = "Contact: as the operator publishes it (CONSENTQL_CONTROLLER_CONTACT names it)."
+
+    @classmethod
+    def of(cls, name: str | None, contact: str | None) -> "Controller":
+        """As the operator says, or else how the operator can say it."""
+        return cls(name or cls().name, contact or cls().contact)
+
+
 @dataclass(slots=True)
 class Services:
     """What a process has once, for all requests."""
@@ -34,6 +47,7 @@ class Services:
     hashing: Hashing
     geolocation: Geolocation
     retention: Retention = field(default_factory=lambda: RETENTION)
+    controller: Controller = field(default_factory=Controller)
     noise: Noise = field(default_factory=Noise)
     releases_per_year: int = 6
     now: Callable[[], datetime] = utc_now

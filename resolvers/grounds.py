@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.issuing import is_held
@@ -32,6 +32,11 @@ def request_is_open(now: datetime) -> ColumnElement[bool]:
         LEGAL_REQUESTS.c.closed_at.is_(None),
         LEGAL_REQUESTS.c.expires_at > now,
     )
+
+
+def may_be_told(now: datetime) -> ColumnElement[bool]:
+    """Whether the law lets its subject know of a request by now."""
+    return or_(LEGAL_REQUESTS.c.notice_after.is_(None), LEGAL_REQUESTS.c.notice_after <= now)
 
 
 async def grounds_of(

@@ -14,6 +14,7 @@ from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from models.keys import KeyRing
+from resolvers.turns import standing_aside
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,10 +73,11 @@ class Line:
         self._taken += 1
         try:
             result = asyncio.wrap_future(job)
-            done, _ = await asyncio.wait([result], timeout=PATIENCE_SECONDS)
-            if not done and job.cancel():
-                raise Busy
-            return await result  # what has begun is waited for
+            async with standing_aside():
+                done, _ = await asyncio.wait([result], timeout=PATIENCE_SECONDS)
+                if not done and job.cancel():
+                    raise Busy
+                return await result  # what has begun is waited for
         finally:
             job.cancel()
             self._taken -= 1

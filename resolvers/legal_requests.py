@@ -164,7 +164,8 @@ async def request_states(
     return [_state(row, context.now(), seen.get(row.subject_id)) for row in rows]
 
 
-def _status(row: Any, now: datetime) -> LegalRequestStatus:
+def status(row: Any, now: datetime) -> LegalRequestStatus:
+    """Where a request stands; expiry is seen at the read."""
     if row.closed_at is not None:
         return LegalRequestStatus.CLOSED
     if row.expires_at <= now:
@@ -175,7 +176,7 @@ def _status(row: Any, now: datetime) -> LegalRequestStatus:
 def _state(row: Any, now: datetime, subject: Subject | None) -> RequestState:
     return RequestState(
         id=row.id,
-        status=_status(row, now),
+        status=status(row, now),
         authority=row.authority,
         reference=row.reference,
         basis=row.basis,

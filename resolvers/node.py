@@ -26,7 +26,7 @@ async def node(info: Info[Context, None], id: strawberry.ID) -> Any:
         return found
     context = info.context
     if id == context.caller.account_id and context.caller.is_member:
-        return OwnAccount(context.caller)
+        return OwnAccount(context)
     async with context.database.reading() as connection:
         for reach in REACHED[context.caller.role]:
             if found := await reach(info, connection, str(id)):

@@ -23,7 +23,7 @@ from resolvers.context import Context
 from resolvers.hashing import Busy
 from resolvers.inputs import ChangePasswordInput
 from resolvers.mailbox import mailbox_of, owner_of
-from resolvers.profile import locked_account
+from resolvers.profile import account_if_any, locked_account
 from resolvers.reproof import LATER, reproof, wrong
 from resolvers.sessions import end_sessions
 from resolvers.standing import granted
@@ -38,7 +38,7 @@ async def change_password(info: Info[Context, None], input: ChangePasswordInput)
     proven = await reproof(context, input.current_password, "input.currentPassword")
     if isinstance(proven, Refused):
         return proven
-    hashed = await _hashed(context, input.new_password, "input.newPassword", proven.email)
+    hashed = await _hashed(context, input.new_password, "input.newPassword", proven.email, staff=proven.is_staff)
     if isinstance(hashed, Refused):
         return hashed
     async with context.database.writing() as connection:
@@ -80,9 +80,13 @@ async def reset_password(info: Info[Context, None], token: str, new_password: st
     if isinstance(hashed, Refused):
         return hashed
     async with context.database.writing() as connection:
-        account = await locked_account(connection, row.subject_id)
+        account = await account_if_any(connection, row.subject_id)
         owner = await owner_of(connection, canonical(email), now)
-        allowed = owner is not None and mailbox_of(owner, Notice.RESET_PASSWORD).subject_id == account.id
+        allowed = (
+            account is not None
+            and owner is not None
+            and mailbox_of(owner, Notice.RESET_PASSWORD).subject_id == account.id
+        )
         if not allowed or not await mailed.use(connection, token, now, MailedUse.RESET):
             return mailed.OVER
         if not account.email_verified:
@@ -93,9 +97,9 @@ async def reset_password(info: Info[Context, None], token: str, new_password: st
     return PasswordChanged(now)
 
 
-async def _hashed(context: Context, password: str, field: str, email: str) -> str | Refused:
+async def _hashed(context: Context, password: str, field: str, email: str, *, staff: bool = False) -> str | Refused:
     try:
-        if refusal := await weakness(context, password, field, (email,)):
+        if refusal := await weakness(context, password, field, (email,), staff=staff):
             return refusal
         return await context.services.hashing.hash_soon(password)
     except Busy:
@@ -115,10 +119,7 @@ async def _set(
 
 
 async def _claim(context: Context, connection: AsyncConnection, account: Any) -> Any:
-    """Whoever registered never had the mailbox: what they entered and granted is not its owner's, and goes.
-
-    Nor was it the owner who asked for an erasure: they would lose what they enter from now on, and had no letter.
-    """
+    """Whoever registered never had the mailbox: what they entered and granted is not its owner's, and goes."""
     now, said, source = context.now(), version.current().name, ConsentSource.REGISTRATION
     withdrawn = [
         record_of(account.id, purpose, granted=False, policy_version=said, at=now, source=source)
@@ -128,6 +129,6 @@ async def _claim(context: Context, connection: AsyncConnection, account: Any) ->
     await chain.append(connection, context.services.keys, chain.CONSENT, withdrawn)
     for table in (PROFILES, PRE_REGISTRATIONS):
         await connection.execute(delete(table).where(table.c.subject_id == account.id))
-    blank = {"social_version": None, "expansion_version": None, "ip_address": None, "leaving_since": None}
+    blank = {"social_version": None, "expansion_version": None, "ip_address": None}
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(**blank))
     return await locked_account(connection, account.id)

@@ -9,10 +9,11 @@ from strawberry.types.info import Info
 
 from models.address import NotAnAddress, canonical, given
 from models.columns import new_id
-from models.letters import write_mailed_token
+from models.letters import note_asking, write_mailed_token
 from models.outcome import Refused, Registered
 from models.vocabulary import ConsentSource, LockSource, Notice, Processor, Purpose, RefusalCode
 from permissions import version
+from permissions.network import network_of
 from resolvers import attempts, cleaning
 from resolvers.attempts import REGISTERING_MAY, WRITING_TO_MAY
 from resolvers.context import Context
@@ -106,7 +107,8 @@ async def _write(context: Context, connection: AsyncConnection, person: Person) 
     except IntegrityError:  # somebody else has just registered it
         owner = await owner_of(connection, person.email_canonical, now)
     box = Mailbox(id, Notice.VERIFY_ADDRESS) if owner is None else mailbox_of(owner, Notice.ALREADY_REGISTERED)
-    await write_mailed_token(connection, keys, subject_id=box.subject_id, notice=box.notice, now=now)
+    letter = await write_mailed_token(connection, keys, subject_id=box.subject_id, notice=box.notice, now=now)
+    await note_asking(connection, keys, letter, network_of(context.caller.address))
 
 
 async def _settle(context: Context, connection: AsyncConnection, person: Person) -> str:

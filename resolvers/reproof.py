@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.issuing import is_staff
 from models.outcome import Refused
 from models.tables import ACCOUNTS, CREDENTIALS
 from models.vocabulary import RefusalCode
@@ -13,23 +14,24 @@ from resolvers import attempts
 from resolvers.attempts import ACCOUNT_MAY, Bucket
 from resolvers.context import Context
 from resolvers.hashing import Busy
-from resolvers.profile import locked_account
+from resolvers.profile import account_if_any
 
 LATER: Final = Refused(RefusalCode.TRY_LATER, "Too many people are signing in; please try again soon.", None, 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """Whose password was right, and the hash that it was right for."""
+    """Whose password was right, the hash that it was right for, and whether they held a staff role."""
 
     subject_id: str
     email: str
     email_canonical: str
     password_hash: str
+    is_staff: bool
 
     async def lock(self, connection: AsyncConnection) -> Any:
-        """The account, locked, or None where the password has been changed meanwhile."""
-        account = await locked_account(connection, self.subject_id)
+        """The account, locked, or None where the password has been changed meanwhile, or its subject is gone."""
+        account = await account_if_any(connection, self.subject_id)
         return account if await is_still(connection, self.subject_id, self.password_hash) else None
 
 
@@ -51,17 +53,18 @@ async def reproof(context: Context, password: str, field: str) -> Proven | Refus
         return refusal
     person = await _person(context)
     try:
-        verdict = await context.services.hashing.verify(person.password_hash, password)
+        verdict = await context.services.hashing.verify(person.password_hash if person else None, password)
     except Busy:
         return LATER
     if not verdict.right:
         return wrong(field)
     await attempts.forgive(context, bucket)
-    return Proven(person.id, person.email, person.email_canonical, person.password_hash)
+    return Proven(person.id, person.email, person.email_canonical, person.password_hash, bool(person.is_staff))
 
 
 async def _person(context: Context) -> Any:
     columns = (ACCOUNTS.c.id, ACCOUNTS.c.email, CREDENTIALS.c.email_canonical, CREDENTIALS.c.password_hash)
-    joined = select(*columns).join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
+    staff = is_staff(ACCOUNTS.c.id, context.now()).label("is_staff")
+    joined = select(*columns, staff).join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
     async with context.database.reading() as connection:
-        return (await connection.execute(joined.where(ACCOUNTS.c.id == context.caller.subject_id))).one()
+        return (await connection.execute(joined.where(ACCOUNTS.c.id == context.caller.subject_id))).one_or_none()

@@ -24,7 +24,7 @@ from resolvers.devices import device_of
 from resolvers.hashing import Busy, Verdict, too_long
 from resolvers.inputs import LoginInput
 from resolvers.objections import object_to
-from resolvers.profile import locked_account
+from resolvers.profile import account_if_any
 from resolvers.reproof import LATER, is_still
 from resolvers.sessions import begin, signed_in
 
@@ -122,8 +122,12 @@ async def _begun(
 ) -> Opened | TotpRequired | Refused:
     now = context.now()
     async with context.database.writing() as connection:
-        account = await locked_account(connection, person.id)
-        if account.disabled_at is not None or not await is_still(connection, person.id, person.password_hash):
+        account = await account_if_any(connection, person.id)
+        if (
+            account is None
+            or account.disabled_at is not None
+            or not await is_still(connection, person.id, person.password_hash)
+        ):
             return WRONG
         if verdict.rehashed:
             mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == person.id)
@@ -143,12 +147,12 @@ async def refresh_session(info: Info[Context, None], refresh_token: str | None =
     if refresh_token is None:
         token, transport = context.carried.refresh or "", TokenTransport.COOKIE
     async with context.database.writing() as connection:
+        holder = await stored.holder_of(connection, context.services.keys, token)
+        account = await account_if_any(connection, holder or "")  # before the session, as elsewhere
         opened = await stored.refresh(connection, context.services.keys, token, transport, now)
         if isinstance(opened, Stolen):
             await write_letter(connection, subject_id=opened.subject_id, notice=Notice.SESSION_STOLEN, now=now)
-    if isinstance(opened, Opened) and context.caller.opts_out:
-        async with context.database.writing() as connection:  # its own: elsewhere accounts are locked before sessions
-            account = await locked_account(connection, opened.row.holder_id)
+        if isinstance(opened, Opened) and context.caller.opts_out:
             await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, now)
     if not isinstance(opened, Opened):
         context.carried.ended = transport is TokenTransport.COOKIE

@@ -1,21 +1,20 @@
 """Where each purpose stands for one subject, from the account beside which the granted versions lie."""
 
-from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.chain import receipt
 from models.outcome import ConsentState, Recorded
-from models.tables import ACCOUNTS, CONSENT_RECORDS, PRE_REGISTRATIONS, PROFILES
+from models.tables import ACCOUNTS, CONSENT_RECORDS
 from models.vocabulary import ConsentStatus, Purpose
 from permissions import version
-from permissions.policy import PURPOSES, VERSIONS
-from permissions.retention import RecordKind, Retention, erased_at
-
-KEPT_IN: Final = {Purpose.SOCIAL: PROFILES, Purpose.EXPANSION: PRE_REGISTRATIONS}
+from permissions.policy import PURPOSES
+from permissions.retention import RecordKind, Retention
+from resolvers import lapse
+from resolvers.lapse import KEPT_IN
 
 
 def granted(account: Any, purpose: Purpose) -> int | None:
@@ -55,27 +54,15 @@ def latest_of(subject_id: str) -> Select[Any]:
 
 
 async def consent_states(
-    connection: AsyncConnection, subject_id: str, periods: Retention
+    connection: AsyncConnection, subject_id: str, retention: Retention
 ) -> tuple[Any, tuple[ConsentState, ...]]:
     """The account, and the state of every purpose in the policy's order."""
     account = (await connection.execute(account_of(subject_id))).one()
     latest = {row.purpose: row for row in (await connection.execute(latest_of(subject_id))).all()}
-    grace = periods[RecordKind.LAPSED_PURPOSES].period
-    states = [_state(text.purpose, account, latest, grace) for text in PURPOSES]
-    if account.leaving_since is None:
-        return account, tuple(states)
-    ends = erased_at(account.leaving_since, periods)
-    return account, tuple(_ended(state, account, ends) for state in states)
+    return account, tuple(_state(text.purpose, account, latest, retention) for text in PURPOSES)
 
 
-def _ended(state: ConsentState, account: Any, ends: datetime) -> ConsentState:
-    """What is held for a purpose goes with the account, if not before."""
-    if state.purpose not in KEPT_IN or not getattr(account, f"{state.purpose.lower()}_held"):
-        return state
-    return replace(state, erases_at=min(state.erases_at or ends, ends))
-
-
-def _state(purpose: Purpose, account: Any, latest: dict[str, Row[Any]], grace: timedelta) -> ConsentState:
+def _state(purpose: Purpose, account: Any, latest: dict[str, Row[Any]], retention: Retention) -> ConsentState:
     if purpose not in KEPT_IN:
         return ConsentState(purpose, granted=True, status=ConsentStatus.GRANTED, withdrawable=False)
     record = latest.get(purpose)
@@ -87,7 +74,7 @@ def _state(purpose: Purpose, account: Any, latest: dict[str, Row[Any]], grace: t
         withdrawable=True,
         policy_version=record.policy_version if record else None,
         since=record.recorded_at if record else None,
-        erases_at=_erasure(purpose, account, status, grace),
+        erases_at=_erasure(purpose, account, retention),
     )
 
 
@@ -99,13 +86,15 @@ def _status(purpose: Purpose, account: Any, record: Row[Any] | None) -> ConsentS
     return ConsentStatus.GRANTED if counts(account, purpose) else ConsentStatus.OUTDATED
 
 
-def _erasure(purpose: Purpose, account: Any, status: ConsentStatus, grace: timedelta) -> datetime | None:
+def _erasure(purpose: Purpose, account: Any, retention: Retention) -> datetime | None:
+    """When the purpose's grace is over, or the whole account's where that comes first."""
     if stands(account, purpose) or not getattr(account, f"{purpose.lower()}_held"):
         return None
-    if status is ConsentStatus.OUTDATED:
-        return VERSIONS[version.floor(purpose) - 1].published + grace
-    lapsed: datetime | None = getattr(account, f"{purpose.lower()}_lapsed_at")
-    return lapsed + grace if lapsed else None
+    lapsed = lapse.erases_at(account, purpose, retention[RecordKind.LAPSED_PURPOSES].period)
+    if lapsed is None or account.leaving_since is None:
+        return lapsed
+    everything: datetime = account.leaving_since + retention[RecordKind.ACCOUNTS].period
+    return min(lapsed, everything)
 
 
 def recorded(row: Any) -> Recorded:

@@ -17,6 +17,7 @@ from permissions.ground import Grounds
 from permissions.mask import COLUMNS, key, locks, masked, met, own, parameters, standing, stands
 from permissions.policy import SOCIAL
 from permissions.subject import Subject
+from resolvers import held_back
 from resolvers.context import Context
 from resolvers.geolocation import Place
 from resolvers.grounds import grounds_of
@@ -109,8 +110,10 @@ async def through_grounds(
     grounds = await grounds_of(connection, caller, subject_ids, context.now())
     statement = by_ids(caller.works_through, bits)
     found = (await connection.execute(statement, {**parameters(caller), "ids": list(subject_ids)})).all()
-    shown = {}
-    for row in rows_of(found):
+    rows, shown = list(rows_of(found)), {}
+    if caller.works_through is Audience.LEGAL_REQUEST:
+        await held_back.filled(connection, rows, bits)
+    for row in rows:
         each = grounds.get(row["id"])
         if each and (subject := show(each.audience, row, bits, each)):
             shown[subject.id] = subject

@@ -96,7 +96,9 @@ async def _subject(connection: AsyncConnection, caller: Caller, input: OpenSuppo
         )
     else:
         known = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == sought(str(input.subject_id)))
-    found = (await connection.execute(known)).scalar_one_or_none()
+    # whoever is being erased meanwhile is waited for, so that no case is opened about nobody
+    locked = known.with_for_update(read=True, key_share=True, of=ACCOUNTS)
+    found = (await connection.execute(locked)).scalar_one_or_none()
     return str(found) if found else None
 
 

@@ -83,13 +83,11 @@ async def confirm_totp_enrolment(info: Info[Context, None], code: str) -> Recove
 async def disable_totp(info: Info[Context, None], password: str, code: str) -> TotpDisabled | Refused:
     """Switches the second factor off, with both factors; not for staff."""
     context, now = info.context, info.context.now()
-    proven = await both(context, password)
+    proven = await _both(context, password)
     if isinstance(proven, Refused):
         return proven
     async with context.database.writing() as connection:
-        if (await connection.execute(select(is_staff(proven.subject_id, now)))).scalar_one():
-            return STAFF_KEEP_IT
-        refusal = await _proves(context, connection, proven, code)
+        refusal = await _proves(context, connection, proven, code, staff_may=False)
         if refusal is None:
             await _forget_authenticators(connection, proven.subject_id)
             await recovery.forget(connection, proven.subject_id)
@@ -101,7 +99,7 @@ async def disable_totp(info: Info[Context, None], password: str, code: str) -> T
 async def regenerate_recovery_codes(info: Info[Context, None], password: str, code: str) -> RecoveryCodes | Refused:
     """Ten new codes, with both factors; the old ones are gone at once."""
     context = info.context
-    proven = await both(context, password)
+    proven = await _both(context, password)
     if isinstance(proven, Refused):
         return proven
     async with context.database.writing() as connection:
@@ -112,15 +110,20 @@ async def regenerate_recovery_codes(info: Info[Context, None], password: str, co
         return RecoveryCodes(tuple(await recovery.renew(connection, context.services.keys, proven.subject_id)))
 
 
-async def both(context: Context, password: str) -> Proven | Refused:
+async def _both(context: Context, password: str) -> Proven | Refused:
     """The password, once an attempt at the code has been counted too."""
     bucket = Bucket("second factor again", str(context.caller.subject_id), CODES_MAY)
     return await attempts.too_often(context, bucket) or await reproof(context, password, "password")
 
 
-async def _proves(context: Context, connection: AsyncConnection, proven: Proven, code: str) -> Refused | None:
+async def _proves(
+    context: Context, connection: AsyncConnection, proven: Proven, code: str, *, staff_may: bool = True
+) -> Refused | None:
+    """Decided once the account is locked: whoever grants a role locks it too."""
     if await proven.lock(connection) is None:
         return wrong("password")
+    if not staff_may and (await connection.execute(select(is_staff(proven.subject_id, context.now())))).scalar_one():
+        return STAFF_KEEP_IT
     if await authenticator_of(connection, proven.subject_id) is None:
         return NOT_ENABLED
     return None if await challenges.prove(context, connection, proven.subject_id, code) else WRONG_CODE

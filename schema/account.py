@@ -20,8 +20,7 @@ OWN = "the caller's own, met through `me` and `node` alone"
 @impersonal(OWN)
 @strawberry.type(
     description="SERVICE is GRANTED, granted, without version and date. `granted`: the purpose stands now (false while "
-    "the address is unverified). `erasesAt`: when the data held only for it goes, unless granted again, never after "
-    "the account."
+    "the address is unverified). `erasesAt`: when the data held only for it goes, unless granted again."
 )
 @shows(StoredState)
 class ConsentState:
@@ -90,12 +89,6 @@ class Account(Node):
         description="While true, nobody but the subject, an open case that they opened and a legal request reads "
         "anything (GDPR Art. 18)."
     )
-    erasure_scheduled_for = strawberry.field(
-        resolver=account.erasure_scheduled_for,
-        graphql_type=datetime | None,
-        description="When everything that no law keeps is erased; null unless I asked for it. Until then nobody but me "
-        "and a legal request reads anything, and I can cancel it.",
-    )
     processors = strawberry.field(
         resolver=objections.processors,
         graphql_type=list[ProcessorState],
@@ -113,6 +106,9 @@ class Account(Node):
     )
     sessions = strawberry.field(
         resolver=account.sessions, graphql_type=list[Session], description="Live sessions, newest first."
+    )
+    erasure_scheduled_for: datetime | None = strawberry.field(
+        description="When everything goes, unless the erasure is cancelled before; null where none was asked for."
     )
 
 

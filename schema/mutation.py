@@ -1,9 +1,10 @@
 """What can be changed. Every result is nullable: one that fails must not null one that has committed."""
 
 import strawberry
+from strawberry.scalars import JSON
 
 from permissions.admission import Admission
-from resolvers import consent, erasure, objections, profile, restriction, roles, tokens
+from resolvers import consent, erasure, export, objections, profile, restriction, roles, tokens
 from schema.authority import AuthorityMutation
 from schema.identity import IdentityMutation
 from schema.results import ConsentResult, ErasureResult, ObjectionResult, RestrictionResult, UpdateProfileResult
@@ -71,14 +72,20 @@ class Mutation(IdentityMutation, AuthorityMutation):
         resolver=erasure.request_erasure,
         graphql_type=ErasureResult | None,
         extensions=[Admission("Mutation.requestErasure")],
-        description="`code` where TOTP is on. Unreachable at once, erased after the grace; every session and staff "
-        "role of mine ends.",
+        description="`code` where TOTP is on. Unreachable at once, erased after the grace.",
     )
     cancel_erasure = strawberry.field(
         resolver=erasure.cancel_erasure,
         graphql_type=ErasureResult | None,
         extensions=[Admission("Mutation.cancelErasure")],
-        description="Within the grace, by signing in again. Everything is as before, but for staff roles.",
+        description="Within the grace, by signing in again: nothing was lost.",
+    )
+    export_my_data = strawberry.field(
+        resolver=export.export_my_data,
+        graphql_type=JSON | None,
+        extensions=[Admission("Mutation.exportMyData")],
+        description="Everything held on the caller, as one JSON document; its `import` is a line for another instance. "
+        "One of more than 10 MB is refused: the operator writes it on request.",
     )
     revoke_role_token = strawberry.field(
         resolver=tokens.revoke_role_token,

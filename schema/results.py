@@ -7,8 +7,6 @@ import strawberry
 
 from models import outcome
 from permissions.classification import impersonal
-from resolvers.erasure import ErasureCancelled as ErasureCancelledState
-from resolvers.erasure import ErasureScheduled as ErasureScheduledState
 from resolvers.objections import ObjectionChanged as ObjectionChangedState
 from resolvers.restriction import RestrictionChanged as RestrictionChangedState
 from schema.account import ConsentRecord, ConsentState, Viewer
@@ -124,8 +122,8 @@ class RestrictionChanged:
 
 
 @impersonal(OWN)
-@strawberry.type(description="`kept`: what outlives the account, and why; `until` where the day is known.")
-@shows(ErasureScheduledState)
+@strawberry.type(description="Out of reach from now on. `kept`: what a law makes us keep after erasure, and why.")
+@shows(outcome.ErasureScheduled)
 class ErasureScheduled:
     scheduled_for: datetime
     kept: list[KeptRecord]
@@ -133,7 +131,7 @@ class ErasureScheduled:
 
 @impersonal(OWN)
 @strawberry.type
-@shows(ErasureCancelledState)
+@shows(outcome.ErasureCancelled)
 class ErasureCancelled:
     cancelled_at: datetime
 
@@ -149,5 +147,5 @@ DisableTotpResult = Annotated[TotpDisabled | Refusal, strawberry.union("DisableT
 UpdateProfileResult = Annotated[ProfileUpdated | Refusal, strawberry.union("UpdateProfileResult")]
 ConsentResult = Annotated[ConsentChanged | Refusal, strawberry.union("ConsentResult")]
 RestrictionResult = Annotated[RestrictionChanged | Refusal, strawberry.union("RestrictionResult")]
-ErasureResult = Annotated[ErasureScheduled | ErasureCancelled | Refusal, strawberry.union("ErasureResult")]
 ObjectionResult = Annotated[ObjectionChanged | Refusal, strawberry.union("ObjectionResult")]
+ErasureResult = Annotated[ErasureScheduled | ErasureCancelled | Refusal, strawberry.union("ErasureResult")]

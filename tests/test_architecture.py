@@ -53,6 +53,8 @@ def test_personal_columns_are_read_in_one_place() -> None:
     reads = re.compile(r"\b(PROFILES|PRE_REGISTRATIONS)\.c\.(?!subject_id)")
     readers = {str(path.relative_to(ROOT)) for path in MODULES if reads.search(path.read_text())}
     assert readers <= {"permissions/mask.py", "resolvers/subjects.py", "resolvers/directory.py"}
+    aside = {str(path.relative_to(ROOT)) for path in MODULES if "HELD_PROFILES" in path.read_text()}
+    assert aside == {"models/tables.py", "resolvers/held_back.py", "resolvers/traces.py"}
 
 
 def test_no_dependency_owns_a_name_of_ours() -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from models.database import Database
-from models.tables import ACCESS_TOKENS, ACCOUNTS, CONSENT_RECORDS, CREDENTIALS
+from models.tables import ACCESS_TOKENS, ACCOUNTS, CHAIN_HEADS, CONSENT_RECORDS, CREDENTIALS
 from permissions.version import current
 from tests.serving import COMMAND, consentql, environment, serving
 from tests.world import PASSWORD, line, world_of
@@ -236,6 +236,25 @@ def test_schema_and_policy_print_without_a_database(database_url: str, tmp_path:
     table = consentql(nowhere, "policy", cwd=tmp_path).stdout.splitlines()
     assert len(table) == 17
     assert len(json.loads(consentql(nowhere, "policy", "--format", "json", cwd=tmp_path).stdout)["fields"]) == 16
+
+
+async def test_what_a_program_reads_is_one_document_alone_on_standard_output(
+    database: Database, tmp_path: Path
+) -> None:
+    file = written(tmp_path / "users.jsonl", {"email": "good@example.org"}, {"email": "bad"})
+    told = {}
+    for command in (("import", file), ("verify-log",), ("rotate-keys",), ("release-statistics",)):
+        done = consentql(database.url, *command, "--json", cwd=tmp_path)
+        assert done.returncode == (1 if file in command else 0), done.stderr
+        told[command[0]] = json.loads(done.stdout)
+    assert told["import"] == {"imported": 1, "present": 0, "rejected": 1}
+    assert told["verify-log"] == {"faults": []}
+    assert told["rotate-keys"] == {"sealed": 0, "unreadable": 0, "passwords_of_older_keys": 0}
+    assert (told["release-statistics"]["made"], told["release-statistics"]["next_at"][-1]) == (True, "Z")
+    async with database.writing() as connection:
+        await connection.execute(update(CHAIN_HEADS).where(CHAIN_HEADS.c.name == "consent").values(sequence=9))
+    broken = consentql(database.url, "verify-log", "--json", cwd=tmp_path)
+    assert (broken.returncode, len(json.loads(broken.stdout)["faults"])) == (1, 1)
 
 
 async def test_imported_consents_are_chained_like_all_others(database: Database, tmp_path: Path) -> None:

@@ -97,14 +97,19 @@ class Office:
         self.world.services.now = lambda: now() + timedelta(**span)
 
 
-@pytest.fixture
-async def office(world: World) -> Office:
-    """Everyone whom a request takes."""
-    subject, mine = await world.member("subject@example.org")
+async def office_of(world: World, **more: Any) -> Office:
+    """Everyone whom a request takes, its subject with such a line."""
+    subject, mine = await world.member("subject@example.org", **more)
     recorder = await world.person("first@example.org")
     first = await world.token(Role.COMPLIANCE, recorder)
     second = await world.token(Role.COMPLIANCE, await world.person("second@example.org"))
     return Office(world, subject, mine, recorder, first, second)
+
+
+@pytest.fixture
+async def office(world: World) -> Office:
+    """The same with nothing else about them."""
+    return await office_of(world)
 
 
 def refused(code: str, field: str) -> dict[str, str]:

@@ -139,6 +139,26 @@ class TestInBrowser:
         expect(reader.page.get_by_role("status")).to_contain_text("Open the one in your letter")
         expect(reader.page.get_by_role("button")).to_have_count(0)
 
+    def test_whoever_confirms_an_address_signs_in_for_that_act_alone(self, reader: Reader) -> None:
+        refusal = {"__typename": "Refusal", "code": "NOT_PERMITTED", "message": "Sign in."}
+        reader.answer = {"data": {"verifyEmail": refusal}}
+        reader.opens("verify")
+        button = reader.page.get_by_role("button")
+        expect(reader.page.get_by_label("E-mail address")).to_be_hidden()
+        button.click()
+        expect(reader.page.get_by_label("E-mail address")).to_be_focused()
+        reader.page.keyboard.type("p@example.org")
+        reader.page.keyboard.press("Tab")
+        reader.page.keyboard.type("mine alone")
+        verified = {"__typename": "EmailVerified"}
+        reader.answer = {"data": {"login": {"accessToken": "of this act"}, "verifyEmail": verified, "logout": True}}
+        reader.page.keyboard.press("Enter")
+        expect(reader.page.get_by_role("status")).to_contain_text("You can close this page")
+        sent = [(asked.post_data_json["variables"], asked.headers.get("authorization")) for asked in reader.asked[1:]]
+        login = {"email": "p@example.org", "password": "mine alone"}
+        assert sent == [(login, None), ({"token": TOKEN}, "Bearer of this act"), ({}, "Bearer of this act")]
+        assert reader.page.evaluate(KEPT) == {"local": [], "session": [], "cookies": "", "databases": 0}
+
     def test_every_control_has_a_name_and_the_keyboard_is_enough(self, reader: Reader) -> None:
         reader.answer = {"data": {"resetPassword": {"__typename": "PasswordChanged"}}}
         reader.opens("reset")

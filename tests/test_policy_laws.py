@@ -47,7 +47,11 @@ TWO = [NOTHING, EVERYTHING]
 LIMITED = ("SUPPORT_CASE", "LEGAL_REQUEST")
 NARROWED = ("MEMBERS", "PUBLIC")
 IN_SERVICE = ("accounts", "credentials", "outbox", "mailed_tokens")
-HELD_UNDER = {**dict.fromkeys(IN_SERVICE, "SERVICE"), "profiles": "SOCIAL", "pre_registrations": "EXPANSION"}
+HELD_UNDER = {
+    **dict.fromkeys(IN_SERVICE, "SERVICE"),
+    **dict.fromkeys(("profiles", "held_profiles"), "SOCIAL"),
+    **dict.fromkeys(("pre_registrations", "held_forms"), "EXPANSION"),
+}
 
 some_fields = st.frozensets(st.sampled_from(FIELDS))
 some_standing = st.sampled_from(STANDINGS)

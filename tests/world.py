@@ -34,7 +34,7 @@ PROFILE = {
     "specialization": "ceramics",
     "avatarUrl": "https://img.example.org/avatar.webp",
     "wallpaperUrl": "https://img.example.org/wallpaper.webp",
-    "mobilePhone": "+372 555 0101",
+    "mobilePhone": "+37255550101",
     "country": "EE",
     "city": "Tallinn",
     "streetAddress": "12 Pikk Street",

@@ -89,8 +89,7 @@ async def _readings(database: Database, token_id: str, since: datetime, until: d
         .where(LEDGER.c.token_id == token_id, LEDGER.c.at >= since, LEDGER.c.at < until)
         .order_by(LEDGER.c.subject_id, LEDGER.c.at, LEDGER.c.sequence)
     )
-    # a cursor needs a transaction, which `reading()` spares PostgreSQL, and must not lock writers out
-    async with database.engine.connect() as connection, connection.stream(entries) as rows:
+    async with database.snapshot() as connection, connection.stream(entries) as rows:
         async for row in rows:
             yield Reading(row.subject_id, row.at, row.audience, fields_of(row.fields))
 

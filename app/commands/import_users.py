@@ -3,7 +3,7 @@
 import codecs
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -11,6 +11,7 @@ import typer
 
 from app import strict_json
 from app.commands.progress import progress
+from app.commands.report import report
 from app.commands.session import run
 from models import chain
 from models.vocabulary import ConsentSource
@@ -32,7 +33,7 @@ class Tally:
     rejected: int = 0
 
 
-def import_users(file: Path) -> int:
+def import_users(file: Path, *, as_json: bool) -> int:
     """The exit status: 1 if any line was rejected."""
 
     size = file.stat().st_size
@@ -55,6 +56,8 @@ def import_users(file: Path) -> int:
 
     with file.open("rb") as lines:
         tally = run(act, creating=True)
+    if as_json:
+        report(asdict(tally))
     typer.echo(f"{tally.imported} imported, {tally.present} already present, {tally.rejected} rejected", err=True)
     return 1 if tally.rejected else 0
 

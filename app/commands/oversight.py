@@ -3,132 +3,111 @@
 No address is read: a reading at the shell would be an entry in the ledger, and no audience is the operator's own.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import typer
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.commands.report import report
 from app.commands.session import run
-from models.columns import in_utc
-from models.tables import ACCOUNTS, CREDENTIALS, ROLE_GRANTS, SUPPORT_CASES, WITHDRAWALS
-from permissions.retention import RecordKind, erased_at
+from models.tables import ACCOUNTS, ROLE_GRANTS, SUPPORT_CASES, WITHDRAWALS
+from permissions.retention import RecordKind
 from resolvers.case_states import waiting
 from resolvers.context import Services
 from resolvers.pseudonyms import pseudonym
-from resolvers.release import Release, newest
+from resolvers.release import newest
 
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """How many, and since when the first of them."""
+    """What one processor was asked to forget and has not acknowledged in time."""
 
-    many: int
-    since: datetime | None
+    processor: str
+    withdrawals: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One staff role of one person, under each pseudonym that the ledger knows them by."""
+
+    pseudonyms: tuple[str, ...]
+    id: str
+    role: str
+    since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Oversight:
-    """All that the command tells, as of one instant."""
+    """`erasures`: accounts whose grace is over and that are still there."""
 
-    at: datetime
-    withdrawals: dict[str, Overdue]
-    erasures: Overdue
-    queued: int
-    released: Release | None
-    staff: list[tuple[list[str], Any]]
+    overdue: tuple[Overdue, ...]
+    erasures: int
+    open_cases: int
+    released_at: datetime | None
+    next_release_at: datetime | None
+    release_is_due: bool
+    staff: tuple[Served, ...]
+
+    def lines(self) -> Iterable[str]:
+        """The same for people."""
+        for late in self.overdue:
+            yield f"overdue: {late.processor}: {late.withdrawals} withdrawals since {late.since}"
+        if self.erasures:
+            yield f"overdue: {self.erasures} erasures, which `consentql retention` carries out"
+        yield f"open cases without an agent: {self.open_cases}"
+        if self.released_at:
+            due = ", which is now" if self.release_is_due else ""
+            yield f"statistics: released at {self.released_at}, the next is due at {self.next_release_at}{due}"
+        for each in self.staff:
+            yield f"{', '.join(each.pseudonyms)}: {each.id}: {each.role} from {each.since} until {each.until}"
 
 
 def oversight(*, as_json: bool) -> None:
-    """Prints overdue acknowledgements by processor, overdue erasures and releases, open cases, staff by pseudonym."""
-    found = run(_found)
+    """Prints overdue acknowledgements by processor, overdue erasures, open cases, releases, and staff by pseudonym."""
+    seen = run(_seen)
     if as_json:
-        report(_document(found))
-    else:
-        typer.echo("\n".join(_lines(found)))
+        typer.echo(json.dumps(asdict(seen), default=datetime.isoformat))
+        return
+    for line in seen.lines():
+        typer.echo(line)
 
 
-async def _found(services: Services) -> Oversight:
+async def _seen(services: Services) -> Oversight:
     now = services.now()
-    overdue = (
-        select(WITHDRAWALS.c.processor, func.count().label("many"), func.min(WITHDRAWALS.c.due_at).label("since"))
+    left = now - services.retention[RecordKind.ACCOUNTS].period
+    leaving = select(func.count()).select_from(ACCOUNTS).where(ACCOUNTS.c.leaving_since <= left)
+    unassigned = select(func.count()).select_from(SUPPORT_CASES).where(waiting(now))
+    people = select(ROLE_GRANTS).order_by(ROLE_GRANTS.c.subject_id, ROLE_GRANTS.c.granted_at)
+    async with services.database.reading() as connection:
+        released = await newest(connection, services.releases_per_year)
+        return Oversight(
+            overdue=await _overdue(connection, now),
+            erasures=(await connection.execute(leaving)).scalar_one(),
+            open_cases=(await connection.execute(unassigned)).scalar_one(),
+            released_at=released.released_at if released else None,
+            next_release_at=released.next_at if released else None,
+            release_is_due=released is not None and released.next_at <= now,
+            staff=tuple(_person(services, row) for row in (await connection.execute(people)).all()),
+        )
+
+
+async def _overdue(connection: AsyncConnection, now: datetime) -> tuple[Overdue, ...]:
+    late = (
+        select(WITHDRAWALS.c.processor, func.count(), func.min(WITHDRAWALS.c.due_at))
         .where(WITHDRAWALS.c.acknowledged_at.is_(None), WITHDRAWALS.c.due_at <= now)
         .group_by(WITHDRAWALS.c.processor)
         .order_by(WITHDRAWALS.c.processor)
     )
-    left = select(func.count().label("many"), func.min(ACCOUNTS.c.leaving_since).label("since"))
-    there = left.join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)  # whoever is erased signs in no more
-    leaving = there.where(ACCOUNTS.c.leaving_since <= now - services.retention[RecordKind.ACCOUNTS].period)
-    unassigned = select(func.count()).select_from(SUPPORT_CASES).where(waiting(now))
-    people = select(ROLE_GRANTS).order_by(ROLE_GRANTS.c.subject_id, ROLE_GRANTS.c.granted_at)
-    async with services.database.reading() as connection:
-        late = (await connection.execute(overdue)).all()
-        gone = (await connection.execute(leaving)).one()
-        queued = (await connection.execute(unassigned)).scalar_one()
-        staff = (await connection.execute(people)).all()
-        released = await newest(connection, services.releases_per_year)
-    return Oversight(
-        at=now,
-        withdrawals={row.processor: Overdue(row.many, row.since) for row in late},
-        erasures=Overdue(gone.many, erased_at(gone.since, services.retention) if gone.since else None),
-        queued=queued,
-        released=released,
-        staff=[(_names(services, row.subject_id), row) for row in staff],
-    )
+    return tuple(Overdue(*row) for row in (await connection.execute(late)).all())
 
 
-def _names(services: Services, id: str) -> list[str]:
-    """Older entries of the ledger name whom an older key named."""
-    return [pseudonym(services.keys, id, place) for place in range(len(services.keys))]
-
-
-def _lines(found: Oversight) -> Iterator[str]:
-    for processor, late in found.withdrawals.items():
-        yield f"overdue: {processor}: {late.many} withdrawals since {late.since}"
-    if found.erasures.many:
-        yield f"overdue: {found.erasures.many} erasures since {found.erasures.since}"
-    if (last := found.released) and last.next_at <= found.at:
-        yield f"overdue: a release of statistics since {last.next_at}"
-    yield f"open cases without an agent: {found.queued}"
-    if last := found.released:
-        yield f"statistics: released at {last.released_at}, the next is due at {last.next_at}"
-    for names, row in found.staff:
-        ended = row.revoked_at or row.expires_at
-        yield f"{', '.join(names)}: {row.subject_id}: {row.role} from {row.granted_at} until {ended}"
-
-
-def _document(found: Oversight) -> dict[str, Any]:
-    return {
-        "overdue_withdrawals": [
-            {"processor": processor, **_overdue(late)} for processor, late in found.withdrawals.items()
-        ],
-        "overdue_erasures": _overdue(found.erasures),
-        "open_cases_without_an_agent": found.queued,
-        "statistics": _release(found.released, found.at) if found.released else None,
-        "staff": [_grant(names, row) for names, row in found.staff],
-    }
-
-
-def _overdue(late: Overdue) -> dict[str, Any]:
-    return {"many": late.many, "since": in_utc(late.since) if late.since else None}
-
-
-def _release(last: Release, now: datetime) -> dict[str, Any]:
-    return {
-        "released_at": in_utc(last.released_at),
-        "next_at": in_utc(last.next_at),
-        "overdue": last.next_at <= now,
-    }
-
-
-def _grant(names: list[str], row: Any) -> dict[str, Any]:
-    return {
-        "pseudonyms": names,
-        "id": row.subject_id,
-        "role": row.role,
-        "granted_at": in_utc(row.granted_at),
-        "until": in_utc(row.revoked_at or row.expires_at),
-    }
+def _person(services: Services, row: Any) -> Served:
+    # older entries of the ledger name whom an older key named
+    names = tuple(pseudonym(services.keys, row.subject_id, place) for place in range(len(services.keys)))
+    return Served(names, row.subject_id, row.role, row.granted_at, row.revoked_at or row.expires_at)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from app.commands.report import AsJson
 from app.settings import Settings, written
 from models.vocabulary import Audience
 from permissions import published
@@ -14,8 +15,6 @@ from permissions.difference import word
 from permissions.policy import ROWS
 from permissions.retention import Retention, retention
 from permissions.statement import told
-
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 group = typer.Typer(help="Prints the policy as enforced: field by audience.", invoke_without_command=True)
 

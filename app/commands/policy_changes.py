@@ -1,6 +1,5 @@
 """What one version of the policy changes against another, and how many subjects each change touches."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import typer
 from app import strict_json
 from app.commands.fault import Fault
 from app.commands.policy import aligned, periods
+from app.commands.report import report
 from app.commands.session import run
 from app.settings import written
 from models.vocabulary import Purpose
@@ -34,7 +34,10 @@ def diff(before: str, after: str, *, as_json: bool) -> None:
     """Prints every cell that differs between two published versions."""
     old, new = _named(before), _named(after)
     counts = _counts(old, new)
-    typer.echo(json.dumps(_told(old, new, counts), indent=2) if as_json else "\n".join(_lines(old, new, counts)))
+    if as_json:
+        report(_told(old, new, counts))
+    else:
+        typer.echo("\n".join(_lines(old, new, counts)))
 
 
 def simulate(path: Path, *, as_json: bool) -> None:
@@ -43,7 +46,7 @@ def simulate(path: Path, *, as_json: bool) -> None:
     counts = _counts(old, new)
     again = _again(old, new, counts)
     if as_json:
-        typer.echo(json.dumps({**_told(old, new, counts), "again": again}, indent=2))
+        report({**_told(old, new, counts), "again": again})
         return
     lines = [*_lines(old, new, counts), *(_sentence(each) for each in again)]
     if not again:

@@ -1,9 +1,8 @@
 """The policy's own consistency, as the exit status of a command."""
 
-import json
-
 import typer
 
+from app.commands.report import report
 from permissions.consistency import faults
 
 
@@ -11,7 +10,7 @@ def lint(*, as_json: bool) -> int:
     """Prints every fault; the exit status is 1 if there is any."""
     found = faults()
     if as_json:
-        typer.echo(json.dumps({"faults": found}, indent=2))
+        report({"faults": found})
     else:
         for fault in found:
             typer.echo(fault)

@@ -6,6 +6,7 @@ from app.settings import Settings
 from models.vocabulary import Audience, PersonalField, Purpose
 from permissions.record import DATA_SUBJECTS, SECURITY, TRANSFERS
 from permissions.statement import Policy
+from resolvers.context import Controller
 
 PERSONS = {
     Audience.SELF: "the data subject",
@@ -38,10 +39,8 @@ def _listed(lines: Iterable[str]) -> list[str]:
 
 
 def _controller(settings: Settings) -> list[str]:
-    return [
-        settings.controller_name or "The operator of this service (CONSENTQL_CONTROLLER_NAME names it).",
-        settings.controller_contact or "Contact: as the operator publishes it (CONSENTQL_CONTROLLER_CONTACT names it).",
-    ]
+    controller = Controller.of(settings.controller_name, settings.controller_contact)
+    return [controller.name, controller.contact]
 
 
 def _readings(policy: Policy) -> list[str]:

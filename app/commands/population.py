@@ -62,14 +62,14 @@ LAST: Final = (
     "Yildiz",
 )
 PLACES: Final = (
-    ("EE", "Tallinn", "+372", "90.190."),
-    ("US", "Austin", "+1", "12.34."),
-    ("DE", "Leipzig", "+49", "91.20."),
-    ("BR", "Recife", "+55", "177.10."),
-    ("JP", "Osaka", "+81", "133.5."),
-    ("KE", "Nairobi", "+254", "41.80."),
-    ("FR", "Lyon", "+33", "90.60."),
-    ("IN", "Pune", "+91", "117.200."),
+    ("EE", "Tallinn", "+3725555", "90.190."),
+    ("US", "Austin", "+1512555", "12.34."),
+    ("DE", "Leipzig", "+491760406", "91.20."),
+    ("BR", "Recife", "+558195555", "177.10."),
+    ("JP", "Osaka", "+81905555", "133.5."),
+    ("KE", "Nairobi", "+25470555", "41.80."),
+    ("FR", "Lyon", "+3361234", "90.60."),
+    ("IN", "Pune", "+91987655", "117.200."),
 )
 SPECIALIZATIONS: Final = ("architecture", "prosthetics", "jewellery", "robotics", "aerospace", "education", "ceramics")
 KINDS: Final = ("university", "school", "company", "makerspace", "library")
@@ -102,7 +102,7 @@ def _consenting(name: str, place: int) -> dict[str, Any]:
             "lastName": LAST[place],
             "country": country,
             "city": city,
-            "mobilePhone": f"{prefix} 555 010{place}",
+            "mobilePhone": f"{prefix}010{place}",
             "avatarUrl": f"https://img.example.org/avatar/{name}.webp",
             "about": "Made up for the demonstration.",
             "publicPages": [{"title": "First prints", "url": f"https://pages.example.org/{name}"}],
@@ -153,7 +153,7 @@ class Population:
             "specialization": chance.choice(SPECIALIZATIONS),
             "avatarUrl": f"https://img.example.org/avatar/{number}.webp",
             "wallpaperUrl": f"https://img.example.org/wallpaper/{number}.webp" if chance.random() < 0.5 else None,
-            "mobilePhone": f"{prefix} 555 {chance.randint(1000, 9999)}",
+            "mobilePhone": f"{prefix}{chance.randint(1000, 9999)}",
             "country": country,
             "city": city,
             "streetAddress": f"{chance.randint(1, 200)} {chance.choice(LAST)} Street",

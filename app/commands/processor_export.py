@@ -3,16 +3,14 @@
 import csv
 import io
 import json
-import os
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Final, TextIO
+from typing import BinaryIO, Final
 
 import typer
 from sqlalchemy import func, select
 
+from app.commands.output import output
 from app.commands.progress import progress
 from app.commands.session import run
 from models.database import Database
@@ -69,33 +67,23 @@ def processor_export(processor: Processor, out: Path | None) -> None:
     """Writes a batch only after its ledger entries have committed."""
 
     async def act(services: Services) -> int:
-        with _output(out) as target:
+        with output(out) as target:
             return await _written(services, processor, target)
 
     written = run(act)
     typer.echo(f"{written} subjects", err=True)
 
 
-@contextmanager
-def _output(out: Path | None) -> Iterator[TextIO]:
-    if out is None:
-        yield sys.stdout
-        return
-    descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8", newline="") as file:
-        yield file
-
-
-async def _written(services: Services, processor: Processor, target: TextIO) -> int:
+async def _written(services: Services, processor: Processor, target: BinaryIO) -> int:
     head, shape = SHAPES[processor]
-    target.write(head)
+    target.write(head.encode())
     total, seen, written = await _people(services.database), 0, 0
     with progress("processor-export", total) as advance:
         async for ids in _batches(services.database):
             async with services.database.writing() as connection:
                 opening = Opening(services, processor, REASON)
                 view = await opening.open(connection, ids, reach([Audience(processor)]))
-            target.writelines(shape(row) for row in view.rows)
+            target.writelines(shape(row).encode() for row in view.rows)
             seen, written = seen + len(ids), written + len(view.rows)
             advance(seen)
     return written

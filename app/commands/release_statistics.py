@@ -3,12 +3,14 @@
 import typer
 
 from app.commands.fault import Fault
+from app.commands.report import report
 from app.commands.session import run
+from models.columns import in_utc
 from resolvers.context import Services
 from resolvers.release import Release, newest, release
 
 
-def release_statistics() -> None:
+def release_statistics(*, as_json: bool) -> None:
     """Says when the release that now stands was made and when the next is due; never what is in it."""
 
     async def act(services: Services) -> tuple[bool, Release | None]:
@@ -21,4 +23,11 @@ def release_statistics() -> None:
         raise Fault("No release could be made.")
     if not made and standing.free_at > standing.released_at:
         raise Fault(f"This year has had its releases; the last one stands until {standing.next_at}.")
+    if as_json:
+        report({"made": made, "released_at": in_utc(standing.released_at), "next_at": in_utc(standing.next_at)})
+    else:
+        _tell(standing)
+
+
+def _tell(standing: Release) -> None:
     typer.echo(f"Released at {standing.released_at}; the next is due at {standing.next_at}.", err=True)

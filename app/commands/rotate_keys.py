@@ -8,6 +8,7 @@ from sqlalchemy import func, select, update
 
 from app.commands.fault import Fault
 from app.commands.progress import progress
+from app.commands.report import report
 from app.commands.session import run
 from models.keys import Unreadable
 from models.tables import AUTHENTICATORS, CREDENTIALS
@@ -17,9 +18,11 @@ from resolvers.context import Services
 PAGE: Final = 500
 
 
-def rotate_keys() -> None:
+def rotate_keys(*, as_json: bool) -> None:
     """May be run again, and while the service runs; a secret that changed meanwhile is left to the next run."""
     changed, unreadable, older = run(_rotated)
+    if as_json:
+        report({"sealed": changed, "unreadable": unreadable, "passwords_of_older_keys": older})
     typer.echo(f"{changed} secrets were sealed anew.", err=True)
     typer.echo(f"{older} passwords still need an older key; each moves at its owner's next sign-in.", err=True)
     typer.echo("Recovery codes, receipts and both logs go on needing every key that they were made with.", err=True)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,12 @@ from sqlalchemy.types import NullType
 
 from app.commands.fault import Fault
 from app.commands.progress import progress
+from app.commands.report import report
 from app.commands.session import run
-from models import chain
+from models import chain, gaps
 from models.columns import Instant
 from models.database import Database
-from models.tables import ACCOUNTS, CHAIN_HEADS, DISCLOSURES, READINGS
+from models.tables import CHAIN_HEADS, CREDENTIALS, DISCLOSURES, READINGS
 from resolvers.context import Services
 from resolvers.ledger import commitment
 
@@ -42,24 +44,31 @@ class Checkpoint:
     hash: str
 
 
-def verify_log(checkpoint: Path | None) -> int:
+def verify_log(checkpoint: Path | None, *, as_json: bool) -> int:
     """The exit status: 1 if anything was changed, deleted, inserted, reordered or cut off."""
     known = _checkpoints(checkpoint) if checkpoint else frozenset()
 
+    taken: Counter[str] = Counter()
+
     async def act(services: Services) -> list[str]:
-        return await faults(services, known)
+        return await faults(services, known, taken)
 
     found = run(act)
+    if as_json:
+        report({"faults": found})
     for fault in found:
         typer.echo(fault, err=True)
     if not found:
         typer.echo("The consent history and the disclosure ledger are whole.", err=True)
+    for name, many in taken.items():
+        typer.echo(f"{name}: retention took {many} entries, whose time was over.", err=True)
     return 1 if found else 0
 
 
-async def faults(services: Services, known: Iterable[Checkpoint] = ()) -> list[str]:
-    """The first fault of each chain; where all are whole, whatever belongs to none."""
-    found = [await _verified(services, log, known) for log in chain.LOGS]
+async def faults(services: Services, known: Iterable[Checkpoint] = (), taken: Counter[str] | None = None) -> list[str]:
+    """The first fault of each chain; where all are whole, whatever belongs to none. `taken`: what retention took."""
+    taken = Counter() if taken is None else taken
+    found = [await _verified(services, log, known, taken) for log in chain.LOGS]
     found.append(await _stray(services.database))
     return [fault for fault in found if fault] or [fault for fault in [await _unread(services.database)] if fault]
 
@@ -89,7 +98,7 @@ def _expected(log: chain.Log, known: Iterable[Checkpoint]) -> dict[int, str]:
     return hashes
 
 
-async def _verified(services: Services, log: chain.Log, known: Iterable[Checkpoint]) -> str | None:
+async def _verified(services: Services, log: chain.Log, known: Iterable[Checkpoint], taken: Counter[str]) -> str | None:
     """The head is read before the entries and after them: what others append meanwhile is no fault."""
     database, verifier = services.database, chain.Verifier(services.keys, log)
     before = await _head(database, log)
@@ -98,19 +107,39 @@ async def _verified(services: Services, log: chain.Log, known: Iterable[Checkpoi
     expected = _expected(log, itertools.chain(known, [before]))
     if expected[0] != chain.GENESIS:
         return f"{log.name}: the head of the chain was changed"
-    with progress(f"verify-log {log.name}", await _length(database, log)) as advance:
-        async for page in _pages(database, log):
-            living = await _living(database, page)
-            for row in page:
-                if fault := _fault(verifier, row, expected, living):
-                    return f"{log.name}: {fault}"
-            advance(verifier.sequence)
-    if verifier.sequence < max(expected):
-        return f"{log.name}: entry {verifier.sequence + 1} is missing, and with it the end of the chain"
+    if fault := await _followed(database, verifier, expected):
+        return f"{log.name}: {fault}"
+    taken.update({log.name: verifier.taken} if verifier.taken else {})
     head = await _head(database, log)
     if head is None or head.sequence < verifier.sequence:
         return f"{log.name}: entry {head.sequence + 1 if head else 1} is beyond the head of the chain"
     return None
+
+
+async def _followed(database: Database, verifier: chain.Verifier, expected: dict[int, str]) -> str | None:
+    log = verifier.log
+    with progress(f"verify-log {log.name}", await _length(database, log)) as advance:
+        async for page in _pages(database, log):
+            living = await _living(database, page)
+            for row in page:
+                if row is not None and row["sequence"] > verifier.sequence + 1:
+                    await _pass_over(database, verifier)
+                if fault := _misnamed(verifier, expected) or _fault(verifier, row, expected, living):
+                    return fault
+            advance(verifier.sequence - verifier.taken)
+    if verifier.sequence < max(expected):
+        await _pass_over(database, verifier)
+    if verifier.sequence < max(expected):
+        return f"entry {verifier.sequence + 1} is missing, and with it the end of the chain"
+    return _misnamed(verifier, expected)
+
+
+async def _pass_over(database: Database, verifier: chain.Verifier) -> None:
+    """Goes on behind what retention took; asked when it is missed, as retention may be at work."""
+    async with database.reading() as connection:
+        gap = await gaps.covering(connection, verifier.keys, verifier.log, verifier.sequence + 1)
+    if gap:
+        verifier.passes(gap.last, gap.hash)
 
 
 def _fault(verifier: chain.Verifier, row: Any, expected: dict[int, str], living: Set[str]) -> str | None:
@@ -118,9 +147,13 @@ def _fault(verifier: chain.Verifier, row: Any, expected: dict[int, str], living:
         return f"entry {verifier.sequence + 1} is not the one that was written"
     if not _reason_holds(row, living):
         return f"entry {verifier.sequence} has another reason than the one that was written"
-    if expected.get(verifier.sequence, verifier.hash) != verifier.hash:
-        return f"entry {verifier.sequence} is not the one that a checkpoint, or the head of the chain, names"
-    return None
+    return _misnamed(verifier, expected)
+
+
+def _misnamed(verifier: chain.Verifier, expected: dict[int, str]) -> str | None:
+    if expected.get(verifier.sequence, verifier.hash) == verifier.hash:
+        return None
+    return f"entry {verifier.sequence} is not the one that a checkpoint, or the head of the chain, names"
 
 
 def _reason_holds(row: Any, living: Set[str]) -> bool:
@@ -135,12 +168,13 @@ def _reason_holds(row: Any, living: Set[str]) -> bool:
 
 
 async def _living(database: Database, page: Sequence[Any]) -> Set[str]:
-    """Which of those whose reason was erased still have an account; asked after the page was read."""
+    """Which of those whose reason was erased can still sign in; asked after the page was read."""
     erased = {row["subject_id"] for row in page if row and "reason" in row and row["reason"] is None}
     if not erased:
         return erased
     async with database.reading() as connection:
-        return set((await connection.execute(select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(erased)))).scalars())
+        whose = select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.subject_id.in_(erased))
+        return set((await connection.execute(whose)).scalars())
 
 
 def _rows(log: chain.Log) -> Any:

@@ -257,6 +257,15 @@ const DISCLOSURES = [
 `,
 ];
 
+const EXPORT = [
+  "Everything held on me",
+  `# One document; its \`import\` is a line that another instance takes in.
+mutation Export {
+  exportMyData
+}
+`,
+];
+
 const CASES = [
   "My cases and their subjects",
   `# What the case does not open is withheld; this reading goes into the subject's ledger.
@@ -387,7 +396,7 @@ const WITHDRAWALS = [
 
 export const EXAMPLES = {
   Visitor: [POLICY, VIEWER, PICTURES, SIGN_IN],
-  Member: [VIEWER, ME, CONSENTS, USERS, USER_MAP, USER, HIDE, WITHDRAW, OPEN_CASE, DISCLOSURES],
+  Member: [VIEWER, ME, CONSENTS, USERS, USER_MAP, USER, HIDE, WITHDRAW, OPEN_CASE, DISCLOSURES, EXPORT],
   Support: [VIEWER, CASES],
   Operations: [VIEWER, QUEUE, STAFF, ASSIGN],
   Compliance: [VIEWER, REQUESTS, STAFF],

@@ -15,7 +15,16 @@ const RESET = {
   done: "Your new password counts, and every session has ended. You can close this page and sign in.",
 };
 
+const LOGIN = {
+  field: "login",
+  document: `mutation ($email: String!, $password: String!) {
+    login(input: {email: $email, password: $password, client: "Confirming an address"}) {
+      __typename ... on SignedIn { accessToken } ... on Refusal { code message } } }`,
+};
+const LOGOUT = { field: "logout", document: "mutation { logout }" };
+
 const form = document.getElementById("proof");
+const signIn = document.getElementById("sign-in");
 const answer = document.getElementById("answer");
 const password = document.getElementById("password");
 const act = password ? RESET : VERIFY;
@@ -33,16 +42,28 @@ function say(text, state) {
   answer.dataset.state = state;
 }
 
-/** The result of the mutation, or a text that says why there is none. */
-async function sent(variables) {
-  const response = await fetch("graphql", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    credentials: "omit",
-    body: JSON.stringify({ query: act.document, variables }),
-  });
+/** The result of a mutation, or a text that says why there is none. */
+async function sent({ field, document: query }, variables, session) {
+  const headers = { "Content-Type": "application/json" };
+  if (session) headers.Authorization = `Bearer ${session}`;
+  const body = JSON.stringify({ query, variables });
+  const response = await fetch("graphql", { method: "POST", headers, credentials: "omit", body });
   const { data, errors } = await response.json();
-  return data?.[act.field] ?? errors?.[0]?.message ?? NO_ANSWER;
+  return data?.[field] ?? errors?.[0]?.message ?? NO_ANSWER;
+}
+
+/** What the link proves, in a session that lasts for this act alone where the account asks for one. */
+async function proven() {
+  if (!signIn || signIn.hidden) return sent(act, password ? { token, newPassword: password.value } : { token });
+  const begun = await sent(LOGIN, { email: form.email.value, password: form.chosen.value });
+  if (!begun.accessToken) return begun;
+  const result = await sent(act, { token }, begun.accessToken);
+  await sent(LOGOUT, {}, begun.accessToken);
+  return result;
+}
+
+function asksToSignIn(result) {
+  return signIn?.hidden && result.code === "NOT_PERMITTED";
 }
 
 async function prove(event) {
@@ -50,9 +71,14 @@ async function prove(event) {
   const button = form.querySelector("button");
   button.disabled = true;
   say("One moment…", "waiting");
-  const variables = password ? { token, newPassword: password.value } : { token };
-  const result = await sent(variables).catch(() => NO_ANSWER);
+  const result = await proven().catch(() => NO_ANSWER);
   button.disabled = false;
+  if (asksToSignIn(result)) {
+    signIn.hidden = signIn.disabled = false;
+    say("Sign in with the password that you chose, so that nobody else's account is confirmed.", "waiting");
+    form.email.focus();
+    return;
+  }
   if (typeof result === "string" || result.__typename === "Refusal") {
     say(result.message ?? result, "refused");
     (password ?? button).focus();

@@ -1,4 +1,4 @@
-"""What each notice says: nothing that anybody typed but a case's reference, and nobody's name."""
+"""What each notice says, in words: nothing that anybody typed but a case's reference, and nobody's name."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,7 +8,7 @@ from models.vocabulary import Notice
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A subject and a body; `{…}` are the facts of a letter."""
+    """A subject and a body; `{…}` are the facts of `Facts`."""
 
     subject: str
     body: str
@@ -28,7 +28,7 @@ Somebody, most likely you, registered at {site} with this address on
 
 {link}
 
-by {until}.
+by {until}, and sign in there with the password that you chose.
 
 If it was not you, do nothing. Nobody sees the account while it is not
 confirmed, and you get no other mail about it unless somebody asks for it.
@@ -164,6 +164,26 @@ Sign in again. If you see sessions that you do not know, end them, and set a
 new password.
 """,
     ),
+    Notice.ERASURE_SCHEDULED: Text(
+        "Your account will be erased",
+        """\
+On {at} the holder of your account at {site} asked for it to be erased.
+Nobody sees it any more, and on {until} it goes for good.
+
+To keep it, sign in before then and cancel the erasure: nothing is lost until
+that day.
+
+If it was not you, somebody else has your password: cancel, then set a new one.
+""",
+    ),
+    Notice.ERASURE_CANCELLED: Text(
+        "Your account stays",
+        f"""\
+On {{at}} the erasure of your account at {{site}} was cancelled.
+Everything is as it was, what you had consented to as well.
+
+{NOT_YOU}""",
+    ),
     Notice.CASE_OPENED: Text(
         "A support case about your account",
         """\
@@ -188,27 +208,5 @@ was given to an agent, who can now read the data that it opens. In your account
 you see which data that is and each time that it is read. There you can narrow
 the case or close it; either counts at once.
 """,
-    ),
-    Notice.ERASURE_SCHEDULED: Text(
-        "Your account will be erased",
-        f"""\
-On {{at}} erasure was asked for, of your account at {{site}}.
-Nobody there sees it any more, and every session has ended. On
-
-    {{until}}
-
-everything goes that no law keeps. To keep the account, sign in and cancel the
-erasure before then: nothing is lost until that day. A staff role has ended for
-good.
-
-{NOT_YOU}""",
-    ),
-    Notice.ERASURE_CANCELLED: Text(
-        "Your account stays",
-        f"""\
-On {{at}} the erasure of your account at {{site}} was cancelled.
-Everything is as it was before, and seen by whom it was seen.
-
-{NOT_YOU}""",
     ),
 }

@@ -1,0 +1,64 @@
+"""Who was erased, as a file beside the backups: whatever a restore brings back of them, the next run erases again."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from models.columns import in_utc
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureRegister:
+    """Lines of JSON, an opaque id and an instant each; lines are added and never changed."""
+
+    path: Path
+
+    def ids(self) -> Iterator[str]:
+        """Whom it knows; the last line may be half written, if the machine stopped in the middle."""
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as lines:
+            for line in lines:
+                if (id := _id(line)) is not None:
+                    yield id
+
+    def enter(self, ids: Sequence[str], at: datetime) -> None:
+        """Returns once the lines are on the disk, the file's own name too."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "rb+", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            lines = "".join(f"{json.dumps({'id': id, 'at': in_utc(at)})}\n" for id in ids)
+            _write(file, (b"\n" if _is_torn(file) else b"") + lines.encode())
+            os.fsync(file.fileno())
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _write(file: BinaryIO, content: bytes) -> None:
+    while content:
+        content = content[file.write(content) :]
+
+
+def _is_torn(file: BinaryIO) -> bool:
+    """Whether the last line has no end: what follows must not become part of it."""
+    if file.seek(0, os.SEEK_END) == 0:
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"
+
+
+def _id(line: bytes) -> str | None:
+    try:
+        id = json.loads(line)["id"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return id if isinstance(id, str) else None

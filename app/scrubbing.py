@@ -1,0 +1,77 @@
+"""Sees to it that what was deleted is no longer among the bytes of the database's files, and says where it cannot."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import delete, select, text
+from sqlalchemy.exc import DBAPIError
+
+from models.database import Database
+from models.tables import UNSCRUBBED
+
+SECONDS: Final = 60
+"""How long a table, or SQLite's log, is waited for: nobody else reads it meanwhile."""
+
+
+async def scrub(database: Database) -> list[str]:
+    """Of all that was deleted since this last succeeded; what could not be done, in sentences."""
+    async with database.reading() as connection:
+        noted = (await connection.execute(select(UNSCRUBBED))).all()
+    names = sorted({row.name for row in noted})
+    if not names:
+        return []
+    undone = await (_emptied(database, names) if database.is_sqlite else _rewritten(database, names))
+    done = [row.id for row in noted if row.name not in undone]
+    async with database.writing() as connection:
+        for start in range(0, len(done), 500):
+            await connection.execute(delete(UNSCRUBBED).where(UNSCRUBBED.c.id.in_(done[start : start + 500])))
+    said = [f"{name} {sentence}; the next run tries again." for name, sentence in undone.items()]
+    return said if database.is_sqlite else said + await _settled(database)
+
+
+async def _emptied(database: Database, names: list[str]) -> dict[str, str]:
+    """SQLite overwrites what it deletes; what its write-ahead log still holds goes with the log's content."""
+    async with database.engine.connect() as connection:
+        raw: Any = (await connection.get_raw_connection()).driver_connection  # no transaction may be around it
+        await raw.execute(f"PRAGMA busy_timeout = {1000 * SECONDS}")
+        async with raw.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
+            (busy, *_) = await cursor.fetchone()
+    return dict.fromkeys(names, "may be in the write-ahead log, which others are reading") if busy else {}
+
+
+async def _rewritten(database: Database, names: list[str]) -> dict[str, str]:
+    """PostgreSQL keeps the bytes of deleted rows until their table is written anew, into another file."""
+    before = await _files(database, names)
+    refused = await _refused(database, {name: f"VACUUM FULL {name}" for name in names})
+    after = await _files(database, names)
+    # whoever does not own a table is only warned
+    same = {name: "only its owner may" for name in names if before[name] == after[name]}
+    return {name: f"was not written anew ({problem})" for name, problem in (same | refused).items()}
+
+
+async def _files(database: Database, names: list[str]) -> dict[str, int]:
+    node = text("SELECT pg_relation_filenode(CAST(CAST(:name AS text) AS regclass))")
+    async with database.reading() as connection:
+        return {name: (await connection.execute(node, {"name": name})).scalar_one() for name in names}
+
+
+async def _settled(database: Database) -> list[str]:
+    """Old files are emptied at once and go with a checkpoint, which not every role may ask for."""
+    consequence = "No checkpoint was made; what memory holds is written to the disk with the next"
+    refused = await _refused(database, {consequence: "CHECKPOINT"})
+    return [f"{sentence} ({problem})." for sentence, problem in refused.items()]
+
+
+async def _refused(database: Database, statements: Mapping[str, str]) -> dict[str, str]:
+    """Runs each by itself; what was refused, and how."""
+    found = {}
+    async with database.engine.connect() as connection:
+        alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await alone.execute(text(f"SET lock_timeout = '{SECONDS}s'"))
+        for name, statement in statements.items():
+            try:
+                await alone.execute(text(statement))
+            except DBAPIError as problem:
+                found[name] = type(problem.orig).__name__
+        await alone.execute(text("RESET lock_timeout"))
+    return found

@@ -1,0 +1,113 @@
+"""What legal requests hold back from erasure: put aside, where they alone reach it, until they let go."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.columns import HOLDS
+from models.tables import ACCOUNTS, CREDENTIALS, HELD_FORMS, HELD_PROFILES, PRE_REGISTRATIONS, PROFILES
+from permissions.mask import COLUMNS, key
+
+Row = dict[str, Any]
+
+ASIDE: Final = {PROFILES: HELD_PROFILES, PRE_REGISTRATIONS: HELD_FORMS}
+"""Where the values of each table go that a request holds; what is searched by does not go with them."""
+
+NO_ADDRESS: Final = ""
+"""An account's address where it is gone and the account is not."""
+
+is_husk: Final = ~select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.subject_id == ACCOUNTS.c.id).exists()
+"""Whether the account was erased but for what requests hold; nobody signs in to it again."""
+
+
+def _narrowed(table: Table, row: Mapping[str, Any], bits: int) -> Row:
+    """The row's values, those of fields that are not among the bits as null."""
+    fields = {column.name: column.info[HOLDS] for column in table.columns if HOLDS in column.info}
+    return {name: row[name] if field.bit & bits else None for name, field in fields.items()}
+
+
+def _is_empty(values: Row) -> bool:
+    return all(value is None for value in values.values())
+
+
+async def _rows(connection: AsyncConnection, table: Table, ids: Sequence[str]) -> dict[str, Row]:
+    found = (await connection.execute(select(table).where(table.c.subject_id.in_(ids)))).mappings()
+    return {row["subject_id"]: dict(row) for row in found}
+
+
+async def put_aside(connection: AsyncConnection, table: Table, ids: Sequence[str], holds: Mapping[str, int]) -> None:
+    """The rows of these subjects go; what is held of them is kept where only a request looks."""
+    aside, held = ASIDE[table], [id for id in ids if holds.get(id)]
+    rows, earlier = await _rows(connection, table, held), await _rows(connection, aside, held)
+    for id, row in rows.items():
+        values = _narrowed(aside, row, holds[id])
+        if _is_empty(values):
+            continue
+        if id in earlier:  # what was written since is what a request would have read
+            values = {name: earlier[id][name] if value is None else value for name, value in values.items()}
+            await connection.execute(delete(aside).where(aside.c.subject_id == id))
+        await connection.execute(insert(aside), {"subject_id": id, **values})
+    await connection.execute(delete(table).where(table.c.subject_id.in_(ids)))
+
+
+def husk_of(account: Any, bits: int) -> Row | None:
+    """What remains of an erased account's own fields, or None where nothing of them is held."""
+    held = _narrowed(ACCOUNTS, account._mapping, bits)
+    return None if not held["email"] and held["ip_address"] is None else {**held, "email": held["email"] or NO_ADDRESS}
+
+
+async def let_go(
+    connection: AsyncConnection, ids: Sequence[str], holds: Mapping[str, int], *, acting: bool = True
+) -> int:
+    """Of how many of these subjects something was put aside that no request holds any more; it goes."""
+    changed: set[str] = set()
+    remaining: set[str] = set()
+    for aside in ASIDE.values():
+        for id, row in (await _rows(connection, aside, ids)).items():
+            values = _narrowed(aside, row, holds.get(id, 0))
+            if not _is_empty(values):
+                remaining.add(id)
+            if any(row[name] != value for name, value in values.items()):
+                changed.add(id)
+                if acting:
+                    mine = aside.c.subject_id == id
+                    gone = delete(aside) if _is_empty(values) else update(aside).values(values)
+                    await connection.execute(gone.where(mine))
+    husks = (await connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids), is_husk))).all()
+    for husk in husks:
+        if await _let_husk_go(connection, husk, holds.get(husk.id, 0), needed=husk.id in remaining, acting=acting):
+            changed.add(husk.id)
+    return len(changed)
+
+
+async def _let_husk_go(connection: AsyncConnection, husk: Any, bits: int, *, needed: bool, acting: bool) -> bool:
+    mine, left = ACCOUNTS.c.id == husk.id, husk_of(husk, bits)
+    if left is None and not needed:
+        if acting:
+            await connection.execute(delete(ACCOUNTS).where(mine))
+        return True
+    values = left or {"email": NO_ADDRESS, "ip_address": None}
+    if (husk.email, husk.ip_address) == (values["email"], values["ip_address"]):
+        return False
+    if acting:
+        await connection.execute(update(ACCOUNTS).where(mine).values(values))
+    return True
+
+
+async def filled(connection: AsyncConnection, rows: Sequence[Row], bits: int) -> None:
+    """Puts what requests hold where the rows that they read have nothing."""
+    ids = [row["id"] for row in rows]
+    for table, aside in ASIDE.items():
+        asked = [c for field, columns in COLUMNS.items() if field.bit & bits for c in columns if c.table is table]
+        if not asked:
+            continue
+        held = await _rows(connection, aside, ids)
+        for row in rows:
+            for column in asked:
+                if row[key(column)] is None and row["id"] in held:
+                    row[key(column)] = held[row["id"]][column.name]
+    for row in rows:
+        if row.get("email") == NO_ADDRESS:
+            row["email"] = None

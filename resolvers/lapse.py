@@ -1,0 +1,48 @@
+"""When what is held for a purpose alone goes, once the purpose does not stand: one rule, and its twin in SQL."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, case, false, func, literal, not_, select
+
+from models.columns import Instant
+from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
+from models.vocabulary import Purpose
+from permissions import policy, version
+from permissions.mask import GRANTED, stands
+
+KEPT_IN: Final = {Purpose.SOCIAL: PROFILES, Purpose.EXPANSION: PRE_REGISTRATIONS}
+
+
+def _outdated_at(purpose: Purpose) -> datetime:
+    """When grants of earlier versions stopped counting."""
+    return policy.VERSIONS[version.floor(purpose) - 1].published
+
+
+def erases_at(account: Any, purpose: Purpose, grace: timedelta) -> datetime | None:
+    """When the data goes of a purpose that does not stand; None where its grant only waits, or nothing says since when.
+
+    It lapsed when the account says so, or with the version that outdated its grant.
+    """
+    name = purpose.lower()
+    lapsed: datetime | None = getattr(account, f"{name}_lapsed_at")
+    granted: int | None = getattr(account, f"{name}_version")
+    if lapsed is None and granted is not None and granted < version.floor(purpose):
+        lapsed = _outdated_at(purpose)
+    return lapsed + grace if lapsed else None
+
+
+def due(purpose: Purpose, before: datetime) -> ColumnElement[bool]:
+    """Whether a row of accounts holds data of a purpose that lapsed by then; executed with the purpose's floor."""
+    lapsed = ACCOUNTS.c[f"{purpose.lower()}_lapsed_at"]
+    outdated = GRANTED[purpose] < version.floor(purpose)
+    since = case((lapsed.is_not(None), lapsed), (outdated, literal(_outdated_at(purpose), Instant)))
+    table = KEPT_IN[purpose]
+    held = select(table.c.subject_id).where(table.c.subject_id == ACCOUNTS.c.id).exists()
+    # a purpose that was never granted neither stands nor does not to SQL, unless told
+    return and_(held, not_(func.coalesce(stands(purpose), false())), since <= before)
+
+
+def floors() -> dict[str, int]:
+    """What `due` is executed with."""
+    return {f"floor_{purpose.lower()}": version.floor(purpose) for purpose in GRANTED}

@@ -1,0 +1,94 @@
+"""Runs acts in processes of their own that are killed at a step: before a statement, a commit, or a write to the disk.
+
+    python -m tests.killing < job.json
+
+A job names an act and, for each run, a database and a step; without a step the run goes to its end, and says how many
+steps there were.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from app.commands import import_users
+from app.commands.retention import Places, retained
+from app.erasure_register import ErasureRegister
+from models.database import Database
+from resolvers import retention
+from tests.world import services_on
+
+
+class Steps:
+    """Counts the steps of this process, and ends it where it is to end."""
+
+    def __init__(self, last: int | None) -> None:
+        self.last, self.taken = last, 0
+        for name in ("before_cursor_execute", "commit"):
+            event.listen(Engine, name, self.step)
+        self.sync = os.fsync
+        os.fsync = self.synced  # type: ignore[assignment]
+
+    def step(self, *_: Any) -> None:
+        """One more."""
+        if self.taken == self.last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.taken += 1
+
+    def synced(self, descriptor: int) -> None:
+        """Before a file is on the disk, and after."""
+        self.step()
+        self.sync(descriptor)
+        self.step()
+
+
+async def _retention(url: str, job: dict[str, Any]) -> None:
+    database = Database(url)
+    services = services_on(database, now=lambda: datetime.fromisoformat(job["now"]))
+    places = Places(ErasureRegister(Path(job["folder"]) / (url.rpartition("/")[2] + ".erasures")))
+    await retained(services, places)
+    services.hashing.close()
+    await database.close()
+
+
+def act(url: str, job: dict[str, Any]) -> None:
+    """What is to be killed."""
+    retention.BATCH, retention.READINGS_AT_ONCE, import_users.BATCH = 2, 1, 3  # type: ignore[misc]  # for a test
+    if job["act"] == "retention":
+        asyncio.run(_retention(url, job))
+    else:
+        os.environ["CONSENTQL_DATABASE_URL"] = url
+        import_users.import_users(Path(job["file"]))
+
+
+def run(url: str, last: int | None, job: dict[str, Any]) -> int:
+    """In a process of its own; the steps that it took, or how it ended."""
+    told, tell = os.pipe()
+    if child := os.fork():
+        os.close(tell)
+        with os.fdopen(told) as answer:
+            steps = answer.read()
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return int(steps) if status == 0 else status
+    sys.stderr = Path(os.devnull).open("w") if last is not None else sys.stderr  # noqa: SIM115  # the process ends
+    steps_taken = Steps(last)
+    act(url, job)
+    os.write(tell, str(steps_taken.taken).encode())
+    os._exit(0)
+
+
+def main() -> None:
+    """Prints what `run` says of each run, as a list."""
+    job = json.loads(sys.stdin.read())
+    print(json.dumps([run(url, last, job) for url, last in job["runs"]]))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

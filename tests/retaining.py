@@ -1,0 +1,135 @@
+"""What the laws of retention share: a clock, a run, and the rows that are left."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Table, func, insert, select, update
+
+from app.commands.retention import Places, retained
+from app.commands.verify_log import faults
+from app.erasure_register import ErasureRegister
+from models.columns import Instant, Text, new_id, ordinal
+from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS, LEGAL_REQUESTS, OUTBOX, SUPPORT_CASES
+from models.vocabulary import PersonalField, mask_of
+from resolvers.retention import Retention
+from resolvers.traces import GOES
+from tests.identity import Clock
+from tests.world import World
+
+DAY = timedelta(days=1)
+MOMENT = timedelta(microseconds=1)
+
+
+class Keeper:
+    """Runs retention on a world whose clock it moves."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.world = world
+        self.clock = Clock(world)
+        self.places = Places(ErasureRegister(folder / "erasures"), folder / "mail")
+
+    async def due(self) -> dict[str, int]:
+        """What a run would do, of each kind that it would do anything of."""
+        counts = await Retention(self.world.services, self.places.register).due()
+        return dict(+counts)
+
+    async def run(self) -> dict[str, int]:
+        """What a run did; it is what was said to be due before, and leaves nothing due and both logs whole."""
+        due = await self.due()
+        counts, undone = await retained(self.world.services, self.places)
+        assert undone == []
+        assert +counts == Counter(due)
+        assert await self.due() == {}
+        assert await faults(self.world.services) == []
+        return dict(+counts)
+
+    async def leave(self, *ids: str) -> datetime:
+        """These people asked for erasure just now."""
+        async with self.world.services.database.writing() as connection:
+            mine = update(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids))
+            await connection.execute(mine.values(leaving_since=self.clock.at))
+        return self.clock.at
+
+    async def rows(self, table: Table, *where: Any) -> list[Any]:
+        """The rows that are there."""
+        async with self.world.services.database.reading() as connection:
+            return list((await connection.execute(select(table).where(*where))).all())
+
+    async def count(self, table: Table) -> int:
+        """How many those are."""
+        async with self.world.services.database.reading() as connection:
+            return int((await connection.execute(select(func.count()).select_from(table))).scalar_one())
+
+    async def request(self, subject_id: str, *fields: str, days: float = 90, **more: Any) -> str:
+        """A legal request that was approved a moment ago."""
+        id, now = new_id(), self.clock.at
+        row = {
+            "id": id,
+            "subject_id": subject_id,
+            "authority": "District Court",
+            "reference": "R-1",
+            "basis": "Act 1",
+            "extent": mask_of({PersonalField(field) for field in fields}),
+            "opened_at": now,
+            "expires_at": now + days * DAY,
+            "notice_after": None,
+            "opened_by": "a" * 32,
+            "approved_by": "b" * 32,
+            "approved_at": now,
+            "closed_at": None,
+            "ordinal": ordinal(now, id),
+            **more,
+        }
+        async with self.world.services.database.writing() as connection:
+            await connection.execute(insert(LEGAL_REQUESTS), row)
+        return id
+
+    async def close(self, request_id: str) -> None:
+        """The request ends."""
+        async with self.world.services.database.writing() as connection:
+            one = update(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == request_id)
+            await connection.execute(one.values(closed_at=self.clock.at))
+
+    async def extend(self) -> None:
+        """Sessions last as long as the test."""
+        async with self.world.services.database.writing() as connection:
+            await connection.execute(update(ACCESS_TOKENS).values(expires_at=self.clock.at + 3650 * DAY))
+
+
+def made(table: Table, subject_id: str, later: datetime, **given: Any) -> dict[str, Any]:
+    """A row of this table about a person, of which nothing is over before then."""
+    row: dict[str, Any] = {}
+    for column in table.columns:
+        if column.name in given:
+            row[column.name] = given[column.name]
+        elif column.name in ("subject_id", "holder_id"):
+            row[column.name] = subject_id
+        elif column.nullable:
+            row[column.name] = None
+        elif isinstance(column.type, Instant):
+            row[column.name] = later
+        else:
+            row[column.name] = {"role": "MEMBER", "reason": "why", "reference": "T-1"}.get(
+                column.name, new_id() if isinstance(column.type, Text) else 0
+            )
+    if table is OUTBOX and "due_at" not in given:
+        row["due_at"] = later
+    if "notice" in row:
+        row["notice"] = "NEW_DEVICE"
+    if table is SUPPORT_CASES:
+        row["reason"] = row["reason"] or "why"
+    return {
+        name: value[: table.c[name].type.length or 64] if isinstance(value, str) else value
+        for name, value in row.items()
+    }
+
+
+async def everything(keeper: Keeper, id: str) -> None:
+    """A row about this person in every table whose rows go with a person, and an open case."""
+    later = keeper.clock.at + 3650 * DAY
+    async with keeper.world.services.database.writing() as connection:
+        for table in (*GOES, SUPPORT_CASES):
+            if table is not CREDENTIALS:
+                await connection.execute(insert(table), made(table, id, later))
