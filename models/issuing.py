@@ -84,6 +84,12 @@ async def holds(connection: AsyncConnection, subject_id: str, role: Role, now: d
     return (await connection.execute(statement)).first() is not None
 
 
+async def stays(connection: AsyncConnection, subject_id: str) -> bool:
+    """Whether there is this person, who does not leave; neither changes before the transaction ends."""
+    person = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == subject_id, ACCOUNTS.c.leaving_since.is_(None))
+    return (await connection.execute(person.with_for_update(key_share=True))).first() is not None
+
+
 async def grant_role(
     connection: AsyncConnection,
     subject_id: str,

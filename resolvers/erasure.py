@@ -8,22 +8,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.issuing import end_role, is_live
-from models.letters import write_letter
+from models.letters import end_mailed_tokens, write_letter
 from models.outcome import ErasureCancelled, ErasureScheduled, Refused
 from models.tables import ACCOUNTS, LEGAL_REQUESTS, ROLE_GRANTS
-from models.vocabulary import Notice, RefusalCode, Role, fields_of
+from models.vocabulary import MailedUse, Notice, RefusalCode, Role, fields_of
 from permissions.retention import OUTLIVES, KeptRecord, RecordKind, Retention, lasting
 from resolvers import attempts, challenges
 from resolvers.attempts import CODES_MAY, Bucket
 from resolvers.authenticators import authenticator_of
 from resolvers.context import Context
 from resolvers.grounds import may_be_told, request_is_open
-from resolvers.profile import locked_account
+from resolvers.profile import account_if_any
 from resolvers.reproof import reproof, wrong
-from resolvers.sessions import end_sessions
+from resolvers.sessions import end_sessions, goes_on
 from resolvers.totp import WRONG_CODE
 
 CODE_NEEDED: Final = Refused(RefusalCode.TOTP_REQUIRED, "A second factor is on; give a code of it.", "code")
+OVER: Final = Refused(RefusalCode.TOKEN_EXPIRED, "This session is over; please sign in again.")
 NOT_SCHEDULED: Final = Refused(RefusalCode.NOT_FOUND, "No erasure is scheduled.")
 TOO_LATE: Final = Refused(RefusalCode.NOT_PERMITTED, "The grace is over; the account is being erased.")
 
@@ -36,7 +37,7 @@ def grace(retention: Retention) -> timedelta:
 async def request_erasure(
     info: Info[Context, None], password: str, code: str | None = None
 ) -> ErasureScheduled | Refused:
-    """Every session ends, and every staff role; asked again, the day stays.
+    """Every session ends, and every staff role; asked again, the day and all else stays.
 
     A role is the service's to give: whoever comes back does not find it again.
     """
@@ -51,13 +52,17 @@ async def request_erasure(
         account = await proven.lock(connection)
         if account is None:
             return wrong("password")
+        since: datetime | None = account.leaving_since
+        if since is None and not await goes_on(connection, context.caller.token_id):
+            return OVER
         if refusal := await _second_factor(context, connection, account.id, code):
             return refusal
-        since = await _leave(connection, account, now)
+        if since is None:
+            since = now
+            await _leave(connection, account.id, now)
+            context.carried.ended = context.carried.by_browser
         due = since + grace(context.services.retention)
-        kept = await kept_of(connection, account.id, context.services.retention, due, now)
-    context.carried.ended = context.carried.by_browser
-    return ErasureScheduled(due, kept)
+        return ErasureScheduled(due, await kept_of(connection, account.id, context.services.retention, due, now))
 
 
 async def _second_factor(
@@ -70,26 +75,24 @@ async def _second_factor(
     return None if await challenges.prove(context, connection, subject_id, code) else WRONG_CODE
 
 
-async def _leave(connection: AsyncConnection, account: Any, now: datetime) -> datetime:
-    """Since when they leave."""
-    since: datetime | None = account.leaving_since
-    if since is None:
-        since = now
-        mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
-        await connection.execute(mine.values(leaving_since=now))
-        await write_letter(connection, subject_id=account.id, notice=Notice.ERASURE_SCHEDULED, now=now)
-    held = select(ROLE_GRANTS.c.role).where(ROLE_GRANTS.c.subject_id == account.id, is_live(now)).distinct()
+async def _leave(connection: AsyncConnection, subject_id: str, now: datetime) -> None:
+    """The account is locked; whatever lets its owner act ends."""
+    await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id).values(leaving_since=now))
+    held = select(ROLE_GRANTS.c.role).where(ROLE_GRANTS.c.subject_id == subject_id, is_live(now)).distinct()
     for role in sorted((await connection.execute(held)).scalars()):
-        await end_role(connection, account.id, Role(role), now)
-    await end_sessions(connection, account.id, now)
-    return since
+        await end_role(connection, subject_id, Role(role), now)
+    await end_sessions(connection, subject_id, now)
+    await end_mailed_tokens(connection, subject_id, now, *MailedUse)
+    await write_letter(connection, subject_id=subject_id, notice=Notice.ERASURE_SCHEDULED, now=now)
 
 
 async def cancel_erasure(info: Info[Context, None]) -> ErasureCancelled | Refused:
     """By whoever signs in again within the grace: consents, hidden fields and objections stand as they did."""
     context, now = info.context, info.context.now()
     async with context.database.writing() as connection:
-        account = await locked_account(connection, str(context.caller.subject_id))
+        account = await account_if_any(connection, str(context.caller.subject_id))
+        if account is None or not await goes_on(connection, context.caller.token_id):
+            return OVER
         if account.leaving_since is None:
             return NOT_SCHEDULED
         if now >= account.leaving_since + grace(context.services.retention):

@@ -119,7 +119,10 @@ async def _set(
 
 
 async def _claim(context: Context, connection: AsyncConnection, account: Any) -> Any:
-    """Whoever registered never had the mailbox: what they entered and granted is not its owner's, and goes."""
+    """Whoever registered never had the mailbox: what they entered and granted is not its owner's, and goes.
+
+    Nor was it the owner who asked for an erasure: they would lose what they enter from now on, and had no letter.
+    """
     now, said, source = context.now(), version.current().name, ConsentSource.REGISTRATION
     withdrawn = [
         record_of(account.id, purpose, granted=False, policy_version=said, at=now, source=source)
@@ -129,6 +132,6 @@ async def _claim(context: Context, connection: AsyncConnection, account: Any) ->
     await chain.append(connection, context.services.keys, chain.CONSENT, withdrawn)
     for table in (PROFILES, PRE_REGISTRATIONS):
         await connection.execute(delete(table).where(table.c.subject_id == account.id))
-    blank = {"social_version": None, "expansion_version": None, "ip_address": None}
+    blank = {"social_version": None, "expansion_version": None, "ip_address": None, "leaving_since": None}
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(**blank))
     return await locked_account(connection, account.id)

@@ -3,13 +3,10 @@
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.issuing import Issuance, holds, issue_token
 from models.outcome import Refused
-from models.tables import ACCESS_TOKENS
 from models.vocabulary import STAFF, Factors, RefusalCode
 from resolvers import cleaning
 from resolvers.authenticators import authenticator_of
@@ -17,6 +14,7 @@ from resolvers.context import Context
 from resolvers.inputs import IssueRoleTokenInput
 from resolvers.processor_tokens import TokenIssued
 from resolvers.profile import locked_account
+from resolvers.sessions import goes_on
 
 LONGEST: Final = timedelta(hours=8)
 DOOR: Final = "role token"
@@ -43,15 +41,9 @@ async def issue_role_token(info: Info[Context, None], input: IssueRoleTokenInput
         await locked_account(connection, holder)
         if input.role not in STAFF or not await holds(connection, holder, input.role, now):
             return NOT_HELD
-        proven = context.caller.factors is Factors.TOTP and await _goes_on(connection, context.caller.token_id)
+        proven = context.caller.factors is Factors.TOTP and await goes_on(connection, context.caller.token_id)
         if not proven or await authenticator_of(connection, holder) is None:
             return SECOND_FACTOR_FIRST
         issuance = Issuance(input.role, DOOR, now, input.expires_at, holder, name=name)
         token, row = await issue_token(connection, issuance)
     return TokenIssued(row["id"], token, input.role, None, input.expires_at)
-
-
-async def _goes_on(connection: AsyncConnection, id: str | None) -> bool:
-    """Whether the session that asks was not ended while it waited for the account."""
-    live = select(ACCESS_TOKENS.c.id).where(ACCESS_TOKENS.c.id == id, ACCESS_TOKENS.c.revoked_at.is_(None))
-    return (await connection.execute(live)).first() is not None

@@ -18,7 +18,7 @@ LONGEST_GRANT = timedelta(days=366)
 
 
 async def grant_role(info: Info[Context, None], user_id: strawberry.ID, role: Role, expires_at: datetime) -> bool:
-    """Grants a staff role to another person until a time within a year."""
+    """Grants a staff role to another person until a time within a year; who leaves is nobody here."""
     context = info.context
     if str(user_id) == context.caller.subject_id:
         raise bad_input("userId", "Nobody grants a role to themself.")
@@ -26,7 +26,7 @@ async def grant_role(info: Info[Context, None], user_id: strawberry.ID, role: Ro
     if not context.now() < expires_at <= context.now() + LONGEST_GRANT:
         raise bad_input("expiresAt", "`expiresAt` lies in the future, within a year.")
     async with context.database.writing() as connection:
-        if not await _exists(connection, str(user_id), staying=True):
+        if not await issuing.stays(connection, sought(str(user_id))):
             return False
         await issuing.grant_role(
             connection,
@@ -55,9 +55,6 @@ def _check_is_staff(role: Role) -> None:
         raise bad_input("role", "`role` is not a staff role.")
 
 
-async def _exists(connection: AsyncConnection, user_id: str, *, staying: bool = False) -> bool:
-    """Whether there is such a person, and one who does not leave where `staying` matters."""
+async def _exists(connection: AsyncConnection, user_id: str) -> bool:
     known = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == sought(user_id))
-    if staying:
-        known = known.where(ACCOUNTS.c.leaving_since.is_(None))
     return (await connection.execute(known)).first() is not None

@@ -58,6 +58,12 @@ async def end_sessions(connection: AsyncConnection, subject_id: str, now: dateti
     await connection.execute(waiting.values(ended_at=now))
 
 
+async def goes_on(connection: AsyncConnection, id: str | None) -> bool:
+    """Whether the session that asks was not ended while it waited for the account."""
+    live = select(ACCESS_TOKENS.c.id).where(ACCESS_TOKENS.c.id == id, ACCESS_TOKENS.c.revoked_at.is_(None))
+    return (await connection.execute(live)).first() is not None
+
+
 async def _move(context: Context, connection: AsyncConnection, account: Any) -> None:
     """Keeps the address of this sign-in, and under SOCIAL the place that it is in."""
     address = context.caller.address or None

@@ -88,13 +88,15 @@ def _status(purpose: Purpose, account: Any, record: Row[Any] | None) -> ConsentS
 
 def _erasure(purpose: Purpose, account: Any, retention: Retention) -> datetime | None:
     """When the purpose's grace is over, or the whole account's where that comes first."""
-    if stands(account, purpose) or not getattr(account, f"{purpose.lower()}_held"):
+    if not getattr(account, f"{purpose.lower()}_held"):
         return None
-    lapsed = lapse.erases_at(account, purpose, retention[RecordKind.LAPSED_PURPOSES].period)
-    if lapsed is None or account.leaving_since is None:
+    grace, lapsed = retention[RecordKind.LAPSED_PURPOSES].period, None
+    if not stands(account, purpose):
+        lapsed = lapse.erases_at(account, purpose, grace)
+    if account.leaving_since is None:
         return lapsed
     everything: datetime = account.leaving_since + retention[RecordKind.ACCOUNTS].period
-    return min(lapsed, everything)
+    return min(lapsed or everything, everything)
 
 
 def recorded(row: Any) -> Recorded:

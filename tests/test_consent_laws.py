@@ -1,11 +1,16 @@
 """Consent is live: what is withdrawn is gone with the next read, and the history says what happened."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 
 from models import chain
 from models.tables import CONSENT_RECORDS
+from permissions.operations import OPERATIONS_BY_FIELD
 from permissions.version import current
+from schema.build import build
+from tests.identity import STRONG, Clock, enrolled, sign_in
 from tests.world import World, codes
 
 READ = "query ($id: ID!) { user(id: $id) { id firstName withheld { field } } }"
@@ -45,6 +50,23 @@ async def test_withdrawing_states_when_the_data_goes_and_granting_keeps_it(world
         "consents"
     ]
     assert states[1] == {"purpose": "SOCIAL", "granted": True, "status": "GRANTED", "erasesAt": None}
+
+
+async def test_withdrawing_is_one_mutation_without_a_step_up_as_granting_is(world: World) -> None:
+    """GDPR 7(3): neither takes a password or a code, even where a second factor is on, and neither is limited more."""
+    clock = Clock(world)
+    await world.person("subject@example.org", (), password=STRONG)
+    mine = (await sign_in(world, "subject@example.org"))["accessToken"]
+    await enrolled(world, mine)
+    clock.forward(minutes=10)
+    granted = (await world.data(GRANT, mine, {"purpose": "SOCIAL", "version": current().name}))["grantConsent"]
+    withdrawn = (await world.data(WITHDRAW, mine, {"purpose": "SOCIAL"}))["withdrawConsent"]
+    assert [each["record"]["granted"] for each in (granted, withdrawn)] == [True, False]
+    fields: Any = build().graphql.type_map["Mutation"]
+    taken = {name: set(fields.fields[name].args) for name in ("grantConsent", "withdrawConsent")}
+    assert taken == {"grantConsent": {"purpose", "policyVersion"}, "withdrawConsent": {"purpose"}}
+    grant, withdraw = (OPERATIONS_BY_FIELD[f"Mutation.{name}"] for name in taken)
+    assert grant == withdraw
 
 
 async def test_service_is_never_withdrawn(world: World) -> None:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from models.database import Database
+from models.tables import ACCOUNTS
 from models.vocabulary import Processor, Role
 from permissions.version import current
 from tests.world import FORM, GRAPHQL_NAMES, PROFILE, World, world_of
@@ -48,6 +50,7 @@ class Twin:
 
     seen: set[str]
     lines: tuple[dict[str, Any], dict[str, Any]]
+    leaving: tuple[bool, bool] = (False, False)
     id: str = field(default="")
 
 
@@ -55,10 +58,11 @@ def twin(chance: random.Random, number: int, readable: set[str]) -> Twin:
     """A subject whose unreadable values differ between the databases; of an absent one, everything may."""
     stands, verified = chance.random() < 0.7, chance.random() < 0.85
     hidden = set(chance.sample(sorted(MEMBERS_READ), chance.choice((0, 2, 5, 14))))
-    seen = readable - hidden if stands and verified else set()
+    leaving = chance.random() < 0.15
+    seen = readable - hidden if stands and verified and not leaving else set()
     first = _line(chance, number, stands, verified, hidden)
-    second = _changed(chance, first, seen) if seen else _stranger(chance, number, readable)
-    return Twin(seen, (first, second))
+    second, left = (_changed(chance, first, seen), False) if seen else _stranger(chance, number)
+    return Twin(seen, (first, second), (leaving, left))
 
 
 def _line(chance: random.Random, number: int, stands: bool, verified: bool, hidden: set[str]) -> dict[str, Any]:
@@ -91,10 +95,12 @@ def _changed(chance: random.Random, line: dict[str, Any], seen: set[str]) -> dic
     return other
 
 
-def _stranger(chance: random.Random, number: int, readable: set[str]) -> dict[str, Any]:
-    """Somebody of whom this caller may read nothing either."""
-    stands, verified = chance.choice(((False, True), (True, False), (False, False)))
-    return _line(chance, number, stands, verified, set(chance.sample(sorted(MEMBERS_READ), 3)))
+def _stranger(chance: random.Random, number: int) -> tuple[dict[str, Any], bool]:
+    """Somebody of whom this caller may read nothing either, and whether they are leaving."""
+    stands, verified, leaving = chance.choice(
+        ((False, True, False), (True, False, False), (False, False, False), (True, True, True))
+    )
+    return _line(chance, number, stands, verified, set(chance.sample(sorted(MEMBERS_READ), 3))), leaving
 
 
 @pytest.fixture
@@ -133,6 +139,7 @@ async def test_what_may_not_be_read_makes_no_difference(two: tuple[World, World]
         cursors += [edge["cursor"] for edge in users["edges"] if "cursor" in edge][:2]
     if caller in ("visitor", "member"):
         assert any(each.seen for each in twins), "the law is not empty"
+        assert any(leaves for each in twins for leaves in each.leaving)
 
 
 async def _settle(world: World, side: int, twins: list[Twin], caller: str, role: Role | None) -> str | None:
@@ -140,6 +147,9 @@ async def _settle(world: World, side: int, twins: list[Twin], caller: str, role:
     made = await world.settle(*(each.lines[side] for each in twins), make_id=_ids(ids, twins, side))
     for each, id in zip(twins, made, strict=True):
         each.id = id
+    leaving = ACCOUNTS.c.id.in_([each.id for each in twins if each.leaving[side]])
+    async with world.services.database.writing() as connection:
+        await connection.execute(update(ACCOUNTS).where(leaving).values(leaving_since=world.services.now()))
     me = {"email": "me@example.org", "emailVerified": caller != "unverified", "consents": [], "profile": {}}
     (mine,) = await world.settle(me, make_id=_fixed(random.Random(8)))
     if role is None:

@@ -1,13 +1,15 @@
 """One subject answers one caller alike on every path through the graph, and an absent one like an unknown id."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import update
 
+from models.tables import ACCOUNTS
 from models.vocabulary import STAFF, Processor, Role
 from tests import expectation
 from tests.expectation import EVERYTHING, FIELDS, NOTHING, Circumstances
@@ -36,6 +38,7 @@ class State:
     hidden: frozenset[str]
     verified: bool
     filled: bool
+    leaving: bool = False
 
     @property
     def email(self) -> str:
@@ -74,7 +77,7 @@ class State:
 
     def seen(self, audience: str | None) -> expectation.Seen | None:
         """The expected verdicts."""
-        return expectation.seen(audience, Circumstances(self.standing, self.hidden, unverified=not self.verified))
+        return expectation.seen(audience, Circumstances(self.standing, self.hidden, not self.verified, self.leaving))
 
     def shown(self, subject_id: str, audience: str | None, **moved: Any) -> dict[str, Any] | None:
         """The expected answer to the whole of User."""
@@ -93,9 +96,9 @@ class State:
         }
 
 
-STATES = tuple(
-    State(place, *state) for place, state in enumerate(product(STANDINGS, HIDINGS, (True, False), (True, False)))
-)
+STAYING = [(*state, False) for state in product(STANDINGS, HIDINGS, (True, False), (True, False))]
+LEAVING = [(*state, True) for state in product(STANDINGS, (NOTHING, MEMBERS_SEE), (True, False), (True,))]
+STATES = tuple(State(place, *state) for place, state in enumerate([*STAYING, *LEAVING]))
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,16 @@ ASKERS = (
 @pytest.fixture
 async def subjects(world: World) -> dict[str, State]:
     """Everybody by id."""
-    return dict(zip(await world.settle(*(state.settled() for state in STATES)), STATES, strict=True))
+    return await settled(world, STATES)
+
+
+async def settled(world: World, states: Sequence[State], **more: Any) -> dict[str, State]:
+    """People in these states by id."""
+    people = dict(zip(await world.settle(*({**state.settled(), **more} for state in states)), states, strict=True))
+    leaving = ACCOUNTS.c.id.in_([key for key, state in people.items() if state.leaving])
+    async with world.services.database.writing() as connection:
+        await connection.execute(update(ACCOUNTS).where(leaving).values(leaving_since=world.services.now()))
+    return people
 
 
 def batches(subjects: dict[str, State]) -> Iterator[list[tuple[str, State]]]:
@@ -232,7 +244,7 @@ async def test_the_directory_holds_oneself_while_social_stands(world: World, sub
     chosen = {
         key: state
         for key, state in subjects.items()
-        if state.verified and not state.filled and state.hidden in (NOTHING, MEMBERS_SEE)
+        if state.verified and not state.filled and not state.leaving and state.hidden in (NOTHING, MEMBERS_SEE)
     }
     others = {key: state.shown(key, "MEMBERS") for key, state in subjects.items()}
     for key, state in chosen.items():
@@ -267,7 +279,7 @@ async def test_oneself_is_found_under_a_hidden_name_too(world: World, subjects: 
     filled = {key: state for key, state in subjects.items() if state.filled}
     for key, state in filled.items():
         answer = await world.ask(SEARCHED, await world.token(holder=key), {"name": state.last_name})
-        if state.verified:
+        if state.verified and not state.leaving:
             found = [edge["node"] for edge in answer["data"]["users"]["edges"]]
             assert found == ([state.shown(key, "SELF")] if state.stands else []), state
             assert "errors" not in answer
@@ -281,8 +293,7 @@ SIGNING_IN = f"""mutation ($email: String!) {{ login(input: {{ email: $email, pa
 
 async def test_signing_in_shows_oneself_as_every_other_path(world: World) -> None:
     hashed = PasswordHasher(1, 8, 1).hash(PASSWORD)
-    ids = await world.settle(*({**state.settled(), "passwordHash": hashed} for state in STATES))
-    for key, state in zip(ids, STATES, strict=True):
+    for key, state in (await settled(world, STATES, passwordHash=hashed)).items():
         answer = await world.data(SIGNING_IN, None, {"email": state.email})
         # signing in keeps the address that it came from, which is on no map
         expected = state.shown(key, "SELF", IP_ADDRESS="127.0.0.1", LOCATION=None)
@@ -315,7 +326,7 @@ async def test_a_field_asked_for_alone_answers_as_among_all(world: World, subjec
             chosen = [
                 (key, state.shown(key, asker.audience))
                 for key, state in subjects.items()
-                if state.verified and state.filled and state.hidden in (NOTHING, {field})
+                if state.verified and state.filled and not state.leaving and state.hidden in (NOTHING, {field})
             ]
             them = range(len(chosen))
             document = f"""query ({" ".join(f"$i{p}: ID!" for p in them)}) {{
@@ -369,6 +380,7 @@ ABSENCES = (
     State(4, frozenset({"SOCIAL"}), EVERYTHING, verified=True, filled=False),
     State(5, frozenset({"SOCIAL"}), NOTHING, verified=True, filled=True),
     State(6, frozenset({"SOCIAL"}), expectation.ever("PUBLIC"), verified=True, filled=True),
+    State(7, frozenset({"SOCIAL", "EXPANSION"}), NOTHING, verified=True, filled=True, leaving=True),
 )
 BY_USER = f"query ($id: ID!) {{ user(id: $id) {{ ...Whole }} }} {WHOLE}"
 BY_NODE = f"query ($id: ID!) {{ node(id: $id) {{ id __typename ... on User {{ ...Whole }} }} }} {WHOLE}"
@@ -376,12 +388,12 @@ BY_ID = "query ($id: ID!) { user(id: $id) { id } node(id: $id) { id } }"
 
 
 async def test_an_absent_subject_is_an_unknown_id_to_the_byte(world: World) -> None:
-    people = dict(zip(await world.settle(*(state.settled() for state in ABSENCES)), ABSENCES, strict=True))
+    people = await settled(world, ABSENCES)
     for asker in ASKERS:
         token = await asker.token(world)
         await world.ask("{ viewer { role } }", token)  # the first use of a token is noted, which is a write
         absent = [key for key, state in people.items() if state.shown(key, asker.audience) is None]
-        assert len(absent) >= 5
+        assert len(absent) >= 6
         for document in (BY_USER, BY_NODE, BY_ID):
             unknown = await answered(world, document, token, UNKNOWN)
             for key in absent:

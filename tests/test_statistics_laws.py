@@ -278,7 +278,9 @@ async def platform(world: World) -> Platform:
     return await platform_of(world)
 
 
-async def test_those_are_counted_who_stand_consented_are_verified_and_do_not_work_here(platform: Platform) -> None:
+async def test_those_are_counted_who_stand_consented_are_verified_neither_restricted_nor_leaving_and_do_not_work_here(
+    platform: Platform,
+) -> None:
     world = platform.world
     await platform.specialized("architecture", 20)
     await platform.specialized("art", 20, ("SOCIAL",))
@@ -289,10 +291,14 @@ async def test_those_are_counted_who_stand_consented_are_verified_and_do_not_wor
     disabled = await platform.specialized("robotics", 20)
     withdrawn = await platform.specialized("research", 20)
     outdated = await platform.specialized("education", 20)
+    restricted = await platform.specialized("dentistry", 20)
+    leaving = await platform.specialized("automotive", 20)
     staff = await platform.specialized("aerospace", 20)
     once_staff = await platform.specialized("electronics", 20)
     await platform.change(ACCOUNTS, objecting, objected=15)
     await platform.change(ACCOUNTS, disabled, disabled_at=STARTED)
+    await platform.change(ACCOUNTS, restricted, restricted_at=STARTED)
+    await platform.change(ACCOUNTS, leaving, leaving_since=STARTED)
     await platform.change(ACCOUNTS, withdrawn, social_version=None)
     await platform.change(ACCOUNTS, outdated, social_version=0)
     for number, id in enumerate((*staff, *once_staff)):

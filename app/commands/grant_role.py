@@ -23,6 +23,8 @@ def grant_role(email: str, role: Role, expires: str) -> None:
         now = services.now()
         async with services.database.writing() as connection:
             subject_id = await person_of(connection, email)
+            if not await issuing.stays(connection, subject_id):
+                raise Fault("That person asked to be erased, and is granted nothing.")
             await issuing.grant_role(connection, subject_id, role, now=now, expires_at=now + lasting, granted_by=None)
 
     run(act)

@@ -18,6 +18,7 @@ from models.tables import ACCOUNTS, ROLE_GRANTS, SUPPORT_CASES, WITHDRAWALS
 from permissions.retention import RecordKind
 from resolvers.case_states import waiting
 from resolvers.context import Services
+from resolvers.held_back import is_husk
 from resolvers.pseudonyms import pseudonym
 from resolvers.release import newest
 
@@ -81,7 +82,7 @@ def oversight(*, as_json: bool) -> None:
 async def _seen(services: Services) -> Oversight:
     now = services.now()
     left = now - services.retention[RecordKind.ACCOUNTS].period
-    leaving = select(func.count()).select_from(ACCOUNTS).where(ACCOUNTS.c.leaving_since <= left)
+    leaving = select(func.count()).select_from(ACCOUNTS).where(ACCOUNTS.c.leaving_since <= left, ~is_husk)
     unassigned = select(func.count()).select_from(SUPPORT_CASES).where(waiting(now))
     people = select(ROLE_GRANTS).order_by(ROLE_GRANTS.c.subject_id, ROLE_GRANTS.c.granted_at)
     async with services.database.reading() as connection:
