@@ -65,7 +65,7 @@ def act(url: str, job: dict[str, Any]) -> None:
         asyncio.run(_retention(url, job))
     else:
         os.environ["CONSENTQL_DATABASE_URL"] = url
-        import_users.import_users(Path(job["file"]))
+        import_users.import_users(Path(job["file"]), as_json=False)
 
 
 def run(url: str, last: int | None, job: dict[str, Any]) -> int:

@@ -97,7 +97,7 @@ async def test_every_kind_of_token_opens_its_own_door_alone(thief: Thief) -> Non
             "completeLogin": (await thief.told(COMPLETE, input={"challenge": token, "code": "x"}))["code"]
             == "INVALID_CODE",
             "resetPassword": (await thief.told(RESET, t=token, p="weak"))["code"] == "WEAK_PASSWORD",
-            "verifyEmail": (await thief.told(VERIFY, t=token))["code"] == "NOT_PERMITTED",
+            "verifyEmail": "email" in await thief.told(VERIFY, t=token),
             "refreshSession": "accessToken" in await thief.told(REFRESH, t=token),
         }
         renewed = await thief.sends(REFRESH, BROWSER, ("Cookie", f"{cookies.REFRESH}={token}"))
