@@ -24,6 +24,10 @@ from resolvers.sessions import end_sessions
 from resolvers.totp import WRONG_CODE
 
 CODE_NEEDED: Final = Refused(RefusalCode.TOTP_REQUIRED, "A second factor is on; give a code of it.", "code")
+RECOVERED: Final = Refused(
+    RefusalCode.TOTP_REQUIRED,
+    "A recovery code began this session; set up an authenticator anew, or sign in with a code of it.",
+)
 NOT_SCHEDULED: Final = Refused(RefusalCode.NOT_FOUND, "No erasure is scheduled.")
 TOO_LATE: Final = Refused(RefusalCode.NOT_PERMITTED, "The grace is over; the account is being erased.")
 
@@ -41,6 +45,8 @@ async def request_erasure(
     A role is the service's to give: whoever comes back does not find it again.
     """
     context, now = info.context, info.context.now()
+    if context.caller.recovered:
+        return RECOVERED
     bucket = Bucket("second factor again", str(context.caller.subject_id), CODES_MAY)
     if code is not None and (refusal := await attempts.too_often(context, bucket)):
         return refusal
