@@ -17,6 +17,7 @@ def floor(redis_url: str | None) -> Callable[[Request], None]:
     slowapi finds no endpoint behind an included router and would let everything pass as a middleware; decorating the
     dependency itself is the form that counts.
     """
+    _require_biting()
     limiter = Limiter(
         key_func=network_of_request, storage_uri=redis_url, in_memory_fallback=[FLOOR_ALONE] if redis_url else []
     )
@@ -26,6 +27,22 @@ def floor(redis_url: str | None) -> Callable[[Request], None]:
         """Counts this request."""
 
     return counted  # type: ignore[no-any-return]  # slowapi has no types
+
+
+def _require_biting() -> None:
+    """Refuses to start where the second of one request a minute is let through: slowapi fails in silence."""
+    limiter = Limiter(key_func=lambda: "nobody")
+
+    @limiter.limit("1/minute")
+    def counted(request: Request) -> None:
+        """Counts this request."""
+
+    try:
+        for _ in range(2):
+            counted(Request({"type": "http", "method": "POST", "path": "/graphql", "headers": []}))
+    except RateLimitExceeded:
+        return
+    raise RuntimeError("requests are not counted: the floor under all requests lets everything through")
 
 
 async def too_many(_request: Request, _problem: Exception) -> Response:

@@ -58,6 +58,11 @@ class Caller:
         return self.role is Role.MEMBER
 
     @property
+    def recovered(self) -> bool:
+        """Whether a recovery code began this session: a stand-in, which neither takes everything along nor ends it."""
+        return self.factors is Factors.RECOVERY
+
+    @property
     def meets_others(self) -> Audience | None:
         """What this caller is to a subject who is not themself, where no case and no request stands between."""
         if self.role is Role.ANONYMOUS:

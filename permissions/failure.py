@@ -38,6 +38,12 @@ def rate_limited(seconds: int) -> Failure:
     return Failure("Too many requests of this kind.", extensions=extensions)
 
 
+def authenticator_first() -> Failure:
+    """What a session may not that a recovery code began."""
+    sentence = "A recovery code began this session; set up an authenticator anew, or sign in with a code of it."
+    return Failure(sentence, extensions={"code": "FORBIDDEN"})
+
+
 def too_large() -> Failure:
     """An answer that nobody can be given in one piece."""
     sentence = "The document is too large for an answer; the operator writes it on request (`consentql export`)."

@@ -25,6 +25,10 @@ CODE_TOO: Final = Refused(RefusalCode.TOTP_REQUIRED, "A second factor is on; its
 OVER: Final = Refused(RefusalCode.TOKEN_EXPIRED, "This session is over; please sign in again.")
 NOT_ASKED: Final = Refused(RefusalCode.NOT_FOUND, "No erasure was asked for.")
 TOO_LATE: Final = Refused(RefusalCode.NOT_PERMITTED, "The day has passed; the account is being erased.")
+RECOVERED: Final = Refused(
+    RefusalCode.TOTP_REQUIRED,
+    "A recovery code began this session; set up an authenticator anew, or sign in with a code of it.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ async def request_erasure(
     what was the subject's own.
     """
     context, now = info.context, info.context.now()
+    if context.caller.recovered:
+        return RECOVERED
     proven = await totp.both(context, password)
     if isinstance(proven, Refused):
         return proven

@@ -12,7 +12,7 @@ from strawberry.types.info import Info
 
 from models.columns import in_utc
 from permissions import version
-from permissions.failure import too_large
+from permissions.failure import authenticator_first, too_large
 from permissions.policy import PROCESSORS
 from permissions.record import COMPLAINT, RIGHTS, TRANSFERS
 from resolvers.cleaning import camel
@@ -37,6 +37,8 @@ KINDS: Final = (*OF_THE_SUBJECT, *OF_REQUESTS, *OF_ACCESS)
 async def export_my_data(info: Info[Context, None]) -> Any:
     """The caller's own document; one that is too large for an answer is not read to its end."""
     context = info.context
+    if context.caller.recovered:
+        raise authenticator_first()
     parts, size = [], 0
     async with aclosing(document(context.services, str(context.caller.subject_id))) as written:
         async for part in written:

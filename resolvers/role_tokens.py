@@ -1,7 +1,7 @@
 """A token with exactly one of its holder's staff roles, for an internal tool: short, and only after a second factor."""
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from strawberry.types.info import Info
 
@@ -17,6 +17,9 @@ from resolvers.profile import locked_account
 from resolvers.sessions import goes_on
 
 LONGEST: Final = timedelta(hours=8)
+PROOF_LASTS: Final = timedelta(hours=24)
+"""A second factor that was proven earlier opens no role (NIST SP 800-63B-4, 2.2.3)."""
+
 DOOR: Final = "role token"
 
 NOT_HELD: Final = Refused(RefusalCode.NOT_PERMITTED, "You do not hold this role.", "input.role")
@@ -42,8 +45,15 @@ async def issue_role_token(info: Info[Context, None], input: IssueRoleTokenInput
         if input.role not in STAFF or not await holds(connection, holder, input.role, now):
             return NOT_HELD
         proven = context.caller.factors is Factors.TOTP and await goes_on(connection, context.caller.token_id)
-        if not proven or await authenticator_of(connection, holder) is None:
+        authenticator = await authenticator_of(connection, holder)
+        if not proven or authenticator is None or not _is_fresh(context, authenticator):
             return SECOND_FACTOR_FIRST
         issuance = Issuance(input.role, DOOR, now, input.expires_at, holder, name=name)
         token, row = await issue_token(connection, issuance)
     return TokenIssued(row["id"], token, input.role, None, input.expires_at)
+
+
+def _is_fresh(context: Context, authenticator: Any) -> bool:
+    """Whether the second factor was proven of late: at this sign-in, or by enrolling, which left this session alone."""
+    begun_at = context.caller.created_at
+    return begun_at is not None and context.now() - max(begun_at, authenticator.confirmed_at) < PROOF_LASTS

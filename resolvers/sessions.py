@@ -54,6 +54,11 @@ async def end_sessions(connection: AsyncConnection, subject_id: str, now: dateti
     """Every token of this person ends, of every role, but for the one that is named, and every sign-in half done."""
     theirs = update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.holder_id == subject_id, ACCESS_TOKENS.c.id != (but or ""))
     await connection.execute(theirs.where(ACCESS_TOKENS.c.revoked_at.is_(None)).values(revoked_at=now))
+    await end_challenges(connection, subject_id, now)
+
+
+async def end_challenges(connection: AsyncConnection, subject_id: str, now: datetime) -> None:
+    """Every sign-in of this person that is half done."""
     waiting = update(CHALLENGES).where(CHALLENGES.c.subject_id == subject_id, CHALLENGES.c.ended_at.is_(None))
     await connection.execute(waiting.values(ended_at=now))
 

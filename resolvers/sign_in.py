@@ -26,7 +26,7 @@ from resolvers.inputs import LoginInput
 from resolvers.objections import object_to
 from resolvers.profile import account_if_any
 from resolvers.reproof import LATER, is_still
-from resolvers.sessions import begin, signed_in
+from resolvers.sessions import begin, end_challenges, signed_in
 
 WRONG: Final = Refused(RefusalCode.INVALID_CREDENTIALS, "The e-mail address or the password is wrong.")
 NO_BROWSER: Final = Refused(
@@ -161,11 +161,14 @@ async def refresh_session(info: Info[Context, None], refresh_token: str | None =
 
 
 async def logout(info: Info[Context, None]) -> bool:
-    """The token that asks ends itself, and with it the session."""
-    context = info.context
+    """The token that asks ends itself, and with it the session, and a member's sign-ins that are half done."""
+    context, now = info.context, info.context.now()
     mine = (ACCESS_TOKENS.c.id == context.caller.token_id) & ACCESS_TOKENS.c.revoked_at.is_(None)
     async with context.database.writing() as connection:
-        await connection.execute(update(ACCESS_TOKENS).where(mine).values(revoked_at=context.now()))
+        if context.caller.is_member and context.caller.subject_id:
+            await account_if_any(connection, context.caller.subject_id)  # locked first, as elsewhere
+            await end_challenges(connection, context.caller.subject_id, now)
+        await connection.execute(update(ACCESS_TOKENS).where(mine).values(revoked_at=now))
     context.carried.ended = context.carried.by_browser
     context.caller = Caller(address=context.caller.address)  # what follows in this document comes from nobody
     return True

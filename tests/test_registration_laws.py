@@ -166,7 +166,9 @@ async def test_whoever_has_the_mailbox_takes_an_unproven_account_over_blank(worl
     assert (await verify(world, old))["code"] == "TOKEN_EXPIRED"
 
 
-async def test_a_reset_is_asked_for_alike_whoever_has_the_address(world: World) -> None:
+async def test_a_reset_is_asked_for_alike_whoever_has_the_address(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     await world.person("p@example.org", password=STRONG)
     staff = await world.person("staff@example.org", password=STRONG)
     await world.token(Role.SUPPORT, staff)
@@ -175,6 +177,9 @@ async def test_a_reset_is_asked_for_alike_whoever_has_the_address(world: World) 
     assert len(answers) == 1
     assert '"requestPasswordReset":true' in answers.pop()
     assert await letters(world, staff) == [], "whoever holds a staff role sets no password by mail"
+    assert [line.getMessage() for line in caplog.records if line.levelname == "WARNING"] == [
+        "somebody asked to reset the password of a person with a staff role"
+    ]
     assert len(await mailed(world, MailedUse.RESET)) == 1
 
 

@@ -27,10 +27,14 @@ from tests.identity import (
     complete,
     enrolled,
     letters,
+    refresh,
     sign_in,
 )
 from tests.world import World, codes
 
+EXPORT = "mutation { exportMyData }"
+LEAVE = """mutation ($p: String!, $c: String) { requestErasure(password: $p, code: $c) {
+  __typename ... on Refusal { code } } }"""
 VECTORS = {59: "287082", 1111111109: "081804", 1111111111: "050471", 1234567890: "005924", 2000000000: "279037"}
 """RFC 6238, appendix B, the last six digits of SHA-1's."""
 
@@ -123,6 +127,16 @@ async def test_a_challenge_dies_with_the_password_it_was_begun_with(world: World
     assert (await complete(world, challenge, app.code()))["code"] == "CHALLENGE_EXPIRED"
 
 
+async def test_a_challenge_dies_when_a_session_of_its_account_logs_out(world: World) -> None:
+    Clock(world)
+    _, token = await member(world)
+    app, _ = await enrolled(world, token)
+    challenge = await challenged(world)
+    assert (await world.data("mutation { logout }", token))["logout"] is True
+    assert (await complete(world, challenge, app.code()))["code"] == "CHALLENGE_EXPIRED"
+    assert "accessToken" in await complete(world, await challenged(world), app.code())
+
+
 async def test_the_code_that_enrolled_signs_nobody_in(world: World) -> None:
     Clock(world)
     _, token = await member(world)
@@ -132,7 +146,7 @@ async def test_the_code_that_enrolled_signs_nobody_in(world: World) -> None:
     assert "accessToken" in await complete(world, challenge, app.code())
 
 
-async def test_codes_go_forward_only(world: World) -> None:
+async def test_codes_go_forward_only(world: World, caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock(world)
     _, token = await member(world)
     app, _ = await enrolled(world, token)
@@ -140,6 +154,7 @@ async def test_codes_go_forward_only(world: World) -> None:
     assert "accessToken" in await complete(world, await challenged(world), app.code())
     for steps in (0, -1):
         assert (await complete(world, await challenged(world), app.code(steps)))["code"] == "INVALID_CODE", steps
+    assert caplog.text.count("a code was used twice") == 2, "an operator hears of it, whoever sent it does not"
     assert "accessToken" in await complete(world, await challenged(world), app.code(1))
 
 
@@ -191,6 +206,35 @@ async def test_a_recovery_code_stands_in_once_however_it_is_written(world: World
         stored = (await connection.execute(select(RECOVERY_CODES.c.digest))).scalars().all()
     assert len(stored) == 10
     assert not any(code.replace("-", "") in str(stored) for code in recovery)
+
+
+async def test_a_session_of_a_recovery_code_takes_nothing_along_and_ends_nothing_until_a_new_authenticator(
+    world: World,
+) -> None:
+    clock = Clock(world)
+    _, token = await member(world)
+    _, recovery = await enrolled(world, token)
+    token = (await complete(world, await challenged(world), recovery[0]))["accessToken"]
+    assert codes(await world.ask(EXPORT, token)) == ["FORBIDDEN"]
+    assert (await world.data(LEAVE, token, {"p": STRONG, "c": recovery[1]}))["requestErasure"][
+        "code"
+    ] == "TOTP_REQUIRED"
+    assert "disabledAt" in (await world.data(DISABLE, token, {"p": STRONG, "c": recovery[2]}))["disableTotp"]
+    app, _ = await enrolled(world, token)
+    clock.forward(minutes=2)
+    assert (await world.data(EXPORT, token))["exportMyData"]
+    left = (await world.data(LEAVE, token, {"p": STRONG, "c": app.code()}))["requestErasure"]
+    assert left["__typename"] == "ErasureScheduled"
+
+
+async def test_a_challenge_takes_one_recovery_code(world: World) -> None:
+    Clock(world)
+    _, token = await member(world)
+    _, recovery = await enrolled(world, token)
+    challenge = await challenged(world)
+    assert "accessToken" in await complete(world, challenge, recovery[0])
+    assert (await complete(world, challenge, recovery[1]))["code"] == "CHALLENGE_EXPIRED"
+    assert "accessToken" in await complete(world, await challenged(world), recovery[1]), "and it was not used up"
 
 
 async def test_new_recovery_codes_end_the_old_ones_at_once(world: World) -> None:
@@ -324,6 +368,45 @@ async def test_a_role_token_takes_the_role_and_a_session_with_a_second_factor(wo
     assert (await asked(recovered, expiresAt=after(hours=1)))["code"] == "TOTP_REQUIRED"
     clock.forward(minutes=31)
     assert (await world.post(VIEWER, issued["token"])).status_code == 401, "unused for half an hour"
+
+
+async def test_a_role_token_takes_a_second_factor_of_the_last_day(world: World) -> None:
+    clock = Clock(world)
+    id, token = await member(world)
+    session = await sign_in(world, "p@example.org")
+    clock.forward(hours=23)
+    session = await refresh(world, session["refreshToken"])
+    app, _ = await enrolled(world, session["accessToken"])
+    await world.token(Role.SUPPORT, id)
+
+    async def asked() -> Any:
+        expires_at = (world.services.now() + timedelta(hours=1)).isoformat()
+        given = {"role": "SUPPORT", "name": "desk", "expiresAt": expires_at}
+        return (await world.data(ROLE_TOKEN, session["accessToken"], {"input": given}))["issueRoleToken"]
+
+    for hours, opened in ((2, True), (21, True), (1, False)):
+        clock.forward(hours=hours)
+        session = await refresh(world, session["refreshToken"])
+        answer = await asked()
+        assert (answer.get("code") is None) is opened, (hours, answer)
+    assert answer["code"] == "TOTP_REQUIRED"
+    session = await complete(world, await challenged(world), app.code())
+    assert (await asked())["role"] == "SUPPORT"
+    assert token
+
+
+async def test_a_role_token_lives_while_it_is_used_and_ends_half_an_hour_after(world: World) -> None:
+    """Use is noted every five minutes, so it may end five minutes early, and never late."""
+    clock = Clock(world)
+    id, token = await member(world)
+    await world.token(Role.SUPPORT, id)
+    await enrolled(world, token)
+    expires_at = (clock.at + timedelta(hours=8)).isoformat()
+    given = {"role": "SUPPORT", "name": "desk", "expiresAt": expires_at}
+    support = (await world.data(ROLE_TOKEN, token, {"input": given}))["issueRoleToken"]["token"]
+    for minutes, status in ((25, 200), (4, 200), (25, 200), (30, 200), (31, 401)):
+        clock.forward(minutes=minutes)
+        assert (await world.post(VIEWER, support)).status_code == status, minutes
 
 
 async def test_nothing_usable_is_in_a_copy_of_the_database(world: World) -> None:

@@ -5,8 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from slowapi import Limiter
 from sqlalchemy import select, update
 
+from app.main import create
 from app.settings import Settings
 from models.bearer import Kind, digest_of, kind_of, new_token
 from models.database import Database
@@ -14,7 +16,7 @@ from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
 from models.vocabulary import Processor, Role
 from permissions.limits import Limits
 from resolvers.hashing import Hashing
-from tests.world import PASSWORD, World, codes, settings_for, world_of
+from tests.world import PASSWORD, World, codes, services_on, settings_for, world_of
 
 LOGIN = """mutation ($email: String!, $password: String!, $client: String) {
   login(input: {email: $email, password: $password, client: $client}) {
@@ -257,6 +259,17 @@ async def test_the_floor_refuses_an_address_with_429(database: Database) -> None
     assert int(responses[-1].headers["Retry-After"]) > 0
     assert responses[-1].json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
     world.services.hashing.close()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_nothing_starts_where_the_floor_lets_everything_through(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Limiter, "limit", lambda _self, _rate: lambda function: function)
+    services = services_on(database)
+    with pytest.raises(RuntimeError, match="not counted"):
+        create(settings_for(database, rate_limits="on"), services)
+    services.hashing.close()
 
 
 @pytest.mark.parametrize("kind", Kind)
