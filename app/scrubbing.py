@@ -1,5 +1,6 @@
 """Sees to it that what was deleted is no longer among the bytes of the database's files, and says where it cannot."""
 
+import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -22,18 +23,25 @@ async def scrub(database: Database) -> list[str]:
         return []
     undone = await (_emptied(database, names) if database.is_sqlite else _rewritten(database, names))
     done = [row.id for row in noted if row.name not in undone]
-    async with database.writing() as connection:
-        for start in range(0, len(done), 500):
+    for start in range(0, len(done), 500):
+        async with database.writing() as connection:
             await connection.execute(delete(UNSCRUBBED).where(UNSCRUBBED.c.id.in_(done[start : start + 500])))
     said = [f"{name} {sentence}; the next run tries again." for name, sentence in undone.items()]
     return said if database.is_sqlite else said + await _settled(database)
 
 
 async def _emptied(database: Database, names: list[str]) -> dict[str, str]:
-    """SQLite overwrites what it deletes; what its write-ahead log still holds goes with the log's content."""
+    """SQLite overwrites what it deletes, but not the copies of rows that it moved to other pages before.
+
+    So the whole file is written anew, through the write-ahead log, which is then emptied.
+    """
     async with database.engine.connect() as connection:
         raw: Any = (await connection.get_raw_connection()).driver_connection  # no transaction may be around it
-        await raw.execute(f"PRAGMA busy_timeout = {1000 * SECONDS}")
+        await (await raw.execute(f"PRAGMA busy_timeout = {1000 * SECONDS}")).close()
+        try:
+            await raw.execute("VACUUM")
+        except sqlite3.OperationalError as problem:  # somebody writes all the time, or the disk is full
+            return dict.fromkeys(names, f"was not written anew ({problem.sqlite_errorname})")
         async with raw.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
             (busy, *_) = await cursor.fetchone()
     return dict.fromkeys(names, "may be in the write-ahead log, which others are reading") if busy else {}

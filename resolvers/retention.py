@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from sqlalchemy import ColumnElement, Table, and_, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models import bulk
 from models.columns import new_id
 from models.tables import (
     ACCOUNTS,
@@ -76,12 +77,13 @@ class Retention:
         """How much of each kind `act` would let go now; nothing is touched."""
         counts = _none()
         again = await self._again()
-        going = or_(self._over(), ACCOUNTS.c.id.in_(again))
+        erased = bulk.one_of(ACCOUNTS.c.id, again, is_sqlite=self.services.database.is_sqlite)
+        going = or_(self._over(), erased)
         people = select(ACCOUNTS.c.id).where(going).correlate(None)
         async with self.services.database.reading() as connection:
             counts[AGAIN] = len(again)
-            counts[HELD] = await self._count_held(connection, again)
-            counts[RecordKind.ACCOUNTS] = await _count(connection, and_(going, ACCOUNTS.c.id.not_in(again)))
+            counts[HELD] = await self._count_held(connection, ~erased)
+            counts[RecordKind.ACCOUNTS] = await _count(connection, and_(going, ~erased))
             for purpose in KEPT_IN:
                 lapsed = lapse.due(purpose, self._before(RecordKind.LAPSED_PURPOSES))
                 counts[RecordKind.LAPSED_PURPOSES] += await _count(
@@ -177,8 +179,8 @@ class Retention:
         await Erasing(connection, self.services.keys, self.now).forget_reasons(gone)
         return done
 
-    async def _count_held(self, connection: AsyncConnection, but: Sequence[str]) -> int:
-        there = select(ACCOUNTS.c.id).where(_something_aside(), ACCOUNTS.c.id.not_in(but))
+    async def _count_held(self, connection: AsyncConnection, among: ColumnElement[bool]) -> int:
+        there = select(ACCOUNTS.c.id).where(_something_aside(), among)
         ids, counted = list((await connection.execute(there)).scalars()), 0
         for some in _batches(ids):
             holds = await held(connection, some, self.now)

@@ -1,6 +1,7 @@
 """Nothing of whoever was erased is among the bytes of database, write-ahead log, letters, logs or metrics."""
 
 import logging
+import random
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from models.tables import (
     METADATA,
     OUTBOX,
     PROCESSOR_VIEWS,
+    PROFILES,
     READINGS,
     SUPPORT_CASES,
     UNSCRUBBED,
@@ -31,7 +33,7 @@ from models.vocabulary import Processor, Role
 from permissions.version import current
 from tests.identity import CHANGE_EMAIL, STRONG, enrolled, sign_in
 from tests.retaining import DAY, Keeper
-from tests.world import KEY, World, world_of
+from tests.world import KEY, World, line, world_of
 
 UPDATE = "mutation ($input: ProfileInput!) { updateProfile(input: $input) { __typename } }"
 FORM = "mutation ($input: PreRegistrationInput!) { updatePreRegistration(input: $input) { __typename } }"
@@ -266,4 +268,43 @@ async def test_a_write_ahead_log_that_others_read_is_emptied_by_the_next_run(
             await connection.execute(insert(UNSCRUBBED), {"id": secrets.token_hex(16), "name": "accounts"})
         said = await scrub(database)
     assert len(said) == 2
+    assert await scrub(database) == []
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_a_copy_that_was_left_where_a_row_had_been_moved_from_goes_too(keeper: Keeper) -> None:
+    chance = random.Random(2)  # one at which pages are split over rows that go later
+    markers = [f"zz{number:04}q{chance.getrandbits(32):08x}" for number in range(300)]
+    texts = {
+        marker: {"firstName": marker, "lastName": marker, "about": marker * chance.randrange(1, 40)}
+        for marker in markers
+    }
+    ids: list[str] = []
+    for start in range(0, len(markers), 50):
+        people = [
+            line(f"{each}@example.org", profile=texts[each], preRegistration={}) for each in markers[start : start + 50]
+        ]
+        ids += await keeper.world.settle(*people)
+    pairs = list(zip(markers, ids, strict=True))
+    async with keeper.world.services.database.writing() as connection:
+        for marker, id in chance.sample(pairs, 150):
+            longer = update(PROFILES).where(PROFILES.c.subject_id == id)
+            await connection.execute(longer.values(about=marker * chance.randrange(1, 80)))
+    gone = dict(chance.sample(pairs, 100))
+    await keeper.leave(*gone.values())
+    keeper.clock.at += 30 * DAY
+    assert (await keeper.run())["accounts"] == len(gone)
+    assert await found_in(keeper, set(gone), "") == set()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_a_file_that_others_write_is_written_anew_by_the_next_run(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scrubbing, "SECONDS", 0)
+    async with database.writing() as connection:
+        await connection.execute(insert(UNSCRUBBED), {"id": secrets.token_hex(16), "name": "profiles"})
+    async with database.writing() as writer:
+        await writer.execute(update(ACCOUNTS).values(hidden=0))
+        assert await scrub(database) == ["profiles was not written anew (SQLITE_BUSY); the next run tries again."]
     assert await scrub(database) == []

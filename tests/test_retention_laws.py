@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from app.commands.retention import retained
 from app.commands.verify_log import faults
 from app.erasure_register import ErasureRegister
-from models import chain, gaps
+from models import bulk, chain, gaps
 from models.columns import HOLDS, IMPERSONAL, new_id
 from models.database import Database
 from models.tables import (
@@ -681,6 +681,19 @@ async def test_whom_the_register_names_is_erased_whatever_a_backup_says(keeper: 
     assert counts["erased_again"] == 1
     assert [row.id for row in await keeper.rows(ACCOUNTS)] == [other]
     assert list(keeper.places.register.ids()).count(back) == 2
+
+
+async def test_whoever_a_backup_brings_back_is_counted_however_many_they_are(keeper: Keeper) -> None:
+    many, now = 33_000, keeper.clock.at  # more than a statement of PostgreSQL takes parameters
+    ids = [f"{number:032x}" for number in range(many)]
+    one = made(ACCOUNTS, "", now, email_verified=True)
+    people = {name: [value] * many for name, value in one.items()} | {"id": ids, "account_id": ids}
+    credentials = {"subject_id": ids, "email_canonical": ids, "password_hash": [None] * many}
+    async with keeper.world.services.database.writing() as connection:
+        await bulk.store(connection, ACCOUNTS, people)
+        await bulk.store(connection, CREDENTIALS, credentials)
+    keeper.places.register.enter(ids, now)
+    assert await keeper.due() == {"erased_again": many}
 
 
 def test_a_line_that_was_not_finished_takes_no_other_with_it(tmp_path: Path) -> None:
