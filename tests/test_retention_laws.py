@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -793,3 +793,19 @@ async def test_the_second_factor_and_the_password_go_too(keeper: Keeper) -> None
     assert (await keeper.run())["accounts"] == 1
     for table in GOES:
         assert await keeper.count(table) == 0, table
+
+
+async def test_a_new_demonstration_is_not_taken_for_the_erased_of_an_earlier_one(
+    database: Database, second_url: str, tmp_path: Path
+) -> None:
+    register = {"CONSENTQL_ERASURE_REGISTER": str(tmp_path / "register")}
+    assert consentql(database.url, "demo", "--users", "40", cwd=tmp_path, **register).returncode == 0
+    grace = register | {"CONSENTQL_ERASURE_GRACE": "1s"}
+    async with database.writing() as connection:
+        long_ago = update(ACCOUNTS).values(leaving_since=datetime(2026, 1, 1, tzinfo=UTC))
+        await connection.execute(long_ago.where(ACCOUNTS.c.email == "member@demo.example.org"))
+    gone = json.loads(consentql(database.url, "retention", "--json", cwd=tmp_path, **grace).stdout)
+    assert gone["accounts"] > 0
+    assert consentql(second_url, "demo", "--users", "40", cwd=tmp_path, **register).returncode == 0
+    due = json.loads(consentql(second_url, "retention", "--dry-run", "--json", cwd=tmp_path, **register).stdout)
+    assert due["erased_again"] == 0

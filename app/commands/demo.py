@@ -1,9 +1,12 @@
 """Fills an empty database with made-up people, the same for the same seed."""
 
 import asyncio
+import hashlib
 import shutil
 import sys
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import typer
@@ -13,9 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.commands.fault import Fault
 from app.commands.population import DOMAIN, PASSWORD, Population, sign_in_people
 from app.commands.progress import progress
+from app.commands.retention import Places
 from app.commands.session import person_of, run
 from app.settings import load
 from models import issuing
+from models.columns import ID_LENGTH
 from models.tables import ACCOUNTS
 from models.vocabulary import STAFF, ConsentSource, Role
 from resolvers.context import Services
@@ -53,9 +58,9 @@ async def _is_of_demo(connection: AsyncConnection) -> bool:
 
 async def _fill(services: Services, connection: AsyncConnection, population: Population) -> None:
     now = services.now()
-    settling = Settling(
-        services.keys, services.geolocation, now, ConsentSource.DEMONSTRATION, make_id=population.make_id
-    )
+    erased = frozenset(Places.of(load()).register.ids())
+    make_id = partial(_of_nobody, population.make_id, erased)
+    settling = Settling(services.keys, services.geolocation, now, ConsentSource.DEMONSTRATION, make_id=make_id)
     with progress("demo", population.size) as advance:
         people = [person(line, now) for line in sign_in_people()]
         hashed = await asyncio.to_thread(services.hashing.hash, PASSWORD)
@@ -68,6 +73,14 @@ async def _fill(services: Services, connection: AsyncConnection, population: Pop
             await settling.settle(connection, batch)
             done += len(batch)
             advance(done)
+
+
+def _of_nobody(make_id: Callable[[], str], erased: frozenset[str]) -> str:
+    """An id from the seed, or one made of it where somebody of an earlier demonstration was erased under it."""
+    id = make_id()
+    while id in erased:
+        id = hashlib.sha256(id.encode()).hexdigest()[:ID_LENGTH]
+    return id
 
 
 async def _grant_roles(connection: AsyncConnection, ids: list[str], people: list[Any], now: Any) -> None:
