@@ -55,9 +55,6 @@ def _check_is_staff(role: Role) -> None:
         raise bad_input("role", "`role` is not a staff role.")
 
 
-async def _exists(connection: AsyncConnection, user_id: str, *, staying: bool = False) -> bool:
-    """Whether there is such a person, and one who does not leave where `staying` matters."""
+async def _exists(connection: AsyncConnection, user_id: str) -> bool:
     known = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == sought(user_id))
-    if staying:
-        known = known.where(ACCOUNTS.c.leaving_since.is_(None))
     return (await connection.execute(known)).first() is not None
