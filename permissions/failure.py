@@ -15,6 +15,11 @@ def forbidden(path: Sequence[str | int] | None = None, **named: str) -> Failure:
     return Failure("Your role may not read or do this.", path=path, extensions={"code": "FORBIDDEN", **named})
 
 
+def gone() -> Failure:
+    """The caller was erased while they asked; their token is known no more."""
+    return Failure("The token is unknown, expired or revoked.", extensions={"code": "UNAUTHENTICATED"})
+
+
 def bad_input(argument: str, message: str) -> Failure:
     """An argument that no caller may send."""
     return Failure(message, extensions={"code": "BAD_USER_INPUT", "argument": argument})

@@ -11,6 +11,7 @@ from strawberry.types.info import Info
 from models.outcome import ProfileUpdated, Refused
 from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import PersonalField, Purpose, RefusalCode, mask_of
+from permissions.failure import gone
 from resolvers import cleaning
 from resolvers.context import Context
 from resolvers.inputs import PreRegistrationInput, ProfileInput
@@ -69,7 +70,9 @@ async def _keep(connection: AsyncConnection, table: Table, subject_id: str, valu
 
 async def locked_account(connection: AsyncConnection, subject_id: str) -> Any:
     """The account's row, held until the transaction ends: changes of one subject's record queue here."""
-    return (await connection.execute(_locking(subject_id))).one()
+    if (account := await account_if_any(connection, subject_id)) is None:
+        raise gone()
+    return account
 
 
 async def account_if_any(connection: AsyncConnection, subject_id: str) -> Any:

@@ -12,6 +12,7 @@ from models.outcome import ConsentState, Recorded
 from models.tables import ACCOUNTS, CONSENT_RECORDS
 from models.vocabulary import ConsentStatus, Purpose
 from permissions import version
+from permissions.failure import gone
 from permissions.policy import PURPOSES
 from permissions.retention import RecordKind, Retention, erased_at
 from resolvers import lapse
@@ -58,7 +59,8 @@ async def consent_states(
     connection: AsyncConnection, subject_id: str, periods: Retention
 ) -> tuple[Any, tuple[ConsentState, ...]]:
     """The account, and the state of every purpose in the policy's order."""
-    account = (await connection.execute(account_of(subject_id))).one()
+    if (account := (await connection.execute(account_of(subject_id))).one_or_none()) is None:
+        raise gone()
     latest = {row.purpose: row for row in (await connection.execute(latest_of(subject_id))).all()}
     grace = periods[RecordKind.LAPSED_PURPOSES].period
     states = [_state(text.purpose, account, latest, grace) for text in PURPOSES]

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Table, delete, insert, or_, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from app import graphql
 from app.commands.retention import retained
 from app.commands.verify_log import faults
 from app.erasure_register import ErasureRegister
@@ -51,7 +52,7 @@ from resolvers.traces import FATES, GOES
 from tests.identity import STRONG, enrolled
 from tests.retaining import DAY, MOMENT, Keeper, everything, made
 from tests.serving import consentql
-from tests.world import FORM, USER, World, line
+from tests.world import FORM, USER, World, codes, line
 
 HOUR = timedelta(hours=1)
 VIEW = """mutation ($ids: [ID!]!) { openProcessorView(input: {userIds: $ids, reason: "ticket of Amara"}) {
@@ -749,6 +750,35 @@ def test_every_foreign_key_to_an_account_is_of_what_goes_first() -> None:
         table for table in METADATA.tables.values() if any(k.column.table is ACCOUNTS for k in table.foreign_keys)
     }
     assert pointing <= set(order)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "mutation { withdrawConsent(purpose: SOCIAL) { __typename } }",
+        "mutation { restrictProcessing { __typename } }",
+        "mutation { cancelErasure { __typename } }",
+        'mutation { updateProfile(input: {firstName: "late"}) { __typename } }',
+        "{ me { consents { purpose } } }",
+        "mutation { exportMyData }",
+    ],
+)
+async def test_who_is_erased_while_they_ask_is_told_that_their_token_is_known_no_more(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch, document: str
+) -> None:
+    id, token = await keeper.world.member("p@example.org")
+    await keeper.leave(id)
+    keeper.clock.at += 30 * DAY
+    await keeper.extend()
+    accepted = graphql.authenticated
+
+    async def meanwhile(*given: Any) -> Any:
+        caller = await accepted(*given)
+        assert (await Retention(keeper.world.services, keeper.places.register).act())["accounts"] == 1
+        return caller
+
+    monkeypatch.setattr(graphql, "authenticated", meanwhile)
+    assert codes(await keeper.world.ask(document, token)) == ["UNAUTHENTICATED"]
 
 
 # ---------------------------------------------------------------- the command
