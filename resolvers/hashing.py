@@ -65,9 +65,14 @@ class Line:
         self._room = room
         self._taken = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether whoever comes now is sent away."""
+        return self._taken >= self._room
+
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What the work returns; Busy where the line is full or does not get there in time."""
-        if self._taken >= self._room:
+        if self.is_full:
             raise Busy
         job = self._pool.submit(work, *args, **kwargs)
         self._taken += 1
@@ -118,6 +123,11 @@ class Hashing:
     async def soon(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Other work on a password that must not stall the event loop, in the same line."""
         return await self._usual.run(work, *args, **kwargs)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a sign-in that comes now is told to try again, so that nothing needs to be looked up for it."""
+        return self._usual.is_full
 
     def close(self) -> None:
         """Ends the threads."""

@@ -52,6 +52,8 @@ async def login(info: Info[Context, None], input: LoginInput) -> SignedIn | Totp
     attempt = _attempt(context, input)
     if isinstance(attempt, Refused):
         return attempt
+    if context.services.hashing.is_full:
+        return LATER
     person = await _person(context, attempt.email)
     bucket, known = _bucket(context, attempt, person)
     if refusal := await attempts.too_often(context, attempts.from_address(context, "login"), bucket):

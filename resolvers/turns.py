@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Final
 
-AT_ONCE: Final = 2
-"""Visitors' requests that one process works on at a time: one is thought about while another is looked up."""
+AT_ONCE: Final = 1
+"""Visitors' requests that one process works on at a time."""
 
-PATIENCE_SECONDS: Final = 2.0
+PATIENCE_SECONDS: Final = 0.5
 """A turn is a courtesy to others: who has waited so long goes on without."""
 
 

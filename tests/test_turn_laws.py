@@ -8,6 +8,7 @@ import pytest
 from resolvers import turns
 from resolvers.hashing import Hashing
 from resolvers.turns import Turns, standing_aside
+from tests.statements import counted
 from tests.world import World
 
 LOGIN = """mutation ($e: String!, $p: String!) { login(input: {email: $e, password: $p}) {
@@ -108,3 +109,11 @@ async def test_signing_in_holds_no_turn_while_a_password_is_hashed(
     monkeypatch.setattr(Hashing, "verify", watched)
     await world.data(LOGIN, None, {"e": "nobody@example.org", "p": "a password of nobody at all"})
     assert held == [True, False]
+
+
+async def test_for_whoever_is_sent_away_nothing_is_looked_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Hashing, "is_full", True)
+    async with counted(world.services.database) as statements:
+        answer = await world.data(LOGIN, None, {"e": "nobody@example.org", "p": "a password of nobody at all"})
+    assert answer["login"] == {"__typename": "Refusal", "code": "TRY_LATER"}
+    assert [text for text in statements if "SELECT" in text] == []
