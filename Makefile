@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 GRAPHIQL := app/web/graphiql/LICENSES.txt
 
 .DEFAULT_GOAL := help
@@ -20,7 +21,7 @@ run: setup ## A demonstration database if there is none, and the API on 127.0.0.
 	@CONSENTQL_ENVIRONMENT=development exec $(BIN)/consentql serve --host 127.0.0.1 --port 8000
 
 test: setup .venv/.installed-test ## All checks and all tests
-	@$(MAKE) --no-print-directory check; checked=$$?; $(BIN)/python -m pytest || exit $$?; exit $$checked
+	@$(MAKE) --no-print-directory check; checked=$$?; $(BIN)/python -m pytest $(SIDE_BY_SIDE) || exit $$?; exit $$checked
 
 check: .venv/.installed-test ## Lint, format, types and layers
 	$(BIN)/ruff check

@@ -152,7 +152,10 @@ class Retention:
                 ids = list((await connection.execute(locked, lapse.floors())).scalars())
                 if not ids:
                     return
-                if done := await act(connection, ids):
+                # another run may have had them between the look and the lock
+                still = select(ACCOUNTS.c.id).where(condition, ACCOUNTS.c.id.in_(ids)).order_by(ACCOUNTS.c.id)
+                due = list((await connection.execute(still, lapse.floors())).scalars())
+                if done := await act(connection, due) if due else 0:
                     await _note(connection, tables)
             after = ids[-1]
             self._did(kind, done)

@@ -757,7 +757,6 @@ def test_every_foreign_key_to_an_account_is_of_what_goes_first() -> None:
     [
         "mutation { withdrawConsent(purpose: SOCIAL) { __typename } }",
         "mutation { restrictProcessing { __typename } }",
-        "mutation { cancelErasure { __typename } }",
         'mutation { updateProfile(input: {firstName: "late"}) { __typename } }',
         "{ me { consents { purpose } } }",
         "mutation { exportMyData }",
