@@ -173,7 +173,7 @@ def release_statistics(*, as_json: AsJson = False) -> None:
 def retention(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what is due, and touch nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Erases what is due; may be run again, and while the service runs. Exit status 1: bytes of it may remain."""
     from app.commands import retention as command
@@ -196,7 +196,7 @@ def verify_log(
 
 
 @app.command()
-def oversight(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+def oversight(*, as_json: AsJson = False) -> None:
     """Says what is overdue, and who stands behind each pseudonym."""
     from app.commands import oversight as command
 

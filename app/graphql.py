@@ -1,5 +1,6 @@
 """`/graphql`: one operation in, one answer out, and GraphiQL for a browser in development."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +12,14 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.execution import PreExecutionError
 
 from app import body, cookies
-from app.authentication import Unauthenticated, authenticated
+from app.authentication import Credential, Unauthenticated, authenticated
 from app.cookies import Cookies
 from app.execution import ServedSchema
 from app.peer import address_of
 from app.telling import VALIDATION_FAILED, told
 from permissions.caller import Caller
-from resolvers.context import Carried, Context, Services
+from permissions.failure import UNKNOWN_TOKEN
+from resolvers.context import Context, Services
 from resolvers.turns import Turns
 
 
@@ -47,29 +49,24 @@ class Endpoint:
             media_type = body.answer_type(request)
             asked = await body.asked(request)
             carried = self.cookies.carried(request)
-            if cookies.credential(request) is None:
-                async with self.turns.turn():
-                    return await self._answered(request, asked, carried, media_type)
-            return await self._answered(request, asked, carried, media_type)
+            credential = cookies.credential(request)
+            async with self.turns.turn() if credential is None else nullcontext():
+                context = Context(await self._caller(request, credential), self.services, carried)
+                response = await self._executed(asked, context, media_type)
+                cookies.write(response, carried, self.services.now())
+                return response
         except body.Unacceptable as problem:
             # a client that trickles its body would go on holding the connection
             ended = {"Connection": "close"} if problem.status == 408 else {}
             code = "FORBIDDEN" if problem.status == 403 else "BAD_USER_INPUT"
             return failed(problem.status, code, problem.message, problem.argument, **ended)
         except Unauthenticated:
-            message = "The token is unknown, expired or revoked."
-            response = failed(401, "UNAUTHENTICATED", message, **{"WWW-Authenticate": "Bearer"})
+            response = failed(401, "UNAUTHENTICATED", UNKNOWN_TOKEN, **{"WWW-Authenticate": "Bearer"})
             if cookies.ACCESS in request.cookies:  # the session may go on with its other cookie
                 cookies.forget(response, cookies.ACCESS)
             return response
         except Exception as problem:  # noqa: BLE001  # told as an id; `told` logs its kind
             return answer({"errors": [told(GraphQLError("", original_error=problem)).formatted]}, 500)
-
-    async def _answered(self, request: Request, asked: body.Asked, carried: Carried, media_type: str) -> Response:
-        context = Context(await self._caller(request), self.services, carried)
-        response = await self._executed(asked, context, media_type)
-        cookies.write(response, carried, self.services.now())
-        return response
 
     async def _executed(self, asked: body.Asked, context: Context, media_type: str) -> Response:
         try:
@@ -90,8 +87,8 @@ class Endpoint:
         ours = any(error["extensions"]["code"] == "INTERNAL" for error in errors)
         return answer(content, 500 if ours else 400, media_type)
 
-    async def _caller(self, request: Request) -> Caller:
-        caller = await authenticated(self.services, cookies.credential(request), address_of(request))
+    async def _caller(self, request: Request, credential: Credential | None) -> Caller:
+        caller = await authenticated(self.services, credential, address_of(request))
         return replace(caller, opts_out=request.headers.get("sec-gpc") == "1")
 
 

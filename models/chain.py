@@ -165,7 +165,7 @@ class Verifier:
     def follows(self, record: Any) -> bool:
         """Whether this record is the one that comes next; if so, it has been followed."""
         encoded = self.log.encoded(record, self.hash)
-        known = any(self.keys.tag(self.log.name, encoded, place) == record["hash"] for place in range(len(self.keys)))
+        known = self.keys.tagged(self.log.name, encoded, record["hash"])
         if record["sequence"] != self.sequence + 1 or not known:
             return False
         self.sequence, self.hash = record["sequence"], record["hash"]

@@ -86,6 +86,11 @@ def impersonal(why: str, kind: Any = Text, *, numbered_by_us: bool = False, **op
     return Field(sa_type=kind, sa_column_kwargs=column, **options)
 
 
+def fields_in(table: Table) -> dict[str, PersonalField]:
+    """The columns of a table that hold a personal field, by name, each with its field."""
+    return {column.name: column.info[HOLDS] for column in table.columns if HOLDS in column.info}
+
+
 def unclassified(tables: Iterable[Table]) -> list[str]:
     """`table.column` of every column that says neither whose field it holds nor why it holds none."""
     return [

@@ -37,8 +37,7 @@ async def covering(connection: AsyncConnection, keys: KeyRing, log: Log, sequenc
 
 def _recognised(keys: KeyRing, log: Log, row: Any) -> Gap | None:
     gap = Gap(row.first, row.last, row.hash)
-    message = _message(log, gap)
-    return gap if any(keys.tag(USE, message, place) == row.tag for place in range(len(keys))) else None
+    return gap if keys.tagged(USE, _message(log, gap), row.tag) else None
 
 
 def runs(links: Sequence[tuple[int, str]]) -> list[Gap]:

@@ -49,6 +49,10 @@ class KeyRing:
         """Whether this is the first `length` bytes of what any key of the ring makes of the message."""
         return any(hmac.compare_digest(mac, self.mac(use, message, place)[:length]) for place in range(len(self)))
 
+    def tagged(self, use: str, message: bytes, tag: str) -> bool:
+        """Whether this, which was stored and nobody sent, is what any key of the ring makes of the message."""
+        return any(self.tag(use, message, place) == tag for place in range(len(self)))
+
     def tagger(self, use: str, beginning: bytes) -> Callable[[bytes], str]:
         """`tag` by the newest key for messages that begin alike: key and beginning are digested once (RFC 2104)."""
         key = int.from_bytes(self.derived(use))

@@ -1,9 +1,14 @@
 """What goes wrong as a GraphQL error: a code for machines, a sentence for people, never a value."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from graphql import GraphQLError
+
+UNKNOWN_TOKEN: Final = "The token is unknown, expired or revoked."  # noqa: S105  # a sentence
+AUTHENTICATOR_FIRST: Final = (
+    "A recovery code began this session; set up an authenticator anew, or sign in with a code of it."
+)
 
 
 class Failure(GraphQLError):
@@ -17,7 +22,7 @@ def forbidden(path: Sequence[str | int] | None = None, **named: str) -> Failure:
 
 def gone() -> Failure:
     """The caller was erased while they asked; their token is known no more."""
-    return Failure("The token is unknown, expired or revoked.", extensions={"code": "UNAUTHENTICATED"})
+    return Failure(UNKNOWN_TOKEN, extensions={"code": "UNAUTHENTICATED"})
 
 
 def bad_input(argument: str, message: str) -> Failure:
@@ -45,8 +50,7 @@ def rate_limited(seconds: int) -> Failure:
 
 def authenticator_first() -> Failure:
     """What a session may not that a recovery code began."""
-    sentence = "A recovery code began this session; set up an authenticator anew, or sign in with a code of it."
-    return Failure(sentence, extensions={"code": "FORBIDDEN"})
+    return Failure(AUTHENTICATOR_FIRST, extensions={"code": "FORBIDDEN"})
 
 
 def too_large() -> Failure:

@@ -57,8 +57,12 @@ def own() -> ColumnElement[bool]:
 
 def parameters(caller: Caller) -> dict[str, object]:
     """What every statement of this module is executed with."""
-    floors: dict[str, object] = {f"floor_{purpose.lower()}": floor(purpose) for purpose in GRANTED}
-    return {"own": caller.subject_id if caller.is_member else "", **floors}
+    return {"own": caller.subject_id if caller.is_member else "", **floors()}
+
+
+def floors(since: int | None = None) -> dict[str, int]:
+    """What `stands` is executed with; `since`: the version whose grants count, where a later one has outdated them."""
+    return {f"floor_{purpose.lower()}": floor(purpose, since) for purpose in GRANTED}
 
 
 def _locked(audience: Audience | None) -> dict[Lock, ColumnElement[bool]]:

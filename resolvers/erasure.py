@@ -13,6 +13,7 @@ from models.letters import end_mailed_tokens, write_letter
 from models.outcome import Refused
 from models.tables import ACCOUNTS
 from models.vocabulary import STAFF, MailedUse, Notice, RefusalCode
+from permissions.failure import AUTHENTICATOR_FIRST
 from permissions.retention import KeptRecord, erased_at
 from resolvers import challenges, kept, totp
 from resolvers.authenticators import authenticator_of
@@ -25,10 +26,7 @@ CODE_TOO: Final = Refused(RefusalCode.TOTP_REQUIRED, "A second factor is on; its
 OVER: Final = Refused(RefusalCode.TOKEN_EXPIRED, "This session is over; please sign in again.")
 NOT_ASKED: Final = Refused(RefusalCode.NOT_FOUND, "No erasure was asked for.")
 TOO_LATE: Final = Refused(RefusalCode.NOT_PERMITTED, "The day has passed; the account is being erased.")
-RECOVERED: Final = Refused(
-    RefusalCode.TOTP_REQUIRED,
-    "A recovery code began this session; set up an authenticator anew, or sign in with a code of it.",
-)
+RECOVERED: Final = Refused(RefusalCode.TOTP_REQUIRED, AUTHENTICATOR_FIRST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Column, Select, Table, case, exists, null, or_, select
+from sqlalchemy import Select, Table, case, exists, null, or_, select
 
-from models.columns import HOLDS
+from models.columns import fields_in
 from models.tables import HELD_FORMS, HELD_PROFILES, LEGAL_REQUESTS
 from permissions.retention import RecordKind as K
 from resolvers.export_kind import OWNER, Form, Kind, Read
 from resolvers.grounds import may_be_told, request_is_open
-
-
-def _values(table: Table) -> dict[str, Column[Any]]:
-    return {column.name: column for column in table.columns if HOLDS in column.info}
 
 
 def _held(table: Table) -> Read:
@@ -22,19 +18,19 @@ def _held(table: Table) -> Read:
 
     def read(subject_id: str, now: datetime) -> Select[Any]:
         theirs = (LEGAL_REQUESTS.c.subject_id == subject_id, request_is_open(now), may_be_told(now))
-        shown = [
-            case((exists().where(*theirs, LEGAL_REQUESTS.c.extent.op("&")(column.info[HOLDS].bit) != 0), column))
-            for column in _values(table).values()
-        ]
-        named = [each.label(name) for name, each in zip(_values(table), shown, strict=True)]
-        any_of_them = or_(*(each.is_not(null()) for each in shown))
+        shown = {
+            name: case((exists().where(*theirs, LEGAL_REQUESTS.c.extent.op("&")(field.bit) != 0), table.c[name]))
+            for name, field in fields_in(table).items()
+        }
+        any_of_them = or_(*(value.is_not(null()) for value in shown.values()))
+        named = [value.label(name) for name, value in shown.items()]
         return select(*named).where(table.c.subject_id == subject_id, any_of_them)
 
     return read
 
 
 def _kind(name: str, table: Table) -> Kind:
-    shown: Mapping[str, Form | None] = dict.fromkeys(_values(table))
+    shown: Mapping[str, Form | None] = dict.fromkeys(fields_in(table))
     return Kind(name, (table,), (K.LEGAL_REQUESTS,), _held(table), shown, OWNER)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Select, Table, select
 
 from models import ledger, tables
 from models.chain import receipt
-from models.columns import HOLDS
+from models.columns import fields_in
 from models.keys import KeyRing
 from models.ledger import LEDGER
 from models.tables import ACCOUNTS, LEGAL_REQUESTS, PROFILES, SUPPORT_CASES
@@ -19,7 +19,7 @@ from permissions.retention import RecordKind as K
 from resolvers import case_states, legal_requests
 from resolvers.disclosures import NEWEST_FIRST, visible
 from resolvers.export_kind import ORDER, OWNER, STAFF, Form, Kind, as_they_are, owned
-from resolvers.grounds import may_be_told
+from resolvers.grounds import told_of
 
 COPY: Final = "the text beside it once more, folded for search"
 RECEIPT: Final = "a part of the receipt"
@@ -71,19 +71,13 @@ def _cases(subject_id: str, now: datetime) -> Select[Any]:
     return case_states.cases(now).where(SUPPORT_CASES.c.subject_id == subject_id).order_by(SUPPORT_CASES.c.ordinal)
 
 
-def _requests(subject_id: str, now: datetime) -> Select[Any]:
-    """Those of which the law lets the subject know by now."""
-    mine = select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.subject_id == subject_id, may_be_told(now))
-    return mine.order_by(LEGAL_REQUESTS.c.ordinal)
-
-
 _lapsing: Final = (K.ACCOUNTS, K.LAPSED_PURPOSES)
 _folded: Final = dict.fromkeys((column.name for column in PROFILES.columns if column.name.endswith(FOLDED)), COPY)
 
 
 def _personal(table: Table) -> dict[str, Form | None]:
     """What the table holds of personal fields; any other column of it is to be explained."""
-    return {column.name: None for column in table.columns if HOLDS in column.info and column.name not in _folded}
+    return {name: None for name in fields_in(table) if name not in _folded}
 
 
 OF_THE_SUBJECT: Final = (
@@ -173,7 +167,7 @@ OF_THE_SUBJECT: Final = (
         "legalRequests",
         (LEGAL_REQUESTS,),
         (K.LEGAL_REQUESTS,),
-        _requests,
+        told_of,
         as_they_are("id", "authority", "reference", "basis", "opened_at", "expires_at", extent=_names)
         | as_they_are("notice_after", "approved_at", "closed_at"),
         OWNER | {"opened_by": STAFF, "approved_by": STAFF, "ordinal": ORDER},

@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.columns import HOLDS
+from models.columns import fields_in
 from models.tables import ACCOUNTS, CREDENTIALS, HELD_FORMS, HELD_PROFILES, PRE_REGISTRATIONS, PROFILES
 from permissions.mask import COLUMNS, key
 
@@ -24,8 +24,7 @@ is_husk: Final = ~select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.subject_i
 
 def _narrowed(table: Table, row: Mapping[str, Any], bits: int) -> Row:
     """The row's values, those of fields that are not among the bits as null."""
-    fields = {column.name: column.info[HOLDS] for column in table.columns if HOLDS in column.info}
-    return {name: row[name] if field.bit & bits else None for name, field in fields.items()}
+    return {name: row[name] if field.bit & bits else None for name, field in fields_in(table).items()}
 
 
 def _is_empty(values: Row) -> bool:

@@ -3,28 +3,21 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.tables import LEGAL_REQUESTS
 from models.vocabulary import fields_of
 from permissions.retention import KeptRecord, kept_after
 from resolvers.context import Services
-from resolvers.grounds import may_be_told, request_is_open
+from resolvers.grounds import request_is_open, told_of
 
 
 async def after(
     connection: AsyncConnection, subject_id: str, ends: datetime, services: Services
 ) -> tuple[KeptRecord, ...]:
     """Each kind of record that a law keeps, and each request that holds fields back and of which notice is allowed."""
-    rows = (await connection.execute(_visible(subject_id, services.now()))).all()
+    now = services.now()
+    rows = (await connection.execute(told_of(subject_id, now).where(request_is_open(now)))).all()
     return (*kept_after(ends, services.retention), *(_held_back(row) for row in rows))
-
-
-def _visible(subject_id: str, now: datetime) -> Any:
-    mine = LEGAL_REQUESTS.c.subject_id == subject_id
-    theirs = select(LEGAL_REQUESTS).where(mine, request_is_open(now), may_be_told(now))
-    return theirs.order_by(LEGAL_REQUESTS.c.ordinal)
 
 
 def _held_back(row: Any) -> KeptRecord:

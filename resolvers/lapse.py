@@ -33,7 +33,7 @@ def erases_at(account: Any, purpose: Purpose, grace: timedelta) -> datetime | No
 
 
 def due(purpose: Purpose, before: datetime) -> ColumnElement[bool]:
-    """Whether a row of accounts holds data of a purpose that lapsed by then; executed with the purpose's floor."""
+    """Whether a row of accounts holds data of a purpose that lapsed by then; executed with `mask.floors`."""
     lapsed = ACCOUNTS.c[f"{purpose.lower()}_lapsed_at"]
     outdated = GRANTED[purpose] < version.floor(purpose)
     since = case((lapsed.is_not(None), lapsed), (outdated, literal(_outdated_at(purpose), Instant)))
@@ -41,8 +41,3 @@ def due(purpose: Purpose, before: datetime) -> ColumnElement[bool]:
     held = select(table.c.subject_id).where(table.c.subject_id == ACCOUNTS.c.id).exists()
     # a purpose that was never granted neither stands nor does not to SQL, unless told
     return and_(held, not_(func.coalesce(stands(purpose), false())), since <= before)
-
-
-def floors() -> dict[str, int]:
-    """What `due` is executed with."""
-    return {f"floor_{purpose.lower()}": version.floor(purpose) for purpose in GRANTED}

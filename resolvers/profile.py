@@ -77,11 +77,8 @@ async def locked_account(connection: AsyncConnection, subject_id: str) -> Any:
 
 async def account_if_any(connection: AsyncConnection, subject_id: str) -> Any:
     """The same where its subject may be gone: None then."""
-    return (await connection.execute(_locking(subject_id))).one_or_none()
-
-
-def _locking(subject_id: str) -> Any:
-    return select(ACCOUNTS).where(ACCOUNTS.c.id == subject_id).with_for_update()
+    mine = select(ACCOUNTS).where(ACCOUNTS.c.id == subject_id).with_for_update()
+    return (await connection.execute(mine)).one_or_none()
 
 
 async def set_hidden_from_members(info: Info[Context, None], fields: list[PersonalField]) -> ProfileUpdated | Refused:

@@ -21,6 +21,7 @@ from models.tables import (
     SUPPORT_CASES,
     UNSCRUBBED,
 )
+from permissions.mask import floors
 from permissions.retention import RecordKind
 from resolvers import held_back, lapse, thinning
 from resolvers.context import Services
@@ -43,7 +44,6 @@ HELD: Final = "held_back"
 
 Act = Callable[[AsyncConnection], Awaitable[int]]
 ActOn = Callable[[AsyncConnection, Sequence[str]], Awaitable[int]]
-Condition = Callable[[], ColumnElement[bool]]
 
 
 class Register(Protocol):
@@ -149,12 +149,12 @@ class Retention:
             some = select(ACCOUNTS.c.id).where(condition, ACCOUNTS.c.id > after).order_by(ACCOUNTS.c.id)
             async with self.services.database.writing() as connection:
                 locked = some.limit(BATCH).with_for_update(skip_locked=True)
-                ids = list((await connection.execute(locked, lapse.floors())).scalars())
+                ids = list((await connection.execute(locked, floors())).scalars())
                 if not ids:
                     return
                 # another run may have had them between the look and the lock
                 still = select(ACCOUNTS.c.id).where(condition, ACCOUNTS.c.id.in_(ids)).order_by(ACCOUNTS.c.id)
-                due = list((await connection.execute(still, lapse.floors())).scalars())
+                due = list((await connection.execute(still, floors())).scalars())
                 if done := await act(connection, due) if due else 0:
                     await _note(connection, tables)
             after = ids[-1]
@@ -221,4 +221,4 @@ def _something_aside() -> ColumnElement[bool]:
 
 async def _count(connection: AsyncConnection, condition: ColumnElement[bool]) -> int:
     counted: Any = select(func.count()).select_from(ACCOUNTS).where(condition)
-    return int((await connection.execute(counted, lapse.floors())).scalar_one())
+    return int((await connection.execute(counted, floors())).scalar_one())

@@ -8,10 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables import ACCOUNTS
 from models.vocabulary import Audience, Purpose
-from permissions import version
 from permissions.decision import NARROWED_BY_HIDING
 from permissions.difference import Change
-from permissions.mask import GRANTED, stands, unlocked
+from permissions.mask import GRANTED, floors, stands, unlocked
 from permissions.policy import Cell
 
 
@@ -37,8 +36,7 @@ async def _counted(
         return []
     counts = [func.coalesce(func.sum(case((each, 1), else_=0)), 0).label(f"n{n}") for n, each in enumerate(conditions)]
     statement: Any = select(*counts).select_from(ACCOUNTS)
-    floors = {f"floor_{purpose.lower()}": version.floor(purpose, since) for purpose in GRANTED}
-    row = (await connection.execute(statement, floors)).one()
+    row = (await connection.execute(statement, floors(since))).one()
     return [int(count) for count in row]
 
 

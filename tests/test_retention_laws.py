@@ -43,10 +43,11 @@ from models.tables import (
 )
 from models.vocabulary import Processor, Purpose, Role
 from permissions import policy
+from permissions.mask import floors
 from permissions.policy import VERSIONS, Version
 from permissions.retention import YEAR, RecordKind, retention
 from resolvers import retention as run_module
-from resolvers.lapse import KEPT_IN, due, erases_at, floors
+from resolvers.lapse import KEPT_IN, due, erases_at
 from resolvers.retention import Retention
 from resolvers.traces import FATES, GOES
 from tests.identity import STRONG, enrolled

@@ -14,10 +14,11 @@ from sqlalchemy import func, select
 from app.commands.report import report
 from app.commands.session import run
 from models.columns import in_utc
-from models.tables import ACCOUNTS, CREDENTIALS, ROLE_GRANTS, SUPPORT_CASES, WITHDRAWALS
+from models.tables import ACCOUNTS, ROLE_GRANTS, SUPPORT_CASES, WITHDRAWALS
 from permissions.retention import RecordKind, erased_at
 from resolvers.case_states import waiting
 from resolvers.context import Services
+from resolvers.held_back import is_husk
 from resolvers.pseudonyms import pseudonym
 from resolvers.release import Release, newest
 
@@ -60,8 +61,7 @@ async def _found(services: Services) -> Oversight:
         .order_by(WITHDRAWALS.c.processor)
     )
     left = select(func.count().label("many"), func.min(ACCOUNTS.c.leaving_since).label("since"))
-    there = left.join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)  # whoever is erased signs in no more
-    leaving = there.where(ACCOUNTS.c.leaving_since <= now - services.retention[RecordKind.ACCOUNTS].period)
+    leaving = left.where(ACCOUNTS.c.leaving_since <= now - services.retention[RecordKind.ACCOUNTS].period, ~is_husk)
     unassigned = select(func.count()).select_from(SUPPORT_CASES).where(waiting(now))
     people = select(ROLE_GRANTS).order_by(ROLE_GRANTS.c.subject_id, ROLE_GRANTS.c.granted_at)
     async with services.database.reading() as connection:

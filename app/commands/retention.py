@@ -1,6 +1,5 @@
 """Erases what is due, in the database, in its files and in the folder of letters; or counts it."""
 
-import json
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import typer
 from sqlalchemy import make_url, select
 
 from app.commands.progress import progress
+from app.commands.report import report
 from app.commands.session import run
 from app.erasure_register import ErasureRegister
 from app.mail import is_server
@@ -57,7 +57,10 @@ def retention(*, dry_run: bool, as_json: bool) -> int:
         return await retained(services, places)
 
     counts, undone = run(act)
-    typer.echo(json.dumps(counts) if as_json else "\n".join(f"{kind}: {many}" for kind, many in counts.items()))
+    if as_json:
+        report(counts)
+    else:
+        typer.echo("\n".join(f"{kind}: {many}" for kind, many in counts.items()))
     for each in undone:
         typer.echo(each, err=True)
     return 1 if undone else 0
