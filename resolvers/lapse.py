@@ -8,15 +8,16 @@ from sqlalchemy import ColumnElement, and_, case, false, func, literal, not_, se
 from models.columns import Instant
 from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import Purpose
-from permissions import policy, version
+from permissions import policy
 from permissions.mask import GRANTED, stands
 
 KEPT_IN: Final = {Purpose.SOCIAL: PROFILES, Purpose.EXPANSION: PRE_REGISTRATIONS}
 
 
-def _outdated_at(purpose: Purpose) -> datetime:
-    """When grants of earlier versions stopped counting."""
-    return policy.VERSIONS[version.floor(purpose) - 1].published
+def _outdating(purpose: Purpose) -> list[tuple[int, datetime]]:
+    """Each version that changed the purpose: a grant stops counting with the first that comes after its own."""
+    known = enumerate(policy.VERSIONS, start=1)
+    return [(number, version.published) for number, version in known if purpose in version.changes]
 
 
 def erases_at(account: Any, purpose: Purpose, grace: timedelta) -> datetime | None:
@@ -27,16 +28,16 @@ def erases_at(account: Any, purpose: Purpose, grace: timedelta) -> datetime | No
     name = purpose.lower()
     lapsed: datetime | None = getattr(account, f"{name}_lapsed_at")
     granted: int | None = getattr(account, f"{name}_version")
-    if lapsed is None and granted is not None and granted < version.floor(purpose):
-        lapsed = _outdated_at(purpose)
+    if lapsed is None and granted is not None:
+        lapsed = next((published for number, published in _outdating(purpose) if granted < number), None)
     return lapsed + grace if lapsed else None
 
 
 def due(purpose: Purpose, before: datetime) -> ColumnElement[bool]:
     """Whether a row of accounts holds data of a purpose that lapsed by then; executed with `mask.floors`."""
     lapsed = ACCOUNTS.c[f"{purpose.lower()}_lapsed_at"]
-    outdated = GRANTED[purpose] < version.floor(purpose)
-    since = case((lapsed.is_not(None), lapsed), (outdated, literal(_outdated_at(purpose), Instant)))
+    outdated = [(GRANTED[purpose] < number, literal(at, Instant)) for number, at in _outdating(purpose)]
+    since = case((lapsed.is_not(None), lapsed), *outdated)
     table = KEPT_IN[purpose]
     held = select(table.c.subject_id).where(table.c.subject_id == ACCOUNTS.c.id).exists()
     # a purpose that was never granted neither stands nor does not to SQL, unless told

@@ -280,6 +280,22 @@ async def test_what_an_outdated_grant_held_goes_a_grace_after_the_version_that_o
     assert late not in [row.subject_id for row in await keeper.rows(PRE_REGISTRATIONS)]
 
 
+async def test_a_second_version_does_not_put_off_the_day_that_the_first_one_set(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, mine = await keeper.world.member("p@example.org", ("SOCIAL",), preRegistration={})
+    await keeper.extend()
+    first = keeper.clock.at + DAY
+    later = [Version(f"v{days}", first + days * DAY, (Purpose.SOCIAL,)) for days in (0, 10)]
+    monkeypatch.setattr(policy, "VERSIONS", (*VERSIONS, *later))
+    social = (await keeper.world.data(STATES, mine))["me"]["consents"][1]
+    assert (social["status"], datetime.fromisoformat(social["erasesAt"])) == ("OUTDATED", first + 30 * DAY)
+    keeper.clock.at = first + 30 * DAY - MOMENT
+    assert await keeper.run() == {}
+    keeper.clock.at += MOMENT
+    assert await keeper.run() == {"lapsed_purposes": 1}
+
+
 async def test_the_day_that_is_told_and_the_day_it_goes_are_one_rule_in_two_languages(
     keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
