@@ -145,6 +145,8 @@ class Settings(BaseSettings):
             faults.append(("TLS_CERTIFICATE", "goes with TLS_KEY, one is not there"))
         if not self.database_url.startswith(("sqlite+aiosqlite:", "postgresql+asyncpg:")):
             faults.append(("DATABASE_URL", "begins with sqlite+aiosqlite: or postgresql+asyncpg:"))
+        if self.database_url.split("///")[-1] in (":memory:", "") or self.database_url.endswith("//"):
+            faults.append(("DATABASE_URL", "is a database that forgets"))
         faults += self._unreadable()
         if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://")):
             faults.append(("REDIS_URL", "begins with redis:// or rediss://"))
@@ -206,8 +208,6 @@ class Settings(BaseSettings):
             weak.append(("PUBLIC_URL", "is not an https address"))
         if not self.mail_from and not is_mailbox(self.sender):
             weak.append(("MAIL_FROM", "is not set, and PUBLIC_URL has no name to write from"))
-        if self.database_url.split("///")[-1] in (":memory:", "") or self.database_url.endswith("//"):
-            weak.append(("DATABASE_URL", "is a database that forgets"))
         if not self.tls_certificate and not self.trusted_proxies:
             weak.append(("TLS_CERTIFICATE", "is not set, and no TRUSTED_PROXIES say that TLS ends in front"))
         return weak

@@ -25,22 +25,18 @@ class Database:
     def __init__(self, url: str, *, pool: int = 10) -> None:
         self.url = url
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self.engine = (
-            self._sqlite(url)
-            if self.is_sqlite
-            else create_async_engine(url, pool_size=pool, max_overflow=pool, hide_parameters=True)
-        )
+        # the usual pool keeps five: whoever comes beyond them makes a connection, thread and all, for one request
+        options: dict[str, Any] = {"pool_size": pool, "max_overflow": pool, "hide_parameters": True}
+        self.engine = self._sqlite(url, **options) if self.is_sqlite else create_async_engine(url, **options)
         self._writer = self.engine.execution_options(**{WRITES: True})
         # each statement sees what had committed when it began, with or without a transaction around it: without one
         # PostgreSQL is spared two round trips a reading
         self._reader = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @staticmethod
-    def _sqlite(url: str) -> AsyncEngine:
-        path = make_url(url).database
-        if path and path != ":memory:":
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
+    def _sqlite(url: str, **options: Any) -> AsyncEngine:
+        Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
+        engine = create_async_engine(url, connect_args={"timeout": 30}, **options)
 
         @event.listens_for(engine.sync_engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:

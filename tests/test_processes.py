@@ -1,6 +1,7 @@
 """Several workers behave as one: a withdrawal that has committed is seen by all, and attempts are counted together."""
 
 import asyncio
+import gc
 import json
 import time
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+from app.commands.serve import process
+from app.settings import Settings, WeakSettings
 from models.database import Database
 from permissions.version import current
 from tests.serving import consentql, serving
@@ -110,6 +113,26 @@ async def test_workers_count_attempts_together(database: Database, tmp_path: Pat
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_what_lives_as_long_as_a_process_is_not_searched_for_garbage_while_it_serves(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONSENTQL_DATABASE_URL", database_url)
+    monkeypatch.setenv("CONSENTQL_RATE_LIMITS", "off")
+    try:
+        made = process()
+        left = {id(each) for each in gc.get_objects()}
+        assert id(made) not in left
+        assert not left & {id(each) for each in vars(made).values() if gc.is_tracked(each)}
+    finally:
+        gc.unfreeze()
+
+
+@pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:"])
+def test_a_database_that_every_connection_has_to_itself_is_refused_everywhere(url: str) -> None:
+    with pytest.raises(WeakSettings, match="CONSENTQL_DATABASE_URL"):
+        Settings(database_url=url).checked()
+
+
 def test_several_workers_without_shared_counters_do_not_start(database_url: str, tmp_path: Path) -> None:
     done = consentql(database_url, "serve", "--workers", "2", cwd=tmp_path, CONSENTQL_RATE_LIMITS="on")
     assert done.returncode == 2

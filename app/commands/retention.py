@@ -44,7 +44,7 @@ class Places:
 
 def _beside(database_url: str) -> Path:
     path = make_url(database_url).database if database_url.startswith("sqlite") else None
-    return Path(path).with_suffix(".erasures") if path and path != ":memory:" else REGISTER
+    return Path(path).with_suffix(".erasures") if path else REGISTER
 
 
 def retention(*, dry_run: bool, as_json: bool) -> int:

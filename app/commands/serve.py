@@ -1,13 +1,16 @@
 """Serves the API with uvicorn, one process or several."""
 
 import asyncio
+import gc
 
 import typer
 import uvicorn
+from starlette.types import ASGIApp
 
 from app.commands.fault import Fault
 from app.commands.session import services
 from app.log import configured
+from app.main import create
 from app.settings import Settings, load
 from permissions.announced import Unannounced, require_announced
 
@@ -24,7 +27,7 @@ def serve(host: str, port: int, workers: int) -> None:
     asyncio.run(_prepared())
     _announce(settings, host, port)
     uvicorn.run(
-        "app.main:create",
+        "app.commands.serve:process",
         factory=True,
         host=host,
         port=port,
@@ -42,6 +45,14 @@ def serve(host: str, port: int, workers: int) -> None:
         timeout_graceful_shutdown=10,
         limit_concurrency=1000,
     )
+
+
+def process() -> ASGIApp:
+    """The application of one process that serves; what lives as long as it does is not searched for garbage again."""
+    app = create()
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 async def _prepared() -> None:

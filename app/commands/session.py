@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 def _is_missing(url: str) -> bool:
     path = make_url(url).database if url.startswith("sqlite") else None
-    return bool(path) and path != ":memory:" and not Path(path or "").exists()
+    return path is not None and not Path(path).exists()
 
 
 @asynccontextmanager
