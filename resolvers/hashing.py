@@ -4,10 +4,12 @@ import asyncio
 import os
 import re
 import threading
+import time
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
 from argon2 import PasswordHasher, Type, extract_parameters
@@ -34,6 +36,9 @@ HEAVY: Final = 4
 HEAVY_WAITING: Final = 4
 PATIENCE_SECONDS: Final = 2.0
 NICENESS: Final = 10
+LONGEST_REST_SECONDS: Final = 0.02
+"""A thread rests as long as it worked, so that a crowd leaves half a core of it to reads; not longer than this."""
+
 
 WRITTEN: Final = re.compile(r"\$argon2id\$v=[0-9]+\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+")
 SHORTEST_SALT: Final = 8
@@ -64,6 +69,7 @@ class Line:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_be_nice)
         self._room = room
         self._taken = 0
+        self._thread = threading.local()
 
     @property
     def is_full(self) -> bool:
@@ -74,7 +80,7 @@ class Line:
         """What the work returns; Busy where the line is full or does not get there in time."""
         if self.is_full:
             raise Busy
-        job = self._pool.submit(work, *args, **kwargs)
+        job = self._pool.submit(self._rested, partial(work, *args, **kwargs))
         self._taken += 1
         try:
             result = asyncio.wrap_future(job)
@@ -86,6 +92,15 @@ class Line:
         finally:
             job.cancel()
             self._taken -= 1
+
+    def _rested(self, work: Callable[[], T]) -> T:
+        time.sleep(max(0.0, getattr(self._thread, "rests_until", 0.0) - time.monotonic()))
+        began = time.monotonic()
+        try:
+            return work()
+        finally:
+            ended = time.monotonic()
+            self._thread.rests_until = ended + min(ended - began, LONGEST_REST_SECONDS)
 
     def close(self) -> None:
         """Ends the threads; what waits is dropped."""

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import threading
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -256,6 +257,21 @@ async def test_what_waits_too_long_is_shed_and_what_has_begun_is_ended(monkeypat
     gate.open.set()
     assert await first == "through"
     assert not never.begun.is_set()
+    line.close()
+
+
+async def test_a_thread_rests_between_two_of_a_crowd_as_long_as_it_worked_but_not_for_ever() -> None:
+    line, worked = Line("test", 1, 8), []
+
+    def work(seconds: float) -> None:
+        began = time.monotonic()
+        time.sleep(seconds)
+        worked.append((began, time.monotonic()))
+
+    await asyncio.gather(*(line.run(work, seconds) for seconds in (0.01, 0.2, 0)))
+    (first, ended), (second, ended_again), (third, _) = worked
+    assert second - ended >= min(ended - first, hashing.LONGEST_REST_SECONDS)
+    assert hashing.LONGEST_REST_SECONDS <= third - ended_again < ended_again - second
     line.close()
 
 
