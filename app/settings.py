@@ -208,6 +208,8 @@ class Settings(BaseSettings):
             weak.append(("PUBLIC_URL", "is not an https address"))
         if not self.mail_from and not is_mailbox(self.sender):
             weak.append(("MAIL_FROM", "is not set, and PUBLIC_URL has no name to write from"))
+        if not all(origin.startswith("https://") for origin in self.allowed_origins):
+            weak.append(("ALLOWED_ORIGINS", "names an origin that is not https"))
         if not self.tls_certificate and not self.trusted_proxies:
             weak.append(("TLS_CERTIFICATE", "is not set, and no TRUSTED_PROXIES say that TLS ends in front"))
         return weak

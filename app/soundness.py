@@ -2,10 +2,14 @@
 
 import ipaddress
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from app.mail import is_server, mailbox
 from resolvers.breached import SortedList
+
+WIDEST: Final = 7
+"""Bits that a network of proxies has in common at least: IPv6's own private one has so many."""
 
 
 def is_site(url: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
@@ -35,9 +39,9 @@ def is_mailbox(text: str) -> bool:
 
 
 def is_bounded(network: str) -> bool:
-    """Whether this is a network, and not all of them."""
+    """Whether this is a network, and not so wide that a few of them are all."""
     try:
-        return ipaddress.ip_network(network).prefixlen > 0
+        return ipaddress.ip_network(network).prefixlen >= WIDEST
     except ValueError:
         return False
 

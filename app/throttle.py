@@ -1,6 +1,7 @@
 """The floor under all requests: so many per address, by slowapi, as a dependency of the GraphQL route."""
 
 from collections.abc import Callable
+from typing import Any
 
 from fastapi import Request, Response
 from slowapi import Limiter
@@ -8,7 +9,7 @@ from slowapi.errors import RateLimitExceeded
 
 from app.graphql import failed
 from app.peer import network_of_request
-from permissions.limits import FLOOR, FLOOR_ALONE
+from permissions.limits import FLOOR, FLOOR_ALONE, PATIENCE_SECONDS
 
 
 def floor(redis_url: str | None) -> Callable[[Request], None]:
@@ -18,15 +19,28 @@ def floor(redis_url: str | None) -> Callable[[Request], None]:
     dependency itself is the form that counts.
     """
     _require_biting()
+    patience: dict[str, Any] = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), PATIENCE_SECONDS)
     limiter = Limiter(
-        key_func=network_of_request, storage_uri=redis_url, in_memory_fallback=[FLOOR_ALONE] if redis_url else []
+        key_func=network_of_request,
+        storage_uri=redis_url,
+        storage_options=patience if redis_url else {},
+        in_memory_fallback=[FLOOR_ALONE] if redis_url else [],
     )
 
     @limiter.limit(FLOOR)
     def counted(request: Request) -> None:
         """Counts this request."""
 
-    return counted  # type: ignore[no-any-return]  # slowapi has no types
+    def counted_anyhow(request: Request) -> None:
+        """Counts this request, here where Redis has just been lost."""
+        try:
+            counted(request)
+        except RateLimitExceeded:
+            raise
+        except Exception:  # noqa: BLE001  # slowapi falls back for the first to notice, and fails for those beside it
+            counted(request)
+
+    return counted_anyhow
 
 
 def _require_biting() -> None:

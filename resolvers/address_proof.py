@@ -15,13 +15,13 @@ from models.tables import ACCOUNTS, CREDENTIALS
 from models.vocabulary import MailedUse, Notice, Purpose, RefusalCode
 from permissions.network import network_of
 from resolvers import attempts, mailed
-from resolvers.attempts import WRITING_TO_MAY
+from resolvers.attempts import WRITING_MAY, WRITING_TO_MAY, Bucket
 from resolvers.context import Context
 from resolvers.geolocation import Geolocation
 from resolvers.mailbox import owner_of
 from resolvers.place import keep_place, place_columns
 from resolvers.profile import account_if_any
-from resolvers.reproof import reproof, wrong
+from resolvers.reproof import Proven, reproof, wrong
 from resolvers.standing import counts
 
 UNVERIFIED = Refused(RefusalCode.EMAIL_NOT_VERIFIED, "Verify the address that you have first.")
@@ -71,14 +71,18 @@ def _registered_it(context: Context, row: Any) -> bool:
 
 async def change_email(info: Info[Context, None], new_email: str, password: str) -> EmailChangeRequested | Refused:
     """A letter to the new address, which counts once its link was used, and one to the old."""
-    context, now, keys = info.context, info.context.now(), info.context.services.keys
+    context = info.context
     if not context.caller.verified:
         return UNVERIFIED
     try:
         email, wanted = given(new_email), canonical(new_email)
     except NotAnAddress:
         return NO_ADDRESS
-    if refusal := await attempts.too_often(context, attempts.on_address(context, "letter", wanted, WRITING_TO_MAY)):
+    limits = (
+        attempts.on_address(context, "letter", wanted, WRITING_TO_MAY),
+        Bucket("letters of", str(context.caller.subject_id), WRITING_MAY),
+    )
+    if refusal := await attempts.too_often(context, *limits):
         return refusal
     proven = await reproof(context, password, "password")
     if isinstance(proven, Refused):
@@ -86,19 +90,25 @@ async def change_email(info: Info[Context, None], new_email: str, password: str)
     async with context.database.writing() as connection:
         if await proven.lock(connection) is None:
             return wrong("password")
-        owner = await owner_of(connection, wanted, now)
-        free = owner is None or owner.id == proven.subject_id
-        await write_mailed_token(
-            connection,
-            keys,
-            subject_id=proven.subject_id if free else None,
-            notice=Notice.CONFIRM_ADDRESS,
-            now=now,
-            address=email,
-        )
-        notice, old = Notice.ADDRESS_CHANGING, proven.email
-        await write_letter(connection, subject_id=proven.subject_id, notice=notice, now=now, address=old)
+        await _ask_to_move(context, connection, proven, email)
     return EmailChangeRequested(email)
+
+
+async def _ask_to_move(context: Context, connection: AsyncConnection, proven: Proven, email: str) -> None:
+    """A link to the new address, where it is free; an earlier link ends in any case, or it would tell."""
+    now, mine = context.now(), proven.subject_id
+    await end_mailed_tokens(connection, mine, now, MailedUse.CHANGE)
+    owner = await owner_of(connection, canonical(email), now)
+    await write_mailed_token(
+        connection,
+        context.services.keys,
+        subject_id=mine if owner is None or owner.id == mine else None,
+        notice=Notice.CONFIRM_ADDRESS,
+        now=now,
+        address=email,
+    )
+    notice = Notice.ADDRESS_CHANGING
+    await write_letter(connection, subject_id=mine, notice=notice, now=now, address=proven.email)
 
 
 async def mark_verified(connection: AsyncConnection, account: Any, geolocation: Geolocation) -> None:

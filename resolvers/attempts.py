@@ -7,12 +7,15 @@ from models.outcome import Refused
 from models.vocabulary import RefusalCode
 from permissions.network import network_of
 from resolvers.context import Context
+from resolvers.devices import device_of
 
 ADDRESS_MAY: Final = ("30/minute",)
 ACCOUNT_MAY: Final = ("10/5 minutes",)
 CODES_MAY: Final = ("5/5 minutes", "20/hour", "50/day")
 REGISTERING_MAY: Final = ("30/hour",)
 WRITING_TO_MAY: Final = ("5/day",)
+WRITING_MAY: Final = ("10/day",)
+"""Letters that one account may have sent to addresses of its choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,19 @@ def from_address(context: Context, name: str, rates: tuple[str, ...] = ADDRESS_M
 def on_address(context: Context, name: str, email: str, rates: tuple[str, ...]) -> Bucket:
     """Attempts that name an e-mail address; the counters hold a keyed hash of it."""
     return Bucket(f"{name} account", context.services.keys.tag("limits", email.encode()), rates)
+
+
+def by_device(
+    context: Context, name: str, email: str, token: str | None, rates: tuple[str, ...]
+) -> tuple[Bucket, bool]:
+    """Attempts that name an e-mail address, and whether a device makes them that its owner once signed in on.
+
+    Such a device is counted by itself: no stranger elsewhere locks it out. Nothing that is stored of an account
+    decides, or the counters would tell that there is one.
+    """
+    if device := device_of(context.services.keys, token, email):
+        return on_address(context, f"{name} device", f"{device} {email}", rates), True
+    return on_address(context, name, email or "nobody", rates), False
 
 
 async def too_often(context: Context, *buckets: Bucket) -> Refused | None:

@@ -52,11 +52,8 @@ async def request_password_reset(info: Info[Context, None], email: str) -> bool:
     """True, and the same work, whether or not anybody has the address."""
     context, now = info.context, info.context.now()
     wanted = sought_address(email)
-    limits = (
-        attempts.from_address(context, "reset", ASKING_MAY),
-        attempts.on_address(context, "reset", wanted or "nobody", WRITING_TO_MAY),
-    )
-    if refusal := await attempts.too_often(context, *limits):
+    bucket, _ = attempts.by_device(context, "reset", wanted, context.carried.device, WRITING_TO_MAY)
+    if refusal := await attempts.too_often(context, attempts.from_address(context, "reset", ASKING_MAY), bucket):
         raise rate_limited(refusal.retry_after_seconds or 1)
     async with context.database.writing() as connection:
         box = mailbox_of(await owner_of(connection, wanted, now), Notice.RESET_PASSWORD)

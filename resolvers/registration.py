@@ -44,6 +44,8 @@ async def register(info: Info[Context, None], input: RegisterInput) -> Registere
         person = _person(context, input)
     except Unfit as problem:
         return problem.refused
+    if context.services.hashing.is_full:  # before it is counted: whoever comes again as told has lost no attempt
+        return LATER
     limits = (
         attempts.from_address(context, "register", REGISTERING_MAY),
         attempts.on_address(context, "register", person.email_canonical, WRITING_TO_MAY),

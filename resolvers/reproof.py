@@ -48,6 +48,8 @@ def wrong(field: str) -> Refused:
 
 async def reproof(context: Context, password: str, field: str) -> Proven | Refused:
     """The caller's own password, counted before it is checked."""
+    if context.services.hashing.is_full:
+        return LATER
     bucket = Bucket("password again", str(context.caller.subject_id), ACCOUNT_MAY)
     if refusal := await attempts.too_often(context, bucket):
         return refusal

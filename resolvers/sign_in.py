@@ -14,13 +14,11 @@ from models.sessions import Opened, Opening, Stolen
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
 from models.vocabulary import Factors, LockSource, Notice, Processor, RefusalCode, TokenTransport
 from permissions.caller import Caller
-from permissions.network import network_of
 from resolvers import attempts, cleaning
-from resolvers.attempts import ACCOUNT_MAY, Bucket
+from resolvers.attempts import ACCOUNT_MAY
 from resolvers.authenticators import authenticator_of
 from resolvers.challenges import begin_challenge
 from resolvers.context import Context
-from resolvers.devices import device_of
 from resolvers.hashing import Busy, Verdict, too_long
 from resolvers.inputs import LoginInput
 from resolvers.objections import object_to
@@ -54,11 +52,10 @@ async def login(info: Info[Context, None], input: LoginInput) -> SignedIn | Totp
         return attempt
     if context.services.hashing.is_full:
         return LATER
-    person = await _person(context, attempt.email)
-    bucket, known = _bucket(context, attempt, person)
+    bucket, known = attempts.by_device(context, "login", attempt.email, attempt.device, ACCOUNT_MAY)
     if refusal := await attempts.too_often(context, attempts.from_address(context, "login"), bucket):
         return refusal
-    begun = await _checked(context, attempt, person, known=known)
+    begun = await _checked(context, attempt, await _person(context, attempt.email), known=known)
     if not isinstance(begun, Opened):
         return begun
     await attempts.forgive(context, bucket)
@@ -98,25 +95,12 @@ def _attempt(context: Context, input: LoginInput) -> Attempt | Refused:
 
 async def _person(context: Context, email: str) -> Any:
     known = (
-        select(ACCOUNTS.c.id, ACCOUNTS.c.ip_address, ACCOUNTS.c.disabled_at, CREDENTIALS.c.password_hash)
+        select(ACCOUNTS.c.id, ACCOUNTS.c.disabled_at, CREDENTIALS.c.password_hash)
         .join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
         .where(CREDENTIALS.c.email_canonical == email)
     )
     async with context.database.reading() as connection:
         return (await connection.execute(known)).one_or_none()
-
-
-def _bucket(context: Context, attempt: Attempt, person: Any) -> tuple[Bucket, bool]:
-    """What this attempt is counted with, and whether its device is known.
-
-    A device or network that the owner signed in from is counted by itself: no stranger elsewhere locks it out.
-    """
-    keys, network = context.services.keys, network_of(context.caller.address)
-    if device := device_of(keys, attempt.device, attempt.email):
-        return attempts.on_address(context, "login device", f"{device} {attempt.email}", ACCOUNT_MAY), True
-    if person is not None and person.ip_address and network_of(person.ip_address) == network:
-        return attempts.on_address(context, "login network", f"{network} {attempt.email}", ACCOUNT_MAY), True
-    return attempts.on_address(context, "login", attempt.email or "nobody", ACCOUNT_MAY), False
 
 
 async def _begun(

@@ -136,10 +136,12 @@ async def test_a_token_does_not_come_back_with_the_role(world: World) -> None:
 WEAK = [
     ("TRUSTED_PROXIES", "*"),
     ("TRUSTED_PROXIES", "0.0.0.0/0"),
+    ("TRUSTED_PROXIES", "0.0.0.0/1,128.0.0.0/1"),
     ("TRUSTED_PROXIES", "nonsense"),
     ("PUBLIC_URL", "https://"),
     ("SECRET_KEYS", "a" * 38),
     ("ALLOWED_ORIGINS", "null"),
+    ("ALLOWED_ORIGINS", "http://app.example.org"),
     ("ALLOWED_ORIGINS", "https://*.example.org"),
     ("DATABASE_URL", "sqlite+aiosqlite://"),
     ("DATABASE_URL", "sqlite+aiosqlite:///:memory:"),

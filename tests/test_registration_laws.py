@@ -13,6 +13,7 @@ from models.vocabulary import MailedUse, Role
 from permissions.limits import Limits
 from tests.identity import (
     ASK_RESET,
+    CHANGE,
     CHANGE_EMAIL,
     OTHER,
     REGISTER,
@@ -244,6 +245,20 @@ async def test_a_new_address_counts_once_its_mailbox_says_so(world: World) -> No
     assert "ADDRESS_CHANGING" in await letters(world, id)
 
 
+async def test_a_link_of_before_does_not_tell_whether_an_address_asked_for_later_is_free(world: World) -> None:
+    await world.person("taken@example.org", password=STRONG)
+    told = []
+    for name in ("taken", "free"):
+        await world.person(f"{name}.asker@example.org", password=STRONG)
+        token = (await sign_in(world, f"{name}.asker@example.org"))["accessToken"]
+        await world.data(CHANGE_EMAIL, token, {"e": f"{name}.mine@example.org", "p": STRONG})
+        (link, *_) = await mailed(world, MailedUse.CHANGE)
+        await world.data(CHANGE_EMAIL, token, {"e": f"{name}@example.org", "p": STRONG})
+        told.append(await verify(world, link))
+    assert told[0] == told[1]
+    assert told[0]["code"] == "TOKEN_EXPIRED"
+
+
 async def test_an_address_that_was_taken_meanwhile_is_not_taken_twice(world: World) -> None:
     id = await world.person("old@example.org", password=STRONG)
     token = (await sign_in(world, "old@example.org"))["accessToken"]
@@ -264,6 +279,48 @@ async def test_strangers_elsewhere_do_not_lock_out_a_device_that_its_owner_signe
     assert told == ["INVALID_CREDENTIALS"] * 10 + ["TOO_MANY_ATTEMPTS"]
     assert (await sign_in(world, "p@example.org"))["code"] == "TOO_MANY_ATTEMPTS"
     assert "accessToken" in await sign_in(world, "p@example.org", deviceToken=device)
+    world.services.hashing.close()
+
+
+async def test_ten_wrong_tries_here_count_elsewhere_whether_or_not_anybody_has_the_address(database: Database) -> None:
+    world = world_of(database, limits=Limits(on=True))
+    await world.person("p@example.org", password=STRONG)
+    async with world.services.database.writing() as connection:
+        await connection.execute(ACCOUNTS.update().values(ip_address="127.0.0.1"))
+    for email in ("p@example.org", "nobody@example.org"):
+        told = [(await sign_in(world, email, "no"))["code"] for _ in range(11)]
+        assert told == ["INVALID_CREDENTIALS"] * 10 + ["TOO_MANY_ATTEMPTS"]
+        async with world.services.database.writing() as connection:
+            await connection.execute(ACCOUNTS.update().values(ip_address="198.51.100.7"))
+        assert (await sign_in(world, email, "no"))["code"] == "TOO_MANY_ATTEMPTS"
+    world.services.hashing.close()
+
+
+async def test_whoever_comes_again_as_told_has_lost_no_attempt(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = world_of(database, limits=Limits(on=True))
+    await world.person("p@example.org", password=STRONG)
+    token = (await sign_in(world, "p@example.org"))["accessToken"]
+    change = {"input": {"currentPassword": STRONG, "newPassword": OTHER}}
+    with monkeypatch.context() as crowded:
+        crowded.setattr(world.services.hashing._usual, "_room", 0)
+        for _ in range(11):
+            assert (await register(world, "new@example.org"))["code"] == "TRY_LATER"
+            assert (await sign_in(world, "p@example.org"))["code"] == "TRY_LATER"
+            assert (await world.data(CHANGE, token, change))["changePassword"]["code"] == "TRY_LATER"
+    assert await register(world, "new@example.org") == {"email": "new@example.org"}
+    assert "accessToken" in await sign_in(world, "p@example.org")
+    assert "changedAt" in (await world.data(CHANGE, token, change))["changePassword"]
+    world.services.hashing.close()
+
+
+async def test_one_account_has_few_letters_sent_to_addresses_of_its_choice(database: Database) -> None:
+    world = world_of(database, limits=Limits(on=True))
+    await world.person("p@example.org", password=STRONG)
+    token = (await sign_in(world, "p@example.org"))["accessToken"]
+    asked = [await world.data(CHANGE_EMAIL, token, {"e": f"s{each}@example.org", "p": STRONG}) for each in range(11)]
+    assert [each["changeEmail"].get("code") for each in asked] == [None] * 10 + ["TOO_MANY_ATTEMPTS"]
     world.services.hashing.close()
 
 

@@ -1,6 +1,7 @@
 """Every proof of identity is counted before it is looked at, by account and by network, however it is asked for."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -152,6 +153,19 @@ async def test_without_shared_counters_a_second_step_and_a_reset_are_counted_her
     told = [(await world.data(RESET, None, given))["resetPassword"]["code"] for _ in range(9)]
     assert told == GONE * 7 + REFUSED * 2
     world.services.hashing.close()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_shared_counters_that_do_not_answer_keep_nobody_out(database_url: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as silent:
+        frozen = {"CONSENTQL_REDIS_URL": f"redis://127.0.0.1:{silent.getsockname()[1]}/0"}
+        with serving(database_url, tmp_path, CONSENTQL_RATE_LIMITS="on", **frozen) as server:
+            asked = {"json": {"query": "{ viewer { role } }"}}
+            async with httpx.AsyncClient(timeout=30) as client:
+                at_once = [client.post(f"{server.url}/graphql", **asked) for _ in range(10)]
+                statuses = [answer.status_code for answer in await asyncio.gather(*at_once)]
+                statuses += [(await client.post(f"{server.url}/graphql", **asked)).status_code for _ in range(141)]
+    assert statuses == [200] * 150 + [429], "a quarter of what one address may otherwise"
 
 
 @asynccontextmanager
