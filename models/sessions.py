@@ -105,6 +105,17 @@ async def holder_of(connection: AsyncConnection, keys: KeyRing, token: str) -> s
     return (await connection.execute(mine)).scalar_one_or_none()
 
 
+async def end_of(
+    connection: AsyncConnection, keys: KeyRing, token: str, transport: TokenTransport, now: datetime
+) -> None:
+    """Ends the session that this refresh token was made for, by whichever of its generations."""
+    known = _read(keys, token)
+    mine = (ACCESS_TOKENS.c.id == (known[0] if known else "")) & (ACCESS_TOKENS.c.transport == transport.value)
+    await connection.execute(
+        update(ACCESS_TOKENS).where(mine, ACCESS_TOKENS.c.revoked_at.is_(None)).values(revoked_at=now)
+    )
+
+
 async def refresh(
     connection: AsyncConnection, keys: KeyRing, token: str, transport: TokenTransport, now: datetime
 ) -> Opened | Stolen | None:

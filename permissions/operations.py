@@ -46,7 +46,6 @@ ANALYTICS: Final = _roles(Role.ANALYTICS)
 COMPLIANCE: Final = _roles(Role.COMPLIANCE)
 OPERATIONS: Final = _roles(Role.OPERATIONS)
 PROCESSOR: Final = _roles(Role.PROCESSOR)
-SIGNED_IN: Final = EVERYONE - {Role.ANONYMOUS}
 BEFORE_A_SESSION: Final = _roles(Role.ANONYMOUS, Role.MEMBER)
 READS_PEOPLE: Final = _roles(Role.ANONYMOUS, Role.MEMBER, Role.SUPPORT, Role.COMPLIANCE)
 
@@ -85,7 +84,7 @@ OPERATIONS_BY_FIELD: Final = {
     "Mutation.requestErasure": Rule(MEMBER, refuses=True, credential=True),
     "Mutation.cancelErasure": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.issueRoleToken": Rule(MEMBER, refuses=True, rate=CHANGES),
-    "Mutation.logout": Rule(SIGNED_IN),
+    "Mutation.logout": Rule(EVERYONE),  # a browser whose access has lapsed still holds what goes on with its session
     "Mutation.revokeSession": Rule(MEMBER, rate=CHANGES),
     "Mutation.updateProfile": Rule(MEMBER, refuses=True, rate=CHANGES),
     "Mutation.updatePreRegistration": Rule(MEMBER, refuses=True, rate=CHANGES),

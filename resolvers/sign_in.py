@@ -12,8 +12,9 @@ from models.letters import write_letter
 from models.outcome import Refused, SignedIn, TotpRequired
 from models.sessions import Opened, Opening, Stolen
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
-from models.vocabulary import Factors, LockSource, Notice, Processor, RefusalCode, TokenTransport
+from models.vocabulary import Factors, LockSource, Notice, Processor, RefusalCode, Role, TokenTransport
 from permissions.caller import Caller
+from permissions.failure import forbidden
 from resolvers import attempts, cleaning
 from resolvers.attempts import ACCOUNT_MAY
 from resolvers.authenticators import authenticator_of
@@ -149,6 +150,8 @@ async def refresh_session(info: Info[Context, None], refresh_token: str | None =
 async def logout(info: Info[Context, None]) -> bool:
     """The token that asks ends itself, and with it the session, and a member's sign-ins that are half done."""
     context, now = info.context, info.context.now()
+    if context.caller.role is Role.ANONYMOUS:
+        return await _end_lapsed(context)
     mine = (ACCESS_TOKENS.c.id == context.caller.token_id) & ACCESS_TOKENS.c.revoked_at.is_(None)
     async with context.database.writing() as connection:
         if context.caller.is_member and context.caller.subject_id:
@@ -157,4 +160,18 @@ async def logout(info: Info[Context, None]) -> bool:
         await connection.execute(update(ACCESS_TOKENS).where(mine).values(revoked_at=now))
     context.carried.ended = context.carried.by_browser
     context.caller = Caller(address=context.caller.address)  # what follows in this document comes from nobody
+    return True
+
+
+async def _end_lapsed(context: Context) -> bool:
+    """A browser drops the cookie that it asks with before the one that goes on: that one ends the session as well."""
+    if (token := context.carried.refresh) is None:
+        raise forbidden()
+    keys, now = context.services.keys, context.now()
+    async with context.database.writing() as connection:
+        if holder := await stored.holder_of(connection, keys, token):
+            await account_if_any(connection, holder)  # locked first, as elsewhere
+            await end_challenges(connection, holder, now)
+            await stored.end_of(connection, keys, token, TokenTransport.COOKIE, now)
+    context.carried.ended, context.carried.refresh = True, None
     return True

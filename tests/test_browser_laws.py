@@ -7,7 +7,8 @@ import pytest
 
 from app import cookies
 from models.vocabulary import Role
-from tests.identity import LOGIN, REFRESH, STRONG, VIEWER, Clock, complete, enrolled
+from permissions.limits import Limits
+from tests.identity import ASK_RESET, LOGIN, REFRESH, STRONG, VIEWER, Clock, complete, enrolled
 from tests.world import World, codes
 
 BROWSER = {"X-ConsentQL-Client": "browser"}
@@ -145,6 +146,32 @@ async def test_logging_out_takes_the_cookies_away_but_the_device_stays_known(wor
     assert (await from_browser(world, "mutation { logout }", jar)).json()["data"]["logout"] is True
     assert set(jar) == {cookies.DEVICE}
     assert (await from_browser(world, VIEWER, dict(kept))).status_code == 401
+
+
+async def test_a_browser_whose_access_has_lapsed_logs_out_all_the_same(world: World) -> None:
+    jar, _ = await signed_in(world)
+    del jar[cookies.ACCESS]
+    kept = dict(jar)
+    assert (await from_browser(world, "mutation { logout }", jar)).json()["data"] == {"logout": True}
+    assert set(jar) == {cookies.DEVICE}
+    over = (await from_browser(world, REFRESH, kept)).json()["data"]["refreshSession"]
+    assert over["code"] == "TOKEN_EXPIRED"
+    assert codes((await from_browser(world, "mutation { logout }", jar)).json()) == ["FORBIDDEN"], (
+        "nothing is left to end"
+    )
+
+
+async def test_a_stranger_who_asks_for_links_keeps_no_browser_of_the_owner_out(world: World) -> None:
+    jar, _ = await signed_in(world)
+    world.services.limits = Limits(on=True)
+    asked = {"e": "p@example.org"}
+    told = [codes(await world.ask(ASK_RESET, None, asked)) for _ in range(6)]
+    assert told == [[]] * 5 + [["RATE_LIMITED"]]
+    known = {cookies.DEVICE: jar[cookies.DEVICE]}
+    assert (await from_browser(world, ASK_RESET, known, asked)).json() == {"data": {"requestPasswordReset": True}}
+    other = {"e": "q@example.org"}
+    told = [codes((await from_browser(world, ASK_RESET, known, other)).json()) for _ in range(6)]
+    assert told == [[]] * 5 + [["RATE_LIMITED"]], "it is known for its own address"
 
 
 async def test_a_second_step_goes_on_in_the_browser_that_began_it(world: World) -> None:
