@@ -19,6 +19,12 @@ PRAGMAS = (
 )
 
 
+def file_of(url: str) -> Path | None:
+    """Where SQLite keeps the database of this address; None where PostgreSQL does."""
+    address = make_url(url)
+    return Path(address.database) if address.database and address.get_backend_name() == "sqlite" else None
+
+
 class Database:
     """An engine for SQLite or PostgreSQL, by its address."""
 
@@ -35,7 +41,8 @@ class Database:
 
     @staticmethod
     def _sqlite(url: str, **options: Any) -> AsyncEngine:
-        Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
+        if file := file_of(url):
+            file.parent.mkdir(parents=True, exist_ok=True)
         engine = create_async_engine(url, connect_args={"timeout": 30}, **options)
 
         @event.listens_for(engine.sync_engine, "connect")

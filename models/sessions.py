@@ -98,22 +98,16 @@ async def open_session(connection: AsyncConnection, keys: KeyRing, opening: Open
     return Opened(await _row(connection, id), access, _refresh(keys, id, 0))
 
 
-async def holder_of(connection: AsyncConnection, keys: KeyRing, token: str) -> str | None:
-    """Whose session this refresh token was made for, read without a lock; None where it is none of ours."""
-    known = _read(keys, token)
-    mine = select(ACCESS_TOKENS.c.holder_id).where(ACCESS_TOKENS.c.id == (known[0] if known else ""))
-    return (await connection.execute(mine)).scalar_one_or_none()
+async def session_of(connection: AsyncConnection, keys: KeyRing, token: str, transport: TokenTransport) -> Any:
+    """The `id` and `holder_id` of the session that this refresh token was made for, in whichever of its generations.
 
-
-async def end_of(
-    connection: AsyncConnection, keys: KeyRing, token: str, transport: TokenTransport, now: datetime
-) -> None:
-    """Ends the session that this refresh token was made for, by whichever of its generations."""
+    They are read without a lock; None where the token is none of ours, or came another way than it was sent.
+    """
     known = _read(keys, token)
-    mine = (ACCESS_TOKENS.c.id == (known[0] if known else "")) & (ACCESS_TOKENS.c.transport == transport.value)
-    await connection.execute(
-        update(ACCESS_TOKENS).where(mine, ACCESS_TOKENS.c.revoked_at.is_(None)).values(revoked_at=now)
+    mine = select(ACCESS_TOKENS.c.id, ACCESS_TOKENS.c.holder_id).where(
+        ACCESS_TOKENS.c.id == (known[0] if known else ""), ACCESS_TOKENS.c.transport == transport.value
     )
+    return (await connection.execute(mine)).one_or_none()
 
 
 async def refresh(

@@ -15,7 +15,7 @@ from models.tables import ACCOUNTS, CREDENTIALS
 from models.vocabulary import MailedUse, Notice, Purpose, RefusalCode
 from permissions.network import network_of
 from resolvers import attempts, mailed
-from resolvers.attempts import WRITING_MAY, WRITING_TO_MAY, Bucket
+from resolvers.attempts import WRITING_MAY, WRITING_TO_MAY
 from resolvers.context import Context
 from resolvers.geolocation import Geolocation
 from resolvers.mailbox import owner_of
@@ -80,7 +80,7 @@ async def change_email(info: Info[Context, None], new_email: str, password: str)
         return NO_ADDRESS
     limits = (
         attempts.on_address(context, "letter", wanted, WRITING_TO_MAY),
-        Bucket("letters of", str(context.caller.subject_id), WRITING_MAY),
+        attempts.of_caller(context, "letters of", WRITING_MAY),
     )
     if refusal := await attempts.too_often(context, *limits):
         return refusal

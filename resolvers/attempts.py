@@ -17,6 +17,8 @@ WRITING_TO_MAY: Final = ("5/day",)
 WRITING_MAY: Final = ("10/day",)
 """Letters that one account may have sent to addresses of its choice."""
 
+LATER: Final = Refused(RefusalCode.TRY_LATER, "Too many people are signing in; please try again soon.", None, 2)
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
@@ -35,6 +37,11 @@ def from_address(context: Context, name: str, rates: tuple[str, ...] = ADDRESS_M
 def on_address(context: Context, name: str, email: str, rates: tuple[str, ...]) -> Bucket:
     """Attempts that name an e-mail address; the counters hold a keyed hash of it."""
     return Bucket(f"{name} account", context.services.keys.tag("limits", email.encode()), rates)
+
+
+def of_caller(context: Context, name: str, rates: tuple[str, ...]) -> Bucket:
+    """Attempts that a session makes on its own account."""
+    return Bucket(name, str(context.caller.subject_id), rates)
 
 
 def by_device(
@@ -57,6 +64,11 @@ async def too_often(context: Context, *buckets: Bucket) -> Refused | None:
         return None
     sentence = "Too many attempts; please wait."
     return Refused(RefusalCode.TOO_MANY_ATTEMPTS, sentence, None, max(waits))
+
+
+async def before_hashing(context: Context, *buckets: Bucket) -> Refused | None:
+    """The same, where a password comes next: whoever finds the line full comes again as told, and lost no attempt."""
+    return LATER if context.services.hashing.is_full else await too_often(context, *buckets)
 
 
 async def forgive(context: Context, bucket: Bucket) -> None:

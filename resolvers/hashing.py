@@ -39,7 +39,6 @@ NICENESS: Final = 10
 LONGEST_REST_SECONDS: Final = 0.02
 """A thread rests as long as it worked, so that a crowd leaves half a core of it to reads; not longer than this."""
 
-
 WRITTEN: Final = re.compile(r"\$argon2id\$v=[0-9]+\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+")
 SHORTEST_SALT: Final = 8
 SHORTEST_HASH: Final = 4

@@ -18,13 +18,13 @@ from permissions import version
 from permissions.failure import rate_limited
 from resolvers import attempts, mailed
 from resolvers.address_proof import mark_verified
-from resolvers.attempts import WRITING_TO_MAY
+from resolvers.attempts import LATER, WRITING_TO_MAY
 from resolvers.context import Context
 from resolvers.hashing import Busy
 from resolvers.inputs import ChangePasswordInput
 from resolvers.mailbox import mailbox_of, owner_of
 from resolvers.profile import account_if_any, locked_account
-from resolvers.reproof import LATER, reproof, wrong
+from resolvers.reproof import reproof, wrong
 from resolvers.sessions import end_sessions
 from resolvers.standing import granted
 from resolvers.strength import weakness

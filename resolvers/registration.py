@@ -15,7 +15,7 @@ from models.vocabulary import ConsentSource, LockSource, Notice, Processor, Purp
 from permissions import version
 from permissions.network import network_of
 from resolvers import attempts, cleaning
-from resolvers.attempts import REGISTERING_MAY, WRITING_TO_MAY
+from resolvers.attempts import LATER, REGISTERING_MAY, WRITING_TO_MAY
 from resolvers.context import Context
 from resolvers.hashing import Busy
 from resolvers.inputs import RegisterInput
@@ -24,7 +24,6 @@ from resolvers.mailbox import Mailbox, mailbox_of, owner_of
 from resolvers.objections import object_to
 from resolvers.profile import given as sent
 from resolvers.profile import locked_account
-from resolvers.reproof import LATER
 from resolvers.settling import Settling
 from resolvers.strength import weakness
 
@@ -44,13 +43,11 @@ async def register(info: Info[Context, None], input: RegisterInput) -> Registere
         person = _person(context, input)
     except Unfit as problem:
         return problem.refused
-    if context.services.hashing.is_full:  # before it is counted: whoever comes again as told has lost no attempt
-        return LATER
     limits = (
         attempts.from_address(context, "register", REGISTERING_MAY),
         attempts.on_address(context, "register", person.email_canonical, WRITING_TO_MAY),
     )
-    if refusal := await attempts.too_often(context, *limits):
+    if refusal := await attempts.before_hashing(context, *limits):
         return refusal
     try:
         words = (person.email, input.first_name or "", input.last_name or "")

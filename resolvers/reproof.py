@@ -1,7 +1,7 @@
 """A session alone changes no credential: the password is asked again, and counted."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,12 +11,10 @@ from models.outcome import Refused
 from models.tables import ACCOUNTS, CREDENTIALS
 from models.vocabulary import RefusalCode
 from resolvers import attempts
-from resolvers.attempts import ACCOUNT_MAY, Bucket
+from resolvers.attempts import ACCOUNT_MAY, LATER
 from resolvers.context import Context
 from resolvers.hashing import Busy
 from resolvers.profile import account_if_any
-
-LATER: Final = Refused(RefusalCode.TRY_LATER, "Too many people are signing in; please try again soon.", None, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +46,8 @@ def wrong(field: str) -> Refused:
 
 async def reproof(context: Context, password: str, field: str) -> Proven | Refused:
     """The caller's own password, counted before it is checked."""
-    if context.services.hashing.is_full:
-        return LATER
-    bucket = Bucket("password again", str(context.caller.subject_id), ACCOUNT_MAY)
-    if refusal := await attempts.too_often(context, bucket):
+    bucket = attempts.of_caller(context, "password again", ACCOUNT_MAY)
+    if refusal := await attempts.before_hashing(context, bucket):
         return refusal
     person = await _person(context)
     try:

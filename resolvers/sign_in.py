@@ -16,7 +16,7 @@ from models.vocabulary import Factors, LockSource, Notice, Processor, RefusalCod
 from permissions.caller import Caller
 from permissions.failure import forbidden
 from resolvers import attempts, cleaning
-from resolvers.attempts import ACCOUNT_MAY
+from resolvers.attempts import ACCOUNT_MAY, LATER
 from resolvers.authenticators import authenticator_of
 from resolvers.challenges import begin_challenge
 from resolvers.context import Context
@@ -24,7 +24,7 @@ from resolvers.hashing import Busy, Verdict, too_long
 from resolvers.inputs import LoginInput
 from resolvers.objections import object_to
 from resolvers.profile import account_if_any
-from resolvers.reproof import LATER, is_still
+from resolvers.reproof import is_still
 from resolvers.sessions import begin, end_challenges, signed_in
 
 WRONG: Final = Refused(RefusalCode.INVALID_CREDENTIALS, "The e-mail address or the password is wrong.")
@@ -51,10 +51,8 @@ async def login(info: Info[Context, None], input: LoginInput) -> SignedIn | Totp
     attempt = _attempt(context, input)
     if isinstance(attempt, Refused):
         return attempt
-    if context.services.hashing.is_full:
-        return LATER
     bucket, known = attempts.by_device(context, "login", attempt.email, attempt.device, ACCOUNT_MAY)
-    if refusal := await attempts.too_often(context, attempts.from_address(context, "login"), bucket):
+    if refusal := await attempts.before_hashing(context, attempts.from_address(context, "login"), bucket):
         return refusal
     begun = await _checked(context, attempt, await _person(context, attempt.email), known=known)
     if not isinstance(begun, Opened):
@@ -134,8 +132,8 @@ async def refresh_session(info: Info[Context, None], refresh_token: str | None =
     if refresh_token is None:
         token, transport = context.carried.refresh or "", TokenTransport.COOKIE
     async with context.database.writing() as connection:
-        holder = await stored.holder_of(connection, context.services.keys, token)
-        account = await account_if_any(connection, holder or "")  # before the session, as elsewhere
+        session = await stored.session_of(connection, context.services.keys, token, transport)
+        account = await account_if_any(connection, session.holder_id if session else "")  # locked first, as elsewhere
         opened = await stored.refresh(connection, context.services.keys, token, transport, now)
         if isinstance(opened, Stolen):
             await write_letter(connection, subject_id=opened.subject_id, notice=Notice.SESSION_STOLEN, now=now)
@@ -148,30 +146,24 @@ async def refresh_session(info: Info[Context, None], refresh_token: str | None =
 
 
 async def logout(info: Info[Context, None]) -> bool:
-    """The token that asks ends itself, and with it the session, and a member's sign-ins that are half done."""
-    context, now = info.context, info.context.now()
-    if context.caller.role is Role.ANONYMOUS:
-        return await _end_lapsed(context)
-    mine = (ACCESS_TOKENS.c.id == context.caller.token_id) & ACCESS_TOKENS.c.revoked_at.is_(None)
-    async with context.database.writing() as connection:
-        if context.caller.is_member and context.caller.subject_id:
-            await account_if_any(connection, context.caller.subject_id)  # locked first, as elsewhere
-            await end_challenges(connection, context.caller.subject_id, now)
-        await connection.execute(update(ACCESS_TOKENS).where(mine).values(revoked_at=now))
-    context.carried.ended = context.carried.by_browser
-    context.caller = Caller(address=context.caller.address)  # what follows in this document comes from nobody
-    return True
+    """The token that asks ends itself, and with it the session, and a member's sign-ins that are half done.
 
-
-async def _end_lapsed(context: Context) -> bool:
-    """A browser drops the cookie that it asks with before the one that goes on: that one ends the session as well."""
-    if (token := context.carried.refresh) is None:
+    A browser drops the cookie that it asks with before the one that goes on: that one ends the session as well.
+    """
+    context, now, keys = info.context, info.context.now(), info.context.services.keys
+    caller, refresh = context.caller, context.carried.refresh
+    id, holder = caller.token_id, caller.subject_id if caller.is_member else None
+    has_lapsed = caller.role is Role.ANONYMOUS
+    if has_lapsed and refresh is None:
         raise forbidden()
-    keys, now = context.services.keys, context.now()
     async with context.database.writing() as connection:
-        if holder := await stored.holder_of(connection, keys, token):
+        if has_lapsed and (session := await stored.session_of(connection, keys, refresh or "", TokenTransport.COOKIE)):
+            id, holder = session.id, session.holder_id
+        if holder:
             await account_if_any(connection, holder)  # locked first, as elsewhere
             await end_challenges(connection, holder, now)
-            await stored.end_of(connection, keys, token, TokenTransport.COOKIE, now)
-    context.carried.ended, context.carried.refresh = True, None
+        mine = (ACCESS_TOKENS.c.id == id) & ACCESS_TOKENS.c.revoked_at.is_(None)
+        await connection.execute(update(ACCESS_TOKENS).where(mine).values(revoked_at=now))
+    context.carried.ended, context.carried.refresh = context.carried.by_browser, None
+    context.caller = Caller(address=caller.address)  # what follows in this document comes from nobody
     return True

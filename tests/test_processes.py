@@ -133,6 +133,7 @@ def test_a_database_that_every_connection_has_to_itself_is_refused_everywhere(ur
         Settings(database_url=url).checked()
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_several_workers_without_shared_counters_do_not_start(database_url: str, tmp_path: Path) -> None:
     done = consentql(database_url, "serve", "--workers", "2", cwd=tmp_path, CONSENTQL_RATE_LIMITS="on")
     assert done.returncode == 2

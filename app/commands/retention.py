@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import typer
-from sqlalchemy import make_url, select
+from sqlalchemy import select
 
 from app.commands.progress import progress
 from app.commands.report import report
@@ -16,7 +16,7 @@ from app.erasure_register import ErasureRegister
 from app.mail import is_server
 from app.scrubbing import scrub
 from app.settings import DEVELOPMENT_MAIL, Settings, load
-from models.database import Database
+from models.database import Database, file_of
 from models.tables import OUTBOX
 from resolvers.context import Services
 from resolvers.retention import BATCH, Retention
@@ -43,8 +43,8 @@ class Places:
 
 
 def _beside(database_url: str) -> Path:
-    path = make_url(database_url).database if database_url.startswith("sqlite") else None
-    return Path(path).with_suffix(".erasures") if path else REGISTER
+    file = file_of(database_url)
+    return file.with_suffix(".erasures") if file else REGISTER
 
 
 def retention(*, dry_run: bool, as_json: bool) -> int:

@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import make_url, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.commands.fault import Fault
@@ -14,6 +13,7 @@ from app.main import services_of
 from app.schema_version import is_current, migrate
 from app.settings import load
 from models.address import NotAnAddress, canonical
+from models.database import file_of
 from models.tables import CREDENTIALS
 from resolvers.context import Services
 
@@ -21,8 +21,8 @@ T = TypeVar("T")
 
 
 def _is_missing(url: str) -> bool:
-    path = make_url(url).database if url.startswith("sqlite") else None
-    return path is not None and not Path(path).exists()
+    file = file_of(url)
+    return file is not None and not file.exists()
 
 
 @asynccontextmanager
