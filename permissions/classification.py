@@ -5,6 +5,7 @@ from typing import Any, Final, TypeVar
 
 import strawberry
 from graphql import GraphQLObjectType, GraphQLSchema
+from strawberry.schema_directive import StrawberrySchemaDirective
 from strawberry.types.field import StrawberryField
 
 from models.columns import unclassified
@@ -51,6 +52,7 @@ class ClassifiedSchema(strawberry.Schema):
             raise Unclassified(f"no rule says who may read: {', '.join(sorted(bare))}")
         self.guards = self._guards()
         self._shorten()
+        self._describe_directives()
 
     @property
     def graphql(self) -> GraphQLSchema:
@@ -87,6 +89,14 @@ class ClassifiedSchema(strawberry.Schema):
         return {
             f"{kind}.{name}": field.metadata[GUARD] for kind, name, field in self._fields() if GUARD in field.metadata
         }
+
+    def _describe_directives(self) -> None:
+        """Gives the arguments of schema directives their descriptions, which Strawberry leaves out."""
+        convert = self.config.name_converter.get_graphql_name
+        for kind, directive in self._schema_graphql_directives.items():
+            definition: StrawberrySchemaDirective = kind.__strawberry_directive__  # type: ignore[attr-defined]
+            for field in definition.fields:
+                directive.args[convert(field)].description = field.description
 
     def _shorten(self) -> None:
         """Calls the guard straight from graphql-core, or answers a subject's texts in one pass: the same test."""

@@ -11,25 +11,25 @@ from strawberry.types.info import Info
 
 from models.vocabulary import Audience, PersonalField, Purpose
 from permissions.decision import readers
+from permissions.enums import PERSONAL_FIELDS
 from permissions.policy import POLICY
 from permissions.subject import Subject
 
 GUARD: Final = "guard"
 
-strawberry.enum(Purpose, description=Purpose.__doc__)
-strawberry.enum(Audience, description=Audience.__doc__)
-
 
 @strawberry.schema_directive(
     locations=[Location.FIELD_DEFINITION],
     name="personalData",
-    description="Printed on every personal-data field: the purposes it was collected for and who can ever read it.",
+    description="Marks a personal-data field with the policy's rule for it.",
 )
 class PersonalData:
     """The policy's row for a field, in the schema."""
 
-    purposes: list[Purpose]
-    readers: list[Audience]
+    purposes: list[Purpose] = strawberry.field(description="The purposes that the field was collected for.")
+    readers: list[Audience] = strawberry.field(
+        description="Every audience that can ever read the field. Consent, hiding and the extent of a case narrow this."
+    )
 
 
 class CanRead(BasePermission):
@@ -73,14 +73,14 @@ class GuardedField(StrawberryField):
         return guard.reading(self.python_name)(source, info)
 
 
-def personal(field: PersonalField, description: str | None = None) -> Any:
-    """Declares a personal-data field of a type, guarded by the policy's row for it."""
+def personal(field: PersonalField, note: str = "") -> Any:
+    """Declares a personal-data field of a type, guarded by the policy's row for it; `note` ends its description."""
     directive = PersonalData(purposes=list(POLICY[field].purposes), readers=list(readers(field)))
     return GuardedField(
         python_name=None,
         graphql_name=None,
         type_annotation=None,
-        description=description,
+        description=f"{PERSONAL_FIELDS[field]} {note}".rstrip(),
         directives=[directive],
         metadata={GUARD: CanRead(field)},
     )

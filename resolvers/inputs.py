@@ -6,8 +6,6 @@ import strawberry
 
 from models.vocabulary import Purpose, Role, TokenTransport
 
-strawberry.enum(TokenTransport, description=TokenTransport.__doc__)
-
 
 @strawberry.input
 class LoginInput:

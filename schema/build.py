@@ -13,8 +13,8 @@ from schema.disclosure import Disclosure
 from schema.mutation import Mutation
 from schema.processors import VIEWS, Withdrawal
 from schema.query import Query
+from schema.scalars import SCALARS
 from schema.user import User
-from schema.words import SCALARS
 
 
 def build(extensions: Sequence[Any] = (), kind: type[ClassifiedSchema] = ClassifiedSchema) -> ClassifiedSchema:
