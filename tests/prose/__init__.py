@@ -1,0 +1,1 @@
+"""The prose check: banned words and long sentences in docstrings, comments, messages and pages."""
