@@ -11,7 +11,7 @@ from permissions.classification import impersonal
 from resolvers import account, disclosures, objections
 from schema.disclosure import DisclosureConnection, ProcessorState
 from schema.node import Node, PageInfo
-from schema.shows import shows
+from schema.type_resolution import shows
 from schema.user import User
 
 OWN = "the caller's own, met through `me` and `node` alone"

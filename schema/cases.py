@@ -10,7 +10,7 @@ from permissions.classification import impersonal
 from resolvers.case_states import CaseState
 from resolvers.legal_requests import RequestState
 from schema.node import Node, PageInfo, Refusal
-from schema.shows import shows
+from schema.type_resolution import shows
 from schema.user import User
 
 GROUND = "says why somebody may be read; its subject's own fields are guarded"

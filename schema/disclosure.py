@@ -8,7 +8,7 @@ from models.vocabulary import Audience, PersonalField, Processor
 from permissions.classification import impersonal
 from resolvers.disclosures import Disclosed
 from schema.node import Node, PageInfo
-from schema.shows import shows
+from schema.type_resolution import shows
 
 OWN = "the caller's own, met through `me` and `node` alone"
 

@@ -13,7 +13,7 @@ from resolvers import (
     tokens,
     totp,
 )
-from schema.results import (
+from schema.mutation_results import (
     BeginTotpResult,
     ChangeEmailResult,
     ConfirmTotpResult,

@@ -5,9 +5,15 @@ from strawberry.scalars import JSON
 
 from permissions.admission import Admission
 from resolvers import consent, erasure, export, objections, profile, restriction, roles, tokens
-from schema.authority import AuthorityMutation
 from schema.identity import IdentityMutation
-from schema.results import ConsentResult, ErasureResult, ObjectionResult, RestrictionResult, UpdateProfileResult
+from schema.mutation_results import (
+    ConsentResult,
+    ErasureResult,
+    ObjectionResult,
+    RestrictionResult,
+    UpdateProfileResult,
+)
+from schema.staff_mutations import AuthorityMutation
 
 
 @strawberry.type(

@@ -5,7 +5,7 @@ import strawberry
 from models.outcome import Refused
 from models.vocabulary import RefusalCode
 from permissions.classification import impersonal, open_field
-from schema.shows import shows
+from schema.type_resolution import shows
 
 
 @strawberry.interface(description="Anything with an id that is unique over all types.")

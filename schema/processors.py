@@ -11,7 +11,7 @@ from permissions.guard import personal
 from resolvers.processor_views import View, rows
 from resolvers.withdrawals import WithdrawalState
 from schema.node import Node, PageInfo, Refusal
-from schema.shows import showing, shows
+from schema.type_resolution import showing, shows
 
 HOLDS = "holds rows whose own fields are guarded"
 NAMED = "an opaque name that the processor sent"

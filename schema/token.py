@@ -9,7 +9,7 @@ from models.vocabulary import Processor, Role
 from permissions.classification import impersonal
 from resolvers.processor_tokens import TokenIssued
 from schema.node import PageInfo, Refusal
-from schema.shows import shows
+from schema.type_resolution import shows
 
 AUTHORITY = "says who is authorized, by opaque ids and pseudonyms"
 

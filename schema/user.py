@@ -7,7 +7,7 @@ from permissions.classification import impersonal, open_field
 from permissions.guard import personal
 from permissions.subject import Subject
 from schema.node import Node
-from schema.shows import shows
+from schema.type_resolution import shows
 
 GUARDED_BY_PARENT = "guarded as a whole where User holds it"
 

@@ -42,7 +42,7 @@ def test_a_module_is_short_and_its_first_line_says_what_is_true_of_it(path: Path
 
 @pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name == "schema"], ids=lambda path: path.stem)
 def test_the_schema_only_declares(path: Path) -> None:
-    if path.stem in ("shows", "words", "build"):
+    if path.stem in ("type_resolution", "scalars", "build"):
         return
     doing = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Await, ast.If, ast.For, ast.While, ast.Try)
     assert [type(node).__name__ for node in ast.walk(tree(path)) if isinstance(node, doing)] == []

@@ -15,7 +15,7 @@ from schema.account import ConsentRecord, ConsentState, Viewer
 from schema.disclosure import ProcessorState
 from schema.node import Refusal
 from schema.policy import KeptRecord
-from schema.shows import shows
+from schema.type_resolution import shows
 from schema.user import User
 
 OWN = "the caller's own, just made"
