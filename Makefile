@@ -23,11 +23,12 @@ run: setup ## A demonstration database if there is none, and the API on 127.0.0.
 test: setup .venv/.installed-test ## All checks and all tests
 	@$(MAKE) --no-print-directory check; checked=$$?; $(BIN)/python -m pytest $(SIDE_BY_SIDE) || exit $$?; exit $$checked
 
-check: .venv/.installed-test ## Lint, format, types and layers
+check: .venv/.installed-test ## Lint, format, types, layers and spelling
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
 
 fmt: .venv/.installed-test ## Formats, and mends what ruff can
 	$(BIN)/ruff check --fix

@@ -141,9 +141,9 @@ def test_code_data_and_quotations_are_not_prose(name: str, source: str) -> None:
 
 
 def test_a_sentence_over_thirty_words_is_long_and_a_shorter_one_is_not() -> None:
-    source = "Short one.\n" + "word " * 30 + "end.\nAnother " + "word " * 28 + "end.\n"
+    source = "Short one.\nLong " + "word " * 29 + "end.\nAnother " + "word " * 28 + "end.\n"
     (finding,) = long_sentences(Path("page.md"), source)
-    assert (finding.line, finding.message) == (2, "a sentence of 31 words: word word word word word word …")
+    assert (finding.line, finding.message) == (2, "a sentence of 31 words: Long word word word word word …")
 
 
 def test_the_command_names_each_place_and_fails(tmp_path: Path) -> None:
