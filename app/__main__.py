@@ -223,11 +223,12 @@ def main() -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from app.commands.fault import Fault
+    from app.schema_version import UnknownSchema
 
     _names_are_ours()
     try:
         app()
-    except (Fault, WeakSettings) as problem:
+    except (Fault, UnknownSchema, WeakSettings) as problem:
         typer.echo(str(problem), err=True)
         sys.exit(2)
     except (SQLAlchemyError, ConfigurationError, InvalidDatabaseError, OSError) as problem:

@@ -14,6 +14,16 @@ from models.database import Database
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
+class UnknownSchema(Exception):
+    """The database has a schema that this version does not know."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This version does not know the database's schema. "
+            "Use the version that created it, or set CONSENTQL_DATABASE_URL to a new database."
+        )
+
+
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
@@ -36,10 +46,13 @@ async def is_current(database: Database) -> bool:
 
 
 async def migrate(database: Database) -> None:
-    """Brings the database to the newest revision, in one transaction."""
+    """Brings the database to the newest revision, in one transaction. Raises UnknownSchema if it has none of ours."""
 
     def upgrade(connection: Connection) -> Any:
         config = _config()
+        known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+        if _revision(connection) not in {None, *known}:
+            raise UnknownSchema
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

@@ -1,4 +1,4 @@
-"""A ledger from before the readings is carried over: its hashes hold, its subjects see the same by the same names."""
+"""Entries of the ledger that have an id of their own: their hashes hold, and their subjects see them by that id."""
 
 import itertools
 from collections.abc import AsyncIterator
@@ -6,23 +6,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from alembic import command
-from sqlalchemy import Connection, insert, table, text, update
-from sqlalchemy import column as named
+from sqlalchemy import Table, insert, update
 
-from app import schema_version
 from app.commands.verify_log import faults
 from models import chain
-from models.columns import Instant, new_id, ordinal
+from models.columns import new_id, ordinal
 from models.database import Database
 from models.ledger import LEDGER
-from models.tables import READINGS
+from models.tables import CHAIN_HEADS, DISCLOSURES, READINGS
 from models.vocabulary import Processor, Role
 from resolvers.ledger import commitment
 from tests.world import World, line, world_of
 
 START = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
-BEFORE = (
+COVERED = (
     "chain", "at", "audience", "recipient", "recipient_id", "token_id", "ground", "visible_at", "sequence", "id",
     "subject_id", "fields", "commitment", "ordinal",
 )  # fmt: skip
@@ -34,22 +31,10 @@ VIEW = """mutation ($ids: [ID!]!) { openProcessorView(input: {userIds: $ids, rea
   ... on MandrillView { recipients { email } } } }"""
 
 
-async def migrated(database: Database, revision: str) -> None:
-    """Brings a database to a revision."""
-
-    def upgrade(connection: Connection) -> Any:
-        config = schema_version._config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-
-    async with database.writing() as connection:
-        await connection.run_sync(upgrade)
-
-
 def encoded(row: dict[str, Any], previous: str) -> bytes:
-    """A row from before, as it was hashed."""
+    """An entry with an id of its own, as it is hashed."""
     parts = []
-    for name in BEFORE:
+    for name in COVERED:
         value = row[name]
         if isinstance(value, datetime):
             value = value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -61,7 +46,7 @@ def encoded(row: dict[str, Any], previous: str) -> bytes:
 
 
 def rows(subject: str, log: str, count: int) -> list[dict[str, Any]]:
-    """Entries of a subject, as they stood in one table."""
+    """Entries of a subject, each with all that its hash covers."""
     made, visible = [], None if log == "disclosure" else START
     for number in range(1, count + 1):
         at, id, salt, reason = START + timedelta(minutes=number), new_id(), new_id(), f"case T-{number}"
@@ -73,11 +58,15 @@ def rows(subject: str, log: str, count: int) -> list[dict[str, Any]]:
     return made
 
 
+def of(table: Table, row: dict[str, Any]) -> dict[str, Any]:
+    """The part of an entry that stands in this table."""
+    return {name: value for name, value in row.items() if name in table.c}
+
+
 @pytest.fixture
-async def carried(empty_url: str) -> AsyncIterator[tuple[World, str, dict[str, str]]]:
-    """A platform, a subject, and their entries' receipts by name, written before the readings and carried over."""
-    database = Database(empty_url)
-    await migrated(database, "0003")
+async def carried(database_url: str) -> AsyncIterator[tuple[World, str, dict[str, str]]]:
+    """A platform, a subject, and the receipts by id of their entries that have one, each a reading of its own."""
+    database = Database(database_url)
     world, subject, receipts = world_of(database), f"{1:032x}", {}
     async with database.writing() as connection:
         for log in ("disclosure", "sealed"):
@@ -85,12 +74,14 @@ async def carried(empty_url: str) -> AsyncIterator[tuple[World, str, dict[str, s
             for row in written:
                 previous = row["hash"] = world.services.keys.tag(log, encoded(row, previous))
                 receipts[row["id"]] = f"{row['sequence']}:{previous}"
-            instants = ("at", "visible_at")
-            columns = [named(name, Instant() if name in instants else None) for name in written[0]]
-            await connection.execute(insert(table("disclosures", *columns)), written)
-            ended = text("UPDATE chain_heads SET sequence = 3, hash = :hash WHERE name = :name")
-            await connection.execute(ended, {"hash": previous, "name": log})
-    await schema_version.migrate(database)
+            for row in written:
+                reading = {**row, "ordinal": row["ordinal"][:20]}
+                await connection.execute(insert(READINGS).values(of(READINGS, reading)))
+                await connection.execute(
+                    insert(DISCLOSURES).values(of(DISCLOSURES, row) | {"reading": row["sequence"]})
+                )
+            ended = update(CHAIN_HEADS).where(CHAIN_HEADS.c.name == log)
+            await connection.execute(ended.values(sequence=3, hash=previous))
     numbers = itertools.count(1)
     assert await world.settle(line("subject@example.org"), make_id=lambda: f"{next(numbers):032x}") == [subject]
     yield world, subject, receipts
@@ -99,7 +90,7 @@ async def carried(empty_url: str) -> AsyncIterator[tuple[World, str, dict[str, s
     await database.close()
 
 
-async def test_entries_from_before_verify_and_new_ones_follow_them(carried: tuple[World, str, dict[str, str]]) -> None:
+async def test_entries_with_an_id_verify_and_new_ones_follow_them(carried: tuple[World, str, dict[str, str]]) -> None:
     world, subject, _ = carried
     assert await faults(world.services) == []
     token = await world.token(Role.PROCESSOR, processor=Processor.MANDRILL)
@@ -110,7 +101,7 @@ async def test_entries_from_before_verify_and_new_ones_follow_them(carried: tupl
     assert (last.chain, last.id, last.name) == ("disclosure", None, last.hash[:32])
 
 
-async def test_subjects_see_their_entries_from_before_under_the_same_names(
+async def test_subjects_see_their_entries_with_an_id_under_that_id(
     carried: tuple[World, str, dict[str, str]],
 ) -> None:
     world, subject, receipts = carried
@@ -122,7 +113,7 @@ async def test_subjects_see_their_entries_from_before_under_the_same_names(
         assert (await world.data(NODE, mine, {"id": id}))["node"] == {"receipt": receipt}
 
 
-async def test_a_reason_from_before_is_still_bound(carried: tuple[World, str, dict[str, str]]) -> None:
+async def test_the_reason_of_an_entry_with_an_id_is_bound(carried: tuple[World, str, dict[str, str]]) -> None:
     world, _, _ = carried
     async with world.services.database.writing() as connection:
         gone = update(READINGS).where(READINGS.c.chain == "sealed", READINGS.c.sequence == 2)
