@@ -18,6 +18,7 @@ OPEN: Final = "open"
 IMPERSONAL: Final = "__impersonal__"
 ROOTS: Final = ("Query", "Mutation")
 DEFINITION: Final = "strawberry-definition"
+DIRECTIVE: Final = "__strawberry_directive__"
 
 T = TypeVar("T")
 
@@ -94,7 +95,7 @@ class ClassifiedSchema(strawberry.Schema):
         """Gives the arguments of schema directives their descriptions, which Strawberry leaves out."""
         convert = self.config.name_converter.get_graphql_name
         for kind, directive in self._schema_graphql_directives.items():
-            definition: StrawberrySchemaDirective = kind.__strawberry_directive__  # type: ignore[attr-defined]
+            definition: StrawberrySchemaDirective = getattr(kind, DIRECTIVE)
             for field in definition.fields:
                 directive.args[convert(field)].description = field.description
 

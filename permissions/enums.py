@@ -186,7 +186,7 @@ def register(kind: type[StrEnum], descriptions: Mapping[Any, str]) -> None:
     if unmatched:
         raise Undescribed(f"Describe exactly the values of each enum. Unmatched: {', '.join(unmatched)}.")
     strawberry.enum(kind, description=(kind.__doc__ or "").split("\n")[0])
-    definition: StrawberryEnumDefinition = kind.__strawberry_definition__  # type: ignore[attr-defined]  # by Strawberry
+    definition: StrawberryEnumDefinition = kind.__strawberry_definition__  # type: ignore[attr-defined]  # set by Strawberry
     for value in definition.values:
         value.description = descriptions[kind(value.value)]
 

@@ -16,6 +16,7 @@ from permissions.policy import POLICY
 from permissions.subject import Subject
 
 GUARD: Final = "guard"
+EMPTY_OR_WITHHELD: Final = " Null if empty or withheld."
 
 
 @strawberry.schema_directive(
@@ -73,14 +74,14 @@ class GuardedField(StrawberryField):
         return guard.reading(self.python_name)(source, info)
 
 
-def personal(field: PersonalField, note: str = "") -> Any:
-    """Declares a personal-data field of a type, guarded by the policy's row for it; `note` ends its description."""
+def personal(field: PersonalField, *, nullable: bool = True) -> Any:
+    """Declares a personal-data field of a type, guarded by the policy's row for it."""
     directive = PersonalData(purposes=list(POLICY[field].purposes), readers=list(readers(field)))
     return GuardedField(
         python_name=None,
         graphql_name=None,
         type_annotation=None,
-        description=f"{PERSONAL_FIELDS[field]} {note}".rstrip(),
+        description=f"{PERSONAL_FIELDS[field]}{EMPTY_OR_WITHHELD if nullable else ''}",
         directives=[directive],
         metadata={GUARD: CanRead(field)},
     )

@@ -32,17 +32,18 @@ ABOUT_ONESELF: Final = Refused(RefusalCode.NOT_PERMITTED, "Nobody records a requ
 NOT_ALONE: Final = Refused(RefusalCode.NOT_PERMITTED, "A second person approves a request.", "id")
 
 
-@strawberry.input
+@strawberry.input(description="What `openLegalRequest` takes.")
 class OpenLegalRequestInput:
-    subject_id: strawberry.ID
-    authority: str
-    reference: str
-    basis: str
-    extent: list[PersonalField]
-    expires_at: datetime
+    subject_id: strawberry.ID = strawberry.field(description="The `User` id of the subject. It must not be your own.")
+    authority: str = strawberry.field(description="The authority that makes the request, 1 to 200 characters.")
+    reference: str = strawberry.field(description="The authority's reference number, 1 to 100 characters.")
+    basis: str = strawberry.field(description="The legal basis of the request, 1 to 1,000 characters.")
+    extent: list[PersonalField] = strawberry.field(description="The fields to give access to, 1 to 100.")
+    expires_at: datetime = strawberry.field(description="When the request expires, within the next 90 days.")
     notice_after: datetime | None = strawberry.field(
         default=None,
-        description="Where the law forbids notice: the subject sees this request's disclosures only from then on.",
+        description="If the law forbids notice: when the subject may learn of the request, within a year. Null "
+        "otherwise.",
     )
 
 

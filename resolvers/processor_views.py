@@ -48,10 +48,14 @@ ROWS: Final = {
 }
 
 
-@strawberry.input
+@strawberry.input(description="What `openProcessorView` takes.")
 class ProcessorViewInput:
-    user_ids: list[strawberry.ID]
-    reason: str
+    user_ids: list[strawberry.ID] = strawberry.field(
+        description=f"The `User` ids of the subjects to read, 1 to {MOST_IDS:,}. Duplicates count once."
+    )
+    reason: str = strawberry.field(
+        description=f"Why the processor reads, {SHORTEST_REASON} to {LONGEST_REASON} characters. Each subject sees it."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,14 +29,20 @@ LONGEST_REASON: Final = 1000
 ABOUT_ONESELF = Refused(RefusalCode.NOT_PERMITTED, "A member opens cases about themself alone.", "input.subjectId")
 
 
-@strawberry.input
+@strawberry.input(description="What `openSupportCase` takes. Send exactly one of `subjectId` and `email`.")
 class OpenSupportCaseInput:
-    reference: str
-    reason: str
-    extent: list[PersonalField]
-    subject_id: strawberry.ID | None = None
-    email: str | None = None
-    expires_at: datetime | None = None
+    reference: str = strawberry.field(description="The ticket number or other reference, 1 to 100 characters.")
+    reason: str = strawberry.field(description="Why the case is opened, 1 to 1,000 characters. Its subject sees it.")
+    extent: list[PersonalField] = strawberry.field(description="The fields that the agent may read, 1 to 100.")
+    subject_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The `User` id of the subject. A member must send their own."
+    )
+    email: str | None = strawberry.field(
+        default=None, description="The verified e-mail address of the subject. A member must send their own."
+    )
+    expires_at: datetime | None = strawberry.field(
+        default=None, description="When the case expires, within the next 30 days. In 7 days if left out."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from models.vocabulary import ConsentStatus, PersonalField, Processor, Purpose, 
 from permissions.classification import impersonal
 from resolvers import account, disclosures, objections
 from schema.disclosure import DisclosureConnection, ProcessorState
-from schema.node import Node, PageInfo
-from schema.type_resolution import shows
+from schema.node import CURSOR, EDGES, PAGE_INFO, Node, PageInfo
+from schema.type_resolution import is_type_of
 from schema.user import User
 
 OWN = "the caller's own, met through `me` and `node` alone"
@@ -19,111 +19,153 @@ OWN = "the caller's own, met through `me` and `node` alone"
 
 @impersonal(OWN)
 @strawberry.type(
-    description="SERVICE is GRANTED, granted, without version and date. `granted`: the purpose stands now (false while "
-    "the address is unverified). `erasesAt`: when the data held only for it goes, unless granted again, never after "
-    "the account."
+    description="The state of one purpose for the caller. SERVICE is always granted, without version and date."
 )
-@shows(StoredState)
+@is_type_of(StoredState)
 class ConsentState:
-    purpose: Purpose
-    granted: bool
-    status: ConsentStatus
-    withdrawable: bool
-    policy_version: str | None
-    since: datetime | None
-    erases_at: datetime | None
+    purpose: Purpose = strawberry.field(description="The purpose.")
+    granted: bool = strawberry.field(
+        description="Whether the purpose stands now. False while the caller's e-mail address is not verified, even if "
+        "they granted it."
+    )
+    status: ConsentStatus = strawberry.field(description="What the last consent record of this purpose says.")
+    withdrawable: bool = strawberry.field(
+        description="Whether the caller can withdraw this purpose. False for SERVICE only."
+    )
+    policy_version: str | None = strawberry.field(
+        description="The policy version of the last consent record. Null if there is no record."
+    )
+    since: datetime | None = strawberry.field(
+        description="When the last consent record was made. Null if there is no record."
+    )
+    erases_at: datetime | None = strawberry.field(
+        description="When the data kept only for this purpose is erased, unless the purpose is granted again. Null if "
+        "none is due for erasure."
+    )
 
 
 @impersonal(OWN)
-@strawberry.type(description="One grant or withdrawal. `receipt`: place in the chain and hash, to keep as proof.")
-@shows(Recorded)
+@strawberry.type(description="One grant or one withdrawal. Records are never changed.")
+@is_type_of(Recorded)
 class ConsentRecord(Node):
-    purpose: Purpose
-    granted: bool
-    policy_version: str
-    recorded_at: datetime
-    source: str
-    receipt: str
+    purpose: Purpose = strawberry.field(description="The purpose that was granted or withdrawn.")
+    granted: bool = strawberry.field(description="True for a grant, false for a withdrawal.")
+    policy_version: str = strawberry.field(description="The policy version that was current when the record was made.")
+    recorded_at: datetime = strawberry.field(description="When the record was made.")
+    source: str = strawberry.field(
+        description="Where the record comes from: `registration`, `settings`, `import`, `demonstration` or `erasure`."
+    )
+    receipt: str = strawberry.field(
+        description="The record's sequence number and hash, as `number:hash`. Keep it to prove later that the record "
+        "existed."
+    )
 
 
 @impersonal(OWN)
-@strawberry.type
+@strawberry.type(description="One item of a page of consent records, with its cursor.")
 class ConsentRecordEdge:
-    node: ConsentRecord
-    cursor: str
+    node: ConsentRecord = strawberry.field(description="The consent record.")
+    cursor: str = strawberry.field(description=CURSOR)
 
 
 @impersonal(OWN)
-@strawberry.type
+@strawberry.type(description="One page of consent records.")
 class ConsentRecordConnection:
-    edges: list[ConsentRecordEdge]
-    page_info: PageInfo
+    edges: list[ConsentRecordEdge] = strawberry.field(description=EDGES)
+    page_info: PageInfo = strawberry.field(description=PAGE_INFO)
 
 
 @impersonal(OWN)
-@strawberry.type(description="A signed-in client of the caller's.")
-@shows(SessionState)
+@strawberry.type(description="A client in which the caller is signed in.")
+@is_type_of(SessionState)
 class Session(Node):
-    created_at: datetime
-    last_used_at: datetime | None
-    expires_at: datetime
-    client: str | None
-    current: bool
+    created_at: datetime = strawberry.field(description="When the session began.")
+    last_used_at: datetime | None = strawberry.field(
+        description="When the session was last used. Null if it was not used since it began."
+    )
+    expires_at: datetime = strawberry.field(description="When the session ends unless `refreshSession` extends it.")
+    client: str | None = strawberry.field(
+        description="The name that the client gave itself at sign-in. Null if it gave none."
+    )
+    current: bool = strawberry.field(description="Whether this is the session that sends this request.")
 
 
 @impersonal(OWN)
-@strawberry.type(description="The caller's own account: everything held on them.")
-@shows(account.OwnAccount)
+@strawberry.type(description="The caller's own account. Nobody else can read it.")
+@is_type_of(account.OwnAccount)
 class Account(Node):
-    user = strawberry.field(resolver=account.user, graphql_type=User)
-    email_verified: bool
-    totp_enabled = strawberry.field(resolver=account.totp_enabled, graphql_type=bool)
-    roles = strawberry.field(resolver=account.roles, graphql_type=list[Role], description="Staff roles held now.")
-    consents = strawberry.field(resolver=account.consents, graphql_type=list[ConsentState])
+    user = strawberry.field(
+        resolver=account.user,
+        graphql_type=User,
+        description="The caller as a data subject, with every personal-data field.",
+    )
+    email_verified: bool = strawberry.field(
+        description="Whether the caller has verified their e-mail address. Until then only they and a legal request "
+        "read their data."
+    )
+    totp_enabled = strawberry.field(
+        resolver=account.totp_enabled,
+        graphql_type=bool,
+        description="Whether two-factor sign-in with an authenticator is on.",
+    )
+    roles = strawberry.field(
+        resolver=account.roles,
+        graphql_type=list[Role],
+        description="The staff roles that the caller holds now. Empty for most members.",
+    )
+    consents = strawberry.field(
+        resolver=account.consents,
+        graphql_type=list[ConsentState],
+        description="The state of each purpose, in the policy's order.",
+    )
     hidden_from_members = strawberry.field(
         resolver=account.hidden_from_members,
         graphql_type=list[PersonalField],
-        description="What fellow members don't see although SOCIAL stands. A new account hides EMAIL, MOBILE_PHONE and "
-        "STREET_ADDRESS.",
+        description="The fields hidden from members and visitors even if SOCIAL stands. A new account hides EMAIL, "
+        "MOBILE_PHONE and STREET_ADDRESS.",
     )
     restricted: bool = strawberry.field(
-        description="While true, nobody but the subject, an open case that they opened and a legal request reads "
-        "anything (GDPR Art. 18)."
+        description="Whether processing is restricted (GDPR Art. 18). If true, only the caller, support cases that "
+        "they opened and legal requests read their data."
     )
     erasure_scheduled_for = strawberry.field(
         resolver=account.erasure_scheduled_for,
         graphql_type=datetime | None,
-        description="When everything that no law keeps is erased; null unless I asked for it. Until then nobody but me "
-        "and a legal request reads anything, and I can cancel it.",
+        description="When the account is erased. Null if the caller has not requested erasure.",
     )
     processors = strawberry.field(
         resolver=objections.processors,
         graphql_type=list[ProcessorState],
-        description="What each processor was given of me, and where my objection or withdrawal stands there.",
+        description="What each processor received of the caller's data, and the state of objections and erasure there.",
     )
     disclosures = strawberry.field(
         resolver=disclosures.disclosures,
         graphql_type=DisclosureConnection | None,
-        description="Who read my data, which fields, when and why, newest first.",
+        description="Each reading of the caller's data by staff or a processor, newest first.",
     )
     consent_history = strawberry.field(
         resolver=account.consent_history,
         graphql_type=ConsentRecordConnection | None,
-        description="Every change of consent, newest first.",
+        description="Every grant and withdrawal by the caller, newest first.",
     )
     sessions = strawberry.field(
-        resolver=account.sessions, graphql_type=list[Session], description="Live sessions, newest first."
+        resolver=account.sessions,
+        graphql_type=list[Session],
+        description="The caller's sessions that still work, newest first. There are at most 20.",
     )
 
 
 @impersonal("what the caller's own token says")
-@strawberry.type(
-    description="`user` is the holder of the token, by name of its id alone where the role is not MEMBER: a staff "
-    "token does not read its holder's own fields."
-)
+@strawberry.type(description="The caller, as their token describes them.")
 class Viewer:
-    role: Role
-    user: User | None
-    session: Session | None
-    processor: Processor | None
-    expires_at: datetime | None
+    role: Role = strawberry.field(description="The role of the token. ANONYMOUS without a token.")
+    user: User | None = strawberry.field(
+        description="The holder of the token. Null for visitors and processors. A staff token reads only the `id` here."
+    )
+    session: Session | None = strawberry.field(
+        description="The session that sends the request. Null if the token is not a session."
+    )
+    processor: Processor | None = strawberry.field(
+        description="The processor that the token belongs to. Null for every other role."
+    )
+    expires_at: datetime | None = strawberry.field(description="When the access token expires. Null without a token.")

@@ -3,26 +3,26 @@
 import strawberry
 
 from permissions.classification import impersonal
-from schema.node import PageInfo
+from schema.node import CURSOR, EDGES, PAGE_INFO, PageInfo
 from schema.user import Place, User
 
 
 @impersonal("holds a user whose own fields are guarded")
-@strawberry.type
+@strawberry.type(description="One item of a page of the members' directory, with its cursor.")
 class UserEdge:
-    node: User
-    cursor: str
+    node: User = strawberry.field(description="The member.")
+    cursor: str = strawberry.field(description=CURSOR)
 
 
 @impersonal("holds users whose own fields are guarded")
-@strawberry.type
+@strawberry.type(description="One page of the members' directory.")
 class UserConnection:
-    edges: list[UserEdge]
-    page_info: PageInfo
+    edges: list[UserEdge] = strawberry.field(description=EDGES)
+    page_info: PageInfo = strawberry.field(description=PAGE_INFO)
 
 
 @impersonal("counts only what the same caller could count in the directory")
-@strawberry.type(description="A place and how many subjects are in it.")
+@strawberry.type(description="A place on the map of users.")
 class MapPlace:
-    place: Place
-    count: int
+    place: Place = strawberry.field(description="The country and, if known, the city.")
+    count: int = strawberry.field(description="How many subjects at this place the caller can read the location of.")

@@ -7,46 +7,64 @@ import strawberry
 from models.vocabulary import Audience, PersonalField, Processor
 from permissions.classification import impersonal
 from resolvers.disclosures import Disclosed
-from schema.node import Node, PageInfo
-from schema.type_resolution import shows
+from schema.node import CURSOR, EDGES, PAGE_INFO, Node, PageInfo
+from schema.type_resolution import is_type_of
 
 OWN = "the caller's own, met through `me` and `node` alone"
 
 
 @impersonal(OWN)
-@strawberry.type(description="What one processor was given of me, and where my objection or withdrawal stands there.")
+@strawberry.type(
+    description="What one processor received of the caller's data, and the state of objections and erasure there."
+)
 class ProcessorState:
-    processor: Processor
-    fields: list[PersonalField]
-    objected_at: datetime | None
-    last_disclosed_at: datetime | None
-    erasure_asked_at: datetime | None
-    erasure_acknowledged_at: datetime | None
-
-
-@impersonal(OWN)
-@strawberry.type(description="One reading of my data by staff or a processor.")
-@shows(Disclosed)
-class Disclosure(Node):
-    at: datetime
-    audience: Audience
-    recipient: str
-    fields: list[PersonalField]
-    reason: str
-    receipt: str = strawberry.field(
-        description="Sequence number and hash of the entry: what a subject can keep to prove later that it was there."
+    processor: Processor = strawberry.field(description="The processor.")
+    fields: list[PersonalField] = strawberry.field(
+        description="The fields that the processor received and has not confirmed to have erased."
+    )
+    objected_at: datetime | None = strawberry.field(
+        description="When the caller objected to this processor. Null if no objection stands."
+    )
+    last_disclosed_at: datetime | None = strawberry.field(
+        description="When the processor last received data of the caller. Null if it never did."
+    )
+    erasure_asked_at: datetime | None = strawberry.field(
+        description="When the processor was last told to erase data of the caller. Null if it never was."
+    )
+    erasure_acknowledged_at: datetime | None = strawberry.field(
+        description="When the processor confirmed that erasure. Null if it has not, or was never told."
     )
 
 
 @impersonal(OWN)
-@strawberry.type
-class DisclosureEdge:
-    node: Disclosure
-    cursor: str
+@strawberry.type(description="One reading of the caller's data by staff or a processor.")
+@is_type_of(Disclosed)
+class Disclosure(Node):
+    at: datetime = strawberry.field(description="When the data was read.")
+    audience: Audience = strawberry.field(description="In which capacity the recipient read it.")
+    recipient: str = strawberry.field(
+        description="The name of the processor, or the pseudonym of the person who read the data."
+    )
+    fields: list[PersonalField] = strawberry.field(description="The fields that were read.")
+    reason: str = strawberry.field(
+        description="The case, the legal request or the reason that the processor gave. Empty after its retention "
+        "period."
+    )
+    receipt: str = strawberry.field(
+        description="The entry's sequence number and hash, as `number:hash`. Keep it to prove later that the entry "
+        "existed."
+    )
 
 
 @impersonal(OWN)
-@strawberry.type
+@strawberry.type(description="One item of a page of disclosures, with its cursor.")
+class DisclosureEdge:
+    node: Disclosure = strawberry.field(description="The disclosure.")
+    cursor: str = strawberry.field(description=CURSOR)
+
+
+@impersonal(OWN)
+@strawberry.type(description="One page of disclosures.")
 class DisclosureConnection:
-    edges: list[DisclosureEdge]
-    page_info: PageInfo
+    edges: list[DisclosureEdge] = strawberry.field(description=EDGES)
+    page_info: PageInfo = strawberry.field(description=PAGE_INFO)

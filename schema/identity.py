@@ -32,90 +32,106 @@ class IdentityMutation:
         resolver=sign_in.login,
         graphql_type=LoginResult | None,
         extensions=[Admission("Mutation.login")],
+        description="Signs in with e-mail address and password. The answer is the same for a wrong password and an "
+        "unknown address.",
     )
     complete_login = strawberry.field(
         resolver=challenges.complete_login,
         graphql_type=LoginResult | None,
         extensions=[Admission("Mutation.completeLogin")],
-        description="The second step: a TOTP code or a recovery code.",
+        description="The second step of a two-factor sign-in, with an authenticator code or a recovery code.",
     )
     refresh_session = strawberry.field(
         resolver=sign_in.refresh_session,
         graphql_type=LoginResult | None,
         extensions=[Admission("Mutation.refreshSession")],
-        description="The session's next secrets; a browser's come from its cookie.",
+        description="Returns the session's next tokens. Repeating the call within 30 seconds returns the same tokens; "
+        "later use of an old one ends the session.",
     )
     logout = strawberry.field(
         resolver=sign_in.logout,
         graphql_type=bool | None,
         extensions=[Admission("Mutation.logout")],
-        description="The token that asks ends itself, and with it the session.",
+        description="Ends the session or token that sends the request, and sign-ins of the caller that are not "
+        "complete.",
     )
     revoke_session = strawberry.field(
         resolver=tokens.revoke_session,
         graphql_type=bool | None,
         extensions=[Admission("Mutation.revokeSession")],
+        description="Ends one of the caller's own sessions. False if the caller has no such session.",
     )
     register = strawberry.field(
         resolver=registration.register,
         graphql_type=RegisterResult | None,
         extensions=[Admission("Mutation.register")],
+        description="Creates an account and mails a link to verify the address. The answer is the same if the address "
+        "is taken.",
     )
     verify_email = strawberry.field(
         resolver=address_proof.verify_email,
         graphql_type=VerifyEmailResult | None,
         extensions=[Admission("Mutation.verifyEmail")],
-        description="With the token of a letter's link, once.",
+        description="Verifies an e-mail address with the token of a mailed link. The first address also needs the "
+        "network it was registered from, or a session of the account.",
     )
     change_email = strawberry.field(
         resolver=address_proof.change_email,
         graphql_type=ChangeEmailResult | None,
         extensions=[Admission("Mutation.changeEmail")],
-        description="Counts once the new address is verified; the answer does not tell whether it is taken.",
+        description="Mails a link to the new address, which counts once the link is used. The answer does not tell "
+        "whether the address is taken.",
     )
     change_password = strawberry.field(
         resolver=passwords.change_password,
         graphql_type=PasswordResult | None,
         extensions=[Admission("Mutation.changePassword")],
-        description="Every other session and token of the caller ends.",
+        description="Changes the password. Every other session and token of the caller ends.",
     )
     request_password_reset = strawberry.field(
         resolver=passwords.request_password_reset,
         graphql_type=bool | None,
         extensions=[Admission("Mutation.requestPasswordReset")],
-        description="True whether or not anybody has the address.",
+        description="Mails a link to set a new password. True if the address has an account or not.",
     )
     reset_password = strawberry.field(
         resolver=passwords.reset_password,
         graphql_type=PasswordResult | None,
         extensions=[Admission("Mutation.resetPassword")],
-        description="With the token of a letter's link, once; the second factor stays.",
+        description="Sets a new password with the token of a mailed link. Two-factor sign-in stays on, and every "
+        "session ends.",
     )
     begin_totp_enrolment = strawberry.field(
         resolver=totp.begin_totp_enrolment,
         graphql_type=BeginTotpResult | None,
         extensions=[Admission("Mutation.beginTotpEnrolment")],
+        description="Creates a secret for an authenticator app. It counts after `confirmTotpEnrolment`, within 10 "
+        "minutes.",
     )
     confirm_totp_enrolment = strawberry.field(
         resolver=totp.confirm_totp_enrolment,
         graphql_type=ConfirmTotpResult | None,
         extensions=[Admission("Mutation.confirmTotpEnrolment")],
+        description="Turns two-factor sign-in on and returns the recovery codes. Every other session and token of the "
+        "caller ends.",
     )
     disable_totp = strawberry.field(
         resolver=totp.disable_totp,
         graphql_type=DisableTotpResult | None,
         extensions=[Admission("Mutation.disableTotp")],
-        description="Not for whoever holds a staff role.",
+        description="Turns two-factor sign-in off. Refused while the caller holds a staff role. Every other session "
+        "and token of the caller ends.",
     )
     regenerate_recovery_codes = strawberry.field(
         resolver=totp.regenerate_recovery_codes,
         graphql_type=ConfirmTotpResult | None,
         extensions=[Admission("Mutation.regenerateRecoveryCodes")],
-        description="The old codes are gone at once.",
+        description="Replaces the recovery codes. The old ones no longer work.",
     )
     issue_role_token = strawberry.field(
         resolver=role_tokens.issue_role_token,
         graphql_type=RoleTokenResult | None,
         extensions=[Admission("Mutation.issueRoleToken")],
-        description="A token with exactly one of the caller's roles, for an internal tool.",
+        description="Issues a token with one of the caller's staff roles. The session must have begun with an "
+        "authenticator code within 24 hours.",
     )

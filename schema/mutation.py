@@ -17,98 +17,107 @@ from schema.staff_mutations import AuthorityMutation
 
 
 @strawberry.type(
-    description="Every result is nullable: a mutation that fails must not null the answer of one that has committed."
+    description="Every result can be null, so that a mutation that fails does not hide the answer of one that "
+    "succeeded."
 )
 class Mutation(IdentityMutation, AuthorityMutation):
     update_profile = strawberry.field(
         resolver=profile.update_profile,
         graphql_type=UpdateProfileResult | None,
         extensions=[Admission("Mutation.updateProfile")],
-        description="An absent field keeps, null clears.",
+        description="Changes the profile. Leave a field out to keep it, send null to clear it. Storing a value needs "
+        "SOCIAL.",
     )
     update_pre_registration = strawberry.field(
         resolver=profile.update_pre_registration,
         graphql_type=UpdateProfileResult | None,
         extensions=[Admission("Mutation.updatePreRegistration")],
-        description="An absent field keeps, null clears.",
+        description="Changes the pre-registration form. Leave a field out to keep it, send null to clear it. Storing "
+        "a value needs EXPANSION.",
     )
     grant_consent = strawberry.field(
         resolver=consent.grant_consent,
         graphql_type=ConsentResult | None,
         extensions=[Admission("Mutation.grantConsent")],
-        description="Takes the current policy version alone: the one that the subject has seen.",
+        description="Grants a purpose under the current policy version.",
     )
     withdraw_consent = strawberry.field(
         resolver=consent.withdraw_consent,
         graphql_type=ConsentResult | None,
         extensions=[Admission("Mutation.withdrawConsent")],
-        description="Counts for the next read, on every worker.",
+        description="Withdraws a purpose. From the next read on, nobody reads data under it.",
     )
     set_hidden_from_members = strawberry.field(
         resolver=profile.set_hidden_from_members,
         graphql_type=UpdateProfileResult | None,
         extensions=[Admission("Mutation.setHiddenFromMembers")],
-        description="Exactly these fields are kept from fellow members and visitors, whatever is granted.",
+        description="Hides exactly these fields from members and visitors, whatever the caller consents to.",
     )
     object_to_processor = strawberry.field(
         resolver=objections.object_to_processor,
         graphql_type=ObjectionResult | None,
         extensions=[Admission("Mutation.objectToProcessor")],
-        description="Keeps one processor from my data, whatever is granted, now or later, until I withdraw the "
-        "objection (GDPR Art. 21).",
+        description="Keeps the caller's data from one processor until `withdrawObjection`, whatever they consent to "
+        "(GDPR Art. 21).",
     )
     withdraw_objection = strawberry.field(
         resolver=objections.withdraw_objection,
         graphql_type=ObjectionResult | None,
         extensions=[Admission("Mutation.withdrawObjection")],
+        description="Withdraws the objection to one processor. Erasure that it was told to do stays due.",
     )
     restrict_processing = strawberry.field(
         resolver=restriction.restrict_processing,
         graphql_type=RestrictionResult | None,
         extensions=[Admission("Mutation.restrictProcessing")],
-        description="Until I lift it, nobody but me, an open case of mine and a legal request reads anything "
-        "(GDPR Art. 18); no grant lifts it.",
+        description="Restricts processing until `liftRestriction` (GDPR Art. 18). Only the caller, support cases that "
+        "they opened and legal requests then read their data.",
     )
     lift_restriction = strawberry.field(
         resolver=restriction.lift_restriction,
         graphql_type=RestrictionResult | None,
         extensions=[Admission("Mutation.liftRestriction")],
+        description="Lifts the restriction of processing. Consent and objections count again.",
     )
     request_erasure = strawberry.field(
         resolver=erasure.request_erasure,
         graphql_type=ErasureResult | None,
         extensions=[Admission("Mutation.requestErasure")],
-        description="`code` where TOTP is on. Unreachable at once, erased after the grace; every session and staff "
-        "role of mine ends.",
+        description="Schedules the erasure of the account after the grace period, and hides it at once. Every session "
+        "and staff role of the caller ends.",
     )
     cancel_erasure = strawberry.field(
         resolver=erasure.cancel_erasure,
         graphql_type=ErasureResult | None,
         extensions=[Admission("Mutation.cancelErasure")],
-        description="Within the grace, by signing in again. Everything is as before, but for staff roles.",
+        description="Cancels the erasure until its day, after signing in again. Everything is as before, except staff "
+        "roles.",
     )
     export_my_data = strawberry.field(
         resolver=export.export_my_data,
         graphql_type=JSON | None,
         extensions=[Admission("Mutation.exportMyData")],
-        description="Everything held on the caller, as one JSON document; its `import` is a line for another instance. "
-        "One of more than 10 MB is refused: the operator writes it on request.",
+        description="Returns everything held on the caller as one JSON document. Refused above 10 MB; the operator "
+        "then exports it on request.",
     )
     revoke_role_token = strawberry.field(
         resolver=tokens.revoke_role_token,
         graphql_type=bool | None,
         extensions=[Admission("Mutation.revokeRoleToken")],
-        description="One's own, or any for OPERATIONS.",
+        description="Ends a role or processor token. OPERATIONS can end any, members their own. False if the caller "
+        "reaches no such token.",
     )
     grant_role = strawberry.field(
         resolver=roles.grant_role,
         graphql_type=bool | None,
         extensions=[Admission("Mutation.grantRole")],
-        description="OPERATIONS only, and to another person.",
+        description="Grants a staff role to another person. OPERATIONS only. False if no such account exists or it is "
+        "being erased.",
     )
     revoke_role = strawberry.field(
         resolver=roles.revoke_role,
         graphql_type=bool | None,
         extensions=[Admission("Mutation.revokeRole")],
-        description="OPERATIONS only.",
+        description="Ends a staff role of a person, and their tokens with it. OPERATIONS only. False if no such "
+        "account exists.",
     )

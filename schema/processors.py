@@ -10,108 +10,131 @@ from permissions.classification import impersonal, open_field
 from permissions.guard import personal
 from resolvers.processor_views import View, rows
 from resolvers.withdrawals import WithdrawalState
-from schema.node import Node, PageInfo, Refusal
-from schema.type_resolution import showing, shows
+from schema.node import CURSOR, EDGES, PAGE_INFO, Node, PageInfo, Refusal
+from schema.type_resolution import is_type_of, is_view_of
 
 HOLDS = "holds rows whose own fields are guarded"
 NAMED = "an opaque name that the processor sent"
 
 
-@strawberry.type
+@strawberry.type(description="The columns of one subject that Intercom may read.")
 class IntercomContact:
-    user_id: strawberry.ID = open_field(NAMED)
-    email: str = personal(PersonalField.EMAIL)
+    user_id: strawberry.ID = open_field(NAMED, description="The subject's id, as the processor sent it.")
+    email: str = personal(PersonalField.EMAIL, nullable=False)
     first_name: str | None = personal(PersonalField.FIRST_NAME)
 
 
-@strawberry.type
+@strawberry.type(description="The columns of one subject that Mandrill may read.")
 class MandrillRecipient:
-    user_id: strawberry.ID = open_field(NAMED)
-    email: str = personal(PersonalField.EMAIL)
+    user_id: strawberry.ID = open_field(NAMED, description="The subject's id, as the processor sent it.")
+    email: str = personal(PersonalField.EMAIL, nullable=False)
     first_name: str | None = personal(PersonalField.FIRST_NAME)
     last_name: str | None = personal(PersonalField.LAST_NAME)
 
 
-@strawberry.type
+@strawberry.type(description="The columns of one subject that Mailchimp may read.")
 class MailchimpSubscriber:
-    user_id: strawberry.ID = open_field(NAMED)
-    email: str = personal(PersonalField.EMAIL)
+    user_id: strawberry.ID = open_field(NAMED, description="The subject's id, as the processor sent it.")
+    email: str = personal(PersonalField.EMAIL, nullable=False)
 
 
-@strawberry.type
+@strawberry.type(description="The columns of one subject that Google Analytics may read.")
 class GoogleAnalyticsVisitor:
-    user_id: strawberry.ID = open_field(NAMED)
-    ip_address: str = personal(PersonalField.IP_ADDRESS)
+    user_id: strawberry.ID = open_field(NAMED, description="The subject's id, as the processor sent it.")
+    ip_address: str = personal(PersonalField.IP_ADDRESS, nullable=False)
 
 
 @impersonal(HOLDS)
 @strawberry.interface(
-    description="`withheld` is the number of distinct ids asked for less those shown, whatever the cause."
+    description="One reading of a processor's own columns, recorded as a disclosure to each subject in it."
 )
 class ProcessorView:
-    id: strawberry.ID
-    processor: Processor
-    opened_at: datetime
-    reason: str
-    withheld: int
+    id: strawberry.ID = strawberry.field(description="An opaque id of this reading.")
+    processor: Processor = strawberry.field(description="The processor that read.")
+    opened_at: datetime = strawberry.field(description="When the processor read.")
+    reason: str = strawberry.field(description="The reason that the processor gave.")
+    withheld: int = strawberry.field(description="How many of the distinct ids sent are not shown, whatever the cause.")
 
 
 @impersonal(HOLDS)
-@strawberry.type
-@showing(View, Processor.INTERCOM)
+@strawberry.type(description="One reading of Intercom's own columns.")
+@is_view_of(View, Processor.INTERCOM)
 class IntercomView(ProcessorView):
-    contacts = strawberry.field(resolver=rows, graphql_type=list[IntercomContact])
+    contacts = strawberry.field(
+        resolver=rows,
+        graphql_type=list[IntercomContact],
+        description="The subjects that may be read, in the order of the ids sent.",
+    )
 
 
 @impersonal(HOLDS)
-@strawberry.type
-@showing(View, Processor.MANDRILL)
+@strawberry.type(description="One reading of Mandrill's own columns.")
+@is_view_of(View, Processor.MANDRILL)
 class MandrillView(ProcessorView):
-    recipients = strawberry.field(resolver=rows, graphql_type=list[MandrillRecipient])
+    recipients = strawberry.field(
+        resolver=rows,
+        graphql_type=list[MandrillRecipient],
+        description="The subjects that may be read, in the order of the ids sent.",
+    )
 
 
 @impersonal(HOLDS)
-@strawberry.type
-@showing(View, Processor.MAILCHIMP)
+@strawberry.type(description="One reading of Mailchimp's own columns.")
+@is_view_of(View, Processor.MAILCHIMP)
 class MailchimpView(ProcessorView):
-    subscribers = strawberry.field(resolver=rows, graphql_type=list[MailchimpSubscriber])
+    subscribers = strawberry.field(
+        resolver=rows,
+        graphql_type=list[MailchimpSubscriber],
+        description="The subjects that may be read, in the order of the ids sent.",
+    )
 
 
 @impersonal(HOLDS)
-@strawberry.type
-@showing(View, Processor.GOOGLE_ANALYTICS)
+@strawberry.type(description="One reading of Google Analytics's own columns.")
+@is_view_of(View, Processor.GOOGLE_ANALYTICS)
 class GoogleAnalyticsView(ProcessorView):
-    visitors = strawberry.field(resolver=rows, graphql_type=list[GoogleAnalyticsVisitor])
+    visitors = strawberry.field(
+        resolver=rows,
+        graphql_type=list[GoogleAnalyticsVisitor],
+        description="The subjects that may be read, in the order of the ids sent.",
+    )
 
 
 VIEWS = (IntercomView, MandrillView, MailchimpView, GoogleAnalyticsView)
 
 
 @impersonal("names an opaque id and fields, never values")
-@strawberry.type(description="What this processor must forget of one subject.")
-@shows(WithdrawalState)
+@strawberry.type(description="What a processor must erase of one subject.")
+@is_type_of(WithdrawalState)
 class Withdrawal(Node):
-    user_id: strawberry.ID
-    fields: list[PersonalField]
-    withdrawn_at: datetime
-    due_at: datetime
-    acknowledged_at: datetime | None
+    user_id: strawberry.ID = strawberry.field(
+        description="The subject's id. It stays the same after the subject is erased."
+    )
+    fields: list[PersonalField] = strawberry.field(description="The fields to erase.")
+    withdrawn_at: datetime = strawberry.field(description="When the subject withdrew, objected or left.")
+    due_at: datetime = strawberry.field(
+        description="When the processor must have erased the data, 72 hours after `withdrawnAt`."
+    )
+    acknowledged_at: datetime | None = strawberry.field(
+        description="When the processor confirmed the erasure. Null until it does."
+    )
 
 
 @impersonal("holds withdrawals")
-@strawberry.type
+@strawberry.type(description="One item of a page of withdrawals, with its cursor.")
 class WithdrawalEdge:
-    node: Withdrawal
-    cursor: str
+    node: Withdrawal = strawberry.field(description="The withdrawal.")
+    cursor: str = strawberry.field(description=CURSOR)
 
 
 @impersonal("holds withdrawals")
-@strawberry.type
+@strawberry.type(description="One page of withdrawals.")
 class WithdrawalConnection:
-    edges: list[WithdrawalEdge]
-    page_info: PageInfo
+    edges: list[WithdrawalEdge] = strawberry.field(description=EDGES)
+    page_info: PageInfo = strawberry.field(description=PAGE_INFO)
 
 
 ProcessorViewResult = Annotated[
-    IntercomView | MandrillView | MailchimpView | GoogleAnalyticsView | Refusal, strawberry.union("ProcessorViewResult")
+    IntercomView | MandrillView | MailchimpView | GoogleAnalyticsView | Refusal,
+    strawberry.union("ProcessorViewResult", description="The view of the processor that asks, or a refusal."),
 ]

@@ -15,64 +15,73 @@ class AuthorityMutation:
         resolver=processor_tokens.issue_processor_token,
         graphql_type=RoleTokenResult | None,
         extensions=[Admission("Mutation.issueProcessorToken")],
-        description="A processor's token. OPERATIONS only.",
+        description="Issues a token for a processor. OPERATIONS only. The token works after `approveProcessorToken`.",
     )
     approve_processor_token = strawberry.field(
         resolver=processor_tokens.approve_processor_token,
         graphql_type=bool | None,
         extensions=[Admission("Mutation.approveProcessorToken")],
-        description="By COMPLIANCE; a processor's token works from then on.",
+        description="Approves a processor token, which works from then on. COMPLIANCE only, and not by the person who "
+        "issued it. False if there is no such token.",
     )
     open_support_case = strawberry.field(
         resolver=support_cases.open_support_case,
         graphql_type=SupportCaseResult | None,
         extensions=[Admission("Mutation.openSupportCase")],
-        description="Exactly one of subjectId and email; answers alike whether or not anyone has that address.",
+        description="Opens a support case. Members open cases about themselves, SUPPORT about anyone. The answer is "
+        "the same if no account has that address or id.",
     )
     assign_support_case = strawberry.field(
         resolver=case_changes.assign_support_case,
         graphql_type=SupportCaseResult | None,
         extensions=[Admission("Mutation.assignSupportCase")],
-        description="OPERATIONS assigns; nobody is assigned a case by themself or about themself.",
+        description="Assigns an open case to a person with the role SUPPORT. OPERATIONS only. Nobody can assign a "
+        "case to themself or to its subject.",
     )
     close_support_case = strawberry.field(
         resolver=case_changes.close_support_case,
         graphql_type=SupportCaseResult | None,
         extensions=[Admission("Mutation.closeSupportCase")],
-        description="By the member it is about, the assigned agent or OPERATIONS; counts for the next read.",
+        description="Closes a case, which gives no access from the next read on. For its subject, the assigned agent "
+        "and OPERATIONS.",
     )
     narrow_support_case = strawberry.field(
         resolver=case_changes.narrow_support_case,
         graphql_type=SupportCaseResult | None,
         extensions=[Admission("Mutation.narrowSupportCase")],
-        description="By the member it is about; a case is never widened.",
+        description="Removes fields from the extent of a case, from the next read on. Only the subject of the case "
+        "can do this.",
     )
     open_legal_request = strawberry.field(
         resolver=legal_requests.open_legal_request,
         graphql_type=LegalRequestResult | None,
         extensions=[Admission("Mutation.openLegalRequest")],
+        description="Records a legal request. COMPLIANCE only. It gives no access until a second person approves it.",
     )
     approve_legal_request = strawberry.field(
         resolver=legal_requests.approve_legal_request,
         graphql_type=LegalRequestResult | None,
         extensions=[Admission("Mutation.approveLegalRequest")],
-        description="By a second COMPLIANCE person; nothing is readable before.",
+        description="Approves a legal request, which then gives access to its extent. COMPLIANCE only, by a person "
+        "who did not record it and is not its subject.",
     )
     close_legal_request = strawberry.field(
         resolver=legal_requests.close_legal_request,
         graphql_type=LegalRequestResult | None,
         extensions=[Admission("Mutation.closeLegalRequest")],
+        description="Closes a legal request, which gives no access from the next read on. COMPLIANCE only.",
     )
     open_processor_view = strawberry.field(
         resolver=processor_views.open_processor_view,
         graphql_type=ProcessorViewResult | None,
         extensions=[Admission("Mutation.openProcessorView")],
-        description="Shows a processor exactly its own columns of the named subjects, and records each as a "
-        "disclosure. That processor's token only.",
+        description="Reads the processor's own columns of the named subjects, and records each as a disclosure. The "
+        "processor's own token only.",
     )
     acknowledge_withdrawals = strawberry.field(
         resolver=withdrawals.acknowledge_withdrawals,
         graphql_type=int | None,
         extensions=[Admission("Mutation.acknowledgeWithdrawals")],
-        description="Idempotent. The number of this processor's own ids among them that are acknowledged now.",
+        description="Confirms that the processor erased the data. Returns how many of the named withdrawals are its "
+        "own and acknowledged now. May be repeated.",
     )

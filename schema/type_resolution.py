@@ -1,4 +1,4 @@
-"""Says which stored or computed thing a GraphQL type shows, so that unions and interfaces know it."""
+"""Tells GraphQL which Python objects each type stands for, so that unions and interfaces resolve."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -8,27 +8,27 @@ from models.vocabulary import Processor
 T = TypeVar("T")
 
 
-def shows(*kinds: type) -> Callable[[type[T]], type[T]]:
-    """Stands below `@strawberry.type`: the type is of any object that is one of these."""
+def is_type_of(*kinds: type) -> Callable[[type[T]], type[T]]:
+    """Makes a GraphQL type the type of every instance of `kinds`. Place it below `@strawberry.type`."""
 
-    def mark(shown: type[T]) -> type[T]:
+    def mark(graphql_type: type[T]) -> type[T]:
         def is_type_of(cls: type[T], value: Any, info: Any) -> bool:
             return isinstance(value, kinds)
 
-        shown.is_type_of = classmethod(is_type_of)  # type: ignore[attr-defined]  # Strawberry reads it by name
-        return shown
+        graphql_type.is_type_of = classmethod(is_type_of)  # type: ignore[attr-defined]  # Strawberry reads it by name
+        return graphql_type
 
     return mark
 
 
-def showing(kind: type, processor: Processor) -> Callable[[type[T]], type[T]]:
-    """Stands below `@strawberry.type`: the type is of such a thing opened by this processor."""
+def is_view_of(kind: type, processor: Processor) -> Callable[[type[T]], type[T]]:
+    """Makes a GraphQL type the type of the instances of `kind` that this processor opened."""
 
-    def mark(shown: type[T]) -> type[T]:
+    def mark(graphql_type: type[T]) -> type[T]:
         def is_type_of(cls: type[T], value: Any, info: Any) -> bool:
             return isinstance(value, kind) and getattr(value, "processor", None) is processor
 
-        shown.is_type_of = classmethod(is_type_of)  # type: ignore[attr-defined]  # Strawberry reads it by name
-        return shown
+        graphql_type.is_type_of = classmethod(is_type_of)  # type: ignore[attr-defined]  # Strawberry reads it by name
+        return graphql_type
 
     return mark

@@ -6,56 +6,63 @@ from models.vocabulary import PersonalField, Purpose, WithholdingReason
 from permissions.classification import impersonal, open_field
 from permissions.guard import personal
 from permissions.subject import Subject
+from resolvers.inputs import FORM
 from schema.node import Node
-from schema.type_resolution import shows
+from schema.type_resolution import is_type_of
 
 GUARDED_BY_PARENT = "guarded as a whole where User holds it"
 
 
 @impersonal(GUARDED_BY_PARENT)
-@strawberry.type(
-    description="A named place: coordinates are its centre's, never the address's own; null where only the country is "
-    "known."
-)
+@strawberry.type(description="A named place. Coordinates are those of the city's center, never of the address.")
 class Place:
-    country: str
-    city: str | None
-    latitude: float | None
-    longitude: float | None
+    country: str = strawberry.field(description="The country, as an ISO 3166-1 alpha-2 code.")
+    city: str | None = strawberry.field(description="The city. Null if only the country is known.")
+    latitude: float | None = strawberry.field(
+        description="Degrees north of the equator. Null if only the country is known."
+    )
+    longitude: float | None = strawberry.field(
+        description="Degrees east of Greenwich. Null if only the country is known."
+    )
 
 
 @impersonal(GUARDED_BY_PARENT)
 @strawberry.type(description="A page that a subject publishes.")
 class PublicPage:
-    title: str
-    url: str
-    body: str | None
+    title: str = strawberry.field(description="The title.")
+    url: str = strawberry.field(description="The http or https address.")
+    body: str | None = strawberry.field(description="The text. Null if there is none.")
 
 
 @impersonal(GUARDED_BY_PARENT)
-@strawberry.type(description="The pre-registration form; its country and organization are its own.")
+@strawberry.type(description="The pre-registration form. A field is null if it is empty.")
 class PreRegistration:
-    country: str | None
-    institution_name: str | None
-    institution_type: str | None
-    job_role: str | None
-    company: str | None
-    industry: str | None
-    department: str | None
-    organization: str | None
-    main_printer: str | None
+    country: str | None = strawberry.field(description=FORM["country"])
+    institution_name: str | None = strawberry.field(description=FORM["institution_name"])
+    institution_type: str | None = strawberry.field(description=FORM["institution_type"])
+    job_role: str | None = strawberry.field(description=FORM["job_role"])
+    company: str | None = strawberry.field(description=FORM["company"])
+    industry: str | None = strawberry.field(description=FORM["industry"])
+    department: str | None = strawberry.field(description=FORM["department"])
+    organization: str | None = strawberry.field(description=FORM["organization"])
+    main_printer: str | None = strawberry.field(description=FORM["main_printer"])
 
 
 @impersonal("says that something is withheld and why, never whether it holds a value")
-@strawberry.type(description="`purpose` is set for CONSENT alone: the purpose whose grant would help.")
+@strawberry.type(description="A field that this caller may not read, and why.")
 class WithheldField:
-    field: PersonalField
-    reason: WithholdingReason
-    purpose: Purpose | None
+    field: PersonalField = strawberry.field(description="The field.")
+    reason: WithholdingReason = strawberry.field(description="The first reason that applies.")
+    purpose: Purpose | None = strawberry.field(
+        description="With the reason CONSENT: the purpose that the subject would have to grant. Null for every other "
+        "reason."
+    )
 
 
-@strawberry.type(description="A data subject. Null fields that a rule withholds are named in `withheld`.")
-@shows(Subject)
+@strawberry.type(
+    description="A data subject. A personal-data field is null if it is empty or if the caller may not read it."
+)
+@is_type_of(Subject)
 class User(Node):
     email: str | None = personal(PersonalField.EMAIL)
     ip_address: str | None = personal(PersonalField.IP_ADDRESS)
@@ -75,6 +82,6 @@ class User(Node):
     pre_registration: PreRegistration | None = personal(PersonalField.PRE_REGISTRATION)
     withheld: list[WithheldField] = open_field(
         "names rules, never values",
-        description="The personal-data fields that this caller may not read of this subject now, and why. "
-        "Says nothing of whether they hold a value.",
+        description="The personal-data fields that the caller may not read now, and why. Does not tell whether they "
+        "hold a value.",
     )
