@@ -6,8 +6,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from app.commands import policy as policy_command
-from app.commands.report import AsJson
+from app.commands.console.json_report import AsJson
+from app.commands.policy import show as policy_command
 from app.settings import WeakSettings
 from models.vocabulary import Processor, Role
 
@@ -32,7 +32,7 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=64)] = 1,
 ) -> None:
     """Serves the API."""
-    from app.commands import serve as command
+    from app.commands.server import serve as command
 
     command.serve(host, port, workers)
 
@@ -40,7 +40,7 @@ def serve(
 @app.command()
 def migrate() -> None:
     """Brings the database to the newest schema."""
-    from app.commands import migrate as command
+    from app.commands.server import migrate as command
 
     command.migrate()
 
@@ -53,7 +53,7 @@ def demo(
     if_empty: Annotated[bool, typer.Option("--if-empty", help="Leave a database with people in it as it is.")] = False,
 ) -> None:
     """Fills an empty database with a made-up population."""
-    from app.commands import demo as command
+    from app.commands.people import demo as command
 
     command.demo(users, seed, if_empty=if_empty)
 
@@ -65,7 +65,7 @@ def import_users(
     as_json: AsJson = False,
 ) -> None:
     """Loads existing users of a platform, all or nothing per line; may be run again."""
-    from app.commands import import_users as command
+    from app.commands.people import import_users as command
 
     raise typer.Exit(command.import_users(file, as_json=as_json))
 
@@ -75,7 +75,7 @@ def grant_role(
     email: str, role: Role, expires: Annotated[str, typer.Option(help="For how long, such as 30d.")]
 ) -> None:
     """Gives a person a staff role."""
-    from app.commands import grant_role as command
+    from app.commands.access import grant_role as command
 
     command.grant_role(email, role, expires)
 
@@ -88,7 +88,7 @@ def token(
     expires: Annotated[str, typer.Option(help="For how long, such as 8h.")] = "8h",
 ) -> None:
     """Prints one role-scoped token, alone on standard output."""
-    from app.commands import token as command
+    from app.commands.access import token as command
 
     typer.echo(command.token(role, holder, processor, expires))
 
@@ -96,7 +96,7 @@ def token(
 @app.command()
 def disable(email: str) -> None:
     """Keeps an account from acting; its sessions and tokens end."""
-    from app.commands import disable as command
+    from app.commands.access import disable as command
 
     command.disable(email)
 
@@ -104,7 +104,7 @@ def disable(email: str) -> None:
 @app.command()
 def enable(email: str) -> None:
     """Lets a disabled account act again."""
-    from app.commands import disable as command
+    from app.commands.access import disable as command
 
     command.enable(email)
 
@@ -112,7 +112,7 @@ def enable(email: str) -> None:
 @app.command("rotate-keys")
 def rotate_keys(*, as_json: AsJson = False) -> None:
     """Seals with the newest key what an older one still seals."""
-    from app.commands import rotate_keys as command
+    from app.commands.server import rotate_keys as command
 
     command.rotate_keys(as_json=as_json)
 
@@ -136,7 +136,7 @@ def breach(
     as_json: AsJson = False,
 ) -> None:
     """Says whom a leaked token, read from standard input, showed what (GDPR Art. 33, 34)."""
-    from app.commands import breach as command
+    from app.commands.audit import breach as command
 
     command.breach(since, until, as_json=as_json)
 
@@ -146,7 +146,7 @@ def processor_export(
     processor: Processor, out: Annotated[Path | None, typer.Option(dir_okay=False, help="A file, else output.")] = None
 ) -> None:
     """Writes a processor's own columns in the shape that its import takes; each subject goes into the ledger."""
-    from app.commands import processor_export as command
+    from app.commands.people import processor_export as command
 
     command.processor_export(processor, out)
 
@@ -156,7 +156,7 @@ def export(
     email: str, out: Annotated[Path | None, typer.Option(dir_okay=False, help="A file, else output.")] = None
 ) -> None:
     """Writes everything held on one person, for a written request; an entry of the ledger says so."""
-    from app.commands import export as command
+    from app.commands.people import export as command
 
     command.export(email, out)
 
@@ -164,7 +164,7 @@ def export(
 @app.command("release-statistics")
 def release_statistics(*, as_json: AsJson = False) -> None:
     """Makes the next release of statistics, before a question would."""
-    from app.commands import release_statistics as command
+    from app.commands.server import release_statistics as command
 
     command.release_statistics(as_json=as_json)
 
@@ -176,7 +176,7 @@ def retention(
     as_json: AsJson = False,
 ) -> None:
     """Erases what is due; may be run again, and while the service runs. Exit status 1: bytes of it may remain."""
-    from app.commands import retention as command
+    from app.commands.server import retention as command
 
     raise typer.Exit(command.retention(dry_run=dry_run, as_json=as_json))
 
@@ -190,7 +190,7 @@ def verify_log(
     as_json: AsJson = False,
 ) -> None:
     """Checks the tamper evidence of the consent history and the disclosure ledger."""
-    from app.commands import verify_log as command
+    from app.commands.audit import verify_log as command
 
     raise typer.Exit(command.verify_log(checkpoint, as_json=as_json))
 
@@ -198,7 +198,7 @@ def verify_log(
 @app.command()
 def oversight(*, as_json: AsJson = False) -> None:
     """Says what is overdue, and who stands behind each pseudonym."""
-    from app.commands import oversight as command
+    from app.commands.audit import oversight as command
 
     command.oversight(as_json=as_json)
 
@@ -222,8 +222,8 @@ def main() -> None:
     from maxminddb import InvalidDatabaseError
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.commands.fault import Fault
-    from app.schema_version import UnknownSchema
+    from app.commands.console.failure import Fault
+    from app.operations.schema_version import UnknownSchema
 
     _names_are_ours()
     try:

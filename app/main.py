@@ -12,23 +12,27 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from app import checkpoints, explorer, graphql, health, letter_pages, mail, throttle
-from app.cookies import Cookies
-from app.execution import Documents, ServedSchema, Surrounding
-from app.http import Boundary
-from app.letters import Wording
-from app.outbox import Outbox
+from app.graphql import endpoint as graphql
+from app.graphql import graphiql
+from app.graphql.execution import Documents, ServedSchema, Surrounding
+from app.http import request_rate
+from app.http.cookies import Cookies
+from app.http.response_headers import Boundary
+from app.mail import letter_pages, transport
+from app.mail.letters import Wording
+from app.mail.outbox import Outbox
+from app.operations import checkpoints, health
 from app.settings import DEVELOPMENT_MAIL, Settings, load
 from models.database import Database
-from models.discrete_laplace import Noise
 from models.keys import KeyRing
-from permissions.announced import require_announced
+from models.statistics.discrete_laplace import Noise
 from permissions.limits import Limits
-from permissions.retention import retention
-from resolvers.breached import SortedList
+from permissions.retention_periods import retention
+from permissions.versions.guard import require_announced
 from resolvers.context import Controller, Services
-from resolvers.geolocation import Geolocation
-from resolvers.hashing import Hashing
+from resolvers.geolocation.lookup import Geolocation
+from resolvers.hashing.breached_passwords import SortedList
+from resolvers.hashing.password_hash import Hashing
 from schema.build import build
 
 LAST_LETTERS_SECONDS: Final = 5
@@ -57,9 +61,9 @@ def outbox_of(settings: Settings, services: Services) -> Outbox:
     wording = Wording(settings.address)
     return Outbox(
         services,
-        mail.postman(settings.mail_url or DEVELOPMENT_MAIL, in_production=settings.in_production),
+        transport.postman(settings.mail_url or DEVELOPMENT_MAIL, in_production=settings.in_production),
         wording,
-        mail.Letterhead(settings.sender, wording.host),
+        transport.Letterhead(settings.sender, wording.host),
     )
 
 
@@ -92,12 +96,12 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     browser = Cookies(frozenset((*settings.allowed_origins, *settings.own_origins)))
     endpoint = graphql.Endpoint(served_schema(introspection=not settings.in_production), services, browser)
-    counted = [Depends(throttle.floor(settings.redis_url))] if settings.limited else []
+    counted = [Depends(request_rate.floor(settings.redis_url))] if settings.limited else []
     app.include_router(graphql.router(endpoint), dependencies=counted)
-    app.include_router(explorer.router(in_production=settings.in_production))
+    app.include_router(graphiql.router(in_production=settings.in_production))
     app.include_router(letter_pages.router())
     app.include_router(health.router(services.database, services.limits))
-    app.add_exception_handler(RateLimitExceeded, throttle.too_many)
+    app.add_exception_handler(RateLimitExceeded, request_rate.too_many)
     app.add_exception_handler(HTTPException, _plain)
     if settings.allowed_origins:
         app.add_middleware(

@@ -14,10 +14,10 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.durations import duration
-from app.letters import DEVELOPMENT_URL
-from app.soundness import is_bounded, is_mailbox, is_postal, is_site, is_sorted
-from permissions.retention import GRACE, RecordKind
-from resolvers.hashing import MAX_MEMORY_KIB, MAX_PASSES, MEMORY_KIB, PASSES, is_below_floor
+from app.mail.letters import DEVELOPMENT_URL
+from app.settings_validation import is_bounded, is_mailbox, is_postal, is_site, is_sorted
+from permissions.retention_periods import GRACE, RecordKind
+from resolvers.hashing.password_hash import MAX_MEMORY_KIB, MAX_PASSES, MEMORY_KIB, PASSES, is_below_floor
 
 PREFIX: Final = "CONSENTQL_"
 SHORTEST_KEY: Final = 32

@@ -12,12 +12,12 @@ from typing import Any, Final, cast
 from asked import DOCUMENTS, OURS, ROWS
 from graphql import GraphQLField, GraphQLObjectType
 
-from app.execution import ServedSchema
+from app.graphql.execution import ServedSchema
 from app.main import served_schema
 from models.vocabulary import Audience, Role, Standing
 from permissions.caller import Caller
 from permissions.decision import State, sight
-from permissions.one_pass import OnePass, Plan
+from permissions.graphql.subject_fields import OnePass, Plan
 from permissions.subject import Subject
 from resolvers.context import Context, Services
 

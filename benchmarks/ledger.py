@@ -17,29 +17,29 @@ import httpx
 from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
-from app.commands.population import Population
+from app.commands.people.demo_people import Population
 from app.main import create
-from app.schema_version import migrate
+from app.operations.schema_version import migrate
 from app.settings import Settings
 from models.database import Database
-from models.issuing import Issuance, issue_token
 from models.keys import KeyRing
 from models.tables import DISCLOSURES
+from models.tokens.token_rows import Issuance, issue_token
 from models.vocabulary import ConsentSource, Processor, Role
 from permissions.limits import Limits
-from resolvers import ledger
 from resolvers.context import Services, utc_now
-from resolvers.geolocation import Geolocation
-from resolvers.hashing import Hashing
-from resolvers.intake import person
-from resolvers.settling import Settling
+from resolvers.geolocation.lookup import Geolocation
+from resolvers.hashing.password_hash import Hashing
+from resolvers.imports.parse_line import person
+from resolvers.ledger import write_disclosures
+from resolvers.subjects.store_people import Settling
 
 LEAST: Final = 0.75
 SUBJECTS: Final = 1000
 KEY: Final = "a key that is long enough to be taken for one"
 DOCUMENT: Final = """mutation ($ids: [ID!]!) { openProcessorView(input: {userIds: $ids, reason: "A letter."}) {
   ... on MandrillView { withheld recipients { userId email firstName lastName } } } }"""
-RECORDING: Final = ledger.enter
+RECORDING: Final = write_disclosures.enter
 
 
 async def unrecorded(*_: Any) -> None:
@@ -76,7 +76,7 @@ class Platform:
 
     async def view(self, *, recorded: bool) -> float:
         """Seconds of one request."""
-        ledger.enter = RECORDING if recorded else unrecorded
+        write_disclosures.enter = RECORDING if recorded else unrecorded
         gc.collect()
         before = time.perf_counter()
         answer = await self.client.post("/graphql", **self.request)

@@ -16,10 +16,10 @@ import asyncpg
 from models.database import Database
 from models.keys import KeyRing
 from models.vocabulary import ConsentSource
-from permissions.version import current
-from resolvers.geolocation import Geolocation
-from resolvers.intake import Person, person
-from resolvers.settling import Settling
+from permissions.versions.numbers import current
+from resolvers.geolocation.lookup import Geolocation
+from resolvers.imports.parse_line import Person, person
+from resolvers.subjects.store_people import Settling
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 DATABASE: Final = "consentql_benchmark"

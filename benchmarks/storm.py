@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 import httpx
 from servers import free_port
 
-from app.commands.population import PASSWORD
+from app.commands.people.demo_people import PASSWORD
 
 T = TypeVar("T")
 

@@ -5,21 +5,21 @@ from typing import Final
 from sqlalchemy import Table
 from sqlmodel import SQLModel
 
-from models import (
+from models.records import (
     access,
     account,
     chain_gap,
     chain_head,
     consent,
     disclosure,
-    factor,
-    held_back,
+    legal_hold,
     legal_request,
     objection,
     outbox,
     pre_registration,
     profile,
     restriction,
+    second_factor,
     statistics,
     support_case,
     unscrubbed,
@@ -36,8 +36,8 @@ ACCOUNTS: Final = _table(account.Account)
 CREDENTIALS: Final = _table(account.Credential)
 PROFILES: Final = _table(profile.Profile)
 PRE_REGISTRATIONS: Final = _table(pre_registration.PreRegistration)
-HELD_PROFILES: Final = _table(held_back.HeldProfile)
-HELD_FORMS: Final = _table(held_back.HeldForm)
+HELD_PROFILES: Final = _table(legal_hold.HeldProfile)
+HELD_FORMS: Final = _table(legal_hold.HeldForm)
 CONSENT_RECORDS: Final = _table(consent.ConsentRecord)
 CHAIN_GAPS: Final = _table(chain_gap.ChainGap)
 CHAIN_HEADS: Final = _table(chain_head.ChainHead)
@@ -51,10 +51,10 @@ PROCESSOR_VIEWS: Final = _table(disclosure.ProcessorView)
 WITHDRAWALS: Final = _table(disclosure.Withdrawal)
 OBJECTIONS: Final = _table(objection.Objection)
 OUTBOX: Final = _table(outbox.Letter)
-AUTHENTICATORS: Final = _table(factor.Authenticator)
-RECOVERY_CODES: Final = _table(factor.RecoveryCode)
-CHALLENGES: Final = _table(factor.Challenge)
-MAILED_TOKENS: Final = _table(factor.MailedToken)
+AUTHENTICATORS: Final = _table(second_factor.Authenticator)
+RECOVERY_CODES: Final = _table(second_factor.RecoveryCode)
+CHALLENGES: Final = _table(second_factor.Challenge)
+MAILED_TOKENS: Final = _table(second_factor.MailedToken)
 RESTRICTIONS: Final = _table(restriction.Restriction)
 STATISTICS_RELEASES: Final = _table(statistics.StatisticsRelease)
 STATISTICS_CELLS: Final = _table(statistics.StatisticsCell)

@@ -12,7 +12,7 @@ from models.vocabulary import Audience, Lock, PersonalField, Processor, Purpose
 from permissions.caller import Caller
 from permissions.decision import NARROWED_BY_HIDING, PROCESSOR_AUDIENCES, STANDS_AS, shut_by, under
 from permissions.policy import POLICY
-from permissions.version import floor
+from permissions.versions.numbers import floor
 
 GRANTED: Final = {
     Purpose.SOCIAL: ACCOUNTS.c.social_version,

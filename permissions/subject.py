@@ -3,8 +3,8 @@
 from typing import Any
 
 from models.vocabulary import Audience
+from permissions.access_ground import Grounds
 from permissions.decision import Withheld
-from permissions.ground import Grounds
 
 
 class Subject:

@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 from strawberry.types.info import Info
 
 from models.database import Database
-from models.discrete_laplace import Noise
 from models.keys import KeyRing
+from models.statistics.discrete_laplace import Noise
 from permissions.caller import Caller
+from permissions.graphql.selection import Asked, Selection
 from permissions.limits import Limits
-from permissions.retention import RETENTION, Retention
-from permissions.selection import Asked, Selection
+from permissions.retention_periods import RETENTION, Retention
 from permissions.subject import Subject
-from resolvers.breached import SortedList
-from resolvers.geolocation import Geolocation
-from resolvers.hashing import Hashing
+from resolvers.geolocation.lookup import Geolocation
+from resolvers.hashing.breached_passwords import SortedList
+from resolvers.hashing.password_hash import Hashing
 
 
 def utc_now() -> datetime:

@@ -8,14 +8,16 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.ledger import LEDGER
+from models.logs.ledger import LEDGER
 from models.tables import ACCESS_TOKENS, CONSENT_RECORDS, LEGAL_REQUESTS, SUPPORT_CASES, WITHDRAWALS
 from models.vocabulary import Role
-from resolvers import case_states, disclosures, legal_requests, withdrawals
-from resolvers.account import OwnAccount, live_sessions, own_records, session
+from resolvers.account.own_account import OwnAccount, live_sessions, own_records, session
+from resolvers.consent.state import recorded
 from resolvers.context import Context
-from resolvers.directory import subject
-from resolvers.standing import recorded
+from resolvers.ledger import own_disclosures
+from resolvers.processors import withdrawals
+from resolvers.profile.directory import subject
+from resolvers.staff import legal_requests, support_case_lists
 
 Found = Callable[[Info[Context, None], AsyncConnection, str], Any]
 
@@ -36,10 +38,10 @@ async def node(info: Info[Context, None], id: strawberry.ID) -> Any:
 
 async def _case(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
     context = info.context
-    mine = case_states.mine(context.caller, context.now())
-    one = case_states.cases(context.now()).where(SUPPORT_CASES.c.id == id, mine)
+    mine = support_case_lists.mine(context.caller, context.now())
+    one = support_case_lists.cases(context.now()).where(SUPPORT_CASES.c.id == id, mine)
     rows = (await connection.execute(one)).all()
-    return (await case_states.case_states(info, connection, rows))[0] if rows else None
+    return (await support_case_lists.case_states(info, connection, rows))[0] if rows else None
 
 
 async def _request(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
@@ -59,8 +61,8 @@ async def _session(info: Info[Context, None], connection: AsyncConnection, id: s
 
 
 async def _disclosure(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
-    row = (await connection.execute(disclosures.own(info.context).where(LEDGER.c.name == id))).one_or_none()
-    return disclosures.disclosed(row) if row else None
+    row = (await connection.execute(own_disclosures.own(info.context).where(LEDGER.c.name == id))).one_or_none()
+    return own_disclosures.disclosed(row) if row else None
 
 
 async def _withdrawal(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:

@@ -7,8 +7,10 @@ import strawberry
 from models.outcome import ConsentState as StoredState
 from models.outcome import Recorded, SessionState
 from models.vocabulary import ConsentStatus, PersonalField, Processor, Purpose, Role
-from permissions.classification import impersonal
-from resolvers import account, disclosures, objections
+from permissions.graphql.classification import impersonal
+from resolvers.account import own_account
+from resolvers.consent import objections
+from resolvers.ledger import own_disclosures
 from schema.disclosure import DisclosureConnection, ProcessorState
 from schema.node import CURSOR, EDGES, PAGE_INFO, Node, PageInfo
 from schema.type_resolution import is_type_of
@@ -92,10 +94,10 @@ class Session(Node):
 
 @impersonal(OWN)
 @strawberry.type(description="The caller's own account. Nobody else can read it.")
-@is_type_of(account.OwnAccount)
+@is_type_of(own_account.OwnAccount)
 class Account(Node):
     user = strawberry.field(
-        resolver=account.user,
+        resolver=own_account.user,
         graphql_type=User,
         description="The caller as a data subject, with every personal-data field.",
     )
@@ -104,22 +106,22 @@ class Account(Node):
         "read their data."
     )
     totp_enabled = strawberry.field(
-        resolver=account.totp_enabled,
+        resolver=own_account.totp_enabled,
         graphql_type=bool,
         description="Whether two-factor sign-in with an authenticator is on.",
     )
     roles = strawberry.field(
-        resolver=account.roles,
+        resolver=own_account.roles,
         graphql_type=list[Role],
         description="The staff roles that the caller holds now. Empty for most members.",
     )
     consents = strawberry.field(
-        resolver=account.consents,
+        resolver=own_account.consents,
         graphql_type=list[ConsentState],
         description="The state of each purpose, in the policy's order.",
     )
     hidden_from_members = strawberry.field(
-        resolver=account.hidden_from_members,
+        resolver=own_account.hidden_from_members,
         graphql_type=list[PersonalField],
         description="The fields hidden from members and visitors even if SOCIAL stands. A new account hides EMAIL, "
         "MOBILE_PHONE and STREET_ADDRESS.",
@@ -129,7 +131,7 @@ class Account(Node):
         "they opened and legal requests read their data."
     )
     erasure_scheduled_for = strawberry.field(
-        resolver=account.erasure_scheduled_for,
+        resolver=own_account.erasure_scheduled_for,
         graphql_type=datetime | None,
         description="When the account is erased. Null if the caller has not requested erasure.",
     )
@@ -139,17 +141,17 @@ class Account(Node):
         description="What each processor received of the caller's data, and the state of objections and erasure there.",
     )
     disclosures = strawberry.field(
-        resolver=disclosures.disclosures,
+        resolver=own_disclosures.disclosures,
         graphql_type=DisclosureConnection | None,
         description="Each reading of the caller's data by staff or a processor, newest first.",
     )
     consent_history = strawberry.field(
-        resolver=account.consent_history,
+        resolver=own_account.consent_history,
         graphql_type=ConsentRecordConnection | None,
         description="Every grant and withdrawal by the caller, newest first.",
     )
     sessions = strawberry.field(
-        resolver=account.sessions,
+        resolver=own_account.sessions,
         graphql_type=list[Session],
         description="The caller's sessions that still work, newest first. There are at most 20.",
     )

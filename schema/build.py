@@ -5,8 +5,8 @@ from typing import Any
 
 from strawberry.schema.config import StrawberryConfig
 
-from permissions.announced import require_announced
-from permissions.classification import ClassifiedSchema
+from permissions.graphql.classification import ClassifiedSchema
+from permissions.versions.guard import require_announced
 from schema.account import Account, ConsentRecord, Session
 from schema.cases import LegalRequest, SupportCase
 from schema.disclosure import Disclosure

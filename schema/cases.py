@@ -6,9 +6,9 @@ from typing import Annotated
 import strawberry
 
 from models.vocabulary import LegalRequestStatus, PersonalField, SupportCaseStatus
-from permissions.classification import impersonal
-from resolvers.case_states import CaseState
-from resolvers.legal_requests import RequestState
+from permissions.graphql.classification import impersonal
+from resolvers.staff.legal_requests import RequestState
+from resolvers.staff.support_case_lists import CaseState
 from schema.node import CURSOR, EDGES, PAGE_INFO, Node, PageInfo, Refusal
 from schema.type_resolution import is_type_of
 from schema.user import User

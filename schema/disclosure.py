@@ -5,8 +5,8 @@ from datetime import datetime
 import strawberry
 
 from models.vocabulary import Audience, PersonalField, Processor
-from permissions.classification import impersonal
-from resolvers.disclosures import Disclosed
+from permissions.graphql.classification import impersonal
+from resolvers.ledger.own_disclosures import Disclosed
 from schema.node import CURSOR, EDGES, PAGE_INFO, Node, PageInfo
 from schema.type_resolution import is_type_of
 

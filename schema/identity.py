@@ -2,17 +2,11 @@
 
 import strawberry
 
-from permissions.admission import Admission
-from resolvers import (
-    address_proof,
-    challenges,
-    passwords,
-    registration,
-    role_tokens,
-    sign_in,
-    tokens,
-    totp,
-)
+from permissions.graphql.admission import Admission
+from resolvers.second_factor import login_challenge, totp_enrolment
+from resolvers.sessions import revoke_tokens
+from resolvers.sign_in import email_verification, login_refresh_logout, password_change, registration
+from resolvers.staff import role_tokens
 from schema.mutation_results import (
     BeginTotpResult,
     ChangeEmailResult,
@@ -29,34 +23,34 @@ from schema.token import RoleTokenResult
 @strawberry.type
 class IdentityMutation:
     login = strawberry.field(
-        resolver=sign_in.login,
+        resolver=login_refresh_logout.login,
         graphql_type=LoginResult | None,
         extensions=[Admission("Mutation.login")],
         description="Signs in with e-mail address and password. The answer is the same for a wrong password and an "
         "unknown address.",
     )
     complete_login = strawberry.field(
-        resolver=challenges.complete_login,
+        resolver=login_challenge.complete_login,
         graphql_type=LoginResult | None,
         extensions=[Admission("Mutation.completeLogin")],
         description="The second step of a two-factor sign-in, with an authenticator code or a recovery code.",
     )
     refresh_session = strawberry.field(
-        resolver=sign_in.refresh_session,
+        resolver=login_refresh_logout.refresh_session,
         graphql_type=LoginResult | None,
         extensions=[Admission("Mutation.refreshSession")],
         description="Returns the session's next tokens. Repeating the call within 30 seconds returns the same tokens; "
         "later use of an old one ends the session.",
     )
     logout = strawberry.field(
-        resolver=sign_in.logout,
+        resolver=login_refresh_logout.logout,
         graphql_type=bool | None,
         extensions=[Admission("Mutation.logout")],
         description="Ends the session or token that sends the request, and sign-ins of the caller that are not "
         "complete.",
     )
     revoke_session = strawberry.field(
-        resolver=tokens.revoke_session,
+        resolver=revoke_tokens.revoke_session,
         graphql_type=bool | None,
         extensions=[Admission("Mutation.revokeSession")],
         description="Ends one of the caller's own sessions. False if the caller has no such session.",
@@ -69,61 +63,61 @@ class IdentityMutation:
         "is taken.",
     )
     verify_email = strawberry.field(
-        resolver=address_proof.verify_email,
+        resolver=email_verification.verify_email,
         graphql_type=VerifyEmailResult | None,
         extensions=[Admission("Mutation.verifyEmail")],
         description="Verifies an e-mail address with the token of a mailed link. The first address also needs the "
         "network it was registered from, or a session of the account.",
     )
     change_email = strawberry.field(
-        resolver=address_proof.change_email,
+        resolver=email_verification.change_email,
         graphql_type=ChangeEmailResult | None,
         extensions=[Admission("Mutation.changeEmail")],
         description="Mails a link to the new address, which counts once the link is used. The answer does not tell "
         "whether the address is taken.",
     )
     change_password = strawberry.field(
-        resolver=passwords.change_password,
+        resolver=password_change.change_password,
         graphql_type=PasswordResult | None,
         extensions=[Admission("Mutation.changePassword")],
         description="Changes the password. Every other session and token of the caller ends.",
     )
     request_password_reset = strawberry.field(
-        resolver=passwords.request_password_reset,
+        resolver=password_change.request_password_reset,
         graphql_type=bool | None,
         extensions=[Admission("Mutation.requestPasswordReset")],
         description="Mails a link to set a new password. True if the address has an account or not.",
     )
     reset_password = strawberry.field(
-        resolver=passwords.reset_password,
+        resolver=password_change.reset_password,
         graphql_type=PasswordResult | None,
         extensions=[Admission("Mutation.resetPassword")],
         description="Sets a new password with the token of a mailed link. Two-factor sign-in stays on, and every "
         "session ends.",
     )
     begin_totp_enrolment = strawberry.field(
-        resolver=totp.begin_totp_enrolment,
+        resolver=totp_enrolment.begin_totp_enrolment,
         graphql_type=BeginTotpResult | None,
         extensions=[Admission("Mutation.beginTotpEnrolment")],
         description="Creates a secret for an authenticator app. It counts after `confirmTotpEnrolment`, within 10 "
         "minutes.",
     )
     confirm_totp_enrolment = strawberry.field(
-        resolver=totp.confirm_totp_enrolment,
+        resolver=totp_enrolment.confirm_totp_enrolment,
         graphql_type=ConfirmTotpResult | None,
         extensions=[Admission("Mutation.confirmTotpEnrolment")],
         description="Turns two-factor sign-in on and returns the recovery codes. Every other session and token of the "
         "caller ends.",
     )
     disable_totp = strawberry.field(
-        resolver=totp.disable_totp,
+        resolver=totp_enrolment.disable_totp,
         graphql_type=DisableTotpResult | None,
         extensions=[Admission("Mutation.disableTotp")],
         description="Turns two-factor sign-in off. Refused while the caller holds a staff role. Every other session "
         "and token of the caller ends.",
     )
     regenerate_recovery_codes = strawberry.field(
-        resolver=totp.regenerate_recovery_codes,
+        resolver=totp_enrolment.regenerate_recovery_codes,
         graphql_type=ConfirmTotpResult | None,
         extensions=[Admission("Mutation.regenerateRecoveryCodes")],
         description="Replaces the recovery codes. The old ones no longer work.",

@@ -3,8 +3,13 @@
 import strawberry
 from strawberry.scalars import JSON
 
-from permissions.admission import Admission
-from resolvers import consent, erasure, export, objections, profile, restriction, roles, tokens
+from permissions.graphql.admission import Admission
+from resolvers.consent import grant_and_withdraw, objections, restriction
+from resolvers.erasure import erasure_request
+from resolvers.export import document
+from resolvers.profile import profile_changes
+from resolvers.sessions import revoke_tokens
+from resolvers.staff import grant_roles
 from schema.identity import IdentityMutation
 from schema.mutation_results import (
     ConsentResult,
@@ -22,33 +27,33 @@ from schema.staff_mutations import AuthorityMutation
 )
 class Mutation(IdentityMutation, AuthorityMutation):
     update_profile = strawberry.field(
-        resolver=profile.update_profile,
+        resolver=profile_changes.update_profile,
         graphql_type=UpdateProfileResult | None,
         extensions=[Admission("Mutation.updateProfile")],
         description="Changes the profile. Leave a field out to keep it, send null to clear it. Storing a value needs "
         "SOCIAL.",
     )
     update_pre_registration = strawberry.field(
-        resolver=profile.update_pre_registration,
+        resolver=profile_changes.update_pre_registration,
         graphql_type=UpdateProfileResult | None,
         extensions=[Admission("Mutation.updatePreRegistration")],
         description="Changes the pre-registration form. Leave a field out to keep it, send null to clear it. Storing "
         "a value needs EXPANSION.",
     )
     grant_consent = strawberry.field(
-        resolver=consent.grant_consent,
+        resolver=grant_and_withdraw.grant_consent,
         graphql_type=ConsentResult | None,
         extensions=[Admission("Mutation.grantConsent")],
         description="Grants a purpose under the current policy version.",
     )
     withdraw_consent = strawberry.field(
-        resolver=consent.withdraw_consent,
+        resolver=grant_and_withdraw.withdraw_consent,
         graphql_type=ConsentResult | None,
         extensions=[Admission("Mutation.withdrawConsent")],
         description="Withdraws a purpose. From the next read on, nobody reads data under it.",
     )
     set_hidden_from_members = strawberry.field(
-        resolver=profile.set_hidden_from_members,
+        resolver=profile_changes.set_hidden_from_members,
         graphql_type=UpdateProfileResult | None,
         extensions=[Admission("Mutation.setHiddenFromMembers")],
         description="Hides exactly these fields from members and visitors, whatever the caller consents to.",
@@ -80,42 +85,42 @@ class Mutation(IdentityMutation, AuthorityMutation):
         description="Lifts the restriction of processing. Consent and objections count again.",
     )
     request_erasure = strawberry.field(
-        resolver=erasure.request_erasure,
+        resolver=erasure_request.request_erasure,
         graphql_type=ErasureResult | None,
         extensions=[Admission("Mutation.requestErasure")],
         description="Schedules the erasure of the account after the grace period, and hides it at once. Every session "
         "and staff role of the caller ends.",
     )
     cancel_erasure = strawberry.field(
-        resolver=erasure.cancel_erasure,
+        resolver=erasure_request.cancel_erasure,
         graphql_type=ErasureResult | None,
         extensions=[Admission("Mutation.cancelErasure")],
         description="Cancels the erasure until its day, after signing in again. Everything is as before, except staff "
         "roles.",
     )
     export_my_data = strawberry.field(
-        resolver=export.export_my_data,
+        resolver=document.export_my_data,
         graphql_type=JSON | None,
         extensions=[Admission("Mutation.exportMyData")],
         description="Returns everything held on the caller as one JSON document. Refused above 10 MB; the operator "
         "then exports it on request.",
     )
     revoke_role_token = strawberry.field(
-        resolver=tokens.revoke_role_token,
+        resolver=revoke_tokens.revoke_role_token,
         graphql_type=bool | None,
         extensions=[Admission("Mutation.revokeRoleToken")],
         description="Ends a role or processor token. OPERATIONS can end any, members their own. False if the caller "
         "reaches no such token.",
     )
     grant_role = strawberry.field(
-        resolver=roles.grant_role,
+        resolver=grant_roles.grant_role,
         graphql_type=bool | None,
         extensions=[Admission("Mutation.grantRole")],
         description="Grants a staff role to another person. OPERATIONS only. False if no such account exists or it is "
         "being erased.",
     )
     revoke_role = strawberry.field(
-        resolver=roles.revoke_role,
+        resolver=grant_roles.revoke_role,
         graphql_type=bool | None,
         extensions=[Admission("Mutation.revokeRole")],
         description="Ends a staff role of a person, and their tokens with it. OPERATIONS only. False if no such "

@@ -6,11 +6,11 @@ from typing import Annotated
 import strawberry
 
 from models import outcome
-from permissions.classification import impersonal
-from resolvers.erasure import ErasureCancelled as ErasureCancelledState
-from resolvers.erasure import ErasureScheduled as ErasureScheduledState
-from resolvers.objections import ObjectionChanged as ObjectionChangedState
-from resolvers.restriction import RestrictionChanged as RestrictionChangedState
+from permissions.graphql.classification import impersonal
+from resolvers.consent.objections import ObjectionChanged as ObjectionChangedState
+from resolvers.consent.restriction import RestrictionChanged as RestrictionChangedState
+from resolvers.erasure.erasure_request import ErasureCancelled as ErasureCancelledState
+from resolvers.erasure.erasure_request import ErasureScheduled as ErasureScheduledState
 from schema.account import ConsentRecord, ConsentState, Viewer
 from schema.disclosure import ProcessorState
 from schema.node import Refusal

@@ -6,7 +6,7 @@ import strawberry
 
 from models.outcome import Refused
 from models.vocabulary import RefusalCode
-from permissions.classification import impersonal, open_field
+from permissions.graphql.classification import impersonal, open_field
 from schema.type_resolution import is_type_of
 
 CURSOR: Final = "The position of this item. Send it as `after` or `before`."

@@ -5,8 +5,8 @@ from datetime import datetime
 import strawberry
 
 from models.vocabulary import Audience, Dimension, PersonalField, Processor, Purpose
-from permissions.classification import impersonal
-from resolvers import policy
+from permissions.graphql.classification import impersonal
+from resolvers.policy import policy_query
 
 RULES = "the policy itself, about nobody"
 
@@ -86,7 +86,9 @@ class Policy:
     processors: list[PolicyProcessor] = strawberry.field(description="Every processor.")
     retention: list[KeptRecord] = strawberry.field(description="How long each kind of record is kept, and why.")
     dimensions = strawberry.field(
-        resolver=policy.dimensions, graphql_type=list[PolicyDimension], description="What statistics can count by."
+        resolver=policy_query.dimensions,
+        graphql_type=list[PolicyDimension],
+        description="What statistics can count by.",
     )
     readings: list[PolicyReading] = strawberry.field(
         description="The questions that the policy's text leaves open, and how this service answers them."

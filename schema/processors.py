@@ -6,10 +6,10 @@ from typing import Annotated
 import strawberry
 
 from models.vocabulary import PersonalField, Processor
-from permissions.classification import impersonal, open_field
-from permissions.guard import personal
-from resolvers.processor_views import View, rows
-from resolvers.withdrawals import WithdrawalState
+from permissions.graphql.classification import impersonal, open_field
+from permissions.graphql.guard import personal
+from resolvers.processors.views import View, rows
+from resolvers.processors.withdrawals import WithdrawalState
 from schema.node import CURSOR, EDGES, PAGE_INFO, Node, PageInfo, Refusal
 from schema.type_resolution import is_type_of, is_view_of
 

@@ -1,21 +1,15 @@
-"""What can be asked; each root field stands behind its row of `permissions.operations`."""
+"""What can be asked; each root field stands behind its row of `permissions.graphql.root_fields`."""
 
 import strawberry
 
-from permissions.admission import Admission
-from resolvers import (
-    account,
-    authorized,
-    case_states,
-    directory,
-    legal_requests,
-    policy,
-    statistics,
-    user_map,
-    viewer,
-    withdrawals,
-)
+from permissions.graphql.admission import Admission
+from resolvers.account import own_account, viewer
 from resolvers.node import node as find_node
+from resolvers.policy import policy_query
+from resolvers.processors import withdrawals
+from resolvers.profile import directory, user_map
+from resolvers.staff import legal_requests, staff_list, support_case_lists
+from resolvers.statistics import statistics_query
 from schema.account import Account, Viewer
 from schema.cases import LegalRequestConnection, SupportCaseConnection
 from schema.directory import MapPlace, UserConnection
@@ -44,7 +38,7 @@ class Query:
         description="Who the caller is, according to their token.",
     )
     me = strawberry.field(
-        resolver=account.me,
+        resolver=own_account.me,
         graphql_type=Account | None,
         extensions=[Admission("Query.me")],
         description="The caller's own account. Members only.",
@@ -70,32 +64,32 @@ class Query:
         "`users`.",
     )
     statistics = strawberry.field(
-        resolver=statistics.statistics,
+        resolver=statistics_query.statistics,
         graphql_type=Statistics | None,
         extensions=[Admission("Query.statistics")],
         description="The newest release of counts over consenting subjects, with noise and without small groups. "
         "ANALYTICS only.",
     )
     support_cases = strawberry.field(
-        resolver=case_states.support_cases,
+        resolver=support_case_lists.support_cases,
         graphql_type=SupportCaseConnection | None,
         extensions=[Admission("Query.supportCases")],
         description="Support cases, newest first: those about a member, or the open ones assigned to a support agent.",
     )
     case_queue = strawberry.field(
-        resolver=case_states.case_queue,
+        resolver=support_case_lists.case_queue,
         graphql_type=SupportCaseConnection | None,
         extensions=[Admission("Query.caseQueue")],
         description="Open cases without an agent, oldest first. OPERATIONS only.",
     )
     staff = strawberry.field(
-        resolver=authorized.staff,
+        resolver=staff_list.staff,
         graphql_type=StaffConnection | None,
         extensions=[Admission("Query.staff")],
         description="Everyone with a staff role, by id. OPERATIONS and COMPLIANCE only.",
     )
     role_tokens = strawberry.field(
-        resolver=authorized.role_tokens,
+        resolver=staff_list.role_tokens,
         graphql_type=RoleTokenConnection | None,
         extensions=[Admission("Query.roleTokens")],
         description="Role and processor tokens that work or await approval, by id. OPERATIONS only.",
@@ -114,7 +108,7 @@ class Query:
         "only.",
     )
     policy = strawberry.field(
-        resolver=policy.policy,
+        resolver=policy_query.policy,
         graphql_type=Policy | None,
         extensions=[Admission("Query.policy")],
         description="The data handling policy. Null if no version of that name was published.",

@@ -2,8 +2,9 @@
 
 import strawberry
 
-from permissions.admission import Admission
-from resolvers import case_changes, legal_requests, processor_tokens, processor_views, support_cases, withdrawals
+from permissions.graphql.admission import Admission
+from resolvers.processors import tokens, views, withdrawals
+from resolvers.staff import legal_requests, support_case_changes, support_cases
 from schema.cases import LegalRequestResult, SupportCaseResult
 from schema.processors import ProcessorViewResult
 from schema.token import RoleTokenResult
@@ -12,13 +13,13 @@ from schema.token import RoleTokenResult
 @strawberry.type
 class AuthorityMutation:
     issue_processor_token = strawberry.field(
-        resolver=processor_tokens.issue_processor_token,
+        resolver=tokens.issue_processor_token,
         graphql_type=RoleTokenResult | None,
         extensions=[Admission("Mutation.issueProcessorToken")],
         description="Issues a token for a processor. OPERATIONS only. The token works after `approveProcessorToken`.",
     )
     approve_processor_token = strawberry.field(
-        resolver=processor_tokens.approve_processor_token,
+        resolver=tokens.approve_processor_token,
         graphql_type=bool | None,
         extensions=[Admission("Mutation.approveProcessorToken")],
         description="Approves a processor token, which works from then on. COMPLIANCE only, and not by the person who "
@@ -32,21 +33,21 @@ class AuthorityMutation:
         "the same if no account has that address or id.",
     )
     assign_support_case = strawberry.field(
-        resolver=case_changes.assign_support_case,
+        resolver=support_case_changes.assign_support_case,
         graphql_type=SupportCaseResult | None,
         extensions=[Admission("Mutation.assignSupportCase")],
         description="Assigns an open case to a person with the role SUPPORT. OPERATIONS only. Nobody can assign a "
         "case to themself or to its subject.",
     )
     close_support_case = strawberry.field(
-        resolver=case_changes.close_support_case,
+        resolver=support_case_changes.close_support_case,
         graphql_type=SupportCaseResult | None,
         extensions=[Admission("Mutation.closeSupportCase")],
         description="Closes a case, which gives no access from the next read on. For its subject, the assigned agent "
         "and OPERATIONS.",
     )
     narrow_support_case = strawberry.field(
-        resolver=case_changes.narrow_support_case,
+        resolver=support_case_changes.narrow_support_case,
         graphql_type=SupportCaseResult | None,
         extensions=[Admission("Mutation.narrowSupportCase")],
         description="Removes fields from the extent of a case, from the next read on. Only the subject of the case "
@@ -72,7 +73,7 @@ class AuthorityMutation:
         description="Closes a legal request, which gives no access from the next read on. COMPLIANCE only.",
     )
     open_processor_view = strawberry.field(
-        resolver=processor_views.open_processor_view,
+        resolver=views.open_processor_view,
         graphql_type=ProcessorViewResult | None,
         extensions=[Admission("Mutation.openProcessorView")],
         description="Reads the processor's own columns of the named subjects, and records each as a disclosure. The "

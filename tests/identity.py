@@ -6,10 +6,10 @@ from typing import Any
 import pyotp
 from sqlalchemy import select
 
-from models.letters import token_of
 from models.tables import MAILED_TOKENS, OUTBOX
+from models.tokens.mailed_tokens import token_of
 from models.vocabulary import MailedUse
-from permissions.version import current
+from permissions.versions.numbers import current
 from tests.world import World
 
 STRONG = "violet tractor sings 19 hymns"

@@ -18,11 +18,11 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from app.commands import import_users
-from app.commands.retention import Places, retained
-from app.erasure_register import ErasureRegister
+from app.commands.people import import_users
+from app.commands.server.retention import Places, retained
+from app.operations.erasure_register import ErasureRegister
 from models.database import Database
-from resolvers import retention
+from resolvers.erasure import retention_run
 from tests.world import services_on
 
 
@@ -60,7 +60,7 @@ async def _retention(url: str, job: dict[str, Any]) -> None:
 
 def act(url: str, job: dict[str, Any]) -> None:
     """What is to be killed."""
-    retention.BATCH, retention.READINGS_AT_ONCE, import_users.BATCH = 2, 1, 3  # type: ignore[misc]  # for a test
+    retention_run.BATCH, retention_run.READINGS_AT_ONCE, import_users.BATCH = 2, 1, 3  # type: ignore[misc]  # for a test
     if job["act"] == "retention":
         asyncio.run(_retention(url, job))
     else:

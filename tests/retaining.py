@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy import Table, func, insert, select, update
 
-from app.commands.retention import Places, retained
-from app.commands.verify_log import faults
-from app.erasure_register import ErasureRegister
+from app.commands.audit.verify_log import faults
+from app.commands.server.retention import Places, retained
+from app.operations.erasure_register import ErasureRegister
 from models.columns import Instant, Text, new_id, ordinal
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS, LEGAL_REQUESTS, OUTBOX, SUPPORT_CASES
 from models.vocabulary import PersonalField, mask_of
-from resolvers.retention import Retention
-from resolvers.traces import GOES
+from resolvers.erasure.personal_tables import GOES
+from resolvers.erasure.retention_run import Retention
 from tests.identity import Clock
 from tests.world import World
 

@@ -10,18 +10,18 @@ from sqlalchemy import select
 
 from app.main import create
 from app.settings import Settings
-from models import issuing
 from models.database import Database
 from models.keys import KeyRing
 from models.tables import ACCOUNTS, CREDENTIALS
+from models.tokens import token_rows
 from models.vocabulary import STAFF, ConsentSource, PersonalField, Processor, Role
 from permissions.limits import Limits
-from permissions.version import current
+from permissions.versions.numbers import current
 from resolvers.context import Services
-from resolvers.geolocation import Geolocation
-from resolvers.hashing import Hashing
-from resolvers.intake import person
-from resolvers.settling import Settling
+from resolvers.geolocation.lookup import Geolocation
+from resolvers.hashing.password_hash import Hashing
+from resolvers.imports.parse_line import person
+from resolvers.subjects.store_people import Settling
 
 KEY = "a key that is long enough to be taken for one"
 PASSWORD = "correct horse battery staple"
@@ -117,11 +117,11 @@ class World:
         expires = more.get("expires_at") or now + timedelta(hours=8)
         async with self.services.database.writing() as connection:
             if role in STAFF and holder:
-                await issuing.grant_role(
+                await token_rows.grant_role(
                     connection, holder, role, now=now, expires_at=now + timedelta(days=30), granted_by=None
                 )
-            issuance = issuing.Issuance(role, "test", now, expires, holder, processor)
-            issued, _ = await issuing.issue_token(connection, issuance)
+            issuance = token_rows.Issuance(role, "test", now, expires, holder, processor)
+            issued, _ = await token_rows.issue_token(connection, issuance)
         return issued
 
     async def member(self, email: str, purposes: Sequence[str] = ("SOCIAL",), **more: Any) -> tuple[str, str]:

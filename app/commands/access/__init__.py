@@ -1,0 +1,1 @@
+"""Commands that grant, issue and end access."""

@@ -1,0 +1,43 @@
+"""An account that may not act: its sessions and tokens end at once, and no password opens another."""
+
+import typer
+from sqlalchemy import update
+
+from app.commands.console.process import person_of, run
+from models.tables import ACCOUNTS
+from models.tokens.mailed_tokens import end_mailed_tokens
+from models.vocabulary import MailedUse
+from resolvers.context import Services
+from resolvers.profile.profile_changes import locked_account
+from resolvers.sessions.begin_session import end_sessions
+
+
+def disable(email: str) -> None:
+    """What is readable of the person stays as their consent has it; only acting ends."""
+    run(lambda services: disabled(services, email))
+    typer.echo("The account is disabled; its sessions and tokens have ended.", err=True)
+
+
+def enable(email: str) -> None:
+    """The person may sign in again; what ended stays ended."""
+    run(lambda services: enabled(services, email))
+    typer.echo("The account is enabled.", err=True)
+
+
+async def disabled(services: Services, email: str) -> None:
+    """The account with this address acts no more."""
+    now = services.now()
+    async with services.database.writing() as connection:
+        subject_id = await person_of(connection, email)
+        await locked_account(connection, subject_id)
+        mine = update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id, ACCOUNTS.c.disabled_at.is_(None))
+        await connection.execute(mine.values(disabled_at=now))
+        await end_sessions(connection, subject_id, now)
+        await end_mailed_tokens(connection, subject_id, now, *MailedUse)
+
+
+async def enabled(services: Services, email: str) -> None:
+    """The account with this address acts again."""
+    async with services.database.writing() as connection:
+        subject_id = await person_of(connection, email)
+        await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id).values(disabled_at=None))

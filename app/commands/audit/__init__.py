@@ -1,0 +1,1 @@
+"""Commands that check the logs and list what is overdue."""

@@ -1,0 +1,133 @@
+"""Whom a leaked token showed what, within a time: ids and fields from the ledger, never a value (GDPR Art. 33, 34)."""
+
+import getpass
+import json
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import typer
+from sqlalchemy import or_, select
+
+from app.commands.console.failure import Fault
+from app.commands.console.process import run
+from models.columns import in_utc
+from models.database import Database
+from models.logs.ledger import LEDGER
+from models.tables import ACCESS_TOKENS
+from models.tokens.token_format import digest_of, kind_of
+from models.vocabulary import Role, fields_of
+from resolvers.context import Services
+
+LONGEST_TOKEN: Final = 4096
+MEMBERS_READ: Final = (
+    "This is a member's session. Whoever had it saw everything of its holder and, of the others, what members see in "
+    "the directory. Members' readings are no entries of the ledger."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One subject in one answer."""
+
+    subject_id: str
+    at: datetime
+    audience: str
+    fields: tuple[str, ...]
+
+
+def breach(since: str, until: str, *, as_json: bool) -> None:
+    """Prints a line for each subject and answer, a subject's together, as they come from the ledger."""
+    first, end = _instant("--from", since), _instant("--to", until)
+    if not first < end:
+        raise Fault("--to lies after --from.")
+    token = _token()
+
+    async def act(services: Services) -> None:
+        known = await _known(services.database, token)
+        readings = _readings(services.database, known.id, first, end)
+        await (_as_json if as_json else _as_text)(known, readings)
+
+    run(act)
+
+
+def _instant(option: str, text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise Fault(f"{option} is an instant with its offset, such as 2026-11-02T08:00:00Z.")
+    return instant
+
+
+def _token() -> str:
+    """From standard input: an argument would stay in the shell's history and in the list of processes."""
+    text = getpass.getpass("Token: ") if sys.stdin.isatty() else sys.stdin.readline(LONGEST_TOKEN)
+    if kind_of(text.strip()) is None:
+        raise Fault("Standard input holds no token of ours.")
+    return text.strip()
+
+
+async def _known(database: Database, token: str) -> Any:
+    """The token's row, by its present secret or the one before."""
+    digest = digest_of(token)
+    match = or_(ACCESS_TOKENS.c.digest == digest, ACCESS_TOKENS.c.previous_digest == digest)
+    async with database.reading() as connection:
+        row = (await connection.execute(select(ACCESS_TOKENS).where(match))).one_or_none()
+    if row is None:
+        raise Fault("That token is unknown here: it was never issued, changed since, or is no longer kept.")
+    return row
+
+
+async def _readings(database: Database, token_id: str, since: datetime, until: datetime) -> AsyncIterator[Reading]:
+    """What the ledger holds of a token, by subject and time; one scan, never more than a few rows in memory."""
+    entries = (
+        select(LEDGER.c.subject_id, LEDGER.c.at, LEDGER.c.audience, LEDGER.c.fields)
+        .where(LEDGER.c.token_id == token_id, LEDGER.c.at >= since, LEDGER.c.at < until)
+        .order_by(LEDGER.c.subject_id, LEDGER.c.at, LEDGER.c.sequence)
+    )
+    async with database.snapshot() as connection, connection.stream(entries) as rows:
+        async for row in rows:
+            yield Reading(row.subject_id, row.at, row.audience, fields_of(row.fields))
+
+
+def _told(token: Any) -> dict[str, Any]:
+    return {
+        "role": token.role,
+        "holder": token.holder_id,
+        "processor": token.processor,
+        "created_at": in_utc(token.created_at),
+        "expires_at": in_utc(token.expires_at),
+        "revoked_at": in_utc(token.revoked_at) if token.revoked_at else None,
+        "note": MEMBERS_READ if token.role == Role.MEMBER else None,
+    }
+
+
+async def _as_text(token: Any, readings: AsyncIterator[Reading]) -> None:
+    told = _told(token)
+    whose = f"of {told['holder'] or told['processor']}"
+    until = f"revoked {told['revoked_at']}" if told["revoked_at"] else f"expires {told['expires_at']}"
+    typer.echo(f"{told['role']} token {whose}, created {told['created_at']}, {until}")
+    if told["note"]:
+        typer.echo(told["note"])
+    subjects, entries, last = 0, 0, None
+    async for each in readings:
+        if each.subject_id != last:
+            typer.echo(each.subject_id)
+        subjects, entries, last = subjects + (each.subject_id != last), entries + 1, each.subject_id
+        typer.echo(f"  {in_utc(each.at)}  {each.audience}  {', '.join(each.fields) or '-'}")
+    typer.echo(f"{subjects} subjects, {entries} readings")
+
+
+async def _as_json(token: Any, readings: AsyncIterator[Reading]) -> None:
+    """One document, written while it is read."""
+    typer.echo(f'{{"token": {json.dumps(_told(token))}, "readings": [', nl=False)
+    subjects, entries, last = 0, 0, None
+    async for each in readings:
+        line = {"subject": each.subject_id, "at": in_utc(each.at), "audience": each.audience, "fields": each.fields}
+        typer.echo(("," if entries else "") + "\n" + json.dumps(line), nl=False)
+        subjects, entries, last = subjects + (each.subject_id != last), entries + 1, each.subject_id
+    typer.echo(f'\n], "subjects": {subjects}, "entries": {entries}}}')

@@ -1,0 +1,134 @@
+"""What is overdue, and whose id each pseudonym stands for: for COMPLIANCE, at the operator's shell.
+
+No address is read: a reading at the shell would be an entry in the ledger, and no audience is the operator's own.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import typer
+from sqlalchemy import func, select
+
+from app.commands.console.json_report import report
+from app.commands.console.process import run
+from models.columns import in_utc
+from models.tables import ACCOUNTS, ROLE_GRANTS, SUPPORT_CASES, WITHDRAWALS
+from permissions.retention_periods import RecordKind, erased_at
+from resolvers.context import Services
+from resolvers.ledger.pseudonyms import pseudonym
+from resolvers.staff.support_case_lists import waiting
+from resolvers.statistics.release import Release, newest
+from resolvers.subjects.legal_hold_values import is_husk
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """How many, and since when the first of them."""
+
+    many: int
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Oversight:
+    """All that the command tells, as of one instant."""
+
+    at: datetime
+    withdrawals: dict[str, Overdue]
+    erasures: Overdue
+    queued: int
+    released: Release | None
+    staff: list[tuple[list[str], Any]]
+
+
+def oversight(*, as_json: bool) -> None:
+    """Prints overdue acknowledgements by processor, overdue erasures and releases, open cases, staff by pseudonym."""
+    found = run(_found)
+    if as_json:
+        report(_document(found))
+    else:
+        typer.echo("\n".join(_lines(found)))
+
+
+async def _found(services: Services) -> Oversight:
+    now = services.now()
+    overdue = (
+        select(WITHDRAWALS.c.processor, func.count().label("many"), func.min(WITHDRAWALS.c.due_at).label("since"))
+        .where(WITHDRAWALS.c.acknowledged_at.is_(None), WITHDRAWALS.c.due_at <= now)
+        .group_by(WITHDRAWALS.c.processor)
+        .order_by(WITHDRAWALS.c.processor)
+    )
+    left = select(func.count().label("many"), func.min(ACCOUNTS.c.leaving_since).label("since"))
+    leaving = left.where(ACCOUNTS.c.leaving_since <= now - services.retention[RecordKind.ACCOUNTS].period, ~is_husk)
+    unassigned = select(func.count()).select_from(SUPPORT_CASES).where(waiting(now))
+    people = select(ROLE_GRANTS).order_by(ROLE_GRANTS.c.subject_id, ROLE_GRANTS.c.granted_at)
+    async with services.database.reading() as connection:
+        late = (await connection.execute(overdue)).all()
+        gone = (await connection.execute(leaving)).one()
+        queued = (await connection.execute(unassigned)).scalar_one()
+        staff = (await connection.execute(people)).all()
+        released = await newest(connection, services.releases_per_year)
+    return Oversight(
+        at=now,
+        withdrawals={row.processor: Overdue(row.many, row.since) for row in late},
+        erasures=Overdue(gone.many, erased_at(gone.since, services.retention) if gone.since else None),
+        queued=queued,
+        released=released,
+        staff=[(_names(services, row.subject_id), row) for row in staff],
+    )
+
+
+def _names(services: Services, id: str) -> list[str]:
+    """Older entries of the ledger name whom an older key named."""
+    return [pseudonym(services.keys, id, place) for place in range(len(services.keys))]
+
+
+def _lines(found: Oversight) -> Iterator[str]:
+    for processor, late in found.withdrawals.items():
+        yield f"overdue: {processor}: {late.many} withdrawals since {late.since}"
+    if found.erasures.many:
+        yield f"overdue: {found.erasures.many} erasures since {found.erasures.since}"
+    if (last := found.released) and last.next_at <= found.at:
+        yield f"overdue: a release of statistics since {last.next_at}"
+    yield f"open cases without an agent: {found.queued}"
+    if last := found.released:
+        yield f"statistics: released at {last.released_at}, the next is due at {last.next_at}"
+    for names, row in found.staff:
+        ended = row.revoked_at or row.expires_at
+        yield f"{', '.join(names)}: {row.subject_id}: {row.role} from {row.granted_at} until {ended}"
+
+
+def _document(found: Oversight) -> dict[str, Any]:
+    return {
+        "overdue_withdrawals": [
+            {"processor": processor, **_overdue(late)} for processor, late in found.withdrawals.items()
+        ],
+        "overdue_erasures": _overdue(found.erasures),
+        "open_cases_without_an_agent": found.queued,
+        "statistics": _release(found.released, found.at) if found.released else None,
+        "staff": [_grant(names, row) for names, row in found.staff],
+    }
+
+
+def _overdue(late: Overdue) -> dict[str, Any]:
+    return {"many": late.many, "since": in_utc(late.since) if late.since else None}
+
+
+def _release(last: Release, now: datetime) -> dict[str, Any]:
+    return {
+        "released_at": in_utc(last.released_at),
+        "next_at": in_utc(last.next_at),
+        "overdue": last.next_at <= now,
+    }
+
+
+def _grant(names: list[str], row: Any) -> dict[str, Any]:
+    return {
+        "pseudonyms": names,
+        "id": row.subject_id,
+        "role": row.role,
+        "granted_at": in_utc(row.granted_at),
+        "until": in_utc(row.revoked_at or row.expires_at),
+    }

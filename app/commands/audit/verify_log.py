@@ -1,0 +1,246 @@
+"""Follows each log from its first entry, and says which is the first that was touched."""
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+from sqlalchemy import Boolean, func, select, type_coerce
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import NullType
+
+from app.commands.console.failure import Fault
+from app.commands.console.json_report import report
+from app.commands.console.process import run
+from app.commands.console.progress_bar import progress
+from models.columns import Instant
+from models.database import Database
+from models.logs import chain, gaps
+from models.tables import CHAIN_HEADS, CREDENTIALS, DISCLOSURES, READINGS
+from resolvers.context import Services
+from resolvers.ledger.write_disclosures import commitment
+
+PAGE: Final = 1000
+CONTRADICTED: Final = ""
+"""Stands for two checkpoints of one entry that disagree; no entry has this hash."""
+
+STORED: Final = "stored "
+"""Names a column as it is stored, beside what is read from it: SQLite keeps an instant as text that has many forms."""
+
+UNREADABLE: Final = (ValueError, TypeError, OverflowError)
+"""What a driver raises where a stored value is none of its column's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a chain was at some time, as it was written down elsewhere."""
+
+    log: str
+    sequence: int
+    hash: str
+
+
+def verify_log(checkpoint: Path | None, *, as_json: bool) -> int:
+    """The exit status: 1 if anything was changed, deleted, inserted, reordered or cut off."""
+    known = _checkpoints(checkpoint) if checkpoint else frozenset()
+
+    taken: Counter[str] = Counter()
+
+    async def act(services: Services) -> list[str]:
+        return await faults(services, known, taken)
+
+    found = run(act)
+    if as_json:
+        report({"faults": found})
+    for fault in found:
+        typer.echo(fault, err=True)
+    if not found:
+        typer.echo("The consent history and the disclosure ledger are whole.", err=True)
+    for name, many in taken.items():
+        typer.echo(f"{name}: retention took {many} entries, whose time was over.", err=True)
+    return 1 if found else 0
+
+
+async def faults(services: Services, known: Iterable[Checkpoint] = (), taken: Counter[str] | None = None) -> list[str]:
+    """The first fault of each chain; where all are whole, whatever belongs to none. `taken`: what retention took."""
+    taken = Counter() if taken is None else taken
+    found = [await _verified(services, log, known, taken) for log in chain.LOGS]
+    found.append(await _stray(services.database))
+    return [fault for fault in found if fault] or [fault for fault in [await _unread(services.database)] if fault]
+
+
+def _checkpoints(path: Path) -> frozenset[Checkpoint]:
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        found = frozenset(point for line in lines if (point := _checkpoint(line)))
+    if not found:
+        raise Fault("There is no checkpoint in that file.")
+    return found
+
+
+def _checkpoint(line: str) -> Checkpoint | None:
+    try:
+        entry = json.loads(line)
+        return Checkpoint(str(entry["chain"]), int(entry["sequence"]), str(entry["hash"]))
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return None
+
+
+def _expected(log: chain.Log, known: Iterable[Checkpoint]) -> dict[int, str]:
+    hashes = {0: chain.GENESIS}
+    for point in known:
+        if point.log == log.name:
+            agreed = hashes.get(point.sequence, point.hash) == point.hash
+            hashes[point.sequence] = point.hash if agreed else CONTRADICTED
+    return hashes
+
+
+async def _verified(services: Services, log: chain.Log, known: Iterable[Checkpoint], taken: Counter[str]) -> str | None:
+    """The head is read before the entries and after them: what others append meanwhile is no fault."""
+    database, verifier = services.database, chain.Verifier(services.keys, log)
+    before = await _head(database, log)
+    if before is None:
+        return f"{log.name}: the head of the chain is missing"
+    expected = _expected(log, itertools.chain(known, [before]))
+    if expected[0] != chain.GENESIS:
+        return f"{log.name}: the head of the chain was changed"
+    if fault := await _followed(database, verifier, expected):
+        return f"{log.name}: {fault}"
+    taken.update({log.name: verifier.taken} if verifier.taken else {})
+    head = await _head(database, log)
+    if head is None or head.sequence < verifier.sequence:
+        return f"{log.name}: entry {head.sequence + 1 if head else 1} is beyond the head of the chain"
+    return None
+
+
+async def _followed(database: Database, verifier: chain.Verifier, expected: dict[int, str]) -> str | None:
+    log = verifier.log
+    with progress(f"verify-log {log.name}", await _length(database, log)) as advance:
+        async for page in _pages(database, log):
+            living = await _living(database, page)
+            for row in page:
+                if row is not None and row["sequence"] > verifier.sequence + 1:
+                    await _pass_over(database, verifier)
+                if fault := _misnamed(verifier, expected) or _fault(verifier, row, expected, living):
+                    return fault
+            advance(verifier.sequence - verifier.taken)
+    if verifier.sequence < max(expected):
+        await _pass_over(database, verifier)
+    if verifier.sequence < max(expected):
+        return f"entry {verifier.sequence + 1} is missing, and with it the end of the chain"
+    return _misnamed(verifier, expected)
+
+
+async def _pass_over(database: Database, verifier: chain.Verifier) -> None:
+    """Goes on behind what retention took; asked when it is missed, as retention may be at work."""
+    async with database.reading() as connection:
+        gap = await gaps.covering(connection, verifier.keys, verifier.log, verifier.sequence + 1)
+    if gap:
+        verifier.passes(gap.last, gap.hash)
+
+
+def _fault(verifier: chain.Verifier, row: Any, expected: dict[int, str], living: Set[str]) -> str | None:
+    if row is None or not verifier.follows(row):
+        return f"entry {verifier.sequence + 1} is not the one that was written"
+    if not _reason_holds(row, living):
+        return f"entry {verifier.sequence} has another reason than the one that was written"
+    return _misnamed(verifier, expected)
+
+
+def _misnamed(verifier: chain.Verifier, expected: dict[int, str]) -> str | None:
+    if expected.get(verifier.sequence, verifier.hash) == verifier.hash:
+        return None
+    return f"entry {verifier.sequence} is not the one that a checkpoint, or the head of the chain, names"
+
+
+def _reason_holds(row: Any, living: Set[str]) -> bool:
+    """Whether the reason is the one that was committed to, or went with its salt and with whom it was about."""
+    if "commitment" not in row:
+        return True
+    if row["salt"] is None and row["reason"] is None:
+        return row["subject_id"] not in living
+    if row["salt"] is None or row["reason"] is None:
+        return False
+    return bool(commitment(row["salt"], row["reason"]) == row["commitment"])
+
+
+async def _living(database: Database, page: Sequence[Any]) -> Set[str]:
+    """Which of those whose reason was erased can still sign in; asked after the page was read."""
+    erased = {row["subject_id"] for row in page if row and "reason" in row and row["reason"] is None}
+    if not erased:
+        return erased
+    async with database.reading() as connection:
+        whose = select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.subject_id.in_(erased))
+        return set((await connection.execute(whose)).scalars())
+
+
+def _rows(log: chain.Log) -> Any:
+    """A chain's entries, and beside each value that has several stored forms the one in which it is stored."""
+    forms = (column for column in log.records.c if isinstance(column.type, (Instant, Boolean)))
+    return log.rows().add_columns(*(type_coerce(each, NullType()).label(STORED + each.name) for each in forms))
+
+
+def _as_written(log: chain.Log, row: Any, dialect: Dialect) -> bool:
+    """Whether each stored form is the one that we write."""
+    for column in log.records.c:
+        if STORED + column.name in row:
+            bind = column.type.dialect_impl(dialect).bind_processor(dialect)
+            written = bind(row[column.name]) if bind else row[column.name]
+            if row[STORED + column.name] != written:
+                return False
+    return True
+
+
+async def _pages(database: Database, log: chain.Log) -> AsyncIterator[Sequence[Any]]:
+    """A chain's entries in order; what is not stored as it is written, or cannot be read, comes as None."""
+    size, rest = PAGE, _rows(log)
+    while True:
+        try:
+            async with database.reading() as connection:
+                page = (await connection.execute(rest.limit(size))).mappings().all()
+                written = [row if _as_written(log, row, connection.dialect) else None for row in page]
+        except UNREADABLE:
+            if size == 1:
+                yield [None]
+                return
+            size = 1
+            continue
+        if not page:
+            return
+        yield written
+        rest = _rows(log).where(log.records.c.sequence > page[-1]["sequence"])
+
+
+async def _length(database: Database, log: chain.Log) -> int:
+    async with database.reading() as connection:
+        counted = select(func.count()).select_from(log.rows().order_by(None).subquery())
+        return int((await connection.execute(counted)).scalar_one())
+
+
+async def _head(database: Database, log: chain.Log) -> Checkpoint | None:
+    async with database.reading() as connection:
+        one = select(CHAIN_HEADS.c.sequence, CHAIN_HEADS.c.hash).where(CHAIN_HEADS.c.name == log.name)
+        row = (await connection.execute(one)).one_or_none()
+    return Checkpoint(log.name, row.sequence, row.hash) if row else None
+
+
+async def _stray(database: Database) -> str | None:
+    """An entry under a chain's name that nobody writes would be shown to its subject and followed by nothing."""
+    known = [log.name for log in chain.LOGS]
+    others = select(DISCLOSURES.c.sequence).where(DISCLOSURES.c.chain.not_in(known)).order_by(DISCLOSURES.c.sequence)
+    async with database.reading() as connection:
+        sequence = (await connection.execute(others.limit(1))).scalar_one_or_none()
+    return None if sequence is None else f"disclosure: entry {sequence} is of a chain that nobody writes"
+
+
+async def _unread(database: Database) -> str | None:
+    """A reading whose first entry is gone, or never was; the entries that remain would be followed without it."""
+    entry, reading = DISCLOSURES.c, READINGS.c
+    first = (entry.chain == reading.chain) & (entry.sequence == reading.sequence) & (entry.reading == reading.sequence)
+    without = select(reading.chain, reading.sequence).where(~select(entry.sequence).where(first).exists())
+    async with database.reading() as connection:
+        found = (await connection.execute(without.order_by(reading.chain, reading.sequence).limit(1))).first()
+    return f"{found.chain}: entry {found.sequence} is missing from the reading that begins with it" if found else None

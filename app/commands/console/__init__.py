@@ -1,0 +1,1 @@
+"""What every command shares: a process, failures, output files, progress bars."""

@@ -1,0 +1,65 @@
+"""What a command needs of the process: settings, an up-to-date database, and one event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.commands.console.failure import Fault
+from app.main import services_of
+from app.operations.schema_version import is_current, migrate
+from app.settings import load
+from models.address import NotAnAddress, canonical
+from models.database import file_of
+from models.tables import CREDENTIALS
+from resolvers.context import Services
+
+T = TypeVar("T")
+
+
+def _is_missing(url: str) -> bool:
+    file = file_of(url)
+    return file is not None and not file.exists()
+
+
+@asynccontextmanager
+async def services(*, creating: bool = False) -> AsyncIterator[Services]:
+    """The process's services; SQLite is migrated (and made, where a command may), an outdated PostgreSQL is refused."""
+    settings = load()
+    if not creating and _is_missing(settings.database_url):
+        raise Fault("There is no database at that path; `consentql migrate` makes one.")
+    made = services_of(settings)
+    try:
+        if made.database.is_sqlite:
+            await migrate(made.database)
+        elif not await is_current(made.database):
+            raise Fault("The database's schema is outdated; run `consentql migrate`.")
+        yield made
+    finally:
+        made.hashing.close()
+        await made.database.close()
+
+
+def run(act: Callable[[Services], Awaitable[T]], *, creating: bool = False) -> T:
+    """Runs one act with the services and returns what it returns."""
+
+    async def acting() -> T:
+        async with services(creating=creating) as made:
+            return await act(made)
+
+    return asyncio.run(acting())
+
+
+async def person_of(connection: AsyncConnection, email: str) -> str:
+    """The id of the person with this address, or a Fault that does not repeat it."""
+    try:
+        known = select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.email_canonical == canonical(email))
+    except NotAnAddress:
+        raise Fault("That is not an e-mail address.") from None
+    found: Any = (await connection.execute(known)).scalar_one_or_none()
+    if found is None:
+        raise Fault("Nobody has that e-mail address.")
+    return str(found)

@@ -1,0 +1,1 @@
+"""Commands that load, create and export people."""

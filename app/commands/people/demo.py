@@ -1,0 +1,110 @@
+"""Fills an empty database with made-up people, the same for the same seed."""
+
+import asyncio
+import hashlib
+import shutil
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+import typer
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.commands.console.failure import Fault
+from app.commands.console.process import person_of, run
+from app.commands.console.progress_bar import progress
+from app.commands.people.demo_people import DOMAIN, PASSWORD, Population, sign_in_people
+from app.commands.server.retention import Places
+from app.settings import load
+from models.columns import ID_LENGTH
+from models.tables import ACCOUNTS
+from models.tokens import token_rows
+from models.vocabulary import STAFF, ConsentSource, Role
+from resolvers.context import Services
+from resolvers.imports.parse_line import person
+from resolvers.subjects.store_people import Settling
+
+BATCH: Final = 500
+ROLES_LAST: Final = timedelta(days=90)
+
+
+def demo(users: int, seed: int, *, if_empty: bool = False) -> None:
+    """Makes the people, all in one transaction, and says how to sign in as each role."""
+    if load().in_production:
+        raise Fault("Made-up people have no place in production.")
+
+    async def act(services: Services) -> bool:
+        async with services.database.writing() as connection:
+            if (await connection.execute(select(ACCOUNTS.c.id).limit(1))).first() is None:
+                await _fill(services, connection, Population(users, seed, services.now()))
+            elif not if_empty:
+                raise Fault("The database is not empty; nothing was added.")
+            return await _is_of_demo(connection)
+
+    there = run(act, creating=True)
+    typer.echo(told() if there else "The database holds people of its own; none were made up.", err=True)
+
+
+async def _is_of_demo(connection: AsyncConnection) -> bool:
+    try:
+        await person_of(connection, f"{Role.MEMBER.lower()}@{DOMAIN}")
+    except Fault:
+        return False
+    return True
+
+
+async def _fill(services: Services, connection: AsyncConnection, population: Population) -> None:
+    now = services.now()
+    erased = frozenset(Places.of(load()).register.ids())
+    make_id = partial(_of_nobody, population.make_id, erased)
+    settling = Settling(services.keys, services.geolocation, now, ConsentSource.DEMONSTRATION, make_id=make_id)
+    with progress("demo", population.size) as advance:
+        people = [person(line, now) for line in sign_in_people()]
+        hashed = await asyncio.to_thread(services.hashing.hash, PASSWORD)
+        for each in people:
+            each.password, each.password_hash = None, hashed
+        ids = await settling.settle(connection, people)
+        await _grant_roles(connection, ids, people, now)
+        done, lines = len(people), population.lines()
+        while batch := [person(line, now) for _, line in zip(range(BATCH), lines, strict=False)]:
+            await settling.settle(connection, batch)
+            done += len(batch)
+            advance(done)
+
+
+def _of_nobody(make_id: Callable[[], str], erased: frozenset[str]) -> str:
+    """An id from the seed, or one made of it where somebody of an earlier demonstration was erased under it."""
+    id = make_id()
+    while id in erased:
+        id = hashlib.sha256(id.encode()).hexdigest()[:ID_LENGTH]
+    return id
+
+
+async def _grant_roles(connection: AsyncConnection, ids: list[str], people: list[Any], now: Any) -> None:
+    by_name = dict(zip((each.email.partition("@")[0] for each in people), ids, strict=True))
+    for role in STAFF:
+        await token_rows.grant_role(
+            connection, by_name[role.lower()], role, now=now, expires_at=now + ROLES_LAST, granted_by=None
+        )
+
+
+def told() -> str:
+    """How to sign in as each role."""
+    member, command = f"{Role.MEMBER.lower()}@{DOMAIN}", _called()
+    lines = [
+        f'Sign in as a member, "{member}" with the password "{PASSWORD}":',
+        f'  mutation {{ login(input: {{email: "{member}", password: "{PASSWORD}"}}) '
+        "{ ... on SignedIn { accessToken } } }",
+        "Tokens for the other roles (and for MEMBER):",
+        *(f"  {command} token {role.value} --holder {role.lower()}@{DOMAIN}" for role in (Role.MEMBER, *STAFF)),
+        f"  {command} token PROCESSOR --processor MAILCHIMP",
+    ]
+    return "\n".join(lines)
+
+
+def _called() -> str:
+    """The command as it can be typed here: an environment that is not active is not on the path."""
+    return "consentql" if shutil.which("consentql") else sys.argv[0]

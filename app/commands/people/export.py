@@ -1,0 +1,39 @@
+"""Everything held on one person, for a written request: the same document as the person's own, and an entry of it."""
+
+from contextlib import aclosing
+from pathlib import Path
+from typing import Final
+
+from app.commands.console.output_file import output
+from app.commands.console.process import person_of, run
+from models.columns import new_id
+from models.vocabulary import EVERY_FIELD, Audience
+from permissions.access_ground import Ground
+from resolvers.context import Services
+from resolvers.export.document import document
+from resolvers.ledger import write_disclosures
+
+RECIPIENT: Final = "operator's shell, for the subject"
+REASON: Final = "export on a written request"
+
+
+def export(email: str, out: Path | None) -> None:
+    """Writes the document only after its ledger entry has committed, which is in it."""
+
+    async def act(services: Services) -> None:
+        subject_id = await _recorded(services, email)
+        with output(out) as target:
+            async with aclosing(document(services, subject_id)) as parts:
+                async for part in parts:
+                    target.write(part)
+
+    run(act)
+
+
+async def _recorded(services: Services, email: str) -> str:
+    async with services.database.writing() as connection:
+        subject_id = await person_of(connection, email)
+        ground = Ground(new_id(), EVERY_FIELD, REASON)
+        entry = write_disclosures.Entry(subject_id, Audience.SELF, RECIPIENT, EVERY_FIELD, ground)
+        await write_disclosures.enter(connection, services.keys, [entry], services.now())
+    return subject_id

@@ -1,0 +1,117 @@
+"""Loads a platform's existing users: line by line, all or nothing each, in batches that commit; may be run again."""
+
+import codecs
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import typer
+
+from app.commands.console.json_report import report
+from app.commands.console.process import run
+from app.commands.console.progress_bar import progress
+from app.http import strict_json
+from models.logs import chain
+from models.vocabulary import ConsentSource
+from resolvers.context import Services
+from resolvers.imports.parse_line import Person, person
+from resolvers.profile.validate_values import Unacceptable
+from resolvers.subjects.store_people import Settling
+
+BATCH: Final = 1000
+LONGEST_LINE: Final = 256 * 1024
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the lines."""
+
+    imported: int = 0
+    present: int = 0
+    rejected: int = 0
+
+
+def import_users(file: Path, *, as_json: bool) -> int:
+    """The exit status: 1 if any line was rejected."""
+
+    size = file.stat().st_size
+
+    async def act(services: Services) -> Tally:
+        tally = Tally()
+        with progress("import", size) as advance:
+            batch: list[Person] = []
+            read = 0
+            for number, line, length in _lines(lines):
+                read += length
+                advance(read)
+                if (one := _accepted(number, line, services, tally)) is not None:
+                    batch.append(one)
+                if len(batch) >= BATCH:
+                    await _store(services, batch, tally)
+                    batch = []
+            await _store(services, batch, tally)
+        return tally
+
+    with file.open("rb") as lines:
+        tally = run(act, creating=True)
+    if as_json:
+        report(asdict(tally))
+    typer.echo(f"{tally.imported} imported, {tally.present} already present, {tally.rejected} rejected", err=True)
+    return 1 if tally.rejected else 0
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None, int]]:
+    """Each line that is not blank with its number and length; None for one that is too long to be held."""
+    number = 0
+    while line := file.readline(LONGEST_LINE):
+        number, length = number + 1, len(line)
+        if length == LONGEST_LINE and not line.endswith(b"\n"):
+            while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                length += len(rest)
+            yield number, None, length + len(rest)
+        elif text := line.removeprefix(codecs.BOM_UTF8 if number == 1 else b"").strip():
+            yield number, text, length
+
+
+def _accepted(number: int, line: bytes | None, services: Services, tally: Tally) -> Person | None:
+    try:
+        if line is None:
+            raise Unacceptable("line", f"is longer than {LONGEST_LINE} bytes")
+        return person(_parsed(line), services.now())
+    except Unacceptable as problem:
+        tally.rejected += 1
+        typer.echo(f"line {number}: {problem.field}: {problem.reason}", err=True)
+        return None
+
+
+def _parsed(line: bytes) -> object:
+    try:
+        return strict_json.read(line)
+    except ValueError:
+        raise Unacceptable("line", "is not JSON") from None
+
+
+async def _store(services: Services, people: list[Person], tally: Tally) -> None:
+    """One batch, one transaction: stopped at any moment, the command can be run again."""
+    settling = Settling(services.keys, services.geolocation, services.now(), ConsentSource.IMPORT)
+    async with services.database.reading() as connection:
+        expected = await settling.strangers(connection, people)
+    _hash(services, expected)
+    async with services.database.writing() as connection:
+        await chain.wait_for_turn(connection, chain.CONSENT)  # two imports at once see each other's people
+        new = await settling.strangers(connection, expected)
+        await settling.settle(connection, new)
+    tally.imported += len(new)
+    tally.present += len(people) - len(new)
+
+
+def _hash(services: Services, people: list[Person]) -> None:
+    """Hashes the passwords that came in the clear, on every core."""
+    clear = [each for each in people if each.password is not None]
+    if not clear:
+        return
+    with ThreadPoolExecutor() as pool:
+        for each, stored in zip(clear, pool.map(services.hashing.hash, [str(p.password) for p in clear]), strict=True):
+            each.password, each.password_hash = None, stored

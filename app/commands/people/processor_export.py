@@ -1,0 +1,106 @@
+"""A processor's own columns of everyone it may read, through the same door and ledger as its view."""
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import typer
+from sqlalchemy import func, select
+
+from app.commands.console.output_file import output
+from app.commands.console.process import run
+from app.commands.console.progress_bar import progress
+from models.database import Database
+from models.tables import ACCOUNTS
+from models.vocabulary import Audience, Processor
+from permissions.decision import reach
+from permissions.subject import Subject
+from resolvers.context import Services
+from resolvers.processors.views import MOST_IDS, Opening
+
+REASON: Final = "export by the operator"
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+def neutral(value: str | None) -> str:
+    """A value that a spreadsheet shows as it is."""
+    return f"'{value}" if value and value.startswith(FORMULA) else value or ""
+
+
+def _delimited(*cells: str | None) -> str:
+    text = io.StringIO()
+    # a carriage return within a cell is quoted only where it also ends the lines, and would begin a row of its own
+    csv.writer(text, lineterminator="\r\n").writerow([neutral(cell) for cell in cells])
+    return text.getvalue().removesuffix("\r\n") + "\n"
+
+
+def _mailchimp(row: Subject) -> str:
+    return _delimited(row.values["email"], row.id)
+
+
+def _mandrill(row: Subject) -> str:
+    return _delimited(row.values["email"], row.values["first_name"], row.values["last_name"], row.id)
+
+
+def _intercom(row: Subject) -> str:
+    contact = {"external_id": row.id, "email": row.values["email"], "name": row.values["first_name"]}
+    return json.dumps({key: value for key, value in contact.items() if value is not None}, ensure_ascii=False) + "\n"
+
+
+def _google_analytics(row: Subject) -> str:
+    return json.dumps({"user_id": row.id, "ip_address": row.values["ip_address"]}) + "\n"
+
+
+SHAPES: Final[dict[Processor, tuple[str, Callable[[Subject], str]]]] = {
+    Processor.MAILCHIMP: ("EMAIL,USERID\n", _mailchimp),
+    Processor.MANDRILL: ("EMAIL,FNAME,LNAME,USERID\n", _mandrill),
+    Processor.INTERCOM: ("", _intercom),
+    Processor.GOOGLE_ANALYTICS: ("", _google_analytics),
+}
+
+
+def processor_export(processor: Processor, out: Path | None) -> None:
+    """Writes a batch only after its ledger entries have committed."""
+
+    async def act(services: Services) -> int:
+        with output(out) as target:
+            return await _written(services, processor, target)
+
+    written = run(act)
+    typer.echo(f"{written} subjects", err=True)
+
+
+async def _written(services: Services, processor: Processor, target: BinaryIO) -> int:
+    head, shape = SHAPES[processor]
+    target.write(head.encode())
+    total, seen, written = await _people(services.database), 0, 0
+    with progress("processor-export", total) as advance:
+        async for ids in _batches(services.database):
+            async with services.database.writing() as connection:
+                opening = Opening(services, processor, REASON)
+                view = await opening.open(connection, ids, reach([Audience(processor)]))
+            target.writelines(shape(row).encode() for row in view.rows)
+            seen, written = seen + len(ids), written + len(view.rows)
+            advance(seen)
+    return written
+
+
+async def _people(database: Database) -> int:
+    async with database.reading() as connection:
+        return int((await connection.execute(select(func.count()).select_from(ACCOUNTS))).scalar_one())
+
+
+async def _batches(database: Database) -> AsyncIterator[list[str]]:
+    last = ""
+    while True:
+        async with database.reading() as connection:
+            after = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id > last).order_by(ACCOUNTS.c.id).limit(MOST_IDS)
+            ids = list((await connection.execute(after)).scalars())
+        if not ids:
+            return
+        yield ids
+        last = ids[-1]

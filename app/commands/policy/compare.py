@@ -1,0 +1,152 @@
+"""What one version of the policy changes against another, and how many subjects each change touches."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from app.commands.console.failure import Fault
+from app.commands.console.json_report import report
+from app.commands.console.process import run
+from app.commands.policy.show import aligned, periods
+from app.http import strict_json
+from app.settings import written
+from models.vocabulary import Purpose
+from permissions import policy
+from permissions.policy_lint import stated_faults
+from permissions.policy_text import Policy, told
+from permissions.versions import diff as difference
+from permissions.versions import numbers as version
+from permissions.versions.published import Misread, read
+from resolvers.context import Services
+from resolvers.policy.impact import standing, touched
+from resolvers.policy.policy_query import stated
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Subjects whom each change touches, and subjects for whom each purpose stands; None without a database."""
+
+    touched: list[int | None]
+    standing: list[int | None]
+
+
+def diff(before: str, after: str, *, as_json: bool) -> None:
+    """Prints every cell that differs between two published versions."""
+    old, new = _named(before), _named(after)
+    counts = _counts(old, new)
+    if as_json:
+        report(_told(old, new, counts))
+    else:
+        typer.echo("\n".join(_lines(old, new, counts)))
+
+
+def simulate(path: Path, *, as_json: bool) -> None:
+    """Prints what a policy that is not published yet would change, and whose consent it would outdate."""
+    old, new = told(periods(written())), _proposed(path)
+    counts = _counts(old, new)
+    again = _again(old, new, counts)
+    if as_json:
+        report({**_told(old, new, counts), "again": again})
+        return
+    lines = [*_lines(old, new, counts), *(_sentence(each) for each in again)]
+    if not again:
+        lines.append("Nobody would have to grant again.")
+    typer.echo("\n".join(lines))
+
+
+def _named(name: str) -> Policy:
+    try:
+        found = stated(name, periods(written()))
+    except Misread as problem:
+        raise Fault(str(problem)) from None
+    if found is None:
+        names = ", ".join(each.name for each in policy.VERSIONS)
+        raise Fault(f"Nobody kept what such a version said; the versions are {names}.")
+    return found
+
+
+def _proposed(path: Path) -> Policy:
+    try:
+        proposed = read(strict_json.read(path.read_bytes()))
+    except ValueError as problem:
+        raise Fault(f"That is no policy as `consentql policy --format json` prints one: {problem}") from None
+    if faults := stated_faults(proposed):
+        raise Fault("That policy does not agree with itself:\n" + "\n".join(faults))
+    return proposed
+
+
+def _purposes(old: Policy, new: Policy) -> list[Purpose]:
+    changed = {*difference.material(old, new), *difference.reworded(old, new)}
+    return [purpose for purpose in Purpose if purpose in changed]
+
+
+def _counts(old: Policy, new: Policy) -> Counts:
+    """Counts on the database, if there is one, by the grants that counted under the older of the two versions."""
+    changes, purposes = difference.changes(old, new), _purposes(old, new)
+    numbers = [number for number in (version.number(old.version), version.number(new.version)) if number]
+
+    async def act(services: Services) -> Counts:
+        async with services.database.reading() as connection:
+            return Counts([*await touched(connection, changes, min(numbers))], [*await standing(connection, purposes)])
+
+    try:
+        return run(act)
+    except Fault as problem:
+        typer.echo(f"Subjects are not counted. {problem}", err=True)
+        return Counts([None] * len(changes), [None] * len(purposes))
+
+
+def _told(old: Policy, new: Policy, counts: Counts) -> dict[str, Any]:
+    cells = [
+        {
+            "field": change.field,
+            "audience": change.audience,
+            "before": difference.word(change.before),
+            "after": difference.word(change.after),
+            "sight": change.sight,
+            "subjects": subjects,
+        }
+        for change, subjects in zip(difference.changes(old, new), counts.touched, strict=True)
+    ]
+    collected = [{"field": each.field, "purpose": each.purpose} for each in difference.additions(old, new)]
+    return {"before": old.version, "after": new.version, "cells": cells, "collected": collected}
+
+
+def _lines(old: Policy, new: Policy, counts: Counts) -> list[str]:
+    told = _told(old, new, counts)
+    lines = [f"{each['field']} is now also collected for {each['purpose']}." for each in told["collected"]]
+    if not told["cells"]:
+        return [*lines, "Nobody gains or loses sight of anything."]
+    head = ["field", "audience", "before", "after", "sight", "subjects"]
+    cells = [
+        [_number(cell[name]) if name == "subjects" else str(cell[name]) for name in head] for cell in told["cells"]
+    ]
+    return [*lines, aligned([head, *cells])]
+
+
+def _again(old: Policy, new: Policy, counts: Counts) -> list[dict[str, Any]]:
+    material = difference.material(old, new)
+    return [
+        {
+            "purpose": purpose,
+            "material": purpose in material,
+            "subjects": subjects,
+            "because": material.get(purpose, []),
+        }
+        for purpose, subjects in zip(_purposes(old, new), counts.standing, strict=True)
+    ]
+
+
+def _sentence(again: dict[str, Any]) -> str:
+    number, purpose = _number(again["subjects"]), again["purpose"]
+    if purpose is Purpose.SERVICE:
+        return f"{purpose}: asks for no consent; {number} subjects are to be told."
+    if again["material"]:
+        return f"{purpose}: {number} subjects would have to grant again."
+    return f"{purpose}: reads otherwise; {number} subjects would have to grant again, if that is more than wording."
+
+
+def _number(count: int | None) -> str:
+    return "?" if count is None else f"{count:,}"

@@ -1,0 +1,19 @@
+"""The policy's own consistency, as the exit status of a command."""
+
+import typer
+
+from app.commands.console.json_report import report
+from permissions.policy_lint import faults
+
+
+def lint(*, as_json: bool) -> int:
+    """Prints every fault; the exit status is 1 if there is any."""
+    found = faults()
+    if as_json:
+        report({"faults": found})
+    else:
+        for fault in found:
+            typer.echo(fault)
+        if not found:
+            typer.echo("The policy agrees with itself.", err=True)
+    return 1 if found else 0

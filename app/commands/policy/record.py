@@ -1,0 +1,79 @@
+"""The record of processing activities (GDPR Art. 30), from the data that decides."""
+
+from collections.abc import Iterable
+
+from app.settings import Settings
+from models.vocabulary import Audience, PersonalField, Purpose
+from permissions.policy_text import Policy
+from permissions.processing_record import DATA_SUBJECTS, SECURITY, TRANSFERS
+from resolvers.context import Controller
+
+PERSONS = {
+    Audience.SELF: "the data subject",
+    Audience.PUBLIC: "visitors",
+    Audience.MEMBERS: "members whose own address is verified, what the subject does not hide",
+    Audience.SUPPORT_CASE: "the agent whom a case is assigned to, in its extent",
+    Audience.LEGAL_REQUEST: "compliance, under a legal request that a second person approved, in its extent",
+}
+
+
+def record(policy: Policy, settings: Settings) -> str:
+    """The record as a text to be read."""
+    sections = [
+        ("Controller", _controller(settings)),
+        ("Purposes and their lawful basis", _purposes(policy)),
+        ("Categories of data subjects", DATA_SUBJECTS),
+        ("Categories of personal data", _data(policy)),
+        ("Recipients", _recipients(policy)),
+        ("Transfers to third countries", TRANSFERS),
+        ("Retention", (f"{each.what}. {each.why}" for each in policy.retention)),
+        ("Security measures", SECURITY),
+        ("How the text of the policy is read", _readings(policy)),
+    ]
+    head = f"Record of processing activities (GDPR Art. 30), policy version {policy.version}"
+    return "\n\n".join([head, *("\n".join([title, *_listed(lines)]) for title, lines in sections)])
+
+
+def _listed(lines: Iterable[str]) -> list[str]:
+    return [f"- {line}" for line in lines]
+
+
+def _controller(settings: Settings) -> list[str]:
+    controller = Controller.of(settings.controller_name, settings.controller_contact)
+    return [controller.name, controller.contact]
+
+
+def _readings(policy: Policy) -> list[str]:
+    return [f"{each.sentence} {each.question} {each.reading}" for each in policy.readings]
+
+
+def _purposes(policy: Policy) -> list[str]:
+    return [
+        f"{each.purpose}: {each.text} {each.lawful_basis}; {'can' if each.withdrawable else 'cannot'} be withdrawn."
+        for each in policy.purposes
+    ]
+
+
+def _data(policy: Policy) -> list[str]:
+    return [
+        f"{purpose}: {', '.join(row.field for row in policy.fields if purpose in row.purposes)}." for purpose in Purpose
+    ]
+
+
+def _recipients(policy: Policy) -> list[str]:
+    texts = {each.processor.value: each.text for each in policy.processors}
+    persons = {audience.value: f"{who}." for audience, who in PERSONS.items()}
+    return [
+        f"{audience}, {(persons | texts)[audience.value]} Reads {_read(policy, audience)}." for audience in Audience
+    ]
+
+
+def _read(policy: Policy, audience: Audience) -> str:
+    """The fields that this audience reads, by the purpose under which it does."""
+    by_ground: dict[str, list[PersonalField]] = {}
+    for row in policy.fields:
+        for reader in row.readers:
+            if reader.audience is audience:
+                ground = f"under {reader.purpose}" if reader.purpose else "whatever was consented to"
+                by_ground.setdefault(ground, []).append(row.field)
+    return "; ".join(f"{', '.join(fields)} {ground}" for ground, fields in by_ground.items()) or "nothing"

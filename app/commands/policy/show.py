@@ -1,0 +1,99 @@
+"""Prints the policy as it is enforced, from the table that decides, and groups what is asked about it."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.console.json_report import AsJson
+from app.settings import Settings, written
+from models.vocabulary import Audience
+from permissions.policy import ROWS
+from permissions.policy_text import told
+from permissions.retention_periods import Retention, retention
+from permissions.versions import published
+from permissions.versions.diff import word
+
+group = typer.Typer(help="Prints the policy as enforced: field by audience.", invoke_without_command=True)
+
+
+class Form(StrEnum):
+    """For people, for programs, or for a supervisory authority."""
+
+    TABLE = "table"
+    JSON = "json"
+    RECORD = "record"
+
+
+@group.callback()
+def policy(
+    context: typer.Context,
+    form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.TABLE,
+) -> None:
+    """Prints the policy as enforced: field by audience."""
+    if context.invoked_subcommand is None:
+        typer.echo(printed(form))
+
+
+@group.command()
+def lint(*, as_json: AsJson = False) -> None:
+    """Says where the policy does not agree with itself; exit status 1 if it does not."""
+    from app.commands.policy import lint as command
+
+    raise typer.Exit(command.lint(as_json=as_json))
+
+
+@group.command()
+def diff(before: str, after: str, *, as_json: AsJson = False) -> None:
+    """Says who gains or loses sight of what between two versions, and how many subjects each touches."""
+    from app.commands.policy import compare as command
+
+    command.diff(before, after, as_json=as_json)
+
+
+@group.command()
+def simulate(
+    new: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="As `policy --format json` prints one.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Says what a new policy would change, and how many subjects would have to grant again."""
+    from app.commands.policy import compare as command
+
+    command.simulate(new, as_json=as_json)
+
+
+def printed(form: Form, settings: Settings | None = None) -> str:
+    """The whole policy in this form."""
+    if form is Form.TABLE:
+        return _table()
+    settings = settings or written()
+    if form is Form.JSON:
+        return published.written(told(periods(settings)))
+    from app.commands.policy.record import record
+
+    return record(told(periods(settings)), settings)
+
+
+def periods(settings: Settings) -> Retention:
+    """How long records are kept here."""
+    return retention(settings.erasure_grace, settings.retention)
+
+
+def _table() -> str:
+    head = ["field", "collected for", *(audience.value for audience in Audience)]
+    body = [
+        [row.field.value, ", ".join(row.purposes), *(word(row.cells.get(audience)) for audience in Audience)]
+        for row in ROWS
+    ]
+    return aligned([head, *body])
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells, each as wide as its column."""
+    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

@@ -1,0 +1,23 @@
+"""Brings the database to the newest schema."""
+
+import asyncio
+
+import typer
+
+from app.operations import schema_version
+from app.settings import load
+from models.database import Database
+
+
+def migrate() -> None:
+    """Applies what is missing, in one transaction."""
+
+    async def act() -> None:
+        database = Database(load().database_url)
+        try:
+            await schema_version.migrate(database)
+        finally:
+            await database.close()
+
+    asyncio.run(act())
+    typer.echo(f"The database has schema {schema_version.newest()}.", err=True)

@@ -1,0 +1,33 @@
+"""Makes the next release of statistics before a question does."""
+
+import typer
+
+from app.commands.console.failure import Fault
+from app.commands.console.json_report import report
+from app.commands.console.process import run
+from models.columns import in_utc
+from resolvers.context import Services
+from resolvers.statistics.release import Release, newest, release
+
+
+def release_statistics(*, as_json: bool) -> None:
+    """Says when the release that now stands was made and when the next is due; never what is in it."""
+
+    async def act(services: Services) -> tuple[bool, Release | None]:
+        made = await release(services, early=True)
+        async with services.database.reading() as connection:
+            return made, await newest(connection, services.releases_per_year)
+
+    made, standing = run(act)
+    if standing is None:
+        raise Fault("No release could be made.")
+    if not made and standing.free_at > standing.released_at:
+        raise Fault(f"This year has had its releases; the last one stands until {standing.next_at}.")
+    if as_json:
+        report({"made": made, "released_at": in_utc(standing.released_at), "next_at": in_utc(standing.next_at)})
+    else:
+        _tell(standing)
+
+
+def _tell(standing: Release) -> None:
+    typer.echo(f"Released at {standing.released_at}; the next is due at {standing.next_at}.", err=True)

@@ -1,0 +1,72 @@
+"""Seals with the newest key what an older one still seals, and says what else depends on older keys."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+
+import typer
+from sqlalchemy import func, select, update
+
+from app.commands.console.failure import Fault
+from app.commands.console.json_report import report
+from app.commands.console.process import run
+from app.commands.console.progress_bar import progress
+from models.keys import Unreadable
+from models.tables import AUTHENTICATORS, CREDENTIALS
+from resolvers.context import Services
+from resolvers.second_factor.totp_codes import resealed
+
+PAGE: Final = 500
+
+
+def rotate_keys(*, as_json: bool) -> None:
+    """May be run again, and while the service runs; a secret that changed meanwhile is left to the next run."""
+    changed, unreadable, older = run(_rotated)
+    if as_json:
+        report({"sealed": changed, "unreadable": unreadable, "passwords_of_older_keys": older})
+    typer.echo(f"{changed} secrets were sealed anew.", err=True)
+    typer.echo(f"{older} passwords still need an older key; each moves at its owner's next sign-in.", err=True)
+    typer.echo("Recovery codes, receipts and both logs go on needing every key that they were made with.", err=True)
+    if unreadable:
+        raise Fault(f"{unreadable} secrets can be opened by none of the keys in CONSENTQL_SECRET_KEYS.")
+
+
+async def _rotated(services: Services) -> tuple[int, int, int]:
+    newest = services.keys.id()
+    old = AUTHENTICATORS.c.secret.not_like(f"{newest}.%")
+    hashed = CREDENTIALS.c.password_hash.not_like(f"{newest}$%") & CREDENTIALS.c.password_hash.not_like("$%")
+    async with services.database.reading() as connection:
+        counted = select(func.count()).select_from(AUTHENTICATORS).where(old)
+        total = int((await connection.execute(counted)).scalar_one())
+        passwords = select(func.count()).select_from(CREDENTIALS).where(hashed)
+        older = int((await connection.execute(passwords)).scalar_one())
+    changed = unreadable = 0
+    with progress("rotate-keys", total) as advance:
+        async for page in _pages(services, old):
+            outcomes = [await _reseal(services, row) for row in page]
+            changed, unreadable = changed + outcomes.count(True), unreadable + outcomes.count(False)
+            advance(changed + unreadable)
+    return changed, unreadable, older
+
+
+async def _pages(services: Services, old: Any) -> AsyncIterator[Sequence[Any]]:
+    after = ""
+    while True:
+        rest = select(AUTHENTICATORS).where(old, AUTHENTICATORS.c.id > after).order_by(AUTHENTICATORS.c.id)
+        async with services.database.reading() as connection:
+            page = (await connection.execute(rest.limit(PAGE))).all()
+        if not page:
+            return
+        yield page
+        after = page[-1].id
+
+
+async def _reseal(services: Services, row: Any) -> bool:
+    """Whether the secret could be opened."""
+    try:
+        secret = resealed(services.keys, row)
+    except Unreadable:
+        return False
+    same = update(AUTHENTICATORS).where(AUTHENTICATORS.c.id == row.id, AUTHENTICATORS.c.secret == row.secret)
+    async with services.database.writing() as connection:
+        await connection.execute(same.values(secret=secret))
+    return True

@@ -1,0 +1,67 @@
+"""Serves the API with uvicorn, one process or several."""
+
+import asyncio
+import gc
+
+import typer
+import uvicorn
+from starlette.types import ASGIApp
+
+from app.commands.console.failure import Fault
+from app.commands.console.process import services
+from app.main import create
+from app.operations.log import configured
+from app.settings import Settings, load
+from permissions.versions.guard import Unannounced, require_announced
+
+
+def serve(host: str, port: int, workers: int) -> None:
+    """Checks what would only fail later, then listens."""
+    settings = load()
+    if workers > 1 and settings.limited and not settings.redis_url:
+        raise Fault("Several workers need CONSENTQL_REDIS_URL, or every one of them would count attempts by itself.")
+    try:
+        require_announced(kept=settings.in_production)
+    except Unannounced as problem:
+        raise Fault(str(problem)) from None
+    asyncio.run(_prepared())
+    _announce(settings, host, port)
+    uvicorn.run(
+        "app.commands.server.serve:process",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        http="httptools",
+        ws="none",
+        log_config=configured(),
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=",".join(settings.trusted_proxies) or None,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=10,
+        limit_concurrency=1000,
+    )
+
+
+def process() -> ASGIApp:
+    """The application of one process that serves; what lives as long as it does is not searched for garbage again."""
+    app = create()
+    gc.collect()
+    gc.freeze()
+    return app
+
+
+async def _prepared() -> None:
+    async with services(creating=True):
+        pass
+
+
+def _announce(settings: Settings, host: str, port: int) -> None:
+    if settings.in_production:
+        return
+    scheme = "https" if settings.tls_certificate else "http"
+    typer.echo(f"GraphiQL: {scheme}://{host}:{port}/graphql", err=True)

@@ -1,0 +1,99 @@
+"""`/graphql`: one operation in, one answer out, and GraphiQL for a browser in development."""
+
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from graphql import GraphQLError
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.execution import PreExecutionError
+
+from app.graphql.error_messages import VALIDATION_FAILED, told
+from app.graphql.execution import ServedSchema
+from app.http import cookies, request_body
+from app.http.authentication import Credential, Unauthenticated, authenticated
+from app.http.client_address import address_of
+from app.http.cookies import Cookies
+from permissions.caller import Caller
+from permissions.failure import UNKNOWN_TOKEN
+from resolvers.context import Context, Services
+from resolvers.hashing.anonymous_queue import Turns
+
+
+def answer(content: Any, status: int, media_type: str = "application/json", **headers: str) -> Response:
+    """JSON bytes with a status."""
+    return Response(orjson.dumps(content), status, headers or None, media_type)
+
+
+def failed(status: int, code: str, message: str, argument: str | None = None, **headers: str) -> Response:
+    """A request that never became an operation, in GraphQL's form."""
+    extensions = {"code": code} if argument is None else {"code": code, "argument": argument}
+    return answer({"errors": [{"message": message, "extensions": extensions}]}, status, **headers)
+
+
+class Endpoint:
+    """Answers POST requests to one schema."""
+
+    def __init__(self, schema: ServedSchema, services: Services, browser: Cookies) -> None:
+        self.schema = schema
+        self.services = services
+        self.cookies = browser
+        self.turns = Turns()
+
+    async def post(self, request: Request) -> Response:
+        """Authenticates, reads, executes and writes one operation."""
+        try:
+            media_type = request_body.answer_type(request)
+            asked = await request_body.asked(request)
+            carried = self.cookies.carried(request)
+            credential = cookies.credential(request)
+            async with self.turns.turn() if credential is None else nullcontext():
+                context = Context(await self._caller(request, credential), self.services, carried)
+                response = await self._executed(asked, context, media_type)
+                cookies.write(response, carried, self.services.now())
+                return response
+        except request_body.Unacceptable as problem:
+            # a client that trickles its body would go on holding the connection
+            ended = {"Connection": "close"} if problem.status == 408 else {}
+            code = "FORBIDDEN" if problem.status == 403 else "BAD_USER_INPUT"
+            return failed(problem.status, code, problem.message, problem.argument, **ended)
+        except Unauthenticated:
+            response = failed(401, "UNAUTHENTICATED", UNKNOWN_TOKEN, **{"WWW-Authenticate": "Bearer"})
+            if cookies.ACCESS in request.cookies:  # the session may go on with its other cookie
+                cookies.forget(response, cookies.ACCESS)
+            return response
+        except Exception as problem:  # noqa: BLE001  # told as an id; `told` logs its kind
+            return answer({"errors": [told(GraphQLError("", original_error=problem)).formatted]}, 500)
+
+    async def _executed(self, asked: request_body.Asked, context: Context, media_type: str) -> Response:
+        try:
+            result = await self.schema.execute(
+                asked.query,
+                variable_values=asked.variables,
+                operation_name=asked.operation_name,
+                context_value=context,
+            )
+        except (CannotGetOperationTypeError, InvalidOperationTypeError, MissingQueryError):
+            return failed(
+                400, VALIDATION_FAILED, "The document holds no operation of this name and kind.", "operationName"
+            )
+        errors = [told(error).formatted for error in result.errors or []]
+        content: dict[str, Any] = {"errors": errors} if errors else {}
+        if not isinstance(result, PreExecutionError):
+            return answer({"data": result.data, **content}, 200, media_type)
+        ours = any(error["extensions"]["code"] == "INTERNAL" for error in errors)
+        return answer(content, 500 if ours else 400, media_type)
+
+    async def _caller(self, request: Request, credential: Credential | None) -> Caller:
+        caller = await authenticated(self.services, credential, address_of(request))
+        return replace(caller, opts_out=request.headers.get("sec-gpc") == "1")
+
+
+def router(endpoint: Endpoint) -> APIRouter:
+    """The route for operations."""
+    routes = APIRouter()
+    routes.add_api_route("/graphql", endpoint.post, methods=["POST"], response_model=None)
+    return routes

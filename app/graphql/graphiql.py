@@ -1,0 +1,65 @@
+"""GraphiQL for developers, from our own origin; production has none."""
+
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse
+
+from app.graphql.endpoint import failed
+
+WEB: Final = Path(__file__).parent.parent / "web"
+FETCHED: Final = WEB / "graphiql"
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "font-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+OURS: Final = ("graphiql-boot.js", "graphiql-examples.js", "graphiql-page.css")
+THEIRS: Final = (
+    "react.production.min.js",
+    "react-dom.production.min.js",
+    "graphiql.min.js",
+    "graphiql.min.css",
+    "explorer.umd.js",
+    "explorer.css",
+    "LICENSES.txt",
+)
+FILES: Final = {name: WEB / name for name in OURS} | {name: FETCHED / name for name in THEIRS}
+KINDS: Final = {".js": "text/javascript", ".css": "text/css", ".txt": "text/plain", ".html": "text/html"}
+
+
+def fetched() -> bool:
+    """All of GraphiQL's own files are here."""
+    return all((FETCHED / name).is_file() for name in THEIRS)
+
+
+def router(*, in_production: bool) -> APIRouter:
+    """`GET /graphql`, and in development the page's files under `/graphiql/`."""
+    routes = APIRouter()
+    if in_production:
+
+        @routes.get("/graphql")
+        async def nothing() -> Response:
+            return failed(405, "BAD_USER_INPUT", "Operations are sent by POST.", Allow="POST")
+
+        return routes
+
+    @routes.get("/graphql")
+    async def page() -> Response:
+        if fetched():
+            return _file(WEB / "graphiql.html", 200)
+        return _file(WEB / "graphiql-missing.html", 503)
+
+    @routes.get("/graphiql/{name}")
+    async def file(name: str) -> Response:
+        known = FILES.get(name)
+        if known is None or not known.is_file():
+            return failed(404, "BAD_USER_INPUT", "There is no such file.")
+        return _file(known, 200)
+
+    return routes
+
+
+def _file(path: Path, status: int) -> Response:
+    kind = f"{KINDS[path.suffix]}; charset=utf-8"
+    return FileResponse(path, status, {"Content-Security-Policy": POLICY}, kind)

@@ -1,0 +1,1 @@
+"""HTTP: bodies, cookies, headers, client addresses, authentication."""

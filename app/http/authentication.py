@@ -1,0 +1,105 @@
+"""From a token to the caller it stands for; what does not work is never taken for nobody."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import bindparam, select, update
+from starlette.requests import Request
+
+from models.columns import Instant
+from models.database import Database
+from models.tables import ACCESS_TOKENS, ACCOUNTS
+from models.tokens.session_tokens import GRACE, HOLDER
+from models.tokens.token_format import Kind, digest_of, kind_of
+from models.tokens.token_rows import is_held
+from models.vocabulary import STAFF, Role, TokenTransport
+from permissions.caller import Caller
+from resolvers.context import Services
+from resolvers.staff import role_tokens
+
+SCHEME: Final = "bearer"
+ACCESS: Final = (Kind.SESSION, Kind.ROLE, Kind.PROCESSOR)
+"""What opens anything by itself; all other kinds are worth something in one mutation alone."""
+
+USE_IS_NOTED_EVERY: Final = timedelta(minutes=5)
+STAFF_IDLE: Final = timedelta(minutes=30)
+
+
+class Unauthenticated(Exception):
+    """A credential that is unknown, expired, revoked or malformed."""
+
+
+def bearer(request: Request) -> str | None:
+    """The request's one bearer token, or None where it names none."""
+    headers = request.headers.getlist("authorization")
+    if not headers:
+        return None
+    scheme, _, token = headers[0].partition(" ")
+    if len(headers) > 1 or scheme.lower() != SCHEME or kind_of(token.strip()) not in ACCESS:
+        raise Unauthenticated
+    return token.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A secret that came with a request, and how it travelled."""
+
+    token: str
+    transport: TokenTransport
+
+
+async def authenticated(services: Services, credential: Credential | None, address: str) -> Caller:
+    """The caller, by one indexed read; a role counts only while its holder has it."""
+    if credential is None:
+        return Caller(address=address)
+    now = services.now()
+    row = await _row(services.database, digest_of(credential.token), now)
+    if row is None or not _works(row, now) or (row.transport or TokenTransport.BEARER) != credential.transport:
+        raise Unauthenticated
+    if row.last_used_at is None or now - row.last_used_at > USE_IS_NOTED_EVERY:
+        await _note_use(services.database, row.id, now)
+    return Caller.of(row, address)
+
+
+async def _row(database: Database, digest: str, now: datetime) -> Any:
+    """The token of this digest, or the session whose secret it was until a moment ago."""
+    known = {"digest": digest, "now": now}
+    async with database.reading() as connection:
+        row = (await connection.execute(_KNOWN, known)).one_or_none()
+        return row or (await connection.execute(_PREVIOUS, {**known, "since": now - GRACE})).one_or_none()
+
+
+def _known() -> Any:
+    now = bindparam("now", type_=Instant())
+    held = is_held(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role, now)
+    return select(ACCESS_TOKENS, *HOLDER, held.label("held")).outerjoin(
+        ACCOUNTS, ACCOUNTS.c.id == ACCESS_TOKENS.c.holder_id
+    )
+
+
+_KNOWN: Final = _known().where(ACCESS_TOKENS.c.digest == bindparam("digest"))
+_PREVIOUS: Final = _known().where(
+    ACCESS_TOKENS.c.previous_digest == bindparam("digest"),
+    ACCESS_TOKENS.c.rotated_at >= bindparam("since", type_=Instant()),
+)
+
+
+def _works(row: Any, now: datetime) -> bool:
+    if row.revoked_at is not None or (row.secret_expires_at or row.expires_at) <= now or row.disabled_at is not None:
+        return False
+    if row.role in STAFF:
+        return bool(row.held) and not _idle(row, now)
+    if row.role == Role.MEMBER:
+        return row.account_id is not None
+    return row.processor is not None and row.approved_at is not None
+
+
+def _idle(row: Any, now: datetime) -> bool:
+    """Whether a staff token that the API issued lay unused for too long; the operator's own says its time itself."""
+    return bool(row.issued_by == role_tokens.DOOR and now - (row.last_used_at or row.created_at) > STAFF_IDLE)
+
+
+async def _note_use(database: Database, id: str, now: datetime) -> None:
+    async with database.writing() as connection:
+        await connection.execute(update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id == id).values(last_used_at=now))

@@ -1,0 +1,108 @@
+"""A request's body as JSON of the one shape that GraphQL over HTTP has, or a reason why not."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.requests import ClientDisconnect, Request
+
+from app.http import strict_json
+
+LARGEST_BODY: Final = 64 * 1024
+PATIENCE_SECONDS: Final = 10
+"""How long a body may take to arrive: whoever trickles one would hold a connection for ever."""
+JSON_TYPES: Final = frozenset({"application/json"})
+RESULT_TYPE: Final = "application/graphql-response+json"
+
+
+class Unacceptable(Exception):
+    """A request that is not answered with GraphQL: an HTTP status and a sentence."""
+
+    def __init__(self, status: int, message: str, argument: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.argument = argument
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One GraphQL request."""
+
+    query: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+
+
+def answer_type(request: Request) -> str:
+    """The media type that the client accepts, the newer one where it says so."""
+    accepted = {_media_type(part) for part in ",".join(request.headers.getlist("accept") or ["*/*"]).split(",")}
+    if RESULT_TYPE in accepted:
+        return RESULT_TYPE
+    if accepted & {"application/json", "application/*", "*/*", ""}:
+        return "application/json"
+    raise Unacceptable(406, f"Answers are application/json or {RESULT_TYPE}.")
+
+
+def _media_type(part: str) -> str | None:
+    """A media range of an Accept header, or None where its weight says never or the answer would not be UTF-8."""
+    name, *options = (each.strip().lower() for each in part.split(";"))
+    said = dict(option.partition("=")[::2] for option in options)
+    never = not said.get("q", "1").strip("0.") or said.get("charset", "utf-8").strip('"') != "utf-8"
+    return None if never else name
+
+
+async def asked(request: Request) -> Asked:
+    """Checks type, coding and size before anything is parsed."""
+    media_type, _, options = ",".join(request.headers.getlist("content-type")).partition(";")
+    if media_type.strip().lower() not in JSON_TYPES or not _is_utf8(options):
+        raise Unacceptable(415, "Send application/json in UTF-8.")
+    if any(coding.strip().lower() not in ("", "identity") for coding in request.headers.getlist("content-encoding")):
+        raise Unacceptable(415, "Send the body as it is, without a content coding.")
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            body = await _body(request)
+    except TimeoutError:
+        raise Unacceptable(408, f"A body arrives within {PATIENCE_SECONDS} seconds.") from None
+    except ClientDisconnect:
+        raise Unacceptable(400, "The body ended early.") from None
+    return _shaped(_parsed(body))
+
+
+def _is_utf8(options: str) -> bool:
+    named = [part.strip().lower() for part in options.split(";") if "charset" in part.lower()]
+    return all(part in ("charset=utf-8", 'charset="utf-8"') for part in named)
+
+
+async def _body(request: Request) -> bytes:
+    length = request.headers.get("content-length", "0")
+    if not (length.isascii() and length.isdigit()) or len(length) > 12 or int(length) > LARGEST_BODY:
+        raise Unacceptable(413, f"A body has at most {LARGEST_BODY} bytes.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise Unacceptable(413, f"A body has at most {LARGEST_BODY} bytes.")
+    return bytes(body)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return strict_json.read(body)
+    except ValueError:
+        raise Unacceptable(400, "The body is not JSON that can be read.") from None
+
+
+def _shaped(body: Any) -> Asked:
+    if not isinstance(body, dict):
+        raise Unacceptable(400, "The body is one JSON object; several at once are not taken.")
+    query, variables, name = body.get("query"), body.get("variables"), body.get("operationName")
+    if not isinstance(query, str) or not query.strip():
+        raise Unacceptable(400, "`query` holds the text of a document.", "query")
+    if variables is not None and not isinstance(variables, dict):
+        raise Unacceptable(400, "`variables` is an object or null.", "variables")
+    if name is not None and not isinstance(name, str):
+        raise Unacceptable(400, "`operationName` is a text or null.", "operationName")
+    if body.get("extensions") is not None and not isinstance(body["extensions"], dict):
+        raise Unacceptable(400, "`extensions` is an object or null.", "extensions")
+    return Asked(query, variables, name)

@@ -1,0 +1,139 @@
+"""What holds for every HTTP answer, whatever made it: an id, no caching, no sniffing, no server's name, one line."""
+
+import asyncio
+import contextlib
+import logging
+import re
+import secrets
+import time
+from typing import Final
+
+import orjson
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.operations.metrics import ANSWERS, SECONDS
+
+log = logging.getLogger("consentql.http")
+
+MOST_HEADERS: Final = 100
+MOST_HEADER_BYTES: Final = 32 * 1024
+LINGERING_SECONDS: Final = 2
+LINGERING_BYTES: Final = 16 * 1024 * 1024
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
+PATHS: Final = frozenset({"/graphql", "/health/live", "/health/ready", "/metrics", "/verify", "/reset"})
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""What a metric or a log line may call a path and a method; all others are `other`."""
+
+
+class Boundary:
+    """Outermost: refuses malformed requests and every protocol but HTTP, and marks every answer."""
+
+    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+        self.app = app
+        self.secure = secure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, one marked answer."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        marked = Marked(receive, send, _request_id(scope), secure=self.secure, closes=_closes(scope))
+        began = time.perf_counter()
+        try:
+            refusal = _malformed(scope)
+            if refusal:
+                await _refuse(marked, *refusal)
+            else:
+                await self.app(scope, marked.receive, marked)
+        except Exception as problem:  # noqa: BLE001  # its kind alone: its text may hold what somebody sent
+            log.error("a request failed: %s", type(problem).__name__, extra={"request_id": marked.id})
+            if not marked.started:
+                await _refuse(marked, 500, "Something went wrong here.")
+        finally:
+            _note(scope, marked, time.perf_counter() - began)
+
+
+class Marked:
+    """Sends an answer with the headers that every answer carries."""
+
+    def __init__(self, receive: Receive, send: Send, id: str, *, secure: bool, closes: bool) -> None:
+        self._receive = receive
+        self._send = send
+        self.id = id
+        self.secure = secure
+        self.closes = closes
+        self.status = 0
+        self.started = False
+        self.all_read = False
+
+    async def receive(self) -> Message:
+        """The next piece of the request's body."""
+        message = await self._receive()
+        self.all_read = not message.get("more_body", False)
+        return message
+
+    async def __call__(self, message: Message) -> None:
+        """Adds the headers to the start of the answer; its end waits for the end of the request."""
+        last = message["type"] == "http.response.body" and not message.get("more_body", False)
+        if last and self.closes and not self.all_read:
+            await self._send({**message, "more_body": True})
+            await self._linger()
+            message = {"type": "http.response.body"}
+        if message["type"] == "http.response.start":
+            self.started = True
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self.id
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers["Referrer-Policy"] = "no-referrer"
+            headers.setdefault("Cache-Control", "no-store")
+            headers.add_vary_header("Accept, Authorization, Cookie, Origin")
+            if self.secure:
+                headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+        await self._send(message)
+
+    async def _linger(self) -> None:
+        """Reads on for a while: closing on bytes that nobody read would take the answer back (RFC 9112, 9.6)."""
+        left = LINGERING_BYTES
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGERING_SECONDS):
+                while left > 0 and not self.all_read:
+                    left -= len((await self.receive()).get("body", b""))
+
+
+def _closes(scope: Scope) -> bool:
+    return scope["http_version"] == "1.0" or "close" in Headers(scope=scope).get("connection", "").lower()
+
+
+def _request_id(scope: Scope) -> str:
+    asked = Headers(scope=scope).get("x-request-id", "")
+    return asked if REQUEST_ID.fullmatch(asked) else secrets.token_hex(12)
+
+
+def _malformed(scope: Scope) -> tuple[int, str] | None:
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    if len(headers) > MOST_HEADERS or sum(len(name) + len(value) for name, value in headers) > MOST_HEADER_BYTES:
+        return 431, "The request has too many headers, or too large ones."
+    if sum(name == b"host" for name, _ in headers) != 1:
+        return 400, "A request names exactly one host."
+    return None
+
+
+async def _refuse(send: Send, status: int, message: str) -> None:
+    code = "INTERNAL" if status >= 500 else "BAD_USER_INPUT"
+    content = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+def _note(scope: Scope, answer: Marked, seconds: float) -> None:
+    path = scope["path"] if scope["path"] in PATHS else "other"
+    ANSWERS.labels(path, str(answer.status)).inc()
+    SECONDS.labels(path).observe(seconds)
+    method = scope["method"] if scope["method"] in METHODS else "other"
+    log.info("%s %s %s", method, path, answer.status, extra={"request_id": answer.id, "seconds": seconds})

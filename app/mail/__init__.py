@@ -1,0 +1,1 @@
+"""E-mail: texts, letters, the outbox and its transport."""

@@ -1,0 +1,64 @@
+"""Letters as they are sent: a notice's text with its facts in it, and the link that it has."""
+
+import textwrap
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from app.mail.texts import TEXTS, Text
+from models.vocabulary import MailedUse, Notice
+
+DEVELOPMENT_URL: Final = "http://127.0.0.1:8000"
+PAGES: Final = {MailedUse.VERIFY: "/verify", MailedUse.CHANGE: "/verify", MailedUse.RESET: "/reset"}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a letter may speak of."""
+
+    at: datetime
+    registered: datetime
+    reference: str | None = None
+    use: MailedUse | None = None
+    token: str | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The texts for the service at this address."""
+
+    public_url: str
+
+    @property
+    def host(self) -> str:
+        """The service by its name."""
+        return urlsplit(self.public_url).hostname or ""
+
+    def link(self, use: MailedUse, token: str) -> str:
+        """The token stands in the fragment, which a browser keeps from servers and their logs."""
+        return f"{self.public_url.rstrip('/')}{PAGES[use]}#token={token}"
+
+    def text(self, notice: Notice, facts: Facts) -> Text:
+        """Subject and body of a letter."""
+        text = TEXTS[notice]
+        body = text.body.format(
+            site=self.host,
+            at=_said(facts.at),
+            registered=_said(facts.registered),
+            until=_said(facts.until) if facts.until else "",
+            link=self.link(facts.use, facts.token) if facts.use and facts.token else "",
+            reference=" ".join((facts.reference or "").split()),
+        )
+        return Text(text.subject, "\n\n".join(map(_filled, body.strip().split("\n\n"))) + "\n")
+
+
+def _filled(paragraph: str) -> str:
+    """Lines of at most 76 characters; what stands alone on its line stays whole."""
+    alone = paragraph.startswith(("http", " "))
+    return paragraph if alone else textwrap.fill(paragraph, 76, break_long_words=False, break_on_hyphens=False)
+
+
+def _said(at: datetime) -> str:
+    return f"{at.day} {at:%B %Y, %H:%M} UTC"

@@ -1,0 +1,1 @@
+"""What operators rely on: health, metrics, logs, checkpoints, schema versions, deletion of bytes."""

@@ -1,0 +1,41 @@
+"""Whether the process lives, whether it can serve, and how it fares."""
+
+import asyncio
+import contextlib
+from typing import Final
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from app.operations.metrics import REGISTRY
+from app.operations.schema_version import is_current
+from models.database import Database
+from permissions.limits import Limits
+
+PATIENCE_SECONDS: Final = 3
+READ: Final = ["GET", "HEAD"]
+
+
+def router(database: Database, limits: Limits) -> APIRouter:
+    """`/health/live`, `/health/ready` and `/metrics`."""
+    routes = APIRouter()
+
+    @routes.api_route("/health/live", methods=READ)
+    async def live() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @routes.api_route("/health/ready", methods=READ)
+    async def ready(response: Response) -> dict[str, str]:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                if await is_current(database):
+                    # what can still be served is served, under tighter limits that an operator should know of
+                    return {"status": "ready", "limits": "local"} if await limits.are_local() else {"status": "ready"}
+        response.status_code = 503
+        return {"status": "not ready"}
+
+    @routes.api_route("/metrics", methods=READ)
+    async def metrics() -> Response:
+        return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+    return routes

@@ -1,0 +1,60 @@
+"""Which migrations a database has had, and how it gets the rest."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from models.database import Database
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+
+class UnknownSchema(Exception):
+    """The database has a schema that this version does not know."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This version does not know the database's schema. "
+            "Use the version that created it, or set CONSENTQL_DATABASE_URL to a new database."
+        )
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def newest() -> str | None:
+    """The newest revision that this program knows."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+async def is_current(database: Database) -> bool:
+    """Whether the database has had every migration."""
+    async with database.reading() as connection:
+        return await connection.run_sync(_revision) == newest()
+
+
+async def migrate(database: Database) -> None:
+    """Brings the database to the newest revision, in one transaction. Raises UnknownSchema if it has none of ours."""
+
+    def upgrade(connection: Connection) -> Any:
+        config = _config()
+        known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+        if _revision(connection) not in {None, *known}:
+            raise UnknownSchema
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+    async with database.writing() as connection:
+        await connection.run_sync(upgrade)

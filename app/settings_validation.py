@@ -1,0 +1,55 @@
+"""Whether what an operator wrote is what a setting takes."""
+
+import ipaddress
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from app.mail.transport import is_server, mailbox
+from resolvers.hashing.breached_passwords import SortedList
+
+WIDEST: Final = 7
+"""Bits that a network of proxies has in common at least: IPv6's own private one has so many."""
+
+
+def is_site(url: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
+    """Whether this is the address of a site."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.hostname) and url.isprintable() and not set(url) & set("?# ")
+
+
+def is_postal(url: str) -> bool:
+    """Whether letters can be left here: a folder, or an SMTP server."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0 if is_server(url) else "://" not in url
+    except ValueError:
+        return False
+
+
+def is_mailbox(text: str) -> bool:
+    """Whether this is one plain address to write from."""
+    try:
+        return mailbox(text).isascii()
+    except ValueError:
+        return False
+
+
+def is_bounded(network: str) -> bool:
+    """Whether this is a network, and not so wide that a few of them are all."""
+    try:
+        return ipaddress.ip_network(network).prefixlen >= WIDEST
+    except ValueError:
+        return False
+
+
+def is_sorted(path: Path) -> bool:
+    """Whether the lines of this file are in the order of their bytes."""
+    listed = SortedList(path)
+    try:
+        return listed.is_sorted()
+    finally:
+        listed.close()

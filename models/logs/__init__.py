@@ -1,0 +1,1 @@
+"""Hash chains over the consent history and the disclosure ledger."""

@@ -1,0 +1,73 @@
+"""How links leave a chain when their time is over, so that what remains can still be followed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.keys import KeyRing
+from models.logs.chain import Log, framed
+from models.tables import CHAIN_GAPS
+
+USE = "chain gap"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A run of links that are gone, and the hash of its last."""
+
+    first: int
+    last: int
+    hash: str
+
+
+def _message(log: Log, gap: Gap) -> bytes:
+    return framed((log.name, gap.first, gap.last, gap.hash))
+
+
+async def covering(connection: AsyncConnection, keys: KeyRing, log: Log, sequence: int) -> Gap | None:
+    """The gap that this link went with, if retention left one there: its tag is made with a key."""
+    columns = CHAIN_GAPS.c
+    there = (columns.chain == log.name) & (columns.first <= sequence) & (columns.last >= sequence)
+    found = (await connection.execute(select(CHAIN_GAPS).where(there).order_by(columns.first))).all()
+    return next((gap for row in found if (gap := _recognised(keys, log, row))), None)
+
+
+def _recognised(keys: KeyRing, log: Log, row: Any) -> Gap | None:
+    gap = Gap(row.first, row.last, row.hash)
+    return gap if keys.tagged(USE, _message(log, gap), row.tag) else None
+
+
+def runs(links: Sequence[tuple[int, str]]) -> list[Gap]:
+    """Links by place and hash, as runs without a hole."""
+    found: list[Gap] = []
+    for sequence, digest in sorted(links):
+        if found and found[-1].last + 1 == sequence:
+            found[-1] = Gap(found[-1].first, sequence, digest)
+        else:
+            found.append(Gap(sequence, sequence, digest))
+    return found
+
+
+async def leave(connection: AsyncConnection, keys: KeyRing, log: Log, links: Sequence[tuple[int, str]]) -> None:
+    """Writes the gaps that these links leave, before they go; one that touches another becomes one with it.
+
+    The caller holds the chain's head, so that two never widen one gap at once.
+    """
+    for gap in runs(links):
+        columns = CHAIN_GAPS.c
+        beside = (columns.chain == log.name) & ((columns.last == gap.first - 1) | (columns.first == gap.last + 1))
+        found = [
+            known
+            for row in (await connection.execute(select(CHAIN_GAPS).where(beside))).all()
+            if (known := _recognised(keys, log, row))
+        ]
+        parts = sorted([gap, *found], key=lambda each: each.first)
+        whole = Gap(parts[0].first, parts[-1].last, parts[-1].hash)
+        gone = columns.first.in_([each.first for each in found])
+        await connection.execute(delete(CHAIN_GAPS).where(columns.chain == log.name, gone))
+        tag = keys.tag(USE, _message(log, whole))
+        row = {"chain": log.name, "first": whole.first, "last": whole.last, "hash": whole.hash, "tag": tag}
+        await connection.execute(insert(CHAIN_GAPS), row)

@@ -1,0 +1,1 @@
+"""Dimensions, their closed lists, and the noise."""

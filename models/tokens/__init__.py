@@ -1,0 +1,1 @@
+"""Tokens: their format, their rows and how they are derived."""

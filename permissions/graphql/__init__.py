@@ -1,0 +1,1 @@
+"""The guards in the GraphQL schema: fields, root fields and what a document selects."""

@@ -1,0 +1,44 @@
+"""Stands in front of every root field: role first, then rate, then the resolver."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from strawberry.extensions import FieldExtension
+from strawberry.types.info import Info
+
+from models.outcome import Refused
+from models.vocabulary import RefusalCode
+from permissions.failure import forbidden, rate_limited
+from permissions.graphql.root_fields import OPERATIONS_BY_FIELD, Rule
+from permissions.network import network_of
+
+NOT_PERMITTED = Refused(RefusalCode.NOT_PERMITTED, "Your role may not do this.")
+
+
+class Admission(FieldExtension):
+    """Asks the field's row; what it refuses is never read."""
+
+    def __init__(self, coordinate: str) -> None:
+        self.coordinate = coordinate
+        self.rule: Rule = OPERATIONS_BY_FIELD[coordinate]
+
+    async def resolve_async(
+        self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info[Any, Any], **arguments: Any
+    ) -> Any:
+        """The resolver's answer, or a refusal in the form that this field has for it."""
+        context = info.context
+        if not self.rule.admits(context.caller):
+            if self.rule.refuses:
+                return NOT_PERMITTED
+            raise forbidden()
+        if self.rule.rate:
+            caller = context.caller
+            who = caller.subject_id or caller.processor or network_of(caller.address)
+            if seconds := await context.limits.wait(self.rule.rate, self.coordinate, who):
+                return self._too_often(seconds)
+        return await next_(source, info, **arguments)
+
+    def _too_often(self, seconds: int) -> Refused:
+        if not self.rule.refuses:
+            raise rate_limited(seconds)
+        return Refused(RefusalCode.TOO_MANY_ATTEMPTS, "Too many attempts of this kind.", retry_after_seconds=seconds)

@@ -1,0 +1,128 @@
+"""What a document asks of whom: the fields it selects and those that its caller's role can never read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLCompositeType,
+    GraphQLObjectType,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    get_named_type,
+    is_composite_type,
+)
+from graphql.execution.values import VariableValues, get_directive_values
+from graphql.type import GraphQLIncludeDirective, GraphQLSkipDirective
+
+from models.vocabulary import EVERY_FIELD
+from permissions.caller import Caller
+from permissions.decision import reach
+from permissions.failure import Failure, forbidden
+from permissions.graphql.classification import ClassifiedSchema
+from permissions.graphql.root_fields import OPERATIONS_BY_FIELD
+
+
+@dataclass(slots=True)
+class Asked:
+    """What one root field of a document asks for: coordinates (`User.email`) and the bits of personal fields."""
+
+    coordinates: set[str] = field(default_factory=set)
+    bits: int = 0
+
+
+@dataclass(slots=True)
+class Selection:
+    """A document as one caller sends it: what each root field asks, and the refusals that its role alone means."""
+
+    asked: dict[str, Asked] = field(default_factory=dict)
+    refusals: list[Failure] = field(default_factory=list)
+
+
+class Walk:
+    """Goes once through an operation, with its fragments, `@skip` and `@include`."""
+
+    def __init__(
+        self, schema: ClassifiedSchema, document: DocumentNode, variables: VariableValues, caller: Caller
+    ) -> None:
+        self.schema = schema
+        self.variables = variables
+        self.caller = caller
+        self.fragments = {
+            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
+        }
+        self.found = Selection()
+        self._seen: set[tuple[str | int, ...]] = set()
+
+    def operation(self, node: OperationDefinitionNode) -> Selection:
+        """What the operation's root fields ask."""
+        root = self.schema.graphql.get_root_type(node.operation)
+        if root is not None:
+            for key, name, selected, _ in self._fields(root, node.selection_set):
+                self._root(key, f"{root.name}.{name}", selected, root)
+        return self.found
+
+    def _root(self, key: str, coordinate: str, node: FieldNode, root: GraphQLObjectType) -> None:
+        rule = OPERATIONS_BY_FIELD.get(coordinate)
+        if rule is None or not rule.admits(self.caller) or node.selection_set is None:
+            return
+        asked = self.found.asked.setdefault(key, Asked())
+        kind = get_named_type(root.fields[node.name.value].type)
+        if is_composite_type(kind):
+            reached = EVERY_FIELD if rule.views else reach(rule.audiences(self.caller))
+            self._below(kind, node.selection_set, (key,), asked, reached)
+
+    def _below(
+        self,
+        kind: GraphQLCompositeType,
+        selections: SelectionSetNode,
+        path: tuple[str, ...],
+        asked: Asked,
+        reached: int,
+    ) -> None:
+        for key, name, node, parent in self._fields(kind, selections):
+            coordinate = f"{parent.name}.{name}"
+            asked.coordinates.add(coordinate)
+            here = (*path, key)
+            if guard := self.schema.guards.get(coordinate):
+                asked.bits |= guard.bit
+                if not guard.bit & reached:
+                    self._refuse(here, name, guard.field.value)
+                    continue
+            below = get_named_type(parent.fields[name].type) if name in getattr(parent, "fields", {}) else None
+            if node.selection_set is not None and is_composite_type(below):
+                self._below(below, node.selection_set, here, asked, reached)
+
+    def _refuse(self, path: tuple[str, ...], name: str, personal_field: str) -> None:
+        if path not in self._seen:
+            self._seen.add(path)
+            self.found.refusals.append(forbidden(list(path), field=name, personalField=personal_field))
+
+    def _fields(
+        self, kind: GraphQLCompositeType, selections: SelectionSetNode
+    ) -> Iterator[tuple[str, str, FieldNode, Any]]:
+        for node in selections.selections:
+            if not self._included(node):
+                continue
+            if isinstance(node, FieldNode):
+                yield (node.alias or node.name).value, node.name.value, node, kind
+            elif isinstance(node, InlineFragmentNode):
+                inner = self._type(node.type_condition.name.value) if node.type_condition else kind
+                yield from self._fields(inner, node.selection_set)
+            elif isinstance(node, FragmentSpreadNode) and (fragment := self.fragments.get(node.name.value)):
+                yield from self._fields(self._type(fragment.type_condition.name.value), fragment.selection_set)
+
+    def _type(self, name: str) -> Any:
+        return self.schema.graphql.type_map[name]
+
+    def _included(self, node: Any) -> bool:
+        if not node.directives:
+            return True
+        skip = get_directive_values(GraphQLSkipDirective, node, self.variables)
+        include = get_directive_values(GraphQLIncludeDirective, node, self.variables)
+        return not (skip and skip["if"]) and not (include and include["if"] is False)

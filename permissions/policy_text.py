@@ -1,0 +1,68 @@
+"""The policy in words: what the program tells of it, and what a published version was."""
+
+from dataclasses import dataclass
+
+from models.vocabulary import Audience, PersonalField, Processor, Purpose
+from permissions import policy, retention_periods
+from permissions.policy import PROCESSORS, PURPOSES, READINGS, PurposeText, Reading
+from permissions.retention_periods import RETENTION, KeptRecord, Retention
+from permissions.versions import numbers
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyReader:
+    """An audience that can read a field; `purpose` is the one it reads it under, null where consent does not matter."""
+
+    audience: Audience
+    purpose: Purpose | None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyField:
+    """A field, what it was collected for, and who can ever read it."""
+
+    field: PersonalField
+    purposes: tuple[Purpose, ...]
+    readers: tuple[PolicyReader, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyProcessor:
+    """A processor, the policy's sentence about it, and the fields that it can be given."""
+
+    processor: Processor
+    text: str
+    fields: tuple[PersonalField, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One version of the policy, whole."""
+
+    version: str
+    purposes: tuple[PurposeText, ...]
+    fields: tuple[PolicyField, ...]
+    processors: tuple[PolicyProcessor, ...]
+    retention: tuple[KeptRecord, ...]
+    readings: tuple[Reading, ...]
+
+
+def told(periods: Retention = RETENTION) -> Policy:
+    """The current version, from the table that decides."""
+    fields = tuple(
+        PolicyField(row.field, row.purposes, tuple(PolicyReader(a, cell.purpose) for a, cell in row.cells.items()))
+        for row in policy.ROWS
+    )
+    return Policy(
+        version=numbers.current().name,
+        purposes=PURPOSES,
+        fields=fields,
+        processors=tuple(PolicyProcessor(p, text, columns(fields, p)) for p, text in PROCESSORS.items()),
+        retention=retention_periods.told(periods),
+        readings=READINGS,
+    )
+
+
+def columns(fields: tuple[PolicyField, ...], processor: Processor) -> tuple[PersonalField, ...]:
+    """What these rows give a processor."""
+    return tuple(row.field for row in fields if any(reader.audience == processor.value for reader in row.readers))

@@ -1,0 +1,1 @@
+"""Who is counted by statistics, and which counts are published."""

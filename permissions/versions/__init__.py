@@ -1,0 +1,1 @@
+"""Policy versions: what was published, what differs, and the guard against unannounced changes."""

@@ -1,0 +1,1 @@
+"""The caller's own account, and who the caller is."""

@@ -1,0 +1,125 @@
+"""The caller's own account, each part read only when it is asked for."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from strawberry.types.info import Info
+
+from models.outcome import ConsentState, SessionState
+from models.tables import ACCESS_TOKENS, ACCOUNTS, CONSENT_RECORDS, ROLE_GRANTS
+from models.tokens.token_rows import is_live
+from models.vocabulary import STAFF, PersonalField, Role, fields_of
+from permissions.caller import Caller
+from permissions.retention_periods import erased_at
+from permissions.subject import Subject
+from resolvers.account.viewer import own_record
+from resolvers.consent.state import consent_states, recorded
+from resolvers.context import Context
+from resolvers.pagination.keyset import Connection, Keyset
+from resolvers.pagination.listing import Listing, one_by_one
+from resolvers.second_factor.totp_codes import authenticator_of
+
+
+class OwnAccount:
+    """Stands for the caller's account; whoever holds one is its owner."""
+
+    __slots__ = ("email_verified", "id", "leaving_since", "restricted")
+
+    def __init__(self, caller: Caller) -> None:
+        self.id = caller.account_id
+        self.email_verified = caller.verified
+        self.restricted = caller.restricted
+        self.leaving_since = caller.leaving_since
+
+
+async def me(info: Info[Context, None]) -> OwnAccount:
+    """The account that the session is of; nothing is read for it."""
+    return OwnAccount(info.context.caller)
+
+
+async def user(info: Info[Context, None]) -> Subject:
+    """The caller as a data subject."""
+    return await own_record(info.context, info.context.caller, info.context.asked(info).bits)
+
+
+async def totp_enabled(info: Info[Context, None]) -> bool:
+    """Whether a second factor is on."""
+    async with info.context.database.reading() as connection:
+        return await authenticator_of(connection, str(info.context.caller.subject_id)) is not None
+
+
+async def roles(info: Info[Context, None]) -> list[Role]:
+    """The staff roles that the caller holds now."""
+    context = info.context
+    live = (
+        select(ROLE_GRANTS.c.role)
+        .where(ROLE_GRANTS.c.subject_id == context.caller.subject_id)
+        .where(is_live(context.now()))
+    )
+    async with context.database.reading() as connection:
+        held = set((await connection.execute(live)).scalars())
+    return [role for role in STAFF if role in held]
+
+
+async def consents(info: Info[Context, None]) -> list[ConsentState]:
+    """Where each purpose stands."""
+    context = info.context
+    async with context.database.reading() as connection:
+        _, states = await consent_states(connection, str(context.caller.subject_id), context.services.retention)
+    return list(states)
+
+
+async def erasure_scheduled_for(root: OwnAccount, info: Info[Context, None]) -> datetime | None:
+    """When the account goes, where its owner asked for that."""
+    since = root.leaving_since
+    return erased_at(since, info.context.services.retention) if since else None
+
+
+async def hidden_from_members(info: Info[Context, None]) -> list[PersonalField]:
+    """What fellow members do not see although SOCIAL stands."""
+    context = info.context
+    hidden = select(ACCOUNTS.c.hidden).where(ACCOUNTS.c.id == context.caller.subject_id)
+    async with context.database.reading() as connection:
+        return list(fields_of((await connection.execute(hidden)).scalar_one()))
+
+
+async def consent_history(
+    info: Info[Context, None],
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Connection:
+    """Every record of the caller's consent, newest first."""
+    keyset = Keyset(CONSENT_RECORDS.c.sequence, number=True, descending=True)
+    history = Listing("Account.consentHistory", own_records(info.context), keyset)
+    return await history.page(info.context, (first, after, last, before), one_by_one(recorded))
+
+
+def live_sessions(context: Context) -> Any:
+    """The caller's sessions that still work."""
+    return (
+        select(ACCESS_TOKENS)
+        .where(ACCESS_TOKENS.c.holder_id == context.caller.subject_id, ACCESS_TOKENS.c.role == Role.MEMBER)
+        .where(ACCESS_TOKENS.c.revoked_at.is_(None), ACCESS_TOKENS.c.expires_at > context.now())
+    )
+
+
+async def sessions(info: Info[Context, None]) -> list[SessionState]:
+    """The caller's live sessions, newest first."""
+    context = info.context
+    newest_first = live_sessions(context).order_by(ACCESS_TOKENS.c.created_at.desc(), ACCESS_TOKENS.c.id)
+    async with context.database.reading() as connection:
+        rows = (await connection.execute(newest_first)).all()
+    return [session(row, context.caller.token_id) for row in rows]
+
+
+def session(row: Any, current: str | None) -> SessionState:
+    """A stored session as its member sees it."""
+    return SessionState(row.id, row.created_at, row.last_used_at, row.expires_at, row.name, row.id == current)
+
+
+def own_records(context: Context) -> Any:
+    """The caller's consent records."""
+    return select(CONSENT_RECORDS).where(CONSENT_RECORDS.c.subject_id == context.caller.subject_id)

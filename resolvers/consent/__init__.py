@@ -1,0 +1,1 @@
+"""Grants, withdrawals, objections and restrictions, and the state that follows from them."""

@@ -1,0 +1,81 @@
+"""A subject's own grant or withdrawal: record, standing and what depends on it, in one transaction."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.logs import chain
+from models.outcome import ConsentChanged, Recorded, Refused
+from models.records.consent import record_of
+from models.tables import ACCOUNTS
+from models.vocabulary import ConsentSource, LockSource, Processor, Purpose, RefusalCode
+from permissions.versions import numbers
+from resolvers.consent.objections import object_to
+from resolvers.consent.state import consent_states, counts, latest_of, recorded
+from resolvers.context import Context
+from resolvers.geolocation.stored_place import PLACELESS, keep_place, place_columns
+from resolvers.processors import withdrawals
+from resolvers.profile.profile_changes import locked_account
+
+MANDATORY = Refused(
+    RefusalCode.CONSENT_MANDATORY, "SERVICE is what the service itself needs; it always stands.", "purpose"
+)
+
+
+async def grant_consent(info: Info[Context, None], purpose: Purpose, policy_version: str) -> ConsentChanged | Refused:
+    """Grants a purpose under the current policy version; what stands already stays as it is."""
+    if purpose is Purpose.SERVICE:
+        return MANDATORY
+    if policy_version != numbers.current().name:
+        sentence = "Consent is given to the current version of the policy; please read it again."
+        return Refused(RefusalCode.POLICY_VERSION_OUTDATED, sentence, "policyVersion")
+    return await _decide(info.context, purpose, granted=True)
+
+
+async def withdraw_consent(info: Info[Context, None], purpose: Purpose) -> ConsentChanged | Refused:
+    """Withdraws a purpose; counts for the next read by anyone. A refusal before any grant is recorded too."""
+    if purpose is Purpose.SERVICE:
+        return MANDATORY
+    return await _decide(info.context, purpose, granted=False)
+
+
+async def _decide(context: Context, purpose: Purpose, *, granted: bool) -> ConsentChanged:
+    subject_id = str(context.caller.subject_id)
+    async with context.database.writing() as connection:
+        account = await locked_account(connection, subject_id)
+        last = await _last(connection, subject_id, purpose)
+        if last is None or last.granted != granted or (granted and not counts(account, purpose)):
+            last = await _record(context, connection, account, purpose, granted=granted)
+        if granted and context.caller.opts_out:
+            account = await locked_account(connection, subject_id)
+            await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, context.now())
+        _, states = await consent_states(connection, subject_id, context.services.retention)
+    return ConsentChanged(last, states)
+
+
+async def _last(connection: AsyncConnection, subject_id: str, purpose: Purpose) -> Recorded | None:
+    rows = (await connection.execute(latest_of(subject_id))).all()
+    return next((recorded(row) for row in rows if row.purpose == purpose), None)
+
+
+async def _record(
+    context: Context, connection: AsyncConnection, account: Any, purpose: Purpose, *, granted: bool
+) -> Recorded:
+    now, name = context.now(), purpose.lower()
+    number = numbers.number(numbers.current().name) if granted else None
+    begins = granted and bool(account.email_verified)  # a grant of an unverified address waits for it to be verified
+    lapsed = None if begins else getattr(account, f"{name}_lapsed_at") or now
+    mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
+    await connection.execute(mine.values({f"{name}_version": number, f"{name}_lapsed_at": lapsed}))
+    if not granted:
+        await withdrawals.lose(connection, account.id, withdrawals.lost_with(purpose), now)
+    if purpose is Purpose.SOCIAL:
+        place = place_columns(context.services.geolocation, account.ip_address) if begins else PLACELESS
+        await keep_place(connection, account.id, place)
+    said, source = numbers.current().name, ConsentSource.SETTINGS
+    record = record_of(account.id, purpose, granted=granted, policy_version=said, at=now, source=source)
+    (stored,) = await chain.append(connection, context.services.keys, chain.CONSENT, [record])
+    return recorded(SimpleNamespace(**stored))

@@ -1,0 +1,117 @@
+"""A subject's objection to one processor outranks every grant until the subject withdraws it (GDPR Art. 21)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.columns import new_id
+from models.tables import ACCOUNTS, OBJECTIONS, WITHDRAWALS
+from models.vocabulary import Audience, LockSource, PersonalField, Processor, fields_of
+from permissions.decision import reach
+from resolvers.context import Context
+from resolvers.processors import withdrawals
+from resolvers.profile.profile_changes import locked_account
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorState:
+    """What one processor was given of the caller, and where an objection or a withdrawal stands there."""
+
+    processor: Processor
+    fields: tuple[PersonalField, ...]
+    objected_at: datetime | None
+    last_disclosed_at: datetime | None
+    erasure_asked_at: datetime | None
+    erasure_acknowledged_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectionChanged:
+    """An objection that has committed, or the state that already was."""
+
+    processor: ProcessorState
+
+
+async def object_to_processor(info: Info[Context, None], processor: Processor) -> ObjectionChanged:
+    """Keeps this processor from the caller's data, whatever is granted, now or later."""
+    context = info.context
+    async with context.database.writing() as connection:
+        account = await locked_account(connection, str(context.caller.subject_id))
+        await object_to(connection, account, processor, LockSource.SETTINGS, context.now())
+        return ObjectionChanged(await _state(connection, account.id, processor))
+
+
+async def object_to(
+    connection: AsyncConnection, account: Any, processor: Processor, source: LockSource, now: datetime
+) -> None:
+    """Records an objection of the account that is locked; one that stands is left as it is."""
+    if account.objected & processor.bit:
+        return
+    objection = {
+        "id": new_id(),
+        "subject_id": account.id,
+        "processor": processor.value,
+        "objected_at": now,
+        "source": source.value,
+        "withdrawn_at": None,
+    }
+    await connection.execute(insert(OBJECTIONS), objection)
+    mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
+    await connection.execute(mine.values(objected=account.objected | processor.bit))
+    await withdrawals.lose(connection, account.id, {processor: reach([Audience(processor)])}, now)
+
+
+async def withdraw_objection(info: Info[Context, None], processor: Processor) -> ObjectionChanged:
+    """Lifts the objection; what was asked to be forgotten stays asked."""
+    context = info.context
+    async with context.database.writing() as connection:
+        account = await locked_account(connection, str(context.caller.subject_id))
+        mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
+        await connection.execute(mine.values(objected=account.objected & ~processor.bit))
+        standing = _standing(account.id, processor)
+        await connection.execute(update(OBJECTIONS).where(standing).values(withdrawn_at=context.now()))
+        return ObjectionChanged(await _state(connection, account.id, processor))
+
+
+def _standing(subject_id: str, processor: Processor) -> Any:
+    return (
+        (OBJECTIONS.c.subject_id == subject_id)
+        & (OBJECTIONS.c.processor == processor.value)
+        & OBJECTIONS.c.withdrawn_at.is_(None)
+    )
+
+
+async def _state(connection: AsyncConnection, subject_id: str, processor: Processor) -> ProcessorState:
+    states = await processor_states(connection, subject_id)
+    return next(state for state in states if state.processor is processor)
+
+
+async def processor_states(connection: AsyncConnection, subject_id: str) -> list[ProcessorState]:
+    """Every processor, in the policy's order, in a number of statements that does not depend on anything."""
+    copies = await withdrawals.copies_of(connection, subject_id)
+    objections = select(OBJECTIONS).where(OBJECTIONS.c.subject_id == subject_id, OBJECTIONS.c.withdrawn_at.is_(None))
+    objected = {row.processor: row.objected_at for row in (await connection.execute(objections)).all()}
+    asked = select(WITHDRAWALS).where(WITHDRAWALS.c.subject_id == subject_id).order_by(WITHDRAWALS.c.ordinal)
+    newest = {row.processor: row for row in (await connection.execute(asked)).all()}
+    return [
+        ProcessorState(
+            processor=processor,
+            fields=fields_of(copies[processor].fields),
+            objected_at=objected.get(processor),
+            last_disclosed_at=copies[processor].last_disclosed_at,
+            erasure_asked_at=newest[processor].withdrawn_at if processor in newest else None,
+            erasure_acknowledged_at=newest[processor].acknowledged_at if processor in newest else None,
+        )
+        for processor in Processor
+    ]
+
+
+async def processors(info: Info[Context, None]) -> list[ProcessorState]:
+    """What each processor was given of the caller."""
+    context = info.context
+    async with context.database.reading() as connection:
+        return await processor_states(connection, str(context.caller.subject_id))

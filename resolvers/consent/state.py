@@ -1,0 +1,120 @@
+"""Where each purpose stands for one subject, from the account beside which the granted versions lie."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.logs.chain import receipt
+from models.outcome import ConsentState, Recorded
+from models.tables import ACCOUNTS, CONSENT_RECORDS
+from models.vocabulary import ConsentStatus, Purpose
+from permissions.failure import gone
+from permissions.policy import PURPOSES
+from permissions.retention_periods import RecordKind, Retention, erased_at
+from permissions.versions import numbers
+from resolvers.consent import erasure_date
+from resolvers.consent.erasure_date import KEPT_IN
+
+
+def granted(account: Any, purpose: Purpose) -> int | None:
+    """The version granted and not withdrawn, whether or not it still counts."""
+    value: int | None = getattr(account, f"{purpose.lower()}_version")
+    return value
+
+
+def counts(account: Any, purpose: Purpose) -> bool:
+    """Whether the grant counts under the present policy, the address verified or not."""
+    held = granted(account, purpose)
+    return held is not None and held >= numbers.floor(purpose)
+
+
+def stands(account: Any, purpose: Purpose) -> bool:
+    """Whether the purpose stands: the grant counts, and the address is known to be the subject's own."""
+    return bool(account.email_verified) and counts(account, purpose)
+
+
+def account_of(subject_id: str) -> Select[Any]:
+    """The account with what its consent depends on, and whether data is held under each purpose."""
+    held = [
+        select(1).where(table.c.subject_id == ACCOUNTS.c.id).exists().label(f"{purpose.lower()}_held")
+        for purpose, table in KEPT_IN.items()
+    ]
+    return select(ACCOUNTS, *held).where(ACCOUNTS.c.id == subject_id)
+
+
+def latest_of(subject_id: str) -> Select[Any]:
+    """The last record of each purpose."""
+    newest = (
+        select(func.max(CONSENT_RECORDS.c.sequence))
+        .where(CONSENT_RECORDS.c.subject_id == subject_id)
+        .group_by(CONSENT_RECORDS.c.purpose)
+    )
+    return select(CONSENT_RECORDS).where(CONSENT_RECORDS.c.sequence.in_(newest))
+
+
+async def consent_states(
+    connection: AsyncConnection, subject_id: str, periods: Retention
+) -> tuple[Any, tuple[ConsentState, ...]]:
+    """The account, and the state of every purpose in the policy's order."""
+    if (account := (await connection.execute(account_of(subject_id))).one_or_none()) is None:
+        raise gone()
+    latest = {row.purpose: row for row in (await connection.execute(latest_of(subject_id))).all()}
+    grace = periods[RecordKind.LAPSED_PURPOSES].period
+    states = [_state(text.purpose, account, latest, grace) for text in PURPOSES]
+    if account.leaving_since is None:
+        return account, tuple(states)
+    ends = erased_at(account.leaving_since, periods)
+    return account, tuple(_ended(state, account, ends) for state in states)
+
+
+def _ended(state: ConsentState, account: Any, ends: datetime) -> ConsentState:
+    """What is held for a purpose goes with the account, if not before."""
+    if state.purpose not in KEPT_IN or not getattr(account, f"{state.purpose.lower()}_held"):
+        return state
+    return replace(state, erases_at=min(state.erases_at or ends, ends))
+
+
+def _state(purpose: Purpose, account: Any, latest: dict[str, Row[Any]], grace: timedelta) -> ConsentState:
+    if purpose not in KEPT_IN:
+        return ConsentState(purpose, granted=True, status=ConsentStatus.GRANTED, withdrawable=False)
+    record = latest.get(purpose)
+    status = _status(purpose, account, record)
+    return ConsentState(
+        purpose=purpose,
+        granted=status is ConsentStatus.GRANTED and account.email_verified,
+        status=status,
+        withdrawable=True,
+        policy_version=record.policy_version if record else None,
+        since=record.recorded_at if record else None,
+        erases_at=_erasure(purpose, account, grace),
+    )
+
+
+def _status(purpose: Purpose, account: Any, record: Row[Any] | None) -> ConsentStatus:
+    if record is None:
+        return ConsentStatus.NEVER_ASKED
+    if not record.granted:
+        return ConsentStatus.WITHDRAWN
+    return ConsentStatus.GRANTED if counts(account, purpose) else ConsentStatus.OUTDATED
+
+
+def _erasure(purpose: Purpose, account: Any, grace: timedelta) -> datetime | None:
+    if stands(account, purpose) or not getattr(account, f"{purpose.lower()}_held"):
+        return None
+    return erasure_date.erases_at(account, purpose, grace)
+
+
+def recorded(row: Any) -> Recorded:
+    """A stored consent record as its subject sees it."""
+    return Recorded(
+        id=row.id,
+        purpose=Purpose(row.purpose),
+        granted=row.granted,
+        policy_version=row.policy_version,
+        recorded_at=row.recorded_at,
+        source=row.source,
+        receipt=receipt(row.sequence, row.hash),
+    )

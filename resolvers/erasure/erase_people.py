@@ -1,0 +1,128 @@
+"""Erases people whose time here is over: all that is theirs goes at once, and what must stay names nobody."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, delete, false, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.keys import KeyRing
+from models.logs import chain
+from models.logs.ledger import INDEXED
+from models.records.consent import record_of
+from models.tables import (
+    ACCOUNTS,
+    CONSENT_RECORDS,
+    CREDENTIALS,
+    DISCLOSURES,
+    PROCESSOR_VIEWS,
+    READINGS,
+    SUPPORT_CASES,
+)
+from models.vocabulary import EVERY_FIELD, ConsentSource, Processor, Purpose
+from permissions.versions import numbers
+from resolvers.erasure.personal_tables import GOES
+from resolvers.processors import withdrawals
+from resolvers.subjects import legal_hold_values
+from resolvers.subjects.access_grounds import case_is_open
+from resolvers.subjects.legal_hold_values import ASIDE, is_husk
+from resolvers.subjects.legal_holds import held
+
+NO_REFERENCE: Final = ""
+"""A case's reference once its subject is gone: somebody typed it, so it may say who that was."""
+
+
+def over(before: datetime) -> ColumnElement[bool]:
+    """Whether an account is to be erased that was left, or never verified, by then."""
+    left = ACCOUNTS.c.leaving_since <= before
+    never_verified = and_(ACCOUNTS.c.email_verified.is_(false()), ACCOUNTS.c.created_at <= before)
+    return and_(~is_husk, or_(left, never_verified))
+
+
+@dataclass(frozen=True, slots=True)
+class Erasing:
+    """One transaction in which people, whose accounts it has locked, are erased."""
+
+    connection: AsyncConnection
+    keys: KeyRing
+    now: datetime
+
+    async def erase(self, ids: Sequence[str]) -> None:
+        """Grants, tokens and cases in the order in which all others lock them; the chain's head at the end."""
+        holds = await held(self.connection, ids, self.now)
+        for id in ids:
+            await withdrawals.lose(self.connection, id, dict.fromkeys(Processor, EVERY_FIELD), self.now)
+        for table, owner in GOES.items():
+            await self.connection.execute(delete(table).where(owner.in_(ids)))
+        await self._end_cases(ids)
+        await self.forget_reasons(ids)
+        for table in ASIDE:
+            await legal_hold_values.put_aside(self.connection, table, ids, holds)
+        await self._close_accounts(ids)
+        await legal_hold_values.let_go(self.connection, ids, holds)
+        await self._end_consents(ids)
+
+    async def _end_cases(self, ids: Sequence[str]) -> None:
+        """Cases about them end and lose their words; open ones that they worked on wait for another agent."""
+        theirs = SUPPORT_CASES.c.subject_id.in_(ids)
+        ended = update(SUPPORT_CASES).where(theirs, case_is_open(self.now)).values(closed_at=self.now)
+        await self.connection.execute(ended)
+        cleared = update(SUPPORT_CASES).where(theirs).values(reason=None, reference=NO_REFERENCE)
+        await self.connection.execute(cleared)
+        unassigned = update(SUPPORT_CASES).where(SUPPORT_CASES.c.agent_id.in_(ids), SUPPORT_CASES.c.closed_at.is_(None))
+        await self.connection.execute(unassigned.values(agent_id=None))
+
+    async def forget_reasons(self, ids: Sequence[str]) -> None:
+        """The reason of a reading goes with the last whom it concerns, from the opening of a view too."""
+        entry = DISCLOSURES.c
+        beginnings = func.substr(entry.subject_id, 1, INDEXED).in_(sorted({id[:INDEXED] for id in ids}))
+        theirs = select(entry.chain, entry.reading).where(beginnings, entry.subject_id.in_(ids)).distinct()
+        same = and_(READINGS.c.chain == entry.chain, READINGS.c.sequence == entry.reading, READINGS.c.salt.is_not(None))
+        theirs = theirs.join(READINGS, same)
+        for row in (await self.connection.execute(theirs)).all():
+            await self._forget_reason(row.chain, row.reading)
+
+    async def _forget_reason(self, log: str, first: int) -> None:
+        entry, reading = DISCLOSURES.c, READINGS.c
+        following = select(func.min(reading.sequence)).where(reading.chain == log, reading.sequence > first)
+        end = (await self.connection.execute(following)).scalar_one_or_none()
+        within = and_(
+            entry.chain == log, entry.sequence >= first, entry.sequence < end if end else entry.reading == first
+        )
+        others = select(entry.subject_id).join(CREDENTIALS, CREDENTIALS.c.subject_id == entry.subject_id).where(within)
+        if (await self.connection.execute(others.limit(1))).first():
+            return
+        one = and_(reading.chain == log, reading.sequence == first)
+        await self.connection.execute(update(READINGS).where(one).values(reason=None, salt=None))
+        view = PROCESSOR_VIEWS.c.id == select(reading.ground).where(one).scalar_subquery()
+        await self.connection.execute(update(PROCESSOR_VIEWS).where(view).values(reason=""))
+
+    async def _close_accounts(self, ids: Sequence[str]) -> None:
+        """Nothing stands or is remembered beside an account that is nobody's any more."""
+        purposes = (Purpose.SOCIAL, Purpose.EXPANSION)
+        consents = {f"{each.lower()}_{name}": None for each in purposes for name in ("version", "lapsed_at")}
+        states = {"email_verified": False, "hidden": 0, "objected": 0, "restricted_at": None, "disabled_at": None}
+        since = func.coalesce(ACCOUNTS.c.leaving_since, self.now)
+        closed = update(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids)).values(**consents, **states, leaving_since=since)
+        await self.connection.execute(closed)
+
+    async def _end_consents(self, ids: Sequence[str]) -> None:
+        """Each purpose that was ever asked for gets its last record, which says when the account ended."""
+        asked = select(CONSENT_RECORDS.c.subject_id, CONSENT_RECORDS.c.purpose).where(
+            CONSENT_RECORDS.c.subject_id.in_(ids)
+        )
+        pairs = (await self.connection.execute(asked.distinct().order_by(*asked.selected_columns))).all()
+        records = [
+            record_of(
+                row.subject_id,
+                Purpose(row.purpose),
+                granted=False,
+                policy_version=numbers.current().name,
+                at=self.now,
+                source=ConsentSource.ERASURE,
+            )
+            for row in pairs
+        ]
+        await chain.append(self.connection, self.keys, chain.CONSENT, records)

@@ -1,0 +1,114 @@
+"""A subject asks to be erased: gone from everybody's sight at once, and within the grace they may take it back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.outcome import Refused
+from models.tables import ACCOUNTS
+from models.tokens import token_rows
+from models.tokens.mailed_tokens import end_mailed_tokens, write_letter
+from models.vocabulary import STAFF, MailedUse, Notice, RefusalCode
+from permissions.failure import AUTHENTICATOR_FIRST
+from permissions.retention_periods import KeptRecord, erased_at
+from resolvers.context import Context
+from resolvers.erasure import retained_records
+from resolvers.profile.profile_changes import account_if_any
+from resolvers.second_factor import login_challenge, totp_enrolment
+from resolvers.second_factor.totp_codes import authenticator_of
+from resolvers.sessions.begin_session import end_sessions, goes_on
+from resolvers.sessions.confirm_password import wrong
+
+CODE_TOO: Final = Refused(RefusalCode.TOTP_REQUIRED, "A second factor is on; its code is asked for too.", "code")
+OVER: Final = Refused(RefusalCode.TOKEN_EXPIRED, "This session is over; please sign in again.")
+NOT_ASKED: Final = Refused(RefusalCode.NOT_FOUND, "No erasure was asked for.")
+TOO_LATE: Final = Refused(RefusalCode.NOT_PERMITTED, "The day has passed; the account is being erased.")
+RECOVERED: Final = Refused(RefusalCode.TOTP_REQUIRED, AUTHENTICATOR_FIRST)
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureScheduled:
+    """When the account goes, and what outlives it."""
+
+    scheduled_for: datetime
+    kept: tuple[KeptRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureCancelled:
+    """The account stays."""
+
+    cancelled_at: datetime
+
+
+async def request_erasure(
+    info: Info[Context, None], password: str, code: str | None = None
+) -> ErasureScheduled | Refused:
+    """With every factor that is on; asking again changes nothing and answers with the same day.
+
+    Staff may leave like anyone: their roles end for good, since others gave them, and a cancelled erasure gives back
+    what was the subject's own.
+    """
+    context, now = info.context, info.context.now()
+    if context.caller.recovered:
+        return RECOVERED
+    proven = await totp_enrolment.both(context, password)
+    if isinstance(proven, Refused):
+        return proven
+    async with context.database.writing() as connection:
+        account = await proven.lock(connection)
+        if account is None:
+            return wrong("password")
+        if account.leaving_since is None and not await goes_on(connection, context.caller.token_id):
+            return OVER
+        if refusal := await _second_factor(context, connection, proven.subject_id, code):
+            return refusal
+        if account.leaving_since is None:
+            await _leave(connection, account.id, now)
+            context.carried.ended = context.carried.by_browser
+        ends = erased_at(account.leaving_since or now, context.services.retention)
+        return ErasureScheduled(ends, await retained_records.after(connection, account.id, ends, context.services))
+
+
+async def cancel_erasure(info: Info[Context, None]) -> ErasureCancelled | Refused:
+    """Until the day that was told, whether or not the erasure was then carried out in time.
+
+    After it nothing depends on when an operator's job runs: who was promised to be erased by a day is never found, by
+    whoever got hold of an old password, to be there again.
+    """
+    context, now = info.context, info.context.now()
+    async with context.database.writing() as connection:
+        account = await account_if_any(connection, str(context.caller.subject_id))
+        if account is None or not await goes_on(connection, context.caller.token_id):
+            return OVER
+        if account.leaving_since is None:
+            return NOT_ASKED
+        if erased_at(account.leaving_since, context.services.retention) <= now:
+            return TOO_LATE
+        await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(leaving_since=None))
+        await write_letter(connection, subject_id=account.id, notice=Notice.ERASURE_CANCELLED, now=now)
+    return ErasureCancelled(now)
+
+
+async def _second_factor(
+    context: Context, connection: AsyncConnection, subject_id: str, code: str | None
+) -> Refused | None:
+    if await authenticator_of(connection, subject_id) is None:
+        return None
+    if code is None:
+        return CODE_TOO
+    return None if await login_challenge.prove(context, connection, subject_id, code) else totp_enrolment.WRONG_CODE
+
+
+async def _leave(connection: AsyncConnection, subject_id: str, now: datetime) -> None:
+    """The account is locked; grants, tokens and cases follow in the order in which all others lock them."""
+    await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id).values(leaving_since=now))
+    for role in STAFF:
+        await token_rows.end_role(connection, subject_id, role, now)
+    await end_sessions(connection, subject_id, now)
+    await end_mailed_tokens(connection, subject_id, now, *MailedUse)
+    await write_letter(connection, subject_id=subject_id, notice=Notice.ERASURE_SCHEDULED, now=now)

@@ -1,0 +1,66 @@
+"""Rows that go because their time is over, whoever they are of: what each kind is, and since when it counts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, Table, and_, delete, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.tables import (
+    ACCESS_TOKENS,
+    CHALLENGES,
+    LEGAL_REQUESTS,
+    MAILED_TOKENS,
+    OUTBOX,
+    PROCESSOR_VIEWS,
+    SUPPORT_CASES,
+    WITHDRAWALS,
+)
+from permissions.retention_periods import RecordKind
+from resolvers.erasure.personal_tables import GOES
+
+
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    """A table whose rows go a period after the first of these instants; `done`: and not before this is set."""
+
+    kind: RecordKind
+    table: Table
+    ends: tuple[ColumnElement[datetime], ...]
+    done: ColumnElement[datetime] | None = None
+
+    def due(self, before: datetime) -> ColumnElement[bool]:
+        """Whether a row's time was over by then."""
+        ended = or_(*(column <= before for column in self.ends))
+        return ended if self.done is None else and_(ended, self.done.is_not(None))
+
+    async def count(self, connection: AsyncConnection, before: datetime, but: Select[Any]) -> int:
+        """How many rows are due; not counting what goes with these people."""
+        counted = select(func.count()).select_from(self.table).where(self.due(before))
+        if (owner := GOES.get(self.table)) is not None:
+            counted = counted.where(or_(owner.is_(None), owner.not_in(but)))
+        return int((await connection.execute(counted)).scalar_one())
+
+    async def expire(self, connection: AsyncConnection, before: datetime, most: int) -> int:
+        """Takes at most so many due rows away; those that somebody has locked are left to the next time."""
+        (name,) = self.table.primary_key
+        some = select(name).where(self.due(before)).order_by(name).limit(most).with_for_update(skip_locked=True)
+        ids = list((await connection.execute(some)).scalars())
+        await connection.execute(delete(self.table).where(name.in_(ids)))
+        return len(ids)
+
+
+K = RecordKind
+EXPIRING: Final = (
+    Expiring(K.SESSIONS, ACCESS_TOKENS, (ACCESS_TOKENS.c.revoked_at, ACCESS_TOKENS.c.expires_at)),
+    Expiring(K.SESSIONS, CHALLENGES, (CHALLENGES.c.ended_at, CHALLENGES.c.expires_at)),
+    # a letter that was sent is over since then; one that was not is given up as long after it was written
+    Expiring(K.LETTERS, OUTBOX, (func.coalesce(OUTBOX.c.sent_at, OUTBOX.c.written_at),)),
+    Expiring(K.LETTERS, MAILED_TOKENS, (MAILED_TOKENS.c.used_at, MAILED_TOKENS.c.expires_at)),
+    Expiring(K.SUPPORT_CASES, SUPPORT_CASES, (SUPPORT_CASES.c.closed_at, SUPPORT_CASES.c.expires_at)),
+    Expiring(K.LEGAL_REQUESTS, LEGAL_REQUESTS, (LEGAL_REQUESTS.c.closed_at, LEGAL_REQUESTS.c.expires_at)),
+    Expiring(K.DISCLOSURES, PROCESSOR_VIEWS, (PROCESSOR_VIEWS.c.opened_at,)),
+    Expiring(K.DISCLOSURES, WITHDRAWALS, (WITHDRAWALS.c.withdrawn_at,), done=WITHDRAWALS.c.acknowledged_at),
+)
+"""In this order, after the logs: what a processor was asked to forget goes no sooner than what it was shown."""

@@ -1,0 +1,83 @@
+"""Takes out of the logs what was kept for its time, and leaves gaps over which the chains can be followed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.keys import KeyRing
+from models.logs import chain, gaps
+from models.tables import ACCOUNTS, CONSENT_RECORDS, DISCLOSURES, LEGAL_REQUESTS, READINGS
+from resolvers.subjects.access_grounds import request_is_open
+
+LEDGERS: Final = (chain.DISCLOSURE, chain.SEALED)
+
+_record, _reading, _entry = CONSENT_RECORDS.c, READINGS.c, DISCLOSURES.c
+
+
+def _ended(before: datetime) -> Select[Any]:
+    """Subjects without an account of whom nothing was recorded since; the last record is that the account ended."""
+    there = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == _record.subject_id).exists()
+    ended = select(_record.subject_id).where(~there).group_by(_record.subject_id)
+    return ended.having(func.max(_record.recorded_at) <= before)
+
+
+async def count_records(connection: AsyncConnection, before: datetime) -> int:
+    """How many consent records are due."""
+    due = select(func.count()).select_from(CONSENT_RECORDS).where(_record.subject_id.in_(_ended(before)))
+    return int((await connection.execute(due)).scalar_one())
+
+
+async def thin_records(connection: AsyncConnection, keys: KeyRing, before: datetime, most: int) -> int:
+    """Takes the consent records of so many subjects out; returns how many records those were."""
+    await chain.wait_for_turn(connection, chain.CONSENT)
+    some = _ended(before).order_by(_record.subject_id).limit(most)
+    ids = list((await connection.execute(some)).scalars())
+    links = select(_record.sequence, _record.hash).where(_record.subject_id.in_(ids))
+    found = [(row.sequence, row.hash) for row in (await connection.execute(links)).all()]
+    await gaps.leave(connection, keys, chain.CONSENT, found)
+    await connection.execute(delete(CONSENT_RECORDS).where(_record.subject_id.in_(ids)))
+    return len(found)
+
+
+def _read_long_ago(log: chain.Log, before: datetime, now: datetime) -> ColumnElement[bool]:
+    """Readings whose time is over; one on a request that is open, or that its subject has yet to see, stays."""
+    needed = select(LEGAL_REQUESTS.c.id).where(request_is_open(now))
+    seen = or_(_reading.visible_at.is_(None), _reading.visible_at <= now)
+    return and_(_reading.chain == log.name, _reading.at <= before, seen, _reading.ground.not_in(needed))
+
+
+async def count_entries(connection: AsyncConnection, before: datetime, now: datetime) -> int:
+    """How many entries of the ledger are due."""
+    same = and_(_entry.chain == _reading.chain, _entry.reading == _reading.sequence)
+    due = or_(*(_read_long_ago(log, before, now) for log in LEDGERS))
+    counted = select(func.count()).select_from(DISCLOSURES.join(READINGS, same)).where(due)
+    return int((await connection.execute(counted)).scalar_one())
+
+
+async def thin_ledger(
+    connection: AsyncConnection, keys: KeyRing, log: chain.Log, before: datetime, now: datetime, most: int
+) -> int:
+    """Takes so many readings out of one chain of the ledger; returns how many entries those had."""
+    await chain.wait_for_turn(connection, log)
+    due = select(_reading.sequence).where(_read_long_ago(log, before, now)).order_by(_reading.sequence).limit(most)
+    firsts = list((await connection.execute(due)).scalars())
+    if not firsts:
+        return 0
+    theirs = await _entries_of(connection, log, firsts)
+    links = select(_entry.sequence, _entry.hash).where(theirs)
+    found = [(row.sequence, row.hash) for row in (await connection.execute(links)).all()]
+    await gaps.leave(connection, keys, log, found)
+    await connection.execute(delete(DISCLOSURES).where(theirs))
+    await connection.execute(delete(READINGS).where(_reading.chain == log.name, _reading.sequence.in_(firsts)))
+    return len(found)
+
+
+async def _entries_of(connection: AsyncConnection, log: chain.Log, firsts: Sequence[int]) -> ColumnElement[bool]:
+    """The entries of these readings; those of one lie beside each other, so a part of the chain is looked through."""
+    after = select(func.min(_reading.sequence)).where(_reading.chain == log.name, _reading.sequence > firsts[-1])
+    end = (await connection.execute(after)).scalar_one_or_none()
+    within = [_entry.chain == log.name, _entry.sequence >= firsts[0], _entry.reading.in_(firsts)]
+    return and_(*within, *([_entry.sequence < end] if end else []))

@@ -1,0 +1,29 @@
+"""What outlives an erased subject, as far as they may know of it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.vocabulary import fields_of
+from permissions.retention_periods import KeptRecord, kept_after
+from resolvers.context import Services
+from resolvers.subjects.access_grounds import request_is_open, told_of
+
+
+async def after(
+    connection: AsyncConnection, subject_id: str, ends: datetime, services: Services
+) -> tuple[KeptRecord, ...]:
+    """Each kind of record that a law keeps, and each request that holds fields back and of which notice is allowed."""
+    now = services.now()
+    rows = (await connection.execute(told_of(subject_id, now).where(request_is_open(now)))).all()
+    return (*kept_after(ends, services.retention), *(_held_back(row) for row in rows))
+
+
+def _held_back(row: Any) -> KeptRecord:
+    """Its day is the latest: a request may be closed before."""
+    return KeptRecord(
+        f"Held back by a legal request: {', '.join(fields_of(row.extent))}",
+        f"until legal request {row.reference} of {row.authority} ends: {row.basis}",
+        row.expires_at,
+    )

@@ -1,0 +1,108 @@
+"""Everything held on one person as one JSON document, written part by part (GDPR Art. 15 and 20)."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.columns import in_utc
+from permissions.failure import authenticator_first, too_large
+from permissions.policy import PROCESSORS
+from permissions.processing_record import COMPLAINT, RIGHTS, TRANSFERS
+from permissions.versions import numbers
+from resolvers.consent.objections import processor_states
+from resolvers.consent.state import consent_states
+from resolvers.context import Context, Services
+from resolvers.export.access_records import OF_ACCESS
+from resolvers.export.legal_hold_records import OF_REQUESTS
+from resolvers.export.personal_records import OF_THE_SUBJECT
+from resolvers.export.record_kind import Kind, plain
+from resolvers.imports.write_line import import_line
+from resolvers.profile.validate_values import camel
+
+FORMAT: Final = "consentql-export"
+VERSION: Final = 1
+BATCH: Final = 500
+MOST_BYTES: Final = 10_000_000
+"""What an answer of the API may hold; the operator's shell writes any amount."""
+
+KINDS: Final = (*OF_THE_SUBJECT, *OF_REQUESTS, *OF_ACCESS)
+
+
+async def export_my_data(info: Info[Context, None]) -> Any:
+    """The caller's own document; one that is too large for an answer is not read to its end."""
+    context = info.context
+    if context.caller.recovered:
+        raise authenticator_first()
+    parts, size = [], 0
+    async with aclosing(document(context.services, str(context.caller.subject_id))) as written:
+        async for part in written:
+            parts.append(part)
+            size += len(part)
+            if size > MOST_BYTES:
+                raise too_large()
+    return orjson.loads(b"".join(parts))
+
+
+async def document(services: Services, subject_id: str) -> AsyncGenerator[bytes, None]:
+    """The document of one state of the database, in parts that are small whatever is held; close it when done."""
+    now = services.now()
+    async with services.database.snapshot() as connection:
+        yield b"{" + _members(_head(services, now)) + b',\n"records": {'
+        for place, kind in enumerate(KINDS):
+            head = _members(kind.head(services.retention))
+            yield b'%b\n%b: {%b, "items": [' % (b"," if place else b"", _json(kind.name), head)
+            async for part in _items(services, connection, kind, subject_id, now):
+                yield part
+            yield b"]}"
+        yield b"},\n" + _members(await _tail(services, connection, subject_id)) + b"}\n"
+
+
+def _head(services: Services, now: datetime) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "exportedAt": in_utc(now),
+        "policyVersion": numbers.current().name,
+        "controller": _told(services.controller),
+        "complaint": COMPLAINT,
+        "rights": RIGHTS,
+        "transfers": TRANSFERS,
+    }
+
+
+async def _items(
+    services: Services, connection: AsyncConnection, kind: Kind, subject_id: str, now: datetime
+) -> AsyncIterator[bytes]:
+    separator = b"\n"
+    async with connection.stream(kind.read(subject_id, now)) as rows:
+        async for some in rows.partitions(BATCH):
+            yield separator + b",\n".join(_json(kind.item(row, services.keys, now)) for row in some)
+            separator = b",\n"
+
+
+async def _tail(services: Services, connection: AsyncConnection, subject_id: str) -> dict[str, Any]:
+    _, standing = await consent_states(connection, subject_id, services.retention)
+    processors = await processor_states(connection, subject_id)
+    return {
+        "standing": [_told(state) for state in standing],
+        "processors": [{**_told(state), "text": PROCESSORS[state.processor]} for state in processors],
+        "import": await import_line(connection, subject_id),
+    }
+
+
+def _told(thing: Any) -> dict[str, Any]:
+    return {camel(each.name): plain(getattr(thing, each.name)) for each in fields(thing)}
+
+
+def _members(values: dict[str, Any]) -> bytes:
+    return b",\n".join(b"%b: %b" % (_json(name), _json(value)) for name, value in values.items())
+
+
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value)

@@ -1,0 +1,120 @@
+"""One kind of record in an export: whose rows, which columns in which form, and why no other; the rest is derived."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Column, Select, Table, select
+
+from models.columns import HOLDS, in_utc
+from models.keys import KeyRing
+from models.vocabulary import PersonalField, Purpose
+from permissions.mask import COLUMNS
+from permissions.policy import POLICY, PURPOSES
+from permissions.retention_periods import RecordKind, Retention, told
+from resolvers.profile.validate_values import camel
+
+Form = Callable[[Any], Any]
+Read = Callable[[str, datetime], Select[Any]]
+Composed = Callable[[Any, KeyRing, datetime], dict[str, Any]]
+
+
+SUBJECT: Final = "the subject's own id, which the account says"
+SECRET: Final = "a secret, or the hash of one, by which somebody could act as the subject"  # noqa: S105  # a sentence
+STAFF: Final = "the id of a member of staff, who is somebody else"
+ORDER: Final = "an instant and an id that stand beside it, as text that sorts"
+OWNER: Final = {"subject_id": SUBJECT}
+
+
+def _nothing(_row: Any, _keys: KeyRing, _now: datetime) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`read` gives the subject's rows, `shown` the form of each column that they see (None: as it is).
+
+    `left_out` says of every other column why; `composed` adds what more than one column makes.
+    """
+
+    name: str
+    tables: tuple[Table, ...]
+    kept: tuple[RecordKind, ...]
+    read: Read
+    shown: Mapping[str, Form | None]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    composed: Composed = _nothing
+
+    @property
+    def columns(self) -> tuple[Column[Any], ...]:
+        """Every column that this kind accounts for."""
+        return tuple(column for table in self.tables for column in table.columns)
+
+    def item(self, row: Any, keys: KeyRing, now: datetime) -> dict[str, Any]:
+        """A stored row as its subject sees it."""
+        values = {camel(name): (form or plain)(getattr(row, name)) for name, form in self.shown.items()}
+        return values | self.composed(row, keys, now)
+
+    def head(self, periods: Retention) -> dict[str, Any]:
+        """Why these records are kept, how long, and who may be given them: all from the policy's data."""
+        fields = self._fields()
+        purposes = tuple(p for p in Purpose if any(p in POLICY[each].purposes for each in fields)) or (Purpose.SERVICE,)
+        kept = told({kind: periods[kind] for kind in self.kept})
+        return {
+            "purposes": purposes,
+            "lawfulBasis": [text.lawful_basis for text in PURPOSES if text.purpose in purposes],
+            "retention": [{"what": each.what, "why": each.why} for each in kept],
+            "recipients": _recipients(fields),
+        }
+
+    def _fields(self) -> tuple[PersonalField, ...]:
+        """The fields that are read from here by anybody; a copy elsewhere serves its own record alone."""
+        held = [column for column in self.columns if column.name in self.shown]
+        return tuple(each for each in PersonalField if any(column in COLUMNS[each] for column in held))
+
+
+def _recipients(fields: tuple[PersonalField, ...]) -> list[dict[str, Any]]:
+    reading: dict[str, dict[str, list[str]]] = {}
+    for each in fields:
+        for audience, cell in POLICY[each].cells.items():
+            ground = cell.purpose.value if cell.purpose else "ALWAYS"
+            reading.setdefault(audience.value, {}).setdefault(ground, []).append(each.value)
+    return [
+        {"audience": audience, "under": ground, "fields": names}
+        for audience, grounds in reading.items()
+        for ground, names in grounds.items()
+    ]
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON holds it; an instant as the API writes it."""
+    return in_utc(value) if isinstance(value, datetime) else value
+
+
+def as_they_are(*names: str, **formed: Form) -> dict[str, Form | None]:
+    """These columns unchanged, and those in a form of their own."""
+    return {**dict.fromkeys(names), **formed}
+
+
+def owned(owner: Column[Any], *conditions: Any) -> Read:
+    """The rows that name the subject in this column, in the order of the table's key."""
+    table = owner.table
+
+    def read(subject_id: str, _now: datetime) -> Select[Any]:
+        mine = select(table).where(owner == subject_id, *conditions)
+        return mine.order_by(*table.primary_key.columns)
+
+    return read
+
+
+def unexplained(kinds: tuple[Kind, ...], nobodys: Mapping[Table, str], tables: Any) -> list[str]:
+    """`table.column` of every column that is neither exported nor explained."""
+    accounted = {(table, name) for kind in kinds for table in kind.tables for name in (*kind.shown, *kind.left_out)}
+    return [
+        f"{table.name}.{column.name}"
+        for table in tables
+        if table not in nobodys or any(HOLDS in column.info for column in table.columns)
+        for column in table.columns
+        if (table, column.name) not in accounted
+    ]

@@ -1,0 +1,1 @@
+"""Places derived from IP addresses."""

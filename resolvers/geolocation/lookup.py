@@ -1,0 +1,58 @@
+"""Places from IP addresses, from a file on this machine: nothing is asked of anyone."""
+
+import ipaddress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import maxminddb
+from geoip2fast import GeoIP2Fast
+
+from models.statistics.countries import COUNTRIES
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A named place; coordinates are its centre's, never the address's own."""
+
+    country: str
+    city: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+class Geolocation:
+    """Countries alone from the data that comes with a package; cities too where a MaxMind database is named."""
+
+    def __init__(self, database: Path | None = None) -> None:
+        self._reader = maxminddb.open_database(database) if database else None
+
+    @cached_property
+    def _countries(self) -> Any:
+        return GeoIP2Fast(verbose=False)
+
+    def place(self, address: str | None) -> Place | None:
+        """Where this address is, or None where nobody knows."""
+        if not address or not _is_global(address):
+            return None
+        if self._reader is not None:
+            return _from_maxmind(self._reader.get(address))
+        code = self._countries.lookup(address).country_code
+        return Place(code) if code in COUNTRIES else None
+
+
+def _is_global(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_global
+    except ValueError:
+        return False
+
+
+def _from_maxmind(record: Any) -> Place | None:
+    match record:
+        case {"country": {"iso_code": str(code)}} if code in COUNTRIES:
+            city = record.get("city", {}).get("names", {}).get("en")
+            centre = record.get("location", {}) if city else {}
+            return Place(code, city, centre.get("latitude"), centre.get("longitude"))
+    return None

@@ -1,0 +1,1 @@
+"""One line of an import: parsed, and written by an export."""

@@ -1,0 +1,61 @@
+"""What of a person another instance takes over: one line of an import, without the password (GDPR Art. 20)."""
+
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Table, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.columns import in_utc
+from models.tables import ACCOUNTS, CONSENT_RECORDS, PRE_REGISTRATIONS, PROFILES
+from models.vocabulary import fields_of
+from resolvers.imports.parse_line import FORM_KEYS, MOST_CONSENTS, PROFILE_KEYS
+from resolvers.profile import validate_values
+from resolvers.profile.validate_values import Unacceptable
+
+PARTS: Final = (
+    ("profile", PROFILES, PROFILE_KEYS, validate_values.profile),
+    ("preRegistration", PRE_REGISTRATIONS, FORM_KEYS, validate_values.pre_registration),
+)
+
+
+async def import_line(connection: AsyncConnection, subject_id: str) -> dict[str, Any]:
+    """What is kept, as far as an import takes it: a value from before a rule of today is in the records alone."""
+    account = await _row(connection, ACCOUNTS, ACCOUNTS.c.id == subject_id)
+    line = {
+        "email": account.email,
+        "emailVerified": account.email_verified,
+        "ipAddress": account.ip_address,
+        "hidden": [field.value for field in fields_of(account.hidden)],
+    }
+    for name, table, keys, clean in PARTS:
+        row = await _row(connection, table, table.c.subject_id == subject_id)
+        values = {key: getattr(row, column, None) for key, column in keys.items()}
+        line[name] = {key: value for key, value in values.items() if _is_taken({keys[key]: value}, clean)}
+    return {**line, "consents": await _consents(connection, subject_id)}
+
+
+async def _row(connection: AsyncConnection, table: Table, mine: ColumnElement[bool]) -> Any:
+    return (await connection.execute(select(table).where(mine))).one_or_none()
+
+
+def _is_taken(value: dict[str, Any], clean: Any) -> bool:
+    try:
+        return any(each is not None for each in clean(value).values())
+    except Unacceptable:
+        return False
+
+
+async def _consents(connection: AsyncConnection, subject_id: str) -> list[dict[str, Any]]:
+    """The history, oldest first, as much of its end as an import takes."""
+    columns = CONSENT_RECORDS.c
+    newest = select(CONSENT_RECORDS).where(columns.subject_id == subject_id).order_by(columns.sequence.desc())
+    rows = (await connection.execute(newest.limit(MOST_CONSENTS))).all()
+    return [
+        {
+            "purpose": row.purpose,
+            "granted": row.granted,
+            "policyVersion": row.policy_version,
+            "at": in_utc(row.recorded_at),
+        }
+        for row in reversed(rows)
+    ]

@@ -1,0 +1,1 @@
+"""The disclosure ledger: written before an answer leaves, read by its subject."""

@@ -1,0 +1,66 @@
+"""What a data subject sees of the ledger: who read their data, which fields, when and why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select
+from strawberry.types.info import Info
+
+from models.logs import ledger
+from models.logs.chain import receipt
+from models.logs.ledger import LEDGER
+from models.vocabulary import Audience, PersonalField, fields_of
+from resolvers.context import Context
+from resolvers.pagination.keyset import Connection, Keyset
+from resolvers.pagination.listing import Listing, one_by_one
+
+NEWEST_FIRST = Keyset(LEDGER.c.position, descending=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosed:
+    """One entry as its subject sees it."""
+
+    id: str
+    at: datetime
+    audience: Audience
+    recipient: str
+    fields: tuple[PersonalField, ...]
+    reason: str
+    receipt: str
+
+
+def visible(now: datetime) -> ColumnElement[bool]:
+    """Whether the subject may know of an entry yet."""
+    return or_(LEDGER.c.visible_at.is_(None), LEDGER.c.visible_at <= now)
+
+
+def own(context: Context) -> Any:
+    """The caller's entries that they may know of."""
+    return select(LEDGER).where(ledger.of(context.caller.subject_id or ""), visible(context.now()))
+
+
+def disclosed(row: Any) -> Disclosed:
+    """A stored entry as its subject sees it; the reason is gone once it was erased."""
+    return Disclosed(
+        id=row.name,
+        at=row.at,
+        audience=Audience(row.audience),
+        recipient=row.recipient,
+        fields=fields_of(row.fields),
+        reason=row.reason or "",
+        receipt=receipt(row.sequence, row.hash),
+    )
+
+
+async def disclosures(
+    info: Info[Context, None],
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Connection:
+    """The caller's entries, newest first."""
+    ledger = Listing("Account.disclosures", own(info.context), NEWEST_FIRST)
+    return await ledger.page(info.context, (first, after, last, before), one_by_one(disclosed))

@@ -1,0 +1,159 @@
+"""Writes who was shown what of whom: one entry a subject and answer, before the first byte of it leaves."""
+
+import hashlib
+import itertools
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models import bulk_insert
+from models.columns import ordinal
+from models.keys import KeyRing
+from models.logs import chain
+from models.tables import DISCLOSURES, READINGS
+from models.vocabulary import Audience
+from permissions.access_ground import Ground, Grounds
+from permissions.failure import not_recorded
+from resolvers.context import Context
+from resolvers.ledger.pseudonyms import pseudonym
+
+TITLES = {Audience.SUPPORT_CASE: "support agent", Audience.LEGAL_REQUEST: "compliance officer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One subject in one answer, as it goes into the ledger."""
+
+    subject_id: str
+    audience: Audience
+    recipient: str
+    fields: int
+    ground: Ground
+    recipient_id: str | None = None
+    token_id: str | None = None
+
+
+SHARED: Final = attrgetter("audience", "recipient", "recipient_id", "token_id", "ground")
+"""What makes entries of one answer one reading."""
+
+Together = tuple[dict[str, Any], list[Entry]]
+"""A reading, and its entries."""
+
+
+def commitment(salt: str, reason: str) -> str:
+    """Binds a reason without holding it: once salt and reason are erased, nothing of it is left."""
+    return hashlib.sha256(f"{len(salt)}:{salt}:{reason}".encode()).hexdigest()
+
+
+async def enter(connection: AsyncConnection, keys: KeyRing, entries: Sequence[Entry], now: datetime) -> None:
+    """Appends entries in the transaction that is given; sealed ones to a chain of their own."""
+    alike = [list(some) for _, some in itertools.groupby(entries, SHARED)]
+    together = [(_reading(some[0], now), some) for some in alike]
+    for log, sealed in ((chain.DISCLOSURE, False), (chain.SEALED, True)):
+        if mine := [each for each in together if (each[0]["visible_at"] is not None) is sealed]:
+            await _append(connection, keys, log, mine)
+
+
+def _reading(entry: Entry, now: datetime) -> dict[str, Any]:
+    salt = secrets.token_hex(16)
+    return {
+        "at": now,
+        "audience": entry.audience.value,
+        "recipient": entry.recipient,
+        "recipient_id": entry.recipient_id,
+        "token_id": entry.token_id,
+        "ground": entry.ground.id,
+        "commitment": commitment(salt, entry.ground.reason),
+        "visible_at": entry.ground.visible_at,
+        "reason": entry.ground.reason,
+        "salt": salt,
+        "ordinal": ordinal(now, ""),
+    }
+
+
+async def _append(connection: AsyncConnection, keys: KeyRing, log: chain.Log, together: Sequence[Together]) -> None:
+    end = await chain.End.of(connection, log)
+    first, places, hashes = end.sequence + 1, [], []
+    for reading, entries in together:
+        reading.update(chain=log.name, sequence=end.sequence + 1)
+        places += [end.sequence + 1] * len(entries)
+        hashes += end.link(keys, reading, [(None, entry.subject_id, entry.fields) for entry in entries])
+    everyone = [entry for _, entries in together for entry in entries]
+    await bulk_insert.store(connection, READINGS, bulk_insert.columns(READINGS, [reading for reading, _ in together]))
+    columns = {
+        "chain": [log.name] * len(everyone),
+        "sequence": range(first, end.sequence + 1),
+        "reading": places,
+        "id": [None] * len(everyone),
+        "subject_id": [entry.subject_id for entry in everyone],
+        "fields": [entry.fields for entry in everyone],
+        "hash": hashes,
+    }
+    await bulk_insert.store(connection, DISCLOSURES, columns)
+    await end.move(connection)
+
+
+async def record(context: Context) -> None:
+    """Enters every subject whom this answer met through a case or a request, in one transaction."""
+    if not context.met:
+        return
+    entries = _entries(context)
+    async with context.database.writing() as connection:
+        await enter(connection, context.services.keys, entries, context.now())
+
+
+async def record_within(connection: AsyncConnection, context: Context, bits: int) -> None:
+    """Enters what a mutation is about to show, in its own transaction: both commit, or neither does."""
+    for subject in context.met:
+        subject.disclosed |= subject.mask & bits
+    try:
+        await enter(connection, context.services.keys, _entries(context), context.now())
+    except Exception as problem:
+        raise not_recorded() from problem
+    finally:
+        context.met.clear()
+
+
+def _entries(context: Context) -> list[Entry]:
+    shown: dict[tuple[str, Grounds], int] = {}
+    caller, reader = context.reader, context.reader.subject_id or ""
+    for subject in context.met:
+        if subject.grounds is None or not reader:
+            raise TypeError("a reading by staff rests on a ground and has a reader")
+        reading = (subject.id, subject.grounds)
+        shown[reading] = shown.get(reading, 0) | subject.disclosed
+    entries, name = [], pseudonym(context.services.keys, reader)
+    for (subject_id, grounds), fields in shown.items():
+        entries += [
+            Entry(
+                subject_id=subject_id,
+                audience=grounds.audience,
+                recipient=f"{TITLES[grounds.audience]} {name}",
+                fields=part,
+                ground=ground,
+                recipient_id=reader,
+                token_id=caller.token_id,
+            )
+            for ground, part in _parts(grounds, fields)
+        ]
+    return entries
+
+
+def _parts(grounds: Grounds, fields: int) -> list[tuple[Ground, int]]:
+    """One ground, unless requests are sealed for different times: each field goes with what may be told first.
+
+    Otherwise the entry of an open request would name a field that only a sealed one opens.
+    """
+    parts: list[tuple[Ground, int]] = []
+    for instant in sorted({each.visible_at for each in grounds.each}, key=lambda at: (at is not None, at)):
+        alike = Grounds(grounds.audience, tuple(each for each in grounds.each if each.visible_at == instant))
+        part = fields & alike.extent
+        if part or not parts:
+            parts.append((alike.for_fields(part), part))
+        fields &= ~part
+    return parts

@@ -1,0 +1,1 @@
+"""Lists as connections, with sealed keyset cursors."""

@@ -1,0 +1,44 @@
+"""A list as a connection: sealed cursors, a window, the rows of a page, and each row as its caller sees it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from resolvers.context import Context
+from resolvers.pagination.keyset import Connection, Keyset, Seal, Window, connection_of, cut
+
+Arguments = tuple[int | None, str | None, int | None, str | None]
+"""`first`, `after`, `last`, `before`."""
+
+Shown = Callable[[AsyncConnection, Sequence[Row[Any]]], Awaitable[Sequence[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A field, its rows, and the column that orders them and positions each."""
+
+    field: str
+    rows: Select[Any]
+    keyset: Keyset
+
+    async def page(self, context: Context, arguments: Arguments, shown: Shown) -> Connection:
+        """One page in one reading: its rows, and whatever is read to show them."""
+        seal = Seal.of(context.services.keys, context.caller, self.field)
+        window = Window.of(seal, *arguments)
+        async with context.database.reading() as connection:
+            part = await cut(connection, self.rows, self.keyset, window, {})
+            nodes = await shown(connection, part.rows)
+        positions = [str(getattr(row, str(self.keyset.column.key))) for row in part.rows]
+        return connection_of(list(zip(nodes, positions, strict=True)), part, seal)
+
+
+def one_by_one(show: Callable[[Any], Any]) -> Shown:
+    """Shows rows one by one, where nothing more is read."""
+
+    async def shown(_connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Any]:
+        return [show(row) for row in rows]
+
+    return shown

@@ -1,0 +1,1 @@
+"""The policy as a query, and the impact of changing it."""

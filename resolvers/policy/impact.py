@@ -1,0 +1,59 @@
+"""How many subjects a change of the policy would touch: counts by what stands now, and nobody by name."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, false, func, not_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.tables import ACCOUNTS
+from models.vocabulary import Audience, Purpose
+from permissions.decision import NARROWED_BY_HIDING
+from permissions.mask import GRANTED, floors, stands, unlocked
+from permissions.policy import Cell
+from permissions.versions.diff import Change
+
+
+async def touched(connection: AsyncConnection, changes: Sequence[Change], since: int | None = None) -> list[int]:
+    """For each change, the subjects whose field its audience could read before or after it, but not both.
+
+    Consent, locks and hiding count as they are now; that a case or a request is also needed does not. `since`: the
+    version whose grants count, where a later one has outdated them.
+    """
+    return await _counted(connection, [_differs(change) for change in changes], since)
+
+
+async def standing(connection: AsyncConnection, purposes: Sequence[Purpose]) -> list[int]:
+    """For each purpose, the subjects for whom it stands; SERVICE stands for all of them."""
+    conditions = [stands(purpose) if purpose in GRANTED else _everyone() for purpose in purposes]
+    return await _counted(connection, conditions, None)
+
+
+async def _counted(
+    connection: AsyncConnection, conditions: Sequence[ColumnElement[bool]], since: int | None
+) -> list[int]:
+    if not conditions:
+        return []
+    counts = [func.coalesce(func.sum(case((each, 1), else_=0)), 0).label(f"n{n}") for n, each in enumerate(conditions)]
+    statement: Any = select(*counts).select_from(ACCOUNTS)
+    row = (await connection.execute(statement, floors(since))).one()
+    return [int(count) for count in row]
+
+
+def _everyone() -> ColumnElement[bool]:
+    return ACCOUNTS.c.id.is_not(None)
+
+
+def _read(audience: Audience, cell: Cell | None) -> ColumnElement[bool]:
+    if cell is None:
+        return false()
+    # a purpose that was never granted is neither read nor unread to SQL, unless told
+    return func.coalesce(stands(cell.purpose), false()) if cell.purpose in GRANTED else _everyone()
+
+
+def _differs(change: Change) -> ColumnElement[bool]:
+    before, after = _read(change.audience, change.before), _read(change.audience, change.after)
+    differs = [and_(before, not_(after)) | and_(after, not_(before)), unlocked(change.audience)]
+    if change.audience in NARROWED_BY_HIDING:
+        differs.append(ACCOUNTS.c.hidden.op("&")(change.field.bit) == 0)
+    return and_(*differs)

@@ -1,0 +1,36 @@
+"""The policy told to whoever asks: the table that decides, and what each published version said."""
+
+from dataclasses import dataclass
+
+from strawberry.types.info import Info
+
+from models.statistics.dimensions import values_of
+from models.vocabulary import Dimension
+from permissions.policy_text import Policy, told
+from permissions.retention_periods import Retention
+from permissions.versions import numbers
+from permissions.versions.published import published
+from resolvers.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDimension:
+    """What statistics count by, and every value that a group can have."""
+
+    dimension: Dimension
+    values: tuple[str, ...]
+
+
+async def dimensions() -> list[PolicyDimension]:
+    """The closed lists to which what people wrote is mapped."""
+    return [PolicyDimension(each, values_of(each)) for each in Dimension]
+
+
+def stated(name: str | None, periods: Retention) -> Policy | None:
+    """The current version as it is enforced, an older one as it was published, None for what nobody published."""
+    return told(periods) if name in (None, numbers.current().name) else published(str(name))
+
+
+async def policy(info: Info[Context, None], version: str | None = None) -> Policy | None:
+    """The current version, or the named one; null where nobody published it."""
+    return stated(version, info.context.services.retention)

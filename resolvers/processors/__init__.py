@@ -1,0 +1,1 @@
+"""Processors: their views, their tokens and what they must erase."""

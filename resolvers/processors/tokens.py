@@ -1,0 +1,63 @@
+"""A processor's token: issued by one person of OPERATIONS, let work by another of COMPLIANCE."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import strawberry
+from sqlalchemy import select, update
+from strawberry.types.info import Info
+
+from models.columns import sought
+from models.outcome import Refused
+from models.tables import ACCESS_TOKENS
+from models.tokens.token_rows import Issuance, issue_token
+from models.vocabulary import Processor, RefusalCode, Role
+from permissions.failure import bad_input
+from resolvers.context import Context
+
+LONGEST: Final = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIssued:
+    """A token, shown this once."""
+
+    id: str
+    token: str
+    role: Role
+    processor: Processor | None
+    expires_at: datetime
+
+
+async def issue_processor_token(
+    info: Info[Context, None], processor: Processor, expires_at: datetime
+) -> TokenIssued | Refused:
+    """Makes a token that does not work yet."""
+    context, now = info.context, info.context.now()
+    if not now < expires_at <= now + LONGEST:
+        sentence = f"`expiresAt` lies in the future, within {LONGEST.days} days."
+        return Refused(RefusalCode.INVALID_INPUT, sentence, "expiresAt")
+    issuance = Issuance(
+        Role.PROCESSOR, "operations", now, expires_at, processor=processor, issuer_id=context.caller.subject_id
+    )
+    async with context.database.writing() as connection:
+        token, row = await issue_token(connection, issuance)
+    return TokenIssued(row["id"], token, Role.PROCESSOR, processor, expires_at)
+
+
+async def approve_processor_token(info: Info[Context, None], id: strawberry.ID) -> bool:
+    """Lets another person's token work from now on."""
+    context = info.context
+    one = (ACCESS_TOKENS.c.id == sought(str(id))) & (ACCESS_TOKENS.c.role == Role.PROCESSOR.value)
+    alive = ACCESS_TOKENS.c.revoked_at.is_(None) & (ACCESS_TOKENS.c.expires_at > context.now())
+    async with context.database.writing() as connection:
+        row = (await connection.execute(select(ACCESS_TOKENS).where(one, alive).with_for_update())).one_or_none()
+        if row is None:
+            return False
+        if row.issuer_id == context.caller.subject_id:
+            raise bad_input("id", "Nobody approves a token that they issued.")
+        if row.approved_at is None:
+            approval = {"approved_at": context.now(), "approved_by": context.caller.subject_id}
+            await connection.execute(update(ACCESS_TOKENS).where(one).values(**approval))
+    return True

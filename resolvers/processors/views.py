@@ -1,0 +1,170 @@
+"""A processor's own columns of the subjects it names: each decided by their own consent, each entered in the ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import strawberry
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.columns import new_id, storable
+from models.outcome import Refused
+from models.tables import ACCOUNTS, PROCESSOR_VIEWS
+from models.vocabulary import Audience, PersonalField, Processor, RefusalCode
+from permissions.access_ground import Ground
+from permissions.caller import Caller
+from permissions.decision import reach
+from permissions.mask import parameters
+from permissions.subject import Subject
+from resolvers.context import Context, Services
+from resolvers.ledger import write_disclosures
+from resolvers.processors import withdrawals
+from resolvers.profile import validate_values
+from resolvers.subjects import read_subjects
+
+MOST_IDS: Final = 1000
+SHORTEST_REASON: Final = 3
+LONGEST_REASON: Final = 300
+
+KEY_FIELD: Final = {
+    Processor.INTERCOM: PersonalField.EMAIL,
+    Processor.MANDRILL: PersonalField.EMAIL,
+    Processor.MAILCHIMP: PersonalField.EMAIL,
+    Processor.GOOGLE_ANALYTICS: PersonalField.IP_ADDRESS,
+}
+"""The column without which a subject is no row of the view."""
+
+NAMES: Final = {
+    Processor.INTERCOM: "Intercom",
+    Processor.MANDRILL: "Mandrill",
+    Processor.MAILCHIMP: "Mailchimp",
+    Processor.GOOGLE_ANALYTICS: "Google Analytics",
+}
+ROWS: Final = {
+    Processor.INTERCOM: "IntercomContact",
+    Processor.MANDRILL: "MandrillRecipient",
+    Processor.MAILCHIMP: "MailchimpSubscriber",
+    Processor.GOOGLE_ANALYTICS: "GoogleAnalyticsVisitor",
+}
+
+
+@strawberry.input(description="What `openProcessorView` takes.")
+class ProcessorViewInput:
+    user_ids: list[strawberry.ID] = strawberry.field(
+        description=f"The `User` ids of the subjects to read, 1 to {MOST_IDS:,}. Duplicates count once."
+    )
+    reason: str = strawberry.field(
+        description=f"Why the processor reads, {SHORTEST_REASON} to {LONGEST_REASON} characters. Each subject sees it."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One opening of a processor's columns."""
+
+    id: str
+    processor: Processor
+    opened_at: datetime
+    reason: str
+    withheld: int
+    rows: list[Subject]
+
+
+def rows(root: strawberry.Parent[View]) -> list[Subject]:
+    """The subjects of a view, in the order asked."""
+    return root.rows
+
+
+async def open_processor_view(info: Info[Context, None], input: ProcessorViewInput) -> View | Refused:
+    """Reads, decides and enters in the ledger in one transaction; the answer leaves after it has committed."""
+    context = info.context
+    processor = context.caller.processor
+    if processor is None:
+        raise TypeError("a processor's token names its processor")
+    wanted = list(dict.fromkeys(str(id) for id in input.user_ids))
+    if not 1 <= len(wanted) <= MOST_IDS or len(input.user_ids) > 10 * MOST_IDS:
+        return Refused(RefusalCode.INVALID_INPUT, f"`userIds` holds 1 to {MOST_IDS} ids.", "input.userIds")
+    try:
+        reason = validate_values.text("reason", input.reason, LONGEST_REASON) or ""
+    except validate_values.Unacceptable as problem:
+        return Refused(RefusalCode.INVALID_INPUT, f"`reason` {problem.reason}.", "input.reason")
+    if len(reason) < SHORTEST_REASON:
+        sentence = f"`reason` has {SHORTEST_REASON} to {LONGEST_REASON} characters."
+        return Refused(RefusalCode.INVALID_INPUT, sentence, "input.reason")
+    asked = _asked(info, processor)
+    async with context.database.writing() as connection:
+        opening = Opening(context.services, processor, reason, context.caller.token_id)
+        return await opening.open(connection, wanted, asked)
+
+
+def _asked(info: Info[Context, None], processor: Processor) -> int:
+    row = ROWS[processor]
+    coordinates = info.context.asked(info).coordinates
+    return sum(
+        field.bit
+        for field in PersonalField
+        if f"{row}.{validate_values.camel(field.value.lower())}" in coordinates
+        and field.bit & reach([Audience(processor)])
+    )
+
+
+async def _lock(connection: AsyncConnection, ids: Sequence[str]) -> None:
+    """Accounts stay locked until the ledger holds the reading, so that a withdrawal comes before or after it."""
+    # not shared: views one after another would leave a writer no gap; in order, so that no two wait for each other
+    locked = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(ids)).order_by(ACCOUNTS.c.id)
+    await connection.execute(locked.with_for_update(key_share=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a view is opened: by the processor through its token, or by an operator for it."""
+
+    services: Services
+    processor: Processor
+    reason: str
+    token_id: str | None = None
+
+    async def open(self, connection: AsyncConnection, wanted: Sequence[str], asked: int) -> View:
+        """The rows in the order asked; whatever keeps a subject out is one number."""
+        audience, ids = Audience(self.processor), [id for id in wanted if storable(id)]
+        await _lock(connection, ids)
+        orders = await withdrawals.asked_of(connection, self.processor, ids)
+        now = withdrawals.later_than(orders.last, self.services.now())
+        shown = await self._read(connection, ids, asked | KEY_FIELD[self.processor].bit)
+        rows = [shown[id] for id in wanted if id in shown and id not in orders.owed]
+        view = View(new_id(), self.processor, now, self.reason, len(wanted) - len(rows), rows)
+        await connection.execute(insert(PROCESSOR_VIEWS), self._stored(view))
+        ground = Ground(view.id, asked, self.reason)
+        entries = [
+            write_disclosures.Entry(
+                row.id, audience, NAMES[self.processor], row.mask & asked, ground, token_id=self.token_id
+            )
+            for row in rows
+        ]
+        await write_disclosures.enter(connection, self.services.keys, entries, now)
+        return view
+
+    async def _read(self, connection: AsyncConnection, ids: Sequence[str], bits: int) -> dict[str, Subject]:
+        audience = Audience(self.processor)
+        nobody = {**parameters(Caller()), "ids": ids}
+        found = (await connection.execute(read_subjects.by_ids(audience, bits), nobody)).all()
+        shown = (read_subjects.show(audience, row, bits) for row in read_subjects.rows_of(found))
+        key = KEY_FIELD[self.processor]
+        return {subject.id: subject for subject in shown if subject and self._has(subject, key)}
+
+    @staticmethod
+    def _has(subject: Subject, key: PersonalField) -> bool:
+        return bool(subject.mask & key.bit) and subject.values.get(key.value.lower()) is not None
+
+    def _stored(self, view: View) -> dict[str, Any]:
+        return {
+            "id": view.id,
+            "processor": view.processor.value,
+            "token_id": self.token_id,
+            "opened_at": view.opened_at,
+            "reason": view.reason,
+            "withheld": view.withheld,
+        }

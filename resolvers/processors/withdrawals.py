@@ -1,0 +1,179 @@
+"""What processors must forget: found from the ledger when consent, or a person, goes or an objection comes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import strawberry
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.columns import new_id, ordinal, storable
+from models.logs import ledger
+from models.logs.ledger import LEDGER
+from models.tables import WITHDRAWALS
+from models.vocabulary import Audience, PersonalField, Processor, Purpose, fields_of
+from permissions.decision import under
+from permissions.failure import bad_input
+from resolvers.context import Context
+from resolvers.pagination.keyset import Connection, Keyset
+from resolvers.pagination.listing import Listing, one_by_one
+
+DUE_AFTER: Final = timedelta(hours=72)
+MOST_IDS: Final = 100
+OLDEST_FIRST: Final = Keyset(WITHDRAWALS.c.ordinal)
+MOMENT: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """What one processor holds of one subject, as far as the ledger knows, and since when it was last shown any."""
+
+    fields: int
+    last_disclosed_at: datetime | None
+
+
+async def copies_of(connection: AsyncConnection, subject_id: str) -> dict[Processor, Copies]:
+    """What each processor was shown of a subject and has not yet said that it forgets."""
+    audiences = [processor.value for processor in Processor]
+    shown = (
+        select(LEDGER.c.audience, LEDGER.c.fields, func.max(LEDGER.c.ordinal).label("ordinal"))
+        .where(ledger.of(subject_id), LEDGER.c.audience.in_(audiences))
+        .group_by(LEDGER.c.audience, LEDGER.c.fields)
+    )
+    forgotten = select(WITHDRAWALS).where(
+        WITHDRAWALS.c.subject_id == subject_id, WITHDRAWALS.c.acknowledged_at.is_not(None)
+    )
+    entries = (await connection.execute(shown)).all()
+    gone = (await connection.execute(forgotten)).all()
+    return {processor: _copies(processor, entries, gone) for processor in Processor}
+
+
+def _copies(processor: Processor, entries: Iterable[Any], gone: Iterable[Any]) -> Copies:
+    mine = [entry for entry in entries if entry.audience == processor]
+    fields = 0
+    for entry in mine:
+        later = (each for each in gone if each.processor == processor and each.ordinal > entry.ordinal)
+        erased = 0
+        for each in later:
+            erased |= each.fields
+        fields |= entry.fields & ~erased
+    newest = max((entry.ordinal for entry in mine), default=None)
+    return Copies(fields, instant_of(newest) if newest else None)
+
+
+def instant_of(text: str) -> datetime:
+    """The instant within an ordinal."""
+    return datetime.fromisoformat("1970-01-01T00:00:00+00:00") + timedelta(microseconds=int(text[:20]))
+
+
+async def lose(connection: AsyncConnection, subject_id: str, losing: dict[Processor, int], now: datetime) -> None:
+    """One row for each processor that holds some of what it loses; none for one that was shown nothing of it."""
+    copies = await copies_of(connection, subject_id)
+    lost = {processor: copies[processor].fields & fields for processor, fields in losing.items()}
+    if due := [
+        _row(processor, subject_id, fields, later_than(copies[processor].last_disclosed_at, now))
+        for processor, fields in lost.items()
+        if fields
+    ]:
+        await connection.execute(insert(WITHDRAWALS), due)
+
+
+def later_than(earlier: datetime | None, now: datetime) -> datetime:
+    """Now, or just after what is known to be earlier, where another machine's clock is ahead of this one's."""
+    return max(now, earlier + MOMENT) if earlier else now
+
+
+def _row(processor: Processor, subject_id: str, fields: int, now: datetime) -> dict[str, Any]:
+    id = new_id()
+    return {
+        "id": id,
+        "processor": processor.value,
+        "subject_id": subject_id,
+        "fields": fields,
+        "withdrawn_at": now,
+        "due_at": now + DUE_AFTER,
+        "acknowledged_at": None,
+        "ordinal": ordinal(now, id),
+    }
+
+
+def lost_with(purpose: Purpose) -> dict[Processor, int]:
+    """The fields that each processor reads under this purpose alone."""
+    return {processor: under(Audience(processor), purpose) for processor in Processor}
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalState:
+    """One withdrawal as its processor sees it."""
+
+    id: str
+    user_id: str
+    fields: tuple[PersonalField, ...]
+    withdrawn_at: datetime
+    due_at: datetime
+    acknowledged_at: datetime | None
+
+
+def state(row: Any) -> WithdrawalState:
+    """A stored withdrawal as its processor sees it."""
+    return WithdrawalState(
+        row.id, row.subject_id, fields_of(row.fields), row.withdrawn_at, row.due_at, row.acknowledged_at
+    )
+
+
+def outstanding(processor: Processor | None) -> Any:
+    """This processor's withdrawals that it has not acknowledged."""
+    return select(WITHDRAWALS).where(WITHDRAWALS.c.processor == processor, WITHDRAWALS.c.acknowledged_at.is_(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom one processor still has to forget, and when it was last asked to forget any of these subjects."""
+
+    owed: frozenset[str]
+    last: datetime | None
+
+
+async def asked_of(connection: AsyncConnection, processor: Processor, subject_ids: list[str]) -> Asked:
+    """What this processor was asked to forget of these subjects, acknowledged or not."""
+    done, newest = func.count(WITHDRAWALS.c.acknowledged_at), func.max(WITHDRAWALS.c.ordinal)
+    asked = (
+        select(WITHDRAWALS.c.subject_id, (func.count() > done).label("owed"), newest.label("newest"))
+        .where(WITHDRAWALS.c.processor == processor, WITHDRAWALS.c.subject_id.in_(subject_ids))
+        .group_by(WITHDRAWALS.c.subject_id)
+    )
+    rows = (await connection.execute(asked)).all()
+    last = max((row.newest for row in rows), default=None)
+    return Asked(frozenset(row.subject_id for row in rows if row.owed), instant_of(last) if last else None)
+
+
+async def processor_withdrawals(
+    info: Info[Context, None],
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Connection:
+    """Unacknowledged, oldest first; told again until they are acknowledged."""
+    due = Listing("Query.processorWithdrawals", outstanding(info.context.caller.processor), OLDEST_FIRST)
+    return await due.page(info.context, (first, after, last, before), one_by_one(state))
+
+
+async def acknowledge_withdrawals(info: Info[Context, None], ids: list[strawberry.ID]) -> int:
+    """How many of this processor's own are acknowledged now; foreign and unknown ids count nothing."""
+    context = info.context
+    wanted = {str(id) for id in ids}
+    if len(wanted) > MOST_IDS:
+        raise bad_input("ids", f"`ids` holds at most {MOST_IDS} ids.")
+    known = [id for id in wanted if storable(id)]
+    mine = (WITHDRAWALS.c.processor == context.caller.processor) & WITHDRAWALS.c.id.in_(known)
+    async with context.database.writing() as connection:
+        await connection.execute(
+            update(WITHDRAWALS)
+            .where(mine, WITHDRAWALS.c.acknowledged_at.is_(None))
+            .values(acknowledged_at=context.now())
+        )
+        return int((await connection.execute(select(func.count()).select_from(WITHDRAWALS).where(mine))).scalar_one())

@@ -1,0 +1,1 @@
+"""Profile values, and the places where members meet them: directory and map."""

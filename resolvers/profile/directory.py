@@ -1,0 +1,96 @@
+"""Other people: one by id, and the members' directory with its search."""
+
+import unicodedata
+from typing import Any
+
+import strawberry
+from sqlalchemy import ColumnElement, Select, and_, case, or_
+from strawberry.types.info import Info
+
+from models.columns import storable
+from models.records.profile import SEARCHED
+from models.tables import ACCOUNTS, PROFILES
+from models.vocabulary import Audience
+from permissions.failure import bad_input
+from permissions.mask import FOLDED, parameters, readable
+from permissions.subject import Subject
+from resolvers.context import Context
+from resolvers.pagination.keyset import Connection, Keyset, Seal, Window, connection_of, cut
+from resolvers.subjects import read_subjects
+
+SHORTEST_SEARCH = 2
+LONGEST_SEARCH = 64
+BY_ID = Keyset(ACCOUNTS.c.id)
+
+
+async def user(info: Info[Context, None], id: strawberry.ID) -> Subject | None:
+    """One subject; null for one who is absent and for an id that nobody has."""
+    return await subject(info, str(id))
+
+
+async def subject(info: Info[Context, None], id: str) -> Subject | None:
+    """The subject with this id as the caller meets them."""
+    context = info.context
+    if not storable(id):
+        raise bad_input("id", "`id` holds a character that no id can hold.")
+    async with context.database.reading() as connection:
+        return await read_subjects.read(context, connection, id, context.asked(info).bits)
+
+
+async def users(
+    info: Info[Context, None],
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+    search: str | None = None,
+) -> Connection:
+    """Everyone who stands consented to SOCIAL and shows the caller something, by id."""
+    context, bits = info.context, info.context.asked(info).bits
+    terms = search_terms(search)
+    seal = Seal.of(context.services.keys, context.caller, "Query.users", " ".join(terms) if terms else None)
+    window = Window.of(seal, first, after, last, before)
+    audience = context.caller.meets_others
+    statement = matching(read_subjects.directory(audience, bits, profile=bool(terms)), audience, terms)
+    async with context.database.reading() as connection:
+        part = await cut(connection, statement, BY_ID, window, parameters(context.caller))
+    rows = read_subjects.rows_of(part.rows)
+    seen = (read_subjects.show(context.caller.audience(row["id"]), row, bits) for row in rows)
+    return connection_of([(each, each.id) for each in seen if each], part, seal)
+
+
+def folded(text: str) -> str:
+    """Text as search compares it: NFKC, case folded, single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def search_terms(search: str | None) -> tuple[str, ...]:
+    """The words to look for; a blank search looks for nothing in particular."""
+    if search is None:
+        return ()
+    if len(search) > 16 * LONGEST_SEARCH:
+        raise _bad_length()
+    if not storable(search):
+        raise bad_input("search", "`search` holds a character that no text can hold.")
+    text = folded(search)
+    if not text:
+        return ()
+    if not SHORTEST_SEARCH <= len(text) <= LONGEST_SEARCH:
+        raise _bad_length()
+    return tuple(dict.fromkeys(text.split(" ")))
+
+
+def _bad_length() -> Exception:
+    return bad_input("search", f"`search` is {SHORTEST_SEARCH} to {LONGEST_SEARCH} characters long.")
+
+
+def matching(statement: Select[Any], audience: Audience | None, terms: tuple[str, ...]) -> Select[Any]:
+    """Each term matches only where the caller may read that column of that subject."""
+    return statement.where(and_(*(_anywhere(audience, term) for term in terms))) if terms else statement
+
+
+def _anywhere(audience: Audience | None, term: str) -> ColumnElement[bool]:
+    seen = (
+        case((readable(audience, field), PROFILES.c[field.value.lower() + FOLDED]), else_=None) for field in SEARCHED
+    )
+    return or_(*(column.contains(term, autoescape=True) for column in seen))

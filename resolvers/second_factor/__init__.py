@@ -1,0 +1,1 @@
+"""Time-based one-time codes, recovery codes and the second step of a login."""

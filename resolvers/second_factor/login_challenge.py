@@ -1,0 +1,115 @@
+"""Between a right password and a session: a challenge that lasts five minutes and five tries, and opens nothing."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.columns import new_id
+from models.outcome import Refused, SignedIn, TotpRequired
+from models.tables import CHALLENGES, CREDENTIALS
+from models.tokens.mailed_tokens import write_letter
+from models.tokens.session_tokens import Opened, Opening
+from models.tokens.token_format import Kind, digest_of, kind_of, new_token
+from models.vocabulary import Factors, Notice, RefusalCode, TokenTransport
+from resolvers.context import Context
+from resolvers.inputs import CompleteLoginInput
+from resolvers.profile.profile_changes import account_if_any
+from resolvers.second_factor import recovery_codes
+from resolvers.second_factor.totp_codes import accepts, authenticator_of, code_of
+from resolvers.sessions import attempt_limits
+from resolvers.sessions.attempt_limits import CODES_MAY, Bucket
+from resolvers.sessions.begin_session import begin, signed_in
+from resolvers.sessions.known_devices import device_of
+
+LASTS: Final = timedelta(minutes=5)
+TRIES: Final = 5
+
+ENDED: Final = Refused(RefusalCode.CHALLENGE_EXPIRED, "Please sign in again.", "input.challenge")
+WRONG_CODE: Final = Refused(RefusalCode.INVALID_CODE, "The code is wrong, or was used before.", "input.code")
+NO_BROWSER: Final = Refused(
+    RefusalCode.INVALID_INPUT, "This sign-in goes on in the browser that began it.", "input.challenge"
+)
+
+
+async def begin_challenge(connection: AsyncConnection, opening: Opening) -> TotpRequired:
+    """What the second step needs; it is no session and no token of any other use."""
+    token, expires_at = new_token(Kind.CHALLENGE), opening.now + LASTS
+    row = {
+        "id": new_id(),
+        "digest": digest_of(token),
+        "subject_id": opening.subject_id,
+        "client": opening.client,
+        "transport": opening.transport.value,
+        "begun_at": opening.now,
+        "expires_at": expires_at,
+        "tries": 0,
+    }
+    await connection.execute(insert(CHALLENGES), row)
+    return TotpRequired(token, expires_at)
+
+
+async def complete_login(info: Info[Context, None], input: CompleteLoginInput) -> SignedIn | Refused:
+    """The second step: a TOTP code or a recovery code, counted before it is looked at."""
+    context = info.context
+    address = attempt_limits.from_address(context, "second step")
+    waiting = await _waiting(context, input.challenge)
+    if waiting is None:
+        return await attempt_limits.too_often(context, address) or ENDED
+    device = device_of(context.services.keys, input.device_token or context.carried.device, waiting.email_canonical)
+    theirs = Bucket("second step", f"{waiting.subject_id} {device}", CODES_MAY)
+    if refusal := await attempt_limits.too_often(context, address, theirs):
+        return refusal
+    if waiting.transport == TokenTransport.COOKIE and not context.carried.by_browser:
+        return NO_BROWSER
+    completed = await _completed(context, waiting, input.code, known=device is not None)
+    if not isinstance(completed, Opened):
+        return completed
+    await attempt_limits.forgive(context, theirs)
+    return await signed_in(info, completed, waiting.email_canonical)
+
+
+async def _waiting(context: Context, token: str) -> Any:
+    if kind_of(token) is not Kind.CHALLENGE:
+        return None
+    joined = select(CHALLENGES, CREDENTIALS.c.email_canonical)
+    joined = joined.join(CREDENTIALS, CREDENTIALS.c.subject_id == CHALLENGES.c.subject_id)
+    async with context.database.reading() as connection:
+        return (await connection.execute(joined.where(CHALLENGES.c.digest == digest_of(token)))).one_or_none()
+
+
+async def _completed(context: Context, waiting: Any, code: str, *, known: bool) -> Opened | Refused:
+    """One transaction: a try is counted, the code is used, the challenge ends, the session begins."""
+    now = context.now()
+    async with context.database.writing() as connection:
+        account = await account_if_any(connection, waiting.subject_id)
+        if account is None:
+            return ENDED
+        mine = update(CHALLENGES).where(CHALLENGES.c.id == waiting.id)
+        open = mine.where(CHALLENGES.c.ended_at.is_(None), CHALLENGES.c.expires_at > now, CHALLENGES.c.tries < TRIES)
+        counted = await connection.execute(open.values(tries=CHALLENGES.c.tries + 1))
+        if counted.rowcount != 1 or account.disabled_at is not None:
+            return ENDED
+        factors = await prove(context, connection, waiting.subject_id, code)
+        if factors is None:
+            return WRONG_CODE
+        await connection.execute(mine.values(ended_at=now))
+        transport = TokenTransport(waiting.transport)
+        opening = Opening(waiting.subject_id, transport, factors, waiting.client, now)
+        return await begin(context, connection, account, opening, known=known)
+
+
+async def prove(context: Context, connection: AsyncConnection, subject_id: str, code: str) -> Factors | None:
+    """What this code proves of a person whose account is locked, and whose second factor is on; it has been used."""
+    authenticator, now = await authenticator_of(connection, subject_id), context.now()
+    if authenticator is None:
+        return None
+    if code_of(code):
+        right = await accepts(connection, context.services.keys, authenticator, code, now)
+        return Factors.TOTP if right else None
+    if not await recovery_codes.spend(connection, context.services.keys, subject_id, code, now):
+        return None
+    await write_letter(connection, subject_id=subject_id, notice=Notice.RECOVERY_CODE_USED, now=now)
+    return Factors.RECOVERY

@@ -1,0 +1,1 @@
+"""Sessions and tokens: how they begin, what limits attempts, how they end."""

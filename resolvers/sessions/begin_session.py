@@ -1,0 +1,93 @@
+"""How a session begins once everything has been proven, and what its holder is shown of it."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.outcome import SignedIn, Viewer
+from models.tables import ACCESS_TOKENS, ACCOUNTS, CHALLENGES
+from models.tokens.mailed_tokens import write_letter
+from models.tokens.session_tokens import Opened, Opening, open_session
+from models.vocabulary import LockSource, Notice, Processor, Purpose, Role, TokenTransport
+from permissions.caller import Caller
+from permissions.network import network_of
+from resolvers.account.viewer import own_record, session_of
+from resolvers.consent.objections import object_to
+from resolvers.consent.state import stands
+from resolvers.context import Context, Handed
+from resolvers.geolocation.stored_place import keep_place, place_columns
+from resolvers.sessions.known_devices import new_device
+
+MOST_SESSIONS: Final = 20
+
+
+async def begin(
+    context: Context, connection: AsyncConnection, account: Any, opening: Opening, *, known: bool
+) -> Opened:
+    """A session of this account, which is locked; whoever has the mailbox hears of a device that is not known."""
+    now = opening.now
+    if not known and account.ip_address and network_of(account.ip_address) != network_of(context.caller.address):
+        await write_letter(connection, subject_id=account.id, notice=Notice.NEW_DEVICE, now=now)
+    await _move(context, connection, account)
+    await _make_room(connection, account.id, now)
+    return await open_session(connection, context.services.keys, opening)
+
+
+async def signed_in(info: Info[Context, None], opened: Opened, email: str | None = None) -> SignedIn:
+    """What the holder is shown; `email`: for a device that shall be known for this canonical address."""
+    context, row = info.context, opened.row
+    member = Caller.of(row, context.caller.address)
+    device = new_device(context.services.keys, email) if email else None
+    seen = await own_record(context, member, context.asked(info).bits)
+    ends = row.secret_expires_at
+    viewer = Viewer(Role.MEMBER, seen, session_of(member), ends)
+    if TokenTransport(row.transport) is TokenTransport.COOKIE:
+        context.carried.handed = Handed(opened.access, ends, opened.refresh, row.expires_at, device)
+        return SignedIn(None, None, None, ends, viewer)
+    return SignedIn(opened.access, opened.refresh, device, ends, viewer)
+
+
+async def end_sessions(connection: AsyncConnection, subject_id: str, now: datetime, *, but: str | None = None) -> None:
+    """Every token of this person ends, of every role, but for the one that is named, and every sign-in half done."""
+    theirs = update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.holder_id == subject_id, ACCESS_TOKENS.c.id != (but or ""))
+    await connection.execute(theirs.where(ACCESS_TOKENS.c.revoked_at.is_(None)).values(revoked_at=now))
+    await end_challenges(connection, subject_id, now)
+
+
+async def end_challenges(connection: AsyncConnection, subject_id: str, now: datetime) -> None:
+    """Every sign-in of this person that is half done."""
+    waiting = update(CHALLENGES).where(CHALLENGES.c.subject_id == subject_id, CHALLENGES.c.ended_at.is_(None))
+    await connection.execute(waiting.values(ended_at=now))
+
+
+async def goes_on(connection: AsyncConnection, id: str | None) -> bool:
+    """Whether the session that asks was not ended while it waited for the account."""
+    live = select(ACCESS_TOKENS.c.id).where(ACCESS_TOKENS.c.id == id, ACCESS_TOKENS.c.revoked_at.is_(None))
+    return (await connection.execute(live)).first() is not None
+
+
+async def _move(context: Context, connection: AsyncConnection, account: Any) -> None:
+    """Keeps the address of this sign-in, and under SOCIAL the place that it is in."""
+    address = context.caller.address or None
+    await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(ip_address=address))
+    if context.caller.opts_out:
+        await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, context.now())
+    if stands(account, Purpose.SOCIAL):
+        await keep_place(connection, account.id, place_columns(context.services.geolocation, address))
+
+
+async def _make_room(connection: AsyncConnection, subject_id: str, now: datetime) -> None:
+    """The oldest sessions end so that there are never more than twenty."""
+    live = (
+        select(ACCESS_TOKENS.c.id)
+        .where(ACCESS_TOKENS.c.holder_id == subject_id, ACCESS_TOKENS.c.role == Role.MEMBER.value)
+        .where(ACCESS_TOKENS.c.revoked_at.is_(None), ACCESS_TOKENS.c.expires_at > now)
+        .order_by(ACCESS_TOKENS.c.created_at.desc(), ACCESS_TOKENS.c.id)
+    )
+    surplus = list((await connection.execute(live)).scalars())[MOST_SESSIONS - 1 :]
+    if surplus:
+        ended = update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id.in_(surplus))
+        await connection.execute(ended.values(revoked_at=now))

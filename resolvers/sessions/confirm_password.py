@@ -1,0 +1,68 @@
+"""A session alone changes no credential: the password is asked again, and counted."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.outcome import Refused
+from models.tables import ACCOUNTS, CREDENTIALS
+from models.tokens.token_rows import is_staff
+from models.vocabulary import RefusalCode
+from resolvers.context import Context
+from resolvers.hashing.password_hash import Busy
+from resolvers.profile.profile_changes import account_if_any
+from resolvers.sessions import attempt_limits
+from resolvers.sessions.attempt_limits import ACCOUNT_MAY, LATER
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Whose password was right, the hash that it was right for, and whether they held a staff role."""
+
+    subject_id: str
+    email: str
+    email_canonical: str
+    password_hash: str
+    is_staff: bool
+
+    async def lock(self, connection: AsyncConnection) -> Any:
+        """The account, locked, or None where the password has been changed meanwhile, or its subject is gone."""
+        account = await account_if_any(connection, self.subject_id)
+        return account if await is_still(connection, self.subject_id, self.password_hash) else None
+
+
+async def is_still(connection: AsyncConnection, subject_id: str, password_hash: str) -> bool:
+    """Whether the hash that was verified is the one that is stored; whoever changes it locks the account first."""
+    stored = select(CREDENTIALS.c.password_hash).where(CREDENTIALS.c.subject_id == subject_id)
+    return (await connection.execute(stored)).scalar_one_or_none() == password_hash
+
+
+def wrong(field: str) -> Refused:
+    """The password was not the caller's."""
+    return Refused(RefusalCode.INVALID_CREDENTIALS, "The password is wrong.", field)
+
+
+async def reproof(context: Context, password: str, field: str) -> Proven | Refused:
+    """The caller's own password, counted before it is checked."""
+    bucket = attempt_limits.of_caller(context, "password again", ACCOUNT_MAY)
+    if refusal := await attempt_limits.before_hashing(context, bucket):
+        return refusal
+    person = await _person(context)
+    try:
+        verdict = await context.services.hashing.verify(person.password_hash if person else None, password)
+    except Busy:
+        return LATER
+    if not verdict.right:
+        return wrong(field)
+    await attempt_limits.forgive(context, bucket)
+    return Proven(person.id, person.email, person.email_canonical, person.password_hash, bool(person.is_staff))
+
+
+async def _person(context: Context) -> Any:
+    columns = (ACCOUNTS.c.id, ACCOUNTS.c.email, CREDENTIALS.c.email_canonical, CREDENTIALS.c.password_hash)
+    staff = is_staff(ACCOUNTS.c.id, context.now()).label("is_staff")
+    joined = select(*columns, staff).join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
+    async with context.database.reading() as connection:
+        return (await connection.execute(joined.where(ACCOUNTS.c.id == context.caller.subject_id))).one_or_none()

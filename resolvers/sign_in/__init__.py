@@ -1,0 +1,1 @@
+"""Registration, login, e-mail verification and passwords."""

@@ -1,0 +1,133 @@
+"""Proving an address, the first one or a new one: from then on the account is the data of whoever has the mailbox."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.address import NotAnAddress, canonical, given
+from models.outcome import EmailChangeRequested, EmailVerified, Refused
+from models.tables import ACCOUNTS, CREDENTIALS
+from models.tokens.mailed_tokens import end_mailed_tokens, was_asked_from, write_letter, write_mailed_token
+from models.vocabulary import MailedUse, Notice, Purpose, RefusalCode
+from permissions.network import network_of
+from resolvers.consent.state import counts
+from resolvers.context import Context
+from resolvers.geolocation.lookup import Geolocation
+from resolvers.geolocation.stored_place import keep_place, place_columns
+from resolvers.profile.profile_changes import account_if_any
+from resolvers.sessions import attempt_limits
+from resolvers.sessions.attempt_limits import WRITING_MAY, WRITING_TO_MAY
+from resolvers.sessions.confirm_password import Proven, reproof, wrong
+from resolvers.sign_in import link_tokens
+from resolvers.sign_in.letter_recipient import owner_of
+
+UNVERIFIED = Refused(RefusalCode.EMAIL_NOT_VERIFIED, "Verify the address that you have first.")
+STRANGER = Refused(
+    RefusalCode.NOT_PERMITTED,
+    "Sign in with the password that was chosen when this address was registered, and confirm it then. "
+    "Without that password, ask for a new one; what was entered before is then discarded.",
+)
+NO_ADDRESS = Refused(RefusalCode.INVALID_INPUT, "`newEmail` is not an e-mail address.", "newEmail")
+
+
+async def verify_email(info: Info[Context, None], token: str) -> EmailVerified | Refused:
+    """Consents given before begin to stand, and a change of address counts.
+
+    What a stranger registered under somebody's address is not confirmed by whoever reads the letter there: beside the
+    link it takes the network that it was registered from, or a session of the account, which takes the password.
+    """
+    context, now = info.context, info.context.now()
+    if refusal := await attempt_limits.too_often(context, attempt_limits.from_address(context, "mailed token")):
+        return refusal
+    uses = (MailedUse.VERIFY, MailedUse.CHANGE)
+    try:
+        async with context.database.writing() as connection:
+            row = await link_tokens.proof(connection, token, now, *uses)
+            # the account is locked before its link, as whoever ends links does
+            account = await account_if_any(connection, row.subject_id) if row else None
+            if account is None:
+                return link_tokens.OVER
+            if row.use == MailedUse.VERIFY and not _registered_it(context, row):
+                return STRANGER
+            if not await link_tokens.use(connection, token, now, *uses):
+                return link_tokens.OVER
+            if row.use == MailedUse.CHANGE:
+                await _move(connection, account, row.email, now)
+            await mark_verified(connection, account, context.services.geolocation)
+    except IntegrityError:  # the new address was taken meanwhile, and the link is not used up for that
+        return link_tokens.OVER
+    return EmailVerified(row.email or account.email)
+
+
+def _registered_it(context: Context, row: Any) -> bool:
+    """Whether whoever has the link is known to have asked for it."""
+    if context.caller.is_member and context.caller.subject_id == row.subject_id:
+        return True
+    return was_asked_from(context.services.keys, row, network_of(context.caller.address))
+
+
+async def change_email(info: Info[Context, None], new_email: str, password: str) -> EmailChangeRequested | Refused:
+    """A letter to the new address, which counts once its link was used, and one to the old."""
+    context = info.context
+    if not context.caller.verified:
+        return UNVERIFIED
+    try:
+        email, wanted = given(new_email), canonical(new_email)
+    except NotAnAddress:
+        return NO_ADDRESS
+    limits = (
+        attempt_limits.on_address(context, "letter", wanted, WRITING_TO_MAY),
+        attempt_limits.of_caller(context, "letters of", WRITING_MAY),
+    )
+    if refusal := await attempt_limits.too_often(context, *limits):
+        return refusal
+    proven = await reproof(context, password, "password")
+    if isinstance(proven, Refused):
+        return proven
+    async with context.database.writing() as connection:
+        if await proven.lock(connection) is None:
+            return wrong("password")
+        await _ask_to_move(context, connection, proven, email)
+    return EmailChangeRequested(email)
+
+
+async def _ask_to_move(context: Context, connection: AsyncConnection, proven: Proven, email: str) -> None:
+    """A link to the new address, where it is free; an earlier link ends in any case, or it would tell."""
+    now, mine = context.now(), proven.subject_id
+    await end_mailed_tokens(connection, mine, now, MailedUse.CHANGE)
+    owner = await owner_of(connection, canonical(email), now)
+    await write_mailed_token(
+        connection,
+        context.services.keys,
+        subject_id=mine if owner is None or owner.id == mine else None,
+        notice=Notice.CONFIRM_ADDRESS,
+        now=now,
+        address=email,
+    )
+    notice = Notice.ADDRESS_CHANGING
+    await write_letter(connection, subject_id=mine, notice=notice, now=now, address=proven.email)
+
+
+async def mark_verified(connection: AsyncConnection, account: Any, geolocation: Geolocation) -> None:
+    """The address of this account, which is locked, is its subject's own; grants that waited for it stand."""
+    begins = {
+        f"{purpose.lower()}_lapsed_at": None
+        for purpose in (Purpose.SOCIAL, Purpose.EXPANSION)
+        if counts(account, purpose)
+    }
+    mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
+    await connection.execute(mine.values(email_verified=True, **begins))
+    if counts(account, Purpose.SOCIAL):
+        await keep_place(connection, account.id, place_columns(geolocation, account.ip_address))
+
+
+async def _move(connection: AsyncConnection, account: Any, email: str, now: datetime) -> None:
+    """The new address is the account's; links that were sent to the old one do nothing any more."""
+    mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == account.id)
+    await connection.execute(mine.values(email_canonical=canonical(email)))
+    await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(email=email))
+    await end_mailed_tokens(connection, account.id, now, *MailedUse)

@@ -1,0 +1,36 @@
+"""What a letter's link proves: read without being used, then used once, by one statement that one attempt can win."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.outcome import Refused
+from models.tables import MAILED_TOKENS
+from models.tokens.token_format import Kind, digest_of, kind_of
+from models.vocabulary import MailedUse, RefusalCode
+
+OVER = Refused(RefusalCode.TOKEN_EXPIRED, "This link was used, or is too old, or was never one of ours.", "token")
+
+
+async def proof(connection: AsyncConnection, token: str, now: datetime, *uses: MailedUse) -> Any:
+    """The row of a token that still works, or None."""
+    if kind_of(token) is not Kind.MAILED:
+        return None
+    return (await connection.execute(select(MAILED_TOKENS).where(_works(token, now, uses)))).one_or_none()
+
+
+async def use(connection: AsyncConnection, token: str, now: datetime, *uses: MailedUse) -> bool:
+    """Whether the token worked; it does not again."""
+    used = update(MAILED_TOKENS).where(_works(token, now, uses)).values(used_at=now)
+    return (await connection.execute(used)).rowcount == 1
+
+
+def _works(token: str, now: datetime, uses: tuple[MailedUse, ...]) -> Any:
+    return and_(
+        MAILED_TOKENS.c.digest == digest_of(token),
+        MAILED_TOKENS.c.use.in_([each.value for each in uses]),
+        MAILED_TOKENS.c.used_at.is_(None),
+        MAILED_TOKENS.c.expires_at > now,
+    )

@@ -1,0 +1,172 @@
+"""Signing in with a password, going on with a session, and ending it."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import select, update
+from strawberry.types.info import Info
+
+from models.address import sought_address
+from models.outcome import Refused, SignedIn, TotpRequired
+from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
+from models.tokens import session_tokens as stored
+from models.tokens.mailed_tokens import write_letter
+from models.tokens.session_tokens import Opened, Opening, Stolen
+from models.vocabulary import Factors, LockSource, Notice, Processor, RefusalCode, Role, TokenTransport
+from permissions.caller import Caller
+from permissions.failure import forbidden
+from resolvers.consent.objections import object_to
+from resolvers.context import Context
+from resolvers.hashing.password_hash import Busy, Verdict, too_long
+from resolvers.inputs import LoginInput
+from resolvers.profile import validate_values
+from resolvers.profile.profile_changes import account_if_any
+from resolvers.second_factor.login_challenge import begin_challenge
+from resolvers.second_factor.totp_codes import authenticator_of
+from resolvers.sessions import attempt_limits
+from resolvers.sessions.attempt_limits import ACCOUNT_MAY, LATER
+from resolvers.sessions.begin_session import begin, end_challenges, signed_in
+from resolvers.sessions.confirm_password import is_still
+
+WRONG: Final = Refused(RefusalCode.INVALID_CREDENTIALS, "The e-mail address or the password is wrong.")
+NO_BROWSER: Final = Refused(
+    RefusalCode.INVALID_INPUT, "Cookies are for browsers, which send `X-ConsentQL-Client`.", "input.transport"
+)
+OVER: Final = Refused(RefusalCode.TOKEN_EXPIRED, "The session is over; please sign in again.", "refreshToken")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A sign-in as it was asked for, cleaned; an address that is none is nobody's."""
+
+    email: str
+    password: str
+    transport: TokenTransport
+    client: str | None
+    device: str | None
+
+
+async def login(info: Info[Context, None], input: LoginInput) -> SignedIn | TotpRequired | Refused:
+    """The same answer and the same work for a wrong password and for an address that nobody has."""
+    context = info.context
+    attempt = _attempt(context, input)
+    if isinstance(attempt, Refused):
+        return attempt
+    bucket, known = attempt_limits.by_device(context, "login", attempt.email, attempt.device, ACCOUNT_MAY)
+    if refusal := await attempt_limits.before_hashing(context, attempt_limits.from_address(context, "login"), bucket):
+        return refusal
+    begun = await _checked(context, attempt, await _person(context, attempt.email), known=known)
+    if not isinstance(begun, Opened):
+        return begun
+    await attempt_limits.forgive(context, bucket)
+    return await signed_in(info, begun, attempt.email)
+
+
+async def _checked(
+    context: Context, attempt: Attempt, person: Any, *, known: bool, again: bool = True
+) -> Opened | TotpRequired | Refused:
+    """The password is verified before anything that is known of the account counts."""
+    try:
+        verdict = await context.services.hashing.verify(person.password_hash if person else None, attempt.password)
+    except Busy:
+        return LATER
+    if person is None or not verdict.right or person.disabled_at is not None:
+        return WRONG
+    begun = await _begun(context, attempt, person, verdict, known=known)
+    if begun is WRONG and again:  # another sign-in may just have replaced the hash of the same password
+        person = await _person(context, attempt.email)
+        return await _checked(context, attempt, person, known=known, again=False)
+    return begun
+
+
+def _attempt(context: Context, input: LoginInput) -> Attempt | Refused:
+    transport = input.transport or TokenTransport.BEARER
+    if transport is TokenTransport.COOKIE and not context.carried.by_browser:
+        return NO_BROWSER
+    try:
+        client = validate_values.text("client", input.client or None, 100)
+    except validate_values.Unacceptable as problem:
+        return Refused(RefusalCode.INVALID_INPUT, f"`client` {problem.reason}.", "input.client")
+    if too_long(input.password):
+        return Refused(RefusalCode.INVALID_INPUT, "`password` is too long.", "input.password")
+    email = sought_address(input.email)
+    return Attempt(email, input.password, transport, client, input.device_token or context.carried.device)
+
+
+async def _person(context: Context, email: str) -> Any:
+    known = (
+        select(ACCOUNTS.c.id, ACCOUNTS.c.disabled_at, CREDENTIALS.c.password_hash)
+        .join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
+        .where(CREDENTIALS.c.email_canonical == email)
+    )
+    async with context.database.reading() as connection:
+        return (await connection.execute(known)).one_or_none()
+
+
+async def _begun(
+    context: Context, attempt: Attempt, person: Any, verdict: Verdict, *, known: bool
+) -> Opened | TotpRequired | Refused:
+    now = context.now()
+    async with context.database.writing() as connection:
+        account = await account_if_any(connection, person.id)
+        if (
+            account is None
+            or account.disabled_at is not None
+            or not await is_still(connection, person.id, person.password_hash)
+        ):
+            return WRONG
+        if verdict.rehashed:
+            mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == person.id)
+            await connection.execute(mine.values(password_hash=verdict.rehashed))
+        opening = Opening(person.id, attempt.transport, Factors.PASSWORD, attempt.client, now)
+        if await authenticator_of(connection, person.id):
+            return await begin_challenge(connection, opening)
+        return await begin(context, connection, account, opening, known=known)
+
+
+async def refresh_session(info: Info[Context, None], refresh_token: str | None = None) -> SignedIn | Refused:
+    """The session's next secrets; asked again within the grace the same ones, later the session is over."""
+    context, now = info.context, info.context.now()
+    if refusal := await attempt_limits.too_often(
+        context, attempt_limits.from_address(context, "refresh", ("300/minute",))
+    ):
+        return refusal
+    token, transport = refresh_token or "", TokenTransport.BEARER
+    if refresh_token is None:
+        token, transport = context.carried.refresh or "", TokenTransport.COOKIE
+    async with context.database.writing() as connection:
+        session = await stored.session_of(connection, context.services.keys, token, transport)
+        account = await account_if_any(connection, session.holder_id if session else "")  # locked first, as elsewhere
+        opened = await stored.refresh(connection, context.services.keys, token, transport, now)
+        if isinstance(opened, Stolen):
+            await write_letter(connection, subject_id=opened.subject_id, notice=Notice.SESSION_STOLEN, now=now)
+        if isinstance(opened, Opened) and context.caller.opts_out:
+            await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, now)
+    if not isinstance(opened, Opened):
+        context.carried.ended = transport is TokenTransport.COOKIE
+        return OVER
+    return await signed_in(info, opened)
+
+
+async def logout(info: Info[Context, None]) -> bool:
+    """The token that asks ends itself, and with it the session, and a member's sign-ins that are half done.
+
+    A browser drops the cookie that it asks with before the one that goes on: that one ends the session as well.
+    """
+    context, now, keys = info.context, info.context.now(), info.context.services.keys
+    caller, refresh = context.caller, context.carried.refresh
+    id, holder = caller.token_id, caller.subject_id if caller.is_member else None
+    has_lapsed = caller.role is Role.ANONYMOUS
+    if has_lapsed and refresh is None:
+        raise forbidden()
+    async with context.database.writing() as connection:
+        if has_lapsed and (session := await stored.session_of(connection, keys, refresh or "", TokenTransport.COOKIE)):
+            id, holder = session.id, session.holder_id
+        if holder:
+            await account_if_any(connection, holder)  # locked first, as elsewhere
+            await end_challenges(connection, holder, now)
+        mine = (ACCESS_TOKENS.c.id == id) & ACCESS_TOKENS.c.revoked_at.is_(None)
+        await connection.execute(update(ACCESS_TOKENS).where(mine).values(revoked_at=now))
+    context.carried.ended, context.carried.refresh = context.carried.by_browser, None
+    context.caller = Caller(address=caller.address)  # what follows in this document comes from nobody
+    return True

@@ -1,0 +1,137 @@
+"""Changing a password, with the old one or with a link from the mailbox; the other sessions end with it."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.address import canonical, sought_address
+from models.logs import chain
+from models.outcome import PasswordChanged, Refused
+from models.records.consent import record_of
+from models.tables import ACCOUNTS, AUTHENTICATORS, CREDENTIALS, PRE_REGISTRATIONS, PROFILES
+from models.tokens.mailed_tokens import end_mailed_tokens, write_letter, write_mailed_token
+from models.vocabulary import ConsentSource, MailedUse, Notice, Purpose
+from permissions.failure import rate_limited
+from permissions.versions import numbers
+from resolvers.consent.state import granted
+from resolvers.context import Context
+from resolvers.hashing.password_hash import Busy
+from resolvers.inputs import ChangePasswordInput
+from resolvers.profile.profile_changes import account_if_any, locked_account
+from resolvers.sessions import attempt_limits
+from resolvers.sessions.attempt_limits import LATER, WRITING_TO_MAY
+from resolvers.sessions.begin_session import end_sessions
+from resolvers.sessions.confirm_password import reproof, wrong
+from resolvers.sign_in import link_tokens
+from resolvers.sign_in.email_verification import mark_verified
+from resolvers.sign_in.letter_recipient import mailbox_of, owner_of
+from resolvers.sign_in.password_strength import weakness
+
+ASKING_MAY: Final = ("20/minute",)
+
+
+async def change_password(info: Info[Context, None], input: ChangePasswordInput) -> PasswordChanged | Refused:
+    """With the present password; every other session and token of the caller ends."""
+    context, now = info.context, info.context.now()
+    proven = await reproof(context, input.current_password, "input.currentPassword")
+    if isinstance(proven, Refused):
+        return proven
+    hashed = await _hashed(context, input.new_password, "input.newPassword", proven.email, staff=proven.is_staff)
+    if isinstance(hashed, Refused):
+        return hashed
+    async with context.database.writing() as connection:
+        if await proven.lock(connection) is None:
+            return wrong("input.currentPassword")
+        await _set(connection, proven.subject_id, hashed, now, but=context.caller.token_id)
+    return PasswordChanged(now)
+
+
+async def request_password_reset(info: Info[Context, None], email: str) -> bool:
+    """True, and the same work, whether or not anybody has the address."""
+    context, now = info.context, info.context.now()
+    wanted = sought_address(email)
+    bucket, _ = attempt_limits.by_device(context, "reset", wanted, context.carried.device, WRITING_TO_MAY)
+    if refusal := await attempt_limits.too_often(
+        context, attempt_limits.from_address(context, "reset", ASKING_MAY), bucket
+    ):
+        raise rate_limited(refusal.retry_after_seconds or 1)
+    async with context.database.writing() as connection:
+        box = mailbox_of(await owner_of(connection, wanted, now), Notice.RESET_PASSWORD)
+        keys = context.services.keys
+        await write_mailed_token(connection, keys, subject_id=box.subject_id, notice=box.notice, now=now)
+    return True
+
+
+async def reset_password(info: Info[Context, None], token: str, new_password: str) -> PasswordChanged | Refused:
+    """With a link from the mailbox, once; the second factor stays, and nobody is signed in by it."""
+    context, now = info.context, info.context.now()
+    if refusal := await attempt_limits.too_often(context, attempt_limits.from_address(context, "mailed token")):
+        return refusal
+    async with context.database.reading() as connection:
+        row = await link_tokens.proof(connection, token, now, MailedUse.RESET)
+        mine = select(ACCOUNTS.c.email).where(ACCOUNTS.c.id == (row.subject_id if row else ""))
+        email = (await connection.execute(mine)).scalar_one_or_none()
+    if email is None:
+        return link_tokens.OVER
+    hashed = await _hashed(context, new_password, "newPassword", email)
+    if isinstance(hashed, Refused):
+        return hashed
+    async with context.database.writing() as connection:
+        account = await account_if_any(connection, row.subject_id)
+        owner = await owner_of(connection, canonical(email), now)
+        allowed = (
+            account is not None
+            and owner is not None
+            and mailbox_of(owner, Notice.RESET_PASSWORD).subject_id == account.id
+        )
+        if not allowed or not await link_tokens.use(connection, token, now, MailedUse.RESET):
+            return link_tokens.OVER
+        if not account.email_verified:
+            account = await _claim(context, connection, account)
+            await mark_verified(connection, account, context.services.geolocation)
+            await end_mailed_tokens(connection, account.id, now, MailedUse.VERIFY)
+        await _set(connection, account.id, hashed, now)
+    return PasswordChanged(now)
+
+
+async def _hashed(context: Context, password: str, field: str, email: str, *, staff: bool = False) -> str | Refused:
+    try:
+        if refusal := await weakness(context, password, field, (email,), staff=staff):
+            return refusal
+        return await context.services.hashing.hash_soon(password)
+    except Busy:
+        return LATER
+
+
+async def _set(
+    connection: AsyncConnection, subject_id: str, hashed: str, now: datetime, but: str | None = None
+) -> None:
+    mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == subject_id)
+    await connection.execute(mine.values(password_hash=hashed))
+    await end_sessions(connection, subject_id, now, but=but)
+    waiting = (AUTHENTICATORS.c.subject_id == subject_id) & AUTHENTICATORS.c.confirmed_at.is_(None)
+    await connection.execute(delete(AUTHENTICATORS).where(waiting))  # begun by whoever knew the old password
+    await end_mailed_tokens(connection, subject_id, now, MailedUse.RESET, MailedUse.CHANGE)
+    await write_letter(connection, subject_id=subject_id, notice=Notice.PASSWORD_CHANGED, now=now)
+
+
+async def _claim(context: Context, connection: AsyncConnection, account: Any) -> Any:
+    """Whoever registered never had the mailbox: what they entered and granted is not its owner's, and goes.
+
+    Nor was it the owner who asked for an erasure: they would lose what they enter from now on, and had no letter.
+    """
+    now, said, source = context.now(), numbers.current().name, ConsentSource.REGISTRATION
+    withdrawn = [
+        record_of(account.id, purpose, granted=False, policy_version=said, at=now, source=source)
+        for purpose in (Purpose.SOCIAL, Purpose.EXPANSION)
+        if granted(account, purpose) is not None
+    ]
+    await chain.append(connection, context.services.keys, chain.CONSENT, withdrawn)
+    for table in (PROFILES, PRE_REGISTRATIONS):
+        await connection.execute(delete(table).where(table.c.subject_id == account.id))
+    blank = {"social_version": None, "expansion_version": None, "ip_address": None, "leaving_since": None}
+    await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(**blank))
+    return await locked_account(connection, account.id)

@@ -1,0 +1,129 @@
+"""Registering: one answer and one amount of work, whether or not anybody has the address."""
+
+from dataclasses import replace
+
+import strawberry
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.address import NotAnAddress, canonical, given
+from models.columns import new_id
+from models.outcome import Refused, Registered
+from models.tokens.mailed_tokens import note_asking, write_mailed_token
+from models.vocabulary import ConsentSource, LockSource, Notice, Processor, Purpose, RefusalCode
+from permissions.network import network_of
+from permissions.versions import numbers
+from resolvers.consent.objections import object_to
+from resolvers.context import Context
+from resolvers.hashing.password_hash import Busy
+from resolvers.imports.parse_line import Consent, Person
+from resolvers.inputs import RegisterInput
+from resolvers.profile import validate_values
+from resolvers.profile.profile_changes import given as sent
+from resolvers.profile.profile_changes import locked_account
+from resolvers.sessions import attempt_limits
+from resolvers.sessions.attempt_limits import LATER, REGISTERING_MAY, WRITING_TO_MAY
+from resolvers.sign_in.letter_recipient import Mailbox, mailbox_of, owner_of
+from resolvers.sign_in.password_strength import weakness
+from resolvers.subjects.store_people import Settling
+
+
+class Unfit(Exception):
+    """What was sent cannot be registered, and why."""
+
+    def __init__(self, code: RefusalCode, sentence: str, field: str) -> None:
+        super().__init__(sentence)
+        self.refused = Refused(code, sentence, f"input.{field}")
+
+
+async def register(info: Info[Context, None], input: RegisterInput) -> Registered | Refused:
+    """An account that is nobody's data but its own until its address is verified; a letter tells how."""
+    context = info.context
+    try:
+        person = _person(context, input)
+    except Unfit as problem:
+        return problem.refused
+    limits = (
+        attempt_limits.from_address(context, "register", REGISTERING_MAY),
+        attempt_limits.on_address(context, "register", person.email_canonical, WRITING_TO_MAY),
+    )
+    if refusal := await attempt_limits.before_hashing(context, *limits):
+        return refusal
+    try:
+        words = (person.email, input.first_name or "", input.last_name or "")
+        if refusal := await weakness(context, input.password, "input.password", words):
+            return refusal
+        person.password_hash = await context.services.hashing.hash_soon(input.password)
+    except Busy:
+        return LATER
+    async with context.database.writing() as connection:
+        await _write(context, connection, person)
+    return Registered(person.email)
+
+
+def _person(context: Context, input: RegisterInput) -> Person:
+    try:
+        person = Person(given(input.email), canonical(input.email))
+    except NotAnAddress:
+        raise Unfit(RefusalCode.INVALID_INPUT, "`email` is not an e-mail address.", "email") from None
+    if input.policy_version != numbers.current().name:
+        sentence = f"The policy's current version is {numbers.current().name}; show that one."
+        raise Unfit(RefusalCode.POLICY_VERSION_OUTDATED, sentence, "policyVersion")
+    if Purpose.SERVICE in input.consents:
+        raise Unfit(RefusalCode.CONSENT_MANDATORY, "SERVICE needs no consent and takes none.", "consents")
+    granted, now = dict.fromkeys(input.consents), context.now()
+    person.consents = [Consent(purpose, True, input.policy_version, now) for purpose in granted]  # noqa: FBT003
+    try:
+        _fill(person, input)
+    except validate_values.Unacceptable as problem:
+        raise Unfit(RefusalCode.INVALID_INPUT, f"`{problem.field}` {problem.reason}.", problem.field) from None
+    return person
+
+
+def _fill(person: Person, input: RegisterInput) -> None:
+    """The values that came, each under the purpose that it is kept for."""
+    names = {name: getattr(input, name) for name in ("first_name", "last_name")}
+    form = sent(input.pre_registration) if input.pre_registration else {}
+    person.profile = validate_values.profile(
+        {name: value for name, value in names.items() if value is not strawberry.UNSET}
+    )
+    person.form = validate_values.pre_registration(form, "preRegistration.")
+    kept = ((Purpose.SOCIAL, person.profile), (Purpose.EXPANSION, person.form))
+    for purpose, values in kept:
+        if person.granted(purpose) is None and (filled := [name for name, value in values.items() if value]):
+            field = validate_values.camel(filled[0]) if purpose is Purpose.SOCIAL else "preRegistration"
+            sentence = f"`{field}` is kept under {purpose.value}, which is not among the consents."
+            raise Unfit(RefusalCode.CONSENT_REQUIRED, sentence, field)
+
+
+async def _write(context: Context, connection: AsyncConnection, person: Person) -> None:
+    """The account where the address is free; where it is not, the same work undone, and a letter to its owner."""
+    now, keys, id = context.now(), context.services.keys, None
+    owner = await owner_of(connection, person.email_canonical, now)
+    try:
+        async with connection.begin_nested() as attempt:
+            id = await _settle(context, connection, person if owner is None else _stranger(person))
+            if owner is not None:
+                await attempt.rollback()
+    except IntegrityError:  # somebody else has just registered it
+        owner = await owner_of(connection, person.email_canonical, now)
+    box = Mailbox(id, Notice.VERIFY_ADDRESS) if owner is None else mailbox_of(owner, Notice.ALREADY_REGISTERED)
+    letter = await write_mailed_token(connection, keys, subject_id=box.subject_id, notice=box.notice, now=now)
+    await note_asking(connection, keys, letter, network_of(context.caller.address))
+
+
+async def _settle(context: Context, connection: AsyncConnection, person: Person) -> str:
+    services = context.services
+    settling = Settling(services.keys, services.geolocation, context.now(), ConsentSource.REGISTRATION)
+    (id,) = await settling.settle(connection, [person])
+    if context.caller.opts_out:
+        account = await locked_account(connection, id)
+        await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, context.now())
+    return id
+
+
+def _stranger(person: Person) -> Person:
+    """The same person under an address that nobody has."""
+    address = f"{new_id()}@{person.email_canonical.rpartition('@')[2]}"
+    return replace(person, email=address, email_canonical=address)

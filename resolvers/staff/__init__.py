@@ -1,0 +1,1 @@
+"""Staff roles and tokens, support cases and legal requests."""

@@ -1,0 +1,53 @@
+"""What staff may ask to see, and until when: checked alike for cases and for requests."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from models.outcome import Refused
+from models.vocabulary import Audience, PersonalField, RefusalCode, fields_of, mask_of
+from permissions.decision import reach
+from resolvers.profile import validate_values
+
+MOST_FIELDS: Final = 100
+
+
+def refused(field: str, reason: str) -> Refused:
+    """INVALID_INPUT by the input's name."""
+    return Refused(RefusalCode.INVALID_INPUT, f"`{field}` {reason}.", f"input.{field}")
+
+
+def extent(fields: Sequence[PersonalField], audience: Audience) -> int | Refused:
+    """The bits of the fields, all of which this audience can ever read; others are refused by name."""
+    if not 1 <= len(fields) <= MOST_FIELDS:
+        return refused("extent", f"holds 1 to {MOST_FIELDS} fields")
+    bits = mask_of(tuple(fields))
+    if beyond := bits & ~reach([audience]):
+        return refused("extent", f"names fields that are never opened: {', '.join(fields_of(beyond))}")
+    return bits
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """How long something is open: `usual` unless said, never more than `most`."""
+
+    most: timedelta
+    usual: timedelta | None = None
+
+    def until(self, asked: datetime | None, now: datetime) -> datetime | Refused:
+        """The end, which lies in the future."""
+        if asked is None:
+            return now + self.usual if self.usual else refused("expiresAt", "is missing")
+        if not now < asked <= now + self.most:
+            return refused("expiresAt", f"lies in the future, within {self.most.days} days")
+        return asked
+
+
+def sentence(field: str, value: str, longest: int) -> str | Refused:
+    """A text that says something."""
+    try:
+        cleaned = validate_values.text(field, value, longest)
+    except validate_values.Unacceptable as problem:
+        return refused(field, problem.reason)
+    return cleaned or refused(field, "is blank")

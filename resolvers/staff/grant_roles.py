@@ -1,0 +1,60 @@
+"""Staff roles, granted and ended by OPERATIONS and never by a person to themself."""
+
+from datetime import datetime, timedelta
+
+import strawberry
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.columns import sought
+from models.tables import ACCOUNTS
+from models.tokens import token_rows
+from models.vocabulary import STAFF, Role
+from permissions.failure import bad_input
+from resolvers.context import Context
+
+LONGEST_GRANT = timedelta(days=366)
+
+
+async def grant_role(info: Info[Context, None], user_id: strawberry.ID, role: Role, expires_at: datetime) -> bool:
+    """Grants a staff role to another person until a time within a year; who is leaving is nobody here."""
+    context = info.context
+    if str(user_id) == context.caller.subject_id:
+        raise bad_input("userId", "Nobody grants a role to themself.")
+    _check_is_staff(role)
+    if not context.now() < expires_at <= context.now() + LONGEST_GRANT:
+        raise bad_input("expiresAt", "`expiresAt` lies in the future, within a year.")
+    async with context.database.writing() as connection:
+        if not await token_rows.stays(connection, sought(str(user_id))):
+            return False
+        await token_rows.grant_role(
+            connection,
+            str(user_id),
+            role,
+            now=context.now(),
+            expires_at=expires_at,
+            granted_by=context.caller.subject_id,
+        )
+    return True
+
+
+async def revoke_role(info: Info[Context, None], user_id: strawberry.ID, role: Role) -> bool:
+    """Ends another person's staff role; their tokens of it stop with the next request."""
+    context = info.context
+    _check_is_staff(role)
+    async with context.database.writing() as connection:
+        if not await _exists(connection, str(user_id)):
+            return False
+        await token_rows.end_role(connection, str(user_id), role, context.now())
+    return True
+
+
+def _check_is_staff(role: Role) -> None:
+    if role not in STAFF:
+        raise bad_input("role", "`role` is not a staff role.")
+
+
+async def _exists(connection: AsyncConnection, user_id: str) -> bool:
+    known = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == sought(user_id))
+    return (await connection.execute(known)).first() is not None

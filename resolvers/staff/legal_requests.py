@@ -1,0 +1,204 @@
+"""Legal requests: recorded by one person, approved by another, closed by either."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+import strawberry
+from sqlalchemy import ColumnElement, and_, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.columns import new_id, ordinal, sought
+from models.outcome import Refused
+from models.tables import LEGAL_REQUESTS
+from models.vocabulary import Audience, LegalRequestStatus, PersonalField, RefusalCode, fields_of
+from permissions.subject import Subject
+from resolvers.context import Context
+from resolvers.ledger import write_disclosures
+from resolvers.pagination.keyset import Connection, Keyset
+from resolvers.pagination.listing import Listing
+from resolvers.staff import case_scope
+from resolvers.staff.case_scope import Lasting
+from resolvers.subjects import read_subjects
+
+OPEN_FOR: Final = Lasting(most=timedelta(days=90))
+LONGEST_NOTICE: Final = timedelta(days=366)
+LONGEST_ID: Final = 48
+NEWEST_FIRST: Final = Keyset(LEGAL_REQUESTS.c.ordinal, descending=True)
+
+NOT_FOUND: Final = Refused(RefusalCode.NOT_FOUND, "There is no such request here.", "id")
+ABOUT_ONESELF: Final = Refused(RefusalCode.NOT_PERMITTED, "Nobody records a request about themself.", "input.subjectId")
+NOT_ALONE: Final = Refused(RefusalCode.NOT_PERMITTED, "A second person approves a request.", "id")
+
+
+@strawberry.input(description="What `openLegalRequest` takes.")
+class OpenLegalRequestInput:
+    subject_id: strawberry.ID = strawberry.field(description="The `User` id of the subject. It must not be your own.")
+    authority: str = strawberry.field(description="The authority that makes the request, 1 to 200 characters.")
+    reference: str = strawberry.field(description="The authority's reference number, 1 to 100 characters.")
+    basis: str = strawberry.field(description="The legal basis of the request, 1 to 1,000 characters.")
+    extent: list[PersonalField] = strawberry.field(description="The fields to give access to, 1 to 100.")
+    expires_at: datetime = strawberry.field(description="When the request expires, within the next 90 days.")
+    notice_after: datetime | None = strawberry.field(
+        default=None,
+        description="If the law forbids notice: when the subject may learn of the request, within a year. Null "
+        "otherwise.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RequestState:
+    """One request as COMPLIANCE sees it."""
+
+    id: str
+    status: LegalRequestStatus
+    authority: str
+    reference: str
+    basis: str
+    extent: tuple[PersonalField, ...]
+    opened_at: datetime
+    expires_at: datetime
+    notice_after: datetime | None
+    subject: Subject | None
+
+
+async def open_legal_request(info: Info[Context, None], input: OpenLegalRequestInput) -> RequestState | Refused:
+    """Records a request; nothing is readable before it is approved. It answers alike for an id that nobody has."""
+    context, now = info.context, info.context.now()
+    row = _row(input, str(context.caller.subject_id), now)
+    if isinstance(row, Refused):
+        return row
+    if row["subject_id"] == context.caller.subject_id:
+        return ABOUT_ONESELF
+    async with context.database.writing() as connection:
+        await connection.execute(insert(LEGAL_REQUESTS), row)
+        return await _one(info, connection, row["id"])
+
+
+def _row(input: OpenLegalRequestInput, opener: str, now: datetime) -> dict[str, Any] | Refused:
+    id = new_id()
+    row = {
+        "id": id,
+        "subject_id": case_scope.sentence("subjectId", str(input.subject_id), LONGEST_ID),
+        "authority": case_scope.sentence("authority", input.authority, 200),
+        "reference": case_scope.sentence("reference", input.reference, 100),
+        "basis": case_scope.sentence("basis", input.basis, 1000),
+        "extent": case_scope.extent(input.extent, Audience.LEGAL_REQUEST),
+        "opened_at": now,
+        "expires_at": OPEN_FOR.until(input.expires_at, now),
+        "notice_after": input.notice_after,
+        "opened_by": opener,
+        "approved_by": None,
+        "approved_at": None,
+        "closed_at": None,
+        "ordinal": ordinal(now, id),
+    }
+    for value in row.values():
+        if isinstance(value, Refused):
+            return value
+    if input.notice_after is not None and not now < input.notice_after <= now + LONGEST_NOTICE:
+        return case_scope.refused("noticeAfter", "lies in the future, within a year")
+    return row
+
+
+async def approve_legal_request(info: Info[Context, None], id: strawberry.ID) -> RequestState | Refused:
+    """By another person than the one who recorded it, and not by its subject."""
+    context = info.context
+    async with context.database.writing() as connection:
+        row = await _locked(connection, context, id)
+        if row is None:
+            return NOT_FOUND
+        if row.opened_by == context.caller.subject_id:
+            return NOT_ALONE
+        if row.approved_at is None:
+            approval = {"approved_by": context.caller.subject_id, "approved_at": context.now()}
+            await connection.execute(update(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == row.id).values(**approval))
+        return await _one(info, connection, row.id)
+
+
+async def close_legal_request(info: Info[Context, None], id: strawberry.ID) -> RequestState | Refused:
+    """Ends a request, approved or not; counts for the next read."""
+    context = info.context
+    async with context.database.writing() as connection:
+        row = await _locked(connection, context, id)
+        if row is None:
+            return NOT_FOUND
+        await connection.execute(
+            update(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == row.id).values(closed_at=context.now())
+        )
+        return await _one(info, connection, row.id)
+
+
+def standing(context: Context) -> ColumnElement[bool]:
+    """Requests that stand or wait for approval, but for one about the caller."""
+    return and_(
+        LEGAL_REQUESTS.c.closed_at.is_(None),
+        LEGAL_REQUESTS.c.expires_at > context.now(),
+        LEGAL_REQUESTS.c.subject_id != context.caller.subject_id,
+    )
+
+
+async def _locked(connection: AsyncConnection, context: Context, id: strawberry.ID) -> Any:
+    one = LEGAL_REQUESTS.c.id == sought(str(id))
+    return (
+        await connection.execute(select(LEGAL_REQUESTS).where(one, standing(context)).with_for_update())
+    ).one_or_none()
+
+
+async def _one(info: Info[Context, None], connection: AsyncConnection, id: str) -> RequestState:
+    row = (await connection.execute(select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == id))).one()
+    (state,) = await request_states(info, connection, [row])
+    await write_disclosures.record_within(connection, info.context, info.context.asked(info).bits)
+    return state
+
+
+async def request_states(
+    info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]
+) -> list[RequestState]:
+    """The rows with their subjects, read in bulk where they are asked for."""
+    context, asked = info.context, info.context.asked(info)
+    seen: dict[str, Subject] = {}
+    if "LegalRequest.subject" in asked.coordinates:
+        ids = list({row.subject_id for row in rows})
+        seen = await read_subjects.through_grounds(context, connection, ids, asked.bits)
+    return [_state(row, context.now(), seen.get(row.subject_id)) for row in rows]
+
+
+def status(row: Any, now: datetime) -> LegalRequestStatus:
+    """Where a request stands; expiry is seen at the read."""
+    if row.closed_at is not None:
+        return LegalRequestStatus.CLOSED
+    if row.expires_at <= now:
+        return LegalRequestStatus.EXPIRED
+    return LegalRequestStatus.OPEN if row.approved_at is not None else LegalRequestStatus.AWAITING_APPROVAL
+
+
+def _state(row: Any, now: datetime, subject: Subject | None) -> RequestState:
+    return RequestState(
+        id=row.id,
+        status=status(row, now),
+        authority=row.authority,
+        reference=row.reference,
+        basis=row.basis,
+        extent=fields_of(row.extent),
+        opened_at=row.opened_at,
+        expires_at=row.expires_at,
+        notice_after=row.notice_after,
+        subject=subject,
+    )
+
+
+async def legal_requests(
+    info: Info[Context, None],
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Connection:
+    """Requests that stand or wait for approval, newest first."""
+    rows = select(LEGAL_REQUESTS).where(standing(info.context))
+    requests = Listing("Query.legalRequests", rows, NEWEST_FIRST)
+    return await requests.page(info.context, (first, after, last, before), partial(request_states, info))

@@ -1,0 +1,59 @@
+"""A token with exactly one of its holder's staff roles, for an internal tool: short, and only after a second factor."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from strawberry.types.info import Info
+
+from models.outcome import Refused
+from models.tokens.token_rows import Issuance, holds, issue_token
+from models.vocabulary import STAFF, Factors, RefusalCode
+from resolvers.context import Context
+from resolvers.inputs import IssueRoleTokenInput
+from resolvers.processors.tokens import TokenIssued
+from resolvers.profile import validate_values
+from resolvers.profile.profile_changes import locked_account
+from resolvers.second_factor.totp_codes import authenticator_of
+from resolvers.sessions.begin_session import goes_on
+
+LONGEST: Final = timedelta(hours=8)
+PROOF_LASTS: Final = timedelta(hours=24)
+"""A second factor that was proven earlier opens no role (NIST SP 800-63B-4, 2.2.3)."""
+
+DOOR: Final = "role token"
+
+NOT_HELD: Final = Refused(RefusalCode.NOT_PERMITTED, "You do not hold this role.", "input.role")
+SECOND_FACTOR_FIRST: Final = Refused(
+    RefusalCode.TOTP_REQUIRED, "Switch a second factor on, and sign in with a code of it; then a role token is issued."
+)
+
+
+async def issue_role_token(info: Info[Context, None], input: IssueRoleTokenInput) -> TokenIssued | Refused:
+    """Nothing about the role is frozen in it: the token works while its holder has the role."""
+    context, now = info.context, info.context.now()
+    if not now < input.expires_at <= now + LONGEST:
+        return Refused(RefusalCode.INVALID_INPUT, "`expiresAt` lies in the future, within 8 hours.", "input.expiresAt")
+    try:
+        name = validate_values.text("name", input.name, 100)
+    except validate_values.Unacceptable as problem:
+        return Refused(RefusalCode.INVALID_INPUT, f"`name` {problem.reason}.", "input.name")
+    if name is None:
+        return Refused(RefusalCode.INVALID_INPUT, "`name` says what the token is for.", "input.name")
+    holder = str(context.caller.subject_id)
+    async with context.database.writing() as connection:
+        await locked_account(connection, holder)
+        if input.role not in STAFF or not await holds(connection, holder, input.role, now):
+            return NOT_HELD
+        proven = context.caller.factors is Factors.TOTP and await goes_on(connection, context.caller.token_id)
+        authenticator = await authenticator_of(connection, holder)
+        if not proven or authenticator is None or not _is_fresh(context, authenticator):
+            return SECOND_FACTOR_FIRST
+        issuance = Issuance(input.role, DOOR, now, input.expires_at, holder, name=name)
+        token, row = await issue_token(connection, issuance)
+    return TokenIssued(row["id"], token, input.role, None, input.expires_at)
+
+
+def _is_fresh(context: Context, authenticator: Any) -> bool:
+    """Whether the second factor was proven of late: at this sign-in, or by enrolling, which left this session alone."""
+    begun_at = context.caller.created_at
+    return begun_at is not None and context.now() - max(begun_at, authenticator.confirmed_at) < PROOF_LASTS

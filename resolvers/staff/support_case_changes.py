@@ -1,0 +1,96 @@
+"""Assigning, narrowing and closing a case: what commits counts for the next read."""
+
+from typing import Any, Final
+
+import strawberry
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.columns import sought
+from models.outcome import Refused
+from models.tables import SUPPORT_CASES
+from models.tokens.mailed_tokens import write_letter
+from models.tokens.token_rows import holds
+from models.vocabulary import Notice, PersonalField, RefusalCode, Role, SupportCaseStatus, mask_of
+from resolvers.context import Context
+from resolvers.ledger import write_disclosures
+from resolvers.staff.case_scope import MOST_FIELDS
+from resolvers.staff.support_case_lists import CaseState, case_states, cases, status
+
+NOT_FOUND: Final = Refused(RefusalCode.NOT_FOUND, "There is no such case here.", "id")
+NOT_THIS_PERSON: Final = Refused(RefusalCode.NOT_PERMITTED, "This person cannot be assigned this case.", "agentId")
+WIDER: Final = Refused(RefusalCode.INVALID_INPUT, "A case is narrowed, never widened.", "extent")
+
+
+async def assign_support_case(
+    info: Info[Context, None], id: strawberry.ID, agent_id: strawberry.ID
+) -> CaseState | Refused:
+    """Gives an open case to another person who holds SUPPORT and whom it is not about."""
+    context, agent = info.context, sought(str(agent_id))
+    async with context.database.writing() as connection:
+        # the grant is locked before the case, as where a role is granted or ends: no two wait for each other
+        serves = await holds(connection, agent, Role.SUPPORT, context.now())
+        row = await _locked(connection, context, id)
+        if row is None or status(row, context.now()) is not SupportCaseStatus.OPEN:
+            return NOT_FOUND
+        if not serves or agent in (context.caller.subject_id, row.subject_id):
+            return NOT_THIS_PERSON
+        if row.agent_id != agent:
+            await write_letter(
+                connection, subject_id=row.subject_id, notice=Notice.CASE_ASSIGNED, about=row.id, now=context.now()
+            )
+        return await _changed(info, connection, row, agent_id=agent)
+
+
+async def close_support_case(info: Info[Context, None], id: strawberry.ID) -> CaseState | Refused:
+    """By the member it is about, the assigned agent or OPERATIONS; one that is closed stays so."""
+    context = info.context
+    async with context.database.writing() as connection:
+        row = await _locked(connection, context, id)
+        if row is None or not _may_close(context, row):
+            return NOT_FOUND
+        if row.closed_at is not None:
+            return await _shown(info, connection, row)
+        agent_id = row.agent_id if row.served else None
+        return await _changed(info, connection, row, closed_at=context.now(), agent_id=agent_id)
+
+
+def _may_close(context: Context, row: Any) -> bool:
+    caller = context.caller
+    if caller.is_member:
+        return bool(row.subject_id == caller.subject_id)
+    return caller.role is Role.OPERATIONS or bool(row.agent_id == caller.subject_id)
+
+
+async def narrow_support_case(
+    info: Info[Context, None], id: strawberry.ID, extent: list[PersonalField]
+) -> CaseState | Refused:
+    """By the member it is about."""
+    context, bits = info.context, mask_of(tuple(extent))
+    if len(extent) > MOST_FIELDS:
+        return WIDER
+    async with context.database.writing() as connection:
+        row = await _locked(connection, context, id)
+        if row is None or row.subject_id != context.caller.subject_id:
+            return NOT_FOUND
+        if bits & ~row.extent:
+            return WIDER
+        return await _changed(info, connection, row, extent=bits)
+
+
+async def _locked(connection: AsyncConnection, context: Context, id: strawberry.ID) -> Any:
+    one = cases(context.now()).where(SUPPORT_CASES.c.id == sought(str(id))).with_for_update()
+    return (await connection.execute(one)).one_or_none()
+
+
+async def _changed(info: Info[Context, None], connection: AsyncConnection, row: Any, **values: Any) -> CaseState:
+    await connection.execute(update(SUPPORT_CASES).where(SUPPORT_CASES.c.id == row.id).values(**values))
+    return await _shown(info, connection, row)
+
+
+async def _shown(info: Info[Context, None], connection: AsyncConnection, row: Any) -> CaseState:
+    one = cases(info.context.now()).where(SUPPORT_CASES.c.id == row.id)
+    (state,) = await case_states(info, connection, (await connection.execute(one)).all())
+    await write_disclosures.record_within(connection, info.context, info.context.asked(info).bits)
+    return state

@@ -1,0 +1,145 @@
+"""Support cases as each caller sees them, their subjects read in bulk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, not_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.keys import KeyRing
+from models.tables import SUPPORT_CASES
+from models.vocabulary import PersonalField, Role, SupportCaseStatus, fields_of
+from permissions.caller import Caller
+from permissions.subject import Subject
+from resolvers.context import Context
+from resolvers.ledger.pseudonyms import pseudonym
+from resolvers.pagination.keyset import Connection, Keyset
+from resolvers.pagination.listing import Listing
+from resolvers.subjects import read_subjects
+from resolvers.subjects.access_grounds import agent_serves, case_is_open
+
+NEWEST_FIRST = Keyset(SUPPORT_CASES.c.ordinal, descending=True)
+OLDEST_FIRST = Keyset(SUPPORT_CASES.c.ordinal)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseState:
+    """One case as one caller sees it."""
+
+    id: str
+    status: SupportCaseStatus
+    reference: str
+    reason: str | None
+    extent: tuple[PersonalField, ...]
+    opened_at: datetime
+    expires_at: datetime
+    opened_by_subject: bool
+    assigned_to: str | None
+    subject: Subject | None
+
+
+def cases(now: datetime) -> Select[Any]:
+    """Cases, each with whether its agent holds the role in the same reading."""
+    return select(SUPPORT_CASES, agent_serves(now).label("served"))
+
+
+def waiting(now: datetime) -> ColumnElement[bool]:
+    """Whether an open case has no agent, or one whose role is over."""
+    return and_(not_(agent_serves(now)), case_is_open(now))
+
+
+def mine(caller: Caller, now: datetime) -> Any:
+    """The cases that this caller reaches: those about a member, an agent's open ones, the queue for OPERATIONS."""
+    if caller.is_member:
+        return SUPPORT_CASES.c.subject_id == caller.subject_id
+    if caller.role is Role.SUPPORT:
+        return and_(SUPPORT_CASES.c.agent_id == caller.subject_id, agent_serves(now), case_is_open(now))
+    return waiting(now)
+
+
+def status(row: Any, now: datetime) -> SupportCaseStatus:
+    """Expiry is seen at the read."""
+    if row.closed_at is not None:
+        return SupportCaseStatus.CLOSED
+    return SupportCaseStatus.EXPIRED if row.expires_at <= now else SupportCaseStatus.OPEN
+
+
+async def case_states(info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]) -> list[CaseState]:
+    """The rows as this caller sees them, in a number of statements that does not depend on how many there are."""
+    context = info.context
+    asked = context.asked(info)
+    ids = list({row.subject_id for row in rows if _is_theirs(context.caller, row)})
+    seen: dict[str, Subject] = {}
+    if "SupportCase.subject" in asked.coordinates:
+        seen = await _seen(context, connection, ids, asked.bits)
+    return [_state(context, row, seen.get(row.subject_id) if _is_theirs(context.caller, row) else None) for row in rows]
+
+
+def _is_theirs(caller: Caller, row: Any) -> bool:
+    """Whether the case opens anything to this caller: an agent learns nothing of one that is not theirs."""
+    if row.subject_id is None:
+        return False
+    return bool(row.subject_id == caller.subject_id if caller.is_member else row.agent_id == caller.subject_id)
+
+
+async def _seen(context: Context, connection: AsyncConnection, ids: list[str], bits: int) -> dict[str, Subject]:
+    caller = context.caller
+    if caller.is_member:
+        own = await read_subjects.read_as(connection, caller, str(caller.subject_id), bits)
+        return {own.id: own} if own else {}
+    return await read_subjects.through_grounds(context, connection, ids, bits)
+
+
+def _state(context: Context, row: Any, subject: Subject | None) -> CaseState:
+    now, caller, keys = context.now(), context.caller, context.services.keys
+    return CaseState(
+        id=row.id,
+        status=status(row, now),
+        reference=row.reference,
+        reason=None if caller.role is Role.OPERATIONS else row.reason,
+        extent=fields_of(row.extent),
+        opened_at=row.opened_at,
+        expires_at=row.expires_at,
+        opened_by_subject=row.opened_by_subject,
+        assigned_to=assigned_to(row, keys),
+        subject=subject,
+    )
+
+
+def assigned_to(row: Any, keys: KeyRing) -> str | None:
+    """The agent by pseudonym while they serve; a case that was closed keeps the agent whom it had then."""
+    return pseudonym(keys, row.agent_id) if row.agent_id and (row.served or row.closed_at) else None
+
+
+async def support_cases(
+    info: Info[Context, None],
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Connection:
+    """Those about a member, or an agent's assigned and open ones, newest first."""
+    return await _cases(info.context, "Query.supportCases", NEWEST_FIRST).page(
+        info.context, (first, after, last, before), partial(case_states, info)
+    )
+
+
+async def case_queue(
+    info: Info[Context, None],
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Connection:
+    """Open cases without an agent, oldest first, without their free text."""
+    return await _cases(info.context, "Query.caseQueue", OLDEST_FIRST).page(
+        info.context, (first, after, last, before), partial(case_states, info)
+    )
+
+
+def _cases(context: Context, field: str, order: Keyset) -> Listing:
+    return Listing(field, cases(context.now()).where(mine(context.caller, context.now())), order)

@@ -1,0 +1,126 @@
+"""Opening a support case: the same answer whether or not anybody has the address."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, Final
+
+import strawberry
+from sqlalchemy import insert, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
+
+from models.address import sought_address
+from models.columns import new_id, ordinal, sought
+from models.outcome import Refused
+from models.tables import ACCOUNTS, CREDENTIALS, SUPPORT_CASES
+from models.tokens.mailed_tokens import write_letter
+from models.vocabulary import Audience, Notice, PersonalField, RefusalCode
+from permissions.caller import Caller
+from resolvers.context import Context
+from resolvers.staff import case_scope
+from resolvers.staff.case_scope import Lasting
+from resolvers.staff.support_case_lists import CaseState, case_states
+
+OPEN_FOR: Final = Lasting(most=timedelta(days=30), usual=timedelta(days=7))
+LONGEST_REFERENCE: Final = 100
+LONGEST_REASON: Final = 1000
+
+ABOUT_ONESELF = Refused(RefusalCode.NOT_PERMITTED, "A member opens cases about themself alone.", "input.subjectId")
+
+
+@strawberry.input(description="What `openSupportCase` takes. Send exactly one of `subjectId` and `email`.")
+class OpenSupportCaseInput:
+    reference: str = strawberry.field(description="The ticket number or other reference, 1 to 100 characters.")
+    reason: str = strawberry.field(description="Why the case is opened, 1 to 1,000 characters. Its subject sees it.")
+    extent: list[PersonalField] = strawberry.field(description="The fields that the agent may read, 1 to 100.")
+    subject_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The `User` id of the subject. A member must send their own."
+    )
+    email: str | None = strawberry.field(
+        default=None, description="The verified e-mail address of the subject. A member must send their own."
+    )
+    expires_at: datetime | None = strawberry.field(
+        default=None, description="When the case expires, within the next 30 days. In 7 days if left out."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An input that may become a case."""
+
+    reference: str
+    reason: str
+    extent: int
+    expires_at: datetime
+
+
+async def open_support_case(info: Info[Context, None], input: OpenSupportCaseInput) -> CaseState | Refused:
+    """Opens a case for OPERATIONS to assign; its subject is told where somebody else opened it."""
+    context = info.context
+    checked = _checked(input, context.now())
+    if isinstance(checked, Refused):
+        return checked
+    if (input.subject_id is None) == (input.email is None):
+        return case_scope.refused("subjectId", "or `email` is given, and not both")
+    async with context.database.writing() as connection:
+        caller = context.caller
+        subject_id = await _subject(connection, caller, input)
+        if caller.is_member and subject_id != caller.subject_id:
+            return ABOUT_ONESELF
+        row = _row(caller, subject_id, checked, context.now())
+        await connection.execute(insert(SUPPORT_CASES), row)
+        if not caller.is_member:
+            await write_letter(
+                connection, subject_id=subject_id, notice=Notice.CASE_OPENED, about=row["id"], now=context.now()
+            )
+        return (await case_states(info, connection, [SimpleNamespace(**row, served=False)]))[0]
+
+
+def _checked(input: OpenSupportCaseInput, now: datetime) -> Checked | Refused:
+    reference = case_scope.sentence("reference", input.reference, LONGEST_REFERENCE)
+    reason = case_scope.sentence("reason", input.reason, LONGEST_REASON)
+    bits = case_scope.extent(input.extent, Audience.SUPPORT_CASE)
+    expires_at = OPEN_FOR.until(input.expires_at, now)
+    for part in (reference, reason, bits, expires_at):
+        if isinstance(part, Refused):
+            return part
+    return Checked(reference, reason, bits, expires_at)  # type: ignore[arg-type]  # the loop above left no refusal
+
+
+async def _subject(connection: AsyncConnection, caller: Caller, input: OpenSupportCaseInput) -> str | None:
+    """The subject's id; None where there is nobody, which the answer does not tell.
+
+    Whoever registered an address that they did not verify is not the person whom staff know by it.
+    """
+    if input.email is not None:
+        theirs = or_(ACCOUNTS.c.email_verified.is_(true()), ACCOUNTS.c.id == (caller.subject_id or ""))
+        known = (
+            select(ACCOUNTS.c.id)
+            .join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
+            .where(CREDENTIALS.c.email_canonical == sought_address(input.email), theirs)
+        )
+    else:
+        known = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == sought(str(input.subject_id)))
+    # whoever is being erased meanwhile is waited for, so that no case is opened about nobody
+    locked = known.with_for_update(read=True, key_share=True, of=ACCOUNTS)
+    found = (await connection.execute(locked)).scalar_one_or_none()
+    return str(found) if found else None
+
+
+def _row(caller: Caller, subject_id: str | None, checked: Checked, now: datetime) -> dict[str, Any]:
+    id = new_id()
+    return {
+        "id": id,
+        "subject_id": subject_id,
+        "reference": checked.reference,
+        "reason": checked.reason,
+        "extent": checked.extent,
+        "opened_at": now,
+        "expires_at": checked.expires_at,
+        "opened_by": caller.subject_id,
+        "opened_by_subject": caller.is_member,
+        "agent_id": None,
+        "closed_at": None,
+        "ordinal": ordinal(now, id),
+    }

@@ -1,0 +1,1 @@
+"""Statistics from sealed releases."""

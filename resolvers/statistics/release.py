@@ -1,0 +1,102 @@
+"""Releases of statistics: when the next one is made, what it counts, and that those who ask at once share it."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any, Final
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.statistics.discrete_laplace import Noise
+from models.tables import STATISTICS_CELLS, STATISTICS_RELEASES
+from permissions.caller import Caller
+from permissions.mask import parameters
+from permissions.statistics.counting import counts
+from permissions.statistics.histograms import HISTOGRAMS, Histogram
+from permissions.statistics.publication import published
+from resolvers.context import Services
+
+YEAR: Final = timedelta(days=365)
+Counts = Mapping[tuple[str, ...], int]
+"""People by histogram and values, these in lower case as SQL compares them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The newest release; `next_at` is when a question makes the next, `free_at` from when a command may."""
+
+    number: int
+    released_at: datetime
+    next_at: datetime
+    free_at: datetime
+    noise: Noise
+
+
+async def newest(connection: AsyncConnection, per_year: int) -> Release | None:
+    """The release that stands."""
+    last = select(STATISTICS_RELEASES).order_by(STATISTICS_RELEASES.c.number.desc()).limit(per_year)
+    rows = (await connection.execute(last)).all()
+    if not rows:
+        return None
+    row = rows[0]
+    free_at = max(row.released_at, rows[-1].released_at + YEAR) if len(rows) == per_year else row.released_at
+    next_at = max(quarter_end(row.released_at), free_at)
+    return Release(row.number, row.released_at, next_at, free_at, Noise(Fraction(row.epsilon), row.bound))
+
+
+def quarter_end(at: datetime) -> datetime:
+    """The first instant of the next calendar quarter, in UTC."""
+    quarters = 4 * at.year + (at.month - 1) // 3 + 1
+    return datetime(quarters // 4, 3 * (quarters % 4) + 1, 1, tzinfo=UTC)
+
+
+async def standing(services: Services) -> Release:
+    """The release to answer from; the first question of a quarter makes it."""
+    async with services.database.reading() as connection:
+        found = await newest(connection, services.releases_per_year)
+    if found and services.now() < found.next_at:
+        return found
+    await release(services, early=False)
+    async with services.database.reading() as connection:
+        made = await newest(connection, services.releases_per_year)
+    if made is None:
+        raise LookupError("a release was made and is not there")
+    return made
+
+
+async def release(services: Services, *, early: bool) -> bool:
+    """Makes the next release, all of it or nothing; False where it is not time or another process made it."""
+    try:
+        async with services.database.writing() as connection:
+            last = await newest(connection, services.releases_per_year)
+            now = services.now()
+            if last and now < (last.free_at if early else last.next_at):
+                return False
+            await _fill(connection, last.number + 1 if last else 1, now, services.noise)
+    except IntegrityError:
+        return False  # another process has the number; its release is there once this waited for it
+    return True
+
+
+async def _fill(connection: AsyncConnection, number: int, now: datetime, noise: Noise) -> None:
+    row = {"number": number, "released_at": now, "epsilon": str(noise.epsilon), "bound": noise.bound}
+    await connection.execute(insert(STATISTICS_RELEASES), row)
+    rows = (await connection.execute(counts(now), parameters(Caller()))).all()
+    true = {tuple(row[:-1]): int(row[-1]) for row in rows}
+    cells = await asyncio.to_thread(lambda: [cell for each in HISTOGRAMS for cell in shown(each, true, noise)])
+    if cells:
+        await connection.execute(insert(STATISTICS_CELLS), [{"release_number": number, **cell} for cell in cells])
+
+
+def shown(histogram: Histogram, true: Counts, noise: Noise) -> Iterable[dict[str, Any]]:
+    """The cells that are published. Noise is drawn for the empty ones too: the work is the same whoever is there."""
+    for values in histogram.groups():
+        first, second = (*values, "", "")[:2]
+        people = true.get((histogram.name, first.lower(), second.lower()), 0)
+        count = published(people, noise)
+        if count is not None:
+            yield {"histogram": histogram.name, "first_value": first, "second_value": second, "shown": count}

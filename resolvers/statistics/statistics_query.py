@@ -1,0 +1,83 @@
+"""What a release says by some dimensions; nothing but the release is read."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from strawberry.types.info import Info
+
+from models.tables import STATISTICS_CELLS
+from models.vocabulary import Dimension
+from permissions.failure import bad_input
+from permissions.statistics.histograms import ALLOWED, Histogram, histogram_of
+from permissions.statistics.publication import margin
+from resolvers.context import Context
+from resolvers.statistics import release
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticsGroup:
+    """A group, its values in the order asked, and its published count."""
+
+    values: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """One release by some dimensions."""
+
+    released_at: datetime
+    next_at: datetime
+    epsilon: float
+    margin: int
+    subjects: int | None
+    groups: list[StatisticsGroup]
+    suppressed_groups: bool
+
+
+async def statistics(info: Info[Context, None], group_by: list[Dimension]) -> Statistics:
+    """The standing release by these dimensions."""
+    histogram = _asked(group_by)
+    services = info.context.services
+    standing = await release.standing(services)
+    cells = select(STATISTICS_CELLS).where(
+        STATISTICS_CELLS.c.release_number == standing.number,
+        STATISTICS_CELLS.c.histogram.in_([histogram.name, histogram.total]),
+    )
+    async with services.database.reading() as connection:
+        rows = (await connection.execute(cells)).all()
+    counts = {(row.first_value, row.second_value): row.shown for row in rows if row.histogram == histogram.name}
+    total = [row.shown for row in rows if row.histogram == histogram.total]
+    groups = _groups(histogram, group_by, counts)
+    return Statistics(
+        released_at=standing.released_at,
+        next_at=standing.next_at,
+        epsilon=float(standing.noise.epsilon),
+        margin=margin(standing.noise),
+        subjects=total[0] if total else None,
+        groups=groups,
+        # told from the release and the public lists alone: an empty group and a small one are left out alike
+        suppressed_groups=len(groups) < histogram.size,
+    )
+
+
+def _asked(group_by: list[Dimension]) -> Histogram:
+    histogram = histogram_of(group_by)
+    if histogram is None:
+        allowed = ", ".join(f"[{', '.join(each.dimensions)}]" for each in ALLOWED)
+        raise bad_input("groupBy", f"`groupBy` is one of {allowed}, in either order.")
+    return histogram
+
+
+def _groups(
+    histogram: Histogram, group_by: list[Dimension], counts: dict[tuple[str, str], int]
+) -> list[StatisticsGroup]:
+    """By the order of the public lists, which says nothing of the people."""
+    places = [histogram.dimensions.index(dimension) for dimension in group_by]
+    found = []
+    for values in histogram.groups():
+        first, second = (*values, "")[:2]
+        if (first, second) in counts:
+            found.append(StatisticsGroup(tuple(values[place] for place in places), counts[first, second]))
+    return found

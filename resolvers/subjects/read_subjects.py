@@ -1,0 +1,161 @@
+"""The one reader of personal columns: rows come masked by their own standing and leave as Subjects."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any, Final
+
+from sqlalchemy import Row as SQLRow
+from sqlalchemy import Select, and_, bindparam, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
+from models.vocabulary import Audience, Lock, PersonalField, Standing, fields_of, mask_of
+from permissions.access_ground import Grounds
+from permissions.caller import Caller
+from permissions.decision import NOTHING, Sight, State, sight
+from permissions.mask import COLUMNS, key, locks, masked, met, own, parameters, standing, stands
+from permissions.policy import SOCIAL
+from permissions.subject import Subject
+from resolvers.context import Context
+from resolvers.geolocation.lookup import Place
+from resolvers.subjects import legal_hold_values
+from resolvers.subjects.access_grounds import grounds_of
+
+Row = dict[str, Any]
+
+
+def _place(row: Row) -> Place | None:
+    code = row["place_country"]
+    return Place(code, row["place_city"], row["place_latitude"], row["place_longitude"]) if code else None
+
+
+def _form(row: Row) -> SimpleNamespace | None:
+    values = {column.name: row[key(column)] for column in COLUMNS[PersonalField.PRE_REGISTRATION]}
+    return SimpleNamespace(**values) if any(value is not None for value in values.values()) else None
+
+
+def _pages(row: Row) -> list[SimpleNamespace] | None:
+    pages = row["public_pages"]
+    return None if pages is None else [SimpleNamespace(**page) for page in pages]
+
+
+COMPOSED: Final[dict[PersonalField, Callable[[Row], Any]]] = {
+    PersonalField.LOCATION: _place,
+    PersonalField.PRE_REGISTRATION: _form,
+    PersonalField.PUBLIC_PAGES: _pages,
+}
+COMPOSED_BITS: Final = mask_of(tuple(COMPOSED))
+
+
+def columns(audience: Audience | None, bits: int) -> list[Any]:
+    """The id, what the decision needs, and the masked columns of the fields asked for."""
+    asked = [column for field in fields_of(bits) for column in masked(audience, field)]
+    state = [ACCOUNTS.c.hidden, locks(audience), standing()]
+    return [ACCOUNTS.c.id, *state, *asked]
+
+
+def joined(statement: Select[Any], bits: int, *, profile: bool = False) -> Select[Any]:
+    """Joins only the purposes whose fields are asked for."""
+    source: Any = ACCOUNTS
+    tables = {column.table for field in fields_of(bits) for column in COLUMNS[field]}
+    if profile or PROFILES in tables:
+        source = source.outerjoin(PROFILES, PROFILES.c.subject_id == ACCOUNTS.c.id)
+    if PRE_REGISTRATIONS in tables:
+        source = source.outerjoin(PRE_REGISTRATIONS, PRE_REGISTRATIONS.c.subject_id == ACCOUNTS.c.id)
+    return statement.select_from(source)
+
+
+@lru_cache(maxsize=512)
+def _by_id(audience: Audience | None, bits: int) -> Select[Any]:
+    found = and_(ACCOUNTS.c.id == bindparam("id"), or_(own(), met(audience)))
+    return joined(select(*columns(audience, bits)), bits).where(found)
+
+
+@lru_cache(maxsize=512)
+def by_ids(audience: Audience, bits: int) -> Select[Any]:
+    """Any number of subjects for an audience that a case, a request or a view brings; absence is decided after."""
+    found = ACCOUNTS.c.id.in_(bindparam("ids", expanding=True))
+    return joined(select(*columns(audience, bits)), bits).where(found)
+
+
+@lru_cache(maxsize=512)
+def directory(audience: Audience | None, bits: int, *, profile: bool = False) -> Select[Any]:
+    """Everyone whom this audience meets, and oneself while SOCIAL stands."""
+    listed = or_(and_(own(), stands(SOCIAL[0])), met(audience))
+    return joined(select(*columns(audience, bits)), bits, profile=profile).where(listed)
+
+
+async def read(context: Context, connection: AsyncConnection, subject_id: str, bits: int) -> Subject | None:
+    """One subject, or None for one who is absent and for one who never was: the same statements."""
+    if context.caller.works_through is not None:
+        return (await through_grounds(context, connection, [subject_id], bits)).get(subject_id)
+    return await read_as(connection, context.caller, subject_id, bits)
+
+
+async def read_as(connection: AsyncConnection, caller: Caller, subject_id: str, bits: int) -> Subject | None:
+    """One subject as a member or visitor meets them."""
+    statement = _by_id(caller.meets_others, bits)
+    found = (await connection.execute(statement, {**parameters(caller), "id": subject_id})).all()
+    return next((show(caller.audience(row["id"]), row, bits) for row in rows_of(found)), None)
+
+
+async def through_grounds(
+    context: Context, connection: AsyncConnection, subject_ids: Sequence[str], bits: int
+) -> dict[str, Subject]:
+    """Those of these subjects whom a case or a request lets this caller read, each noted for the ledger."""
+    caller = context.caller
+    if caller.works_through is None:
+        return {}
+    grounds = await grounds_of(connection, caller, subject_ids, context.now())
+    statement = by_ids(caller.works_through, bits)
+    found = (await connection.execute(statement, {**parameters(caller), "ids": list(subject_ids)})).all()
+    rows, shown = [row for row in rows_of(found) if row["id"] in grounds], {}
+    if rows and caller.works_through is Audience.LEGAL_REQUEST:
+        await legal_hold_values.filled(connection, rows, bits)
+    for row in rows:
+        each = grounds[row["id"]]
+        if subject := show(each.audience, row, bits, each):
+            shown[subject.id] = subject
+            context.met.append(subject)
+    return shown
+
+
+def rows_of(rows: Sequence[SQLRow[Any]]) -> Iterator[Row]:
+    """Rows by name; a page's rows share their names."""
+    names = rows[0]._fields if rows else ()
+    return (dict(zip(names, row, strict=True)) for row in rows)
+
+
+def show(audience: Audience | None, row: Row, bits: int, grounds: Grounds | None = None) -> Subject | None:
+    """A row as this audience meets it, or None where it may read nothing of it. The row becomes its values."""
+    if audience is None:
+        return None
+    extent, own_extent = (grounds.extent, grounds.own_extent) if grounds else (0, 0)
+    seen = _sight(audience, row["standing"], row["hidden"], row["locks"], extent, own_extent)
+    if not seen.mask:
+        return None
+    if bits & COMPOSED_BITS:
+        for field, compose in COMPOSED.items():
+            if bits & field.bit:
+                row[field.value.lower()] = compose(row)
+    subject = Subject(row["id"], audience, seen.mask, seen.withheld, row)
+    subject.grounds = grounds.under(Lock(row["locks"])) if grounds else None
+    return subject
+
+
+@lru_cache(maxsize=8192)
+def _sight(audience: Audience, standing: int, hidden: int, locks: int, extent: int, own_extent: int) -> Sight:
+    """The decision by plain numbers, so that a page of rows makes no object a row."""
+    return sight(audience, State(Standing(standing), hidden, Lock(locks), extent, own_extent))
+
+
+def oneself(caller: Caller) -> Subject:
+    """The caller's own record where nothing of it was asked for: always there, and nothing is withheld."""
+    seen = sight(Audience.SELF, State())
+    return Subject(caller.subject_id or "", Audience.SELF, seen.mask, seen.withheld, {})
+
+
+def named_only(subject_id: str) -> Subject:
+    """The holder of a token that reads nobody: an id, and every field withheld."""
+    return Subject(subject_id, None, 0, NOTHING, {})

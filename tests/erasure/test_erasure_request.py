@@ -1,0 +1,714 @@
+"""Who asks to be erased is gone from everybody's sight at once, and may within the grace take it all back."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from app.http import cookies
+from models.database import Database
+from models.tables import ACCOUNTS, ROLE_GRANTS, STATISTICS_RELEASES
+from models.tokens import token_rows
+from models.vocabulary import MailedUse, Processor, Role
+from permissions.caller import Caller
+from permissions.limits import Limits
+from permissions.mask import parameters
+from permissions.retention_periods import RETENTION, YEAR, RecordKind, retention
+from permissions.statistics.counting import counts
+from permissions.versions.numbers import current
+from resolvers.second_factor import totp_enrolment
+from resolvers.sessions.begin_session import end_sessions
+from resolvers.statistics.release import release
+from tests.http.test_browser_sessions import from_browser
+from tests.identity import (
+    ASK_RESET,
+    CHANGE_EMAIL,
+    LOGIN,
+    OTHER,
+    REFUSED,
+    REGISTER,
+    RESET,
+    ROLE_TOKEN,
+    STRONG,
+    VERIFY,
+    VIEWER,
+    Clock,
+    complete,
+    enrolled,
+    letters,
+    mailed,
+    refresh,
+    register,
+    registration,
+    sign_in,
+)
+from tests.serving import consentql
+from tests.staff.test_legal_requests import Office
+from tests.staff.test_support_cases import ASSIGN, CASES, OPEN
+from tests.statements import counted
+from tests.world import USER, World, codes, line, world_of
+
+REQUEST = f"""mutation ($p: String!, $c: String) {{ requestErasure(password: $p, code: $c) {{ __typename
+  ... on ErasureScheduled {{ scheduledFor kept {{ what why until }} }} {REFUSED} }} }}"""
+CANCEL = f"""mutation {{ cancelErasure {{ __typename ... on ErasureCancelled {{ cancelledAt }} {REFUSED} }} }}"""
+ME = f"""{{ me {{ id user {{ {USER} }} emailVerified totpEnabled roles restricted hiddenFromMembers erasureScheduledFor
+  consents {{ purpose granted status withdrawable policyVersion since erasesAt }}
+  processors {{ processor fields objectedAt lastDisclosedAt erasureAskedAt erasureAcknowledgedAt }}
+  consentHistory {{ edges {{ node {{ id purpose granted policyVersion recordedAt source receipt }} }} }}
+  disclosures {{ edges {{ node {{ id at audience recipient fields reason receipt }} }} }} }}
+  supportCases {{ edges {{ node {{ id status reference reason extent assignedTo subject {{ email }} }} }} }} }}"""
+STATES = "{ me { erasureScheduledFor consents { purpose granted status erasesAt } } }"
+DIRECTORY = "{ users { edges { node { id email firstName } } } userMap { count place { country } } }"
+ONE = f"query ($id: ID!) {{ user(id: $id) {{ {USER} }} node(id: $id) {{ id }} }}"
+GRANT_ROLE = "mutation ($id: ID!, $until: DateTime!) { grantRole(userId: $id, role: SUPPORT, expiresAt: $until) }"
+VIEWS = {
+    Processor.INTERCOM: "... on IntercomView { withheld contacts { userId } }",
+    Processor.MANDRILL: "... on MandrillView { withheld recipients { userId } }",
+    Processor.MAILCHIMP: "... on MailchimpView { withheld subscribers { userId } }",
+    Processor.GOOGLE_ANALYTICS: "... on GoogleAnalyticsView { withheld visitors { userId } }",
+}
+VIEW = """mutation ($ids: [ID!]!) {{ openProcessorView(input: {{userIds: $ids, reason: "News."}}) {{ {} }} }}"""
+GRANT = """mutation ($v: String!) { grantConsent(purpose: SOCIAL, policyVersion: $v) { __typename
+  ... on ConsentChanged { consents { purpose granted status erasesAt } } } }"""
+WITHDRAW = """mutation { withdrawConsent(purpose: EXPANSION) { ... on ConsentChanged {
+  consents { purpose granted status erasesAt } } } }"""
+GRACE = timedelta(days=30)
+
+
+@dataclass
+class Leaver:
+    """One person with a password, their session, a clock, and somebody who looks at them."""
+
+    world: World
+    clock: Clock
+    id: str
+    mine: str
+    fellow: str
+    since: datetime = field(init=False)
+
+    async def request(self, password: str = STRONG, code: str | None = None, token: str | None = None) -> Any:
+        """What `requestErasure` answers."""
+        self.since = self.clock.at
+        given = {"p": password, "c": code}
+        return (await self.world.data(REQUEST, token or self.mine, given))["requestErasure"]
+
+    async def cancel(self, token: str | None = None) -> Any:
+        """What `cancelErasure` answers."""
+        return (await self.world.data(CANCEL, token or self.mine))["cancelErasure"]
+
+    async def back(self) -> str:
+        """A new session."""
+        self.mine = (await sign_in(self.world, "p@example.org"))["accessToken"]
+        return self.mine
+
+    async def left(self) -> str:
+        """Asks for erasure and signs in again."""
+        assert (await self.request())["__typename"] == "ErasureScheduled"
+        return await self.back()
+
+    async def leaving_since(self) -> datetime | None:
+        """As it is stored."""
+        found: datetime | None = (await self.world.account(self.id)).leaving_since
+        return found
+
+    @property
+    def ends(self) -> str:
+        """When the account goes."""
+        return told(self.since + GRACE)
+
+
+def told(at: datetime) -> str:
+    """An instant as the API writes it."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+@pytest.fixture
+async def leaver(world: World) -> Leaver:
+    """Somebody whom everybody sees, signed in from where they were before."""
+    clock = Clock(world)
+    clock.at = clock.at.replace(hour=12)
+    both = {"password": STRONG, "ipAddress": "127.0.0.1"}
+    id = await world.person("p@example.org", ("SOCIAL", "EXPANSION"), **both)
+    _, fellow = await world.member("o@example.org", ipAddress="12.34.5.6")
+    return Leaver(world, clock, id, (await sign_in(world, "p@example.org"))["accessToken"], fellow)
+
+
+# ---------------------------------------------------------------- asking
+
+
+async def test_erasure_is_scheduled_for_the_end_of_the_grace_and_says_what_is_kept(leaver: Leaver) -> None:
+    answer = await leaver.request()
+    assert answer["scheduledFor"] == leaver.ends
+    kept = {each["what"]: each["until"] for each in answer["kept"]}
+    after = (
+        RecordKind.CONSENT_RECORDS,
+        RecordKind.DISCLOSURES,
+        RecordKind.SUPPORT_CASES,
+        RecordKind.LEGAL_REQUESTS,
+    )
+    assert list(kept) == [RETENTION[kind].what for kind in after]
+    assert list(kept.values()) == [told(leaver.since + GRACE + 5 * YEAR), None, None, None]
+    assert all(RETENTION[kind].why in each["why"] for kind, each in zip(after, answer["kept"], strict=True))
+    assert await leaver.leaving_since() == leaver.since
+    me = (await leaver.world.data(STATES, await leaver.back()))["me"]
+    assert me["erasureScheduledFor"] == leaver.ends
+
+
+async def test_the_periods_are_the_operators(leaver: Leaver) -> None:
+    day = timedelta(days=1)
+    leaver.world.services.retention = retention(7 * day, {RecordKind.CONSENT_RECORDS: 100 * day})
+    answer = await leaver.request()
+    assert answer["scheduledFor"] == told(leaver.since + 7 * day)
+    assert answer["kept"][0]["until"] == told(leaver.since + 107 * day)
+    states = (await leaver.world.data(STATES, await leaver.back()))["me"]
+    assert {each["erasesAt"] for each in states["consents"]} == {None, told(leaver.since + 7 * day)}
+
+
+async def test_asking_again_changes_nothing_and_answers_with_the_same_day(leaver: Leaver) -> None:
+    first = await leaver.request()
+    mine = await leaver.back()
+    leaver.clock.forward(minutes=10)
+    account = await leaver.world.account(leaver.id)
+    assert await leaver.request() == first
+    assert await leaver.world.account(leaver.id) == account
+    assert "errors" not in await leaver.world.ask(VIEWER, mine), "nor does it end the session"
+    assert (await letters(leaver.world, leaver.id)).count("ERASURE_SCHEDULED") == 1
+
+
+async def test_everything_that_lets_somebody_act_ends_with_the_request(leaver: Leaver) -> None:
+    world = leaver.world
+    _, recovery = await enrolled(world, leaver.mine)
+    begun = await sign_in(world, "p@example.org")
+    await world.data(ASK_RESET, None, {"e": "p@example.org"})
+    await world.data(CHANGE_EMAIL, leaver.mine, {"e": "new@example.org", "p": STRONG})
+    (reset,), (change,) = [await mailed(world, use) for use in (MailedUse.RESET, MailedUse.CHANGE)]
+    other = await world.token(Role.MEMBER, leaver.id)
+    assert (await leaver.request(code=recovery[0]))["__typename"] == "ErasureScheduled"
+    for token in (leaver.mine, other):
+        response = await world.post(VIEWER, token)
+        assert (response.status_code, codes(response.json())) == (401, ["UNAUTHENTICATED"])
+    assert (await complete(world, begun["challenge"], recovery[1]))["code"] == "CHALLENGE_EXPIRED"
+    assert (await world.data(RESET, None, {"t": reset, "p": OTHER}))["resetPassword"]["code"] == "TOKEN_EXPIRED"
+    assert (await world.data(VERIFY, None, {"t": change}))["verifyEmail"]["code"] == "TOKEN_EXPIRED"
+
+
+async def test_a_browser_forgets_its_session_with_the_request(leaver: Leaver) -> None:
+    jar: dict[str, str] = {}
+    given = {"input": {"email": "p@example.org", "password": STRONG, "transport": "COOKIE"}}
+    await from_browser(leaver.world, LOGIN, jar, given)
+    assert cookies.ACCESS in jar
+    answer = (await from_browser(leaver.world, REQUEST, jar, {"p": STRONG})).json()
+    assert answer["data"]["requestErasure"]["__typename"] == "ErasureScheduled"
+    assert set(jar) == {cookies.DEVICE}
+
+
+@pytest.mark.parametrize(("password", "code"), [("wrong one", None), (STRONG, None), (STRONG, "000000"), ("no", "1")])
+async def test_what_is_not_proven_changes_nothing(leaver: Leaver, password: str, code: str | None) -> None:
+    app, _ = await enrolled(leaver.world, leaver.mine)
+    leaver.clock.forward(minutes=2)
+    account, seen = await leaver.world.account(leaver.id), await leaver.world.data(ME, leaver.mine)
+    answer = await leaver.request(password, code)
+    expected = {STRONG: "INVALID_CODE" if code else "TOTP_REQUIRED"}.get(password, "INVALID_CREDENTIALS")
+    assert (answer["code"], answer["field"]) == (expected, "password" if password != STRONG else "code")
+    assert await leaver.world.account(leaver.id) == account
+    assert await leaver.world.data(ME, leaver.mine) == seen
+    assert "ERASURE_SCHEDULED" not in await letters(leaver.world, leaver.id)
+    assert (await leaver.request(STRONG, app.code()))["__typename"] == "ErasureScheduled"
+
+
+async def test_a_recovery_code_stands_in_for_the_authenticator(leaver: Leaver) -> None:
+    _, recovery = await enrolled(leaver.world, leaver.mine)
+    assert (await leaver.request(STRONG, recovery[0]))["__typename"] == "ErasureScheduled"
+    assert (await letters(leaver.world, leaver.id))[-2:] == ["RECOVERY_CODE_USED", "ERASURE_SCHEDULED"]
+
+
+async def test_where_no_second_factor_is_on_none_is_looked_at(leaver: Leaver) -> None:
+    assert (await leaver.request(STRONG, "whatever"))["__typename"] == "ErasureScheduled"
+
+
+async def test_attempts_at_the_code_are_counted_before_they_are_looked_at(database: Database) -> None:
+    world = world_of(database, limits=Limits(on=True))
+    _, token = await world.member("p@example.org", password=STRONG)
+    app, _ = await enrolled(world, token)
+    guesses = [world.data(REQUEST, token, {"p": STRONG, "c": "000000"}) for _ in range(8)]
+    answers = [answer["requestErasure"]["code"] for answer in await asyncio.gather(*guesses)]
+    assert (answers.count("INVALID_CODE"), answers.count("TOO_MANY_ATTEMPTS")) == (5, 3)
+    right = (await world.data(REQUEST, token, {"p": STRONG, "c": app.code(1)}))["requestErasure"]
+    assert right["code"] == "TOO_MANY_ATTEMPTS"
+    world.services.hashing.close()
+
+
+@pytest.mark.parametrize("role", [None, Role.SUPPORT, Role.ANALYTICS, Role.COMPLIANCE, Role.OPERATIONS, Role.PROCESSOR])
+async def test_nobody_leaves_or_stays_but_by_their_own_session(world: World, role: Role | None) -> None:
+    holder = await world.person("s@example.org", password=STRONG)
+    token = None
+    if role is Role.PROCESSOR:
+        token = await world.token(role, None, Processor.INTERCOM)
+    elif role:
+        token = await world.token(role, holder)
+    asked = (await world.data(REQUEST, token, {"p": STRONG, "c": None}))["requestErasure"]
+    cancelled = (await world.data(CANCEL, token))["cancelErasure"]
+    assert asked["code"] == cancelled["code"] == "NOT_PERMITTED"
+
+
+# ---------------------------------------------------------------- out of sight
+
+
+async def test_who_leaves_is_absent_by_every_path_at_once(leaver: Leaver) -> None:
+    world, id = leaver.world, leaver.id
+    agent = await world.person("agent@example.org")
+    support = await world.token(Role.SUPPORT, agent)
+    operations = await world.token(Role.OPERATIONS, await world.person("ops@example.org"))
+    case = {"subjectId": id, "reference": "T", "reason": "r", "extent": ["EMAIL"]}
+    for opener in (leaver.mine, support):
+        opened = (await world.data(OPEN, opener, {"input": case}))["openSupportCase"]
+        await world.data(ASSIGN, operations, {"id": opened["id"], "agent": agent})
+    before = [await world.ask(ONE, token, {"id": id}) for token in (None, leaver.fellow, support)]
+    assert all(answer["data"]["user"] for answer in before)
+    assert id in str(await world.data(DIRECTORY, leaver.fellow))
+    await leaver.request()
+    for token in (None, leaver.fellow, support, operations):
+        await world.ask(VIEWER, token)  # the first use of a token is noted, which is a write
+        seen, unknown = [await _read(world, token, key) for key in (id, "0" * 32)]
+        assert seen == unknown
+    listed = await world.data(DIRECTORY, leaver.fellow)
+    assert id not in str(listed)
+    assert sum(place["count"] for place in listed["userMap"]) == len(listed["users"]["edges"])
+    edges = (await world.data(CASES, support))["supportCases"]["edges"]
+    assert [edge["node"]["subject"] for edge in edges] == [None, None]
+    for processor, selection in VIEWS.items():
+        token = await world.token(Role.PROCESSOR, None, processor)
+        view = (await world.data(VIEW.format(selection), token, {"ids": [id]}))["openProcessorView"]
+        assert (view["withheld"], [value for value in view.values() if isinstance(value, list)]) == (1, [[]])
+
+
+async def _read(world: World, token: str | None, id: str) -> tuple[int, bytes, list[str]]:
+    async with counted(world.services.database) as sent:
+        response = await world.post(ONE, token, {"id": id})
+    return response.status_code, response.content, sorted(sent)
+
+
+async def test_statistics_count_nobody_who_leaves(leaver: Leaver) -> None:
+    async def counted_now() -> dict[str, int]:
+        async with leaver.world.services.database.reading() as connection:
+            rows = (await connection.execute(counts(leaver.clock.at), parameters(Caller()))).all()
+        totals: dict[str, int] = {}
+        for name, *_, people in rows:
+            totals[name] = totals.get(name, 0) + people
+        return totals
+
+    before = await counted_now()
+    await leaver.request()
+    after = await counted_now()
+    assert {name: before[name] - after.get(name, 0) for name in before} == dict.fromkeys(before, 1)
+
+
+async def test_who_leaves_is_self_alone(leaver: Leaver) -> None:
+    other = await leaver.world.person("q@example.org")
+    mine = await leaver.left()
+    answer = await leaver.world.ask(DIRECTORY, mine)
+    assert (answer["data"], codes(answer)) == ({"users": None, "userMap": None}, ["FORBIDDEN", "FORBIDDEN"])
+    assert (await leaver.world.data(f'{{ user(id: "{other}") {{ id }} }}', mine))["user"] is None
+    own = (await leaver.world.data(f'{{ user(id: "{leaver.id}") {{ email }} }}', mine))["user"]
+    assert own == {"email": "p@example.org"}
+
+
+async def test_a_legal_request_still_reads_its_extent(world: World) -> None:
+    office = await _office(world)
+    await office.approved(extent=["EMAIL"])
+    await world.data(REQUEST, office.mine, {"p": STRONG})
+    assert (await office.read())["email"] == "subject@example.org"
+
+
+# ---------------------------------------------------------------- staying
+
+
+async def test_cancelling_gives_everything_back_to_the_byte(leaver: Leaver) -> None:
+    world = leaver.world
+    case = {"subjectId": leaver.id, "reference": "T", "reason": "r", "extent": ["EMAIL"]}
+    await world.data(OPEN, leaver.mine, {"input": case})
+    await world.data("mutation { objectToProcessor(processor: INTERCOM) { __typename } }", leaver.mine)
+    mandrill = await world.token(Role.PROCESSOR, None, Processor.MANDRILL)
+    await world.data(VIEW.format(VIEWS[Processor.MANDRILL]), mandrill, {"ids": [leaver.id]})
+
+    async def all_of_it() -> list[str]:
+        seen = [(await world.post(ONE, token, {"id": leaver.id})).text for token in (None, leaver.fellow)]
+        return [(await world.post(ME, leaver.mine)).text, *seen, (await world.post(DIRECTORY, leaver.fellow)).text]
+
+    stored, before = await world.account(leaver.id), await all_of_it()
+    mine = await leaver.left()
+    assert await all_of_it() != before
+    leaver.clock.forward(hours=2)
+    mine = await leaver.back()
+    assert await leaver.cancel(mine) == {"__typename": "ErasureCancelled", "cancelledAt": told(leaver.clock.at)}
+    assert await all_of_it() == before
+    assert await world.account(leaver.id) == stored
+    assert (await letters(world, leaver.id))[-1] == "ERASURE_CANCELLED"
+
+
+async def test_what_was_not_asked_for_is_not_cancelled(leaver: Leaver) -> None:
+    assert (await leaver.cancel())["code"] == "NOT_FOUND"
+    await leaver.left()
+    assert (await leaver.cancel())["__typename"] == "ErasureCancelled"
+    assert (await leaver.cancel())["code"] == "NOT_FOUND"
+    assert (await letters(leaver.world, leaver.id)).count("ERASURE_CANCELLED") == 1
+
+
+async def test_erasure_is_cancelled_until_its_day_and_not_after_whether_or_not_it_was_done(leaver: Leaver) -> None:
+    await leaver.request()
+    asked = leaver.since
+    leaver.clock.at = asked + GRACE - timedelta(microseconds=1)
+    assert (await leaver.cancel(await leaver.back()))["__typename"] == "ErasureCancelled"
+    assert (await leaver.request())["scheduledFor"] == leaver.ends, "with a grace of its own"
+    leaver.clock.at = leaver.since + GRACE
+    late = await leaver.back()
+    assert (await leaver.cancel(late))["code"] == "NOT_PERMITTED"
+    assert await leaver.leaving_since() == leaver.since
+
+
+# ---------------------------------------------------------------- meanwhile
+
+
+async def test_what_is_held_for_a_purpose_goes_no_later_than_the_account(leaver: Leaver) -> None:
+    def dates(states: Any) -> list[str | None]:
+        return [each["erasesAt"] for each in states]
+
+    assert dates((await leaver.world.data(STATES, leaver.mine))["me"]["consents"]) == [None, None, None]
+    earlier = (await leaver.world.data(WITHDRAW, leaver.mine))["withdrawConsent"]["consents"][2]["erasesAt"]
+    leaver.clock.forward(days=10)
+    await leaver.back()
+    mine = await leaver.left()
+    assert dates((await leaver.world.data(STATES, mine))["me"]["consents"]) == [None, leaver.ends, earlier]
+    leaver.clock.forward(minutes=10)
+    withdrawn = "mutation { withdrawConsent(purpose: SOCIAL) { ... on ConsentChanged { consents { erasesAt } } } }"
+    answer = await leaver.world.data(withdrawn, mine)
+    assert dates(answer["withdrawConsent"]["consents"]) == [None, leaver.ends, earlier]
+    await leaver.cancel()
+    later = [each for each in dates((await leaver.world.data(STATES, mine))["me"]["consents"]) if each]
+    assert later == [told(leaver.clock.at + GRACE), earlier]
+
+
+async def test_nothing_held_has_no_day(world: World) -> None:
+    Clock(world)
+    _, mine = await world.member("p@example.org", (), profile={}, preRegistration={}, password=STRONG)
+    await world.data(REQUEST, mine, {"p": STRONG})
+    mine = (await sign_in(world, "p@example.org"))["accessToken"]
+    assert {each["erasesAt"] for each in (await world.data(STATES, mine))["me"]["consents"]} == {None}
+
+
+async def test_a_grant_while_leaving_is_recorded_and_opens_nothing_until_the_subject_stays(world: World) -> None:
+    clock = Clock(world)
+    id = await world.person("p@example.org", (), password=STRONG, ipAddress="127.0.0.1")
+    _, fellow = await world.member("o@example.org")
+    leaver = Leaver(world, clock, id, (await sign_in(world, "p@example.org"))["accessToken"], fellow)
+    mine = await leaver.left()
+    granted = (await world.data(GRANT, mine, {"v": current().name}))["grantConsent"]
+    assert granted["consents"][1] == {
+        "purpose": "SOCIAL", "granted": True, "status": "GRANTED", "erasesAt": leaver.ends,
+    }  # fmt: skip
+    assert (await world.data(ONE, fellow, {"id": id}))["user"] is None
+    await leaver.cancel()
+    assert (await world.data(ONE, fellow, {"id": id}))["user"]["firstName"] == "Amara"
+
+
+async def test_a_password_that_is_reset_or_changed_cancels_nothing(leaver: Leaver) -> None:
+    world = leaver.world
+    await leaver.request()
+    asked = leaver.since
+    await world.data(ASK_RESET, None, {"e": "p@example.org"})
+    (link, *_) = await mailed(world, MailedUse.RESET)
+    assert "changedAt" in (await world.data(RESET, None, {"t": link, "p": OTHER}))["resetPassword"]
+    assert await leaver.leaving_since() == asked
+    mine = (await sign_in(world, "p@example.org", OTHER))["accessToken"]
+    assert (await leaver.cancel(mine))["__typename"] == "ErasureCancelled"
+
+
+async def test_an_address_that_changes_cancels_nothing(leaver: Leaver) -> None:
+    mine = await leaver.left()
+    asked = await leaver.world.data(CHANGE_EMAIL, mine, {"e": "new@example.org", "p": STRONG})
+    assert asked["changeEmail"] == {"newEmail": "new@example.org"}
+    (link,) = await mailed(leaver.world, MailedUse.CHANGE)
+    assert "email" in (await leaver.world.data(VERIFY, None, {"t": link}))["verifyEmail"]
+    assert await leaver.leaving_since() == leaver.since
+    assert (await leaver.world.data(ONE, leaver.fellow, {"id": leaver.id}))["user"] is None
+
+
+async def test_registering_the_address_of_one_who_leaves_answers_and_works_as_any_known_one(leaver: Leaver) -> None:
+    world = leaver.world
+    await world.person("q@example.org", password=STRONG)
+    await leaver.request()
+    stored = await world.account(leaver.id)
+
+    async def registered(email: str) -> tuple[str, list[str]]:
+        async with counted(world.services.database) as sent:
+            response = await world.post(REGISTER, None, {"input": registration(email)})
+        return response.text.replace(email, ""), sent
+
+    assert await registered("q@example.org") == await registered("p@example.org")
+    assert (await letters(world, leaver.id))[-1] == "ALREADY_REGISTERED"
+    assert await world.account(leaver.id) == stored
+
+
+async def test_whoever_takes_an_unproven_account_over_is_not_erased_by_who_had_it(world: World) -> None:
+    """Somebody registers with another's address and asks for its erasure, in the hope that its owner comes later."""
+    await register(world, "victim@example.org")
+    attacker = (await sign_in(world, "victim@example.org"))["accessToken"]
+    assert (await world.data(REQUEST, attacker, {"p": STRONG}))["requestErasure"]["__typename"] == "ErasureScheduled"
+    assert "ERASURE_SCHEDULED" not in await letters(world), "nobody has proved that the address is theirs"
+    await register(world, "victim@example.org", password=OTHER)
+    (link, *_) = await mailed(world, MailedUse.RESET)
+    assert "changedAt" in (await world.data(RESET, None, {"t": link, "p": OTHER}))["resetPassword"]
+    mine = (await sign_in(world, "victim@example.org", OTHER))["accessToken"]
+    assert (await world.data(STATES, mine))["me"]["erasureScheduledFor"] is None
+
+
+async def test_a_case_opened_while_leaving_waits_until_the_subject_stays(leaver: Leaver) -> None:
+    world = leaver.world
+    agent = await world.person("agent@example.org")
+    support = await world.token(Role.SUPPORT, agent)
+    operations = await world.token(Role.OPERATIONS, await world.person("ops@example.org"))
+    mine = await leaver.left()
+    case = {"subjectId": leaver.id, "reference": "T", "reason": "r", "extent": ["EMAIL"]}
+    opened = (await world.data(OPEN, mine, {"input": case}))["openSupportCase"]
+    assert (opened["status"], opened["subject"]) == ("OPEN", {"id": leaver.id})
+    await world.data(ASSIGN, operations, {"id": opened["id"], "agent": agent})
+    read = f'{{ user(id: "{leaver.id}") {{ email }} }}'
+    assert (await world.data(read, support))["user"] is None
+    await leaver.cancel()
+    assert (await world.data(read, support))["user"] == {"email": "p@example.org"}
+
+
+# ---------------------------------------------------------------- staff
+
+
+async def test_staff_who_leave_lose_their_roles_for_good(leaver: Leaver) -> None:
+    world = leaver.world
+    support, compliance = [await world.token(role, leaver.id) for role in (Role.SUPPORT, Role.COMPLIANCE)]
+    operations = await world.token(Role.OPERATIONS, await world.person("ops@example.org"))
+    subject, theirs = await world.member("q@example.org")
+    case = {"subjectId": subject, "reference": "T", "reason": "r", "extent": ["EMAIL"]}
+    opened = (await world.data(OPEN, theirs, {"input": case}))["openSupportCase"]
+    await world.data(ASSIGN, operations, {"id": opened["id"], "agent": leaver.id})
+    await leaver.request()
+    for token in (support, compliance):
+        assert codes(await world.ask(VIEWER, token)) == ["UNAUTHENTICATED"]
+    queue = await world.data("{ caseQueue { edges { node { id } } } staff { edges { node { id } } } }", operations)
+    assert [edge["node"]["id"] for edge in queue["caseQueue"]["edges"]] == [opened["id"]]
+    assert leaver.id not in str(queue["staff"])
+    again = (await world.data(ASSIGN, operations, {"id": opened["id"], "agent": leaver.id}))["assignSupportCase"]
+    assert again["code"] == "NOT_PERMITTED"
+    until = told(leaver.clock.at + timedelta(days=1))
+    unknown = await world.post(GRANT_ROLE, operations, {"id": "0" * 32, "until": until})
+    granted = await world.post(GRANT_ROLE, operations, {"id": leaver.id, "until": until})
+    assert granted.text == unknown.text == '{"data":{"grantRole":false}}'
+    mine = await leaver.back()
+    soon = told(leaver.clock.at + timedelta(hours=1))
+    asked = {"input": {"role": "SUPPORT", "name": "n", "expiresAt": soon}}
+    assert (await world.data(ROLE_TOKEN, mine, asked))["issueRoleToken"]["code"] == "NOT_PERMITTED"
+    await leaver.cancel()
+    assert (await world.data("{ me { roles } }", mine))["me"] == {"roles": []}
+    assert (await world.data(GRANT_ROLE, operations, {"id": leaver.id, "until": until}))["grantRole"] is True
+
+
+async def test_the_operators_shell_grants_no_role_to_one_who_leaves(leaver: Leaver, tmp_path: Path) -> None:
+    await leaver.request()
+    url = leaver.world.services.database.url
+    done = consentql(url, "grant-role", "p@example.org", "SUPPORT", "--expires", "30d", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    async with leaver.world.services.database.reading() as connection:
+        assert (await connection.execute(select(ROLE_GRANTS))).all() == []
+
+
+# ---------------------------------------------------------------- what is kept, and what of it may be told
+
+
+async def _office(world: World) -> Office:
+    subject = await world.person("subject@example.org", password=STRONG)
+    mine = (await sign_in(world, "subject@example.org"))["accessToken"]
+    recorder = await world.person("first@example.org")
+    first = await world.token(Role.COMPLIANCE, recorder)
+    second = await world.token(Role.COMPLIANCE, await world.person("second@example.org"))
+    return Office(world, subject, mine, recorder, first, second)
+
+
+async def _kept(office: Office) -> list[Any]:
+    answer = (await office.world.data(REQUEST, office.mine, {"p": STRONG}))["requestErasure"]
+    office.mine = (await sign_in(office.world, "subject@example.org"))["accessToken"]
+    return [each for each in answer["kept"] if "EMAIL" in each["what"] or "CITY" in each["what"]]
+
+
+async def test_what_a_request_holds_back_is_kept_and_told_with_its_day(world: World) -> None:
+    office = await _office(world)
+    Clock(world)
+    await office.opened(extent=["CITY"])  # waits for approval
+    expires = world.services.now() + timedelta(days=2)
+    await office.approved(extent=["EMAIL", "FIRST_NAME"], expiresAt=told(expires))
+    closed = await office.approved(extent=["CITY"])
+    await office.close(closed)
+    (held,) = await _kept(office)
+    assert held["what"] == "Held back by a legal request: EMAIL, FIRST_NAME"
+    assert held["until"] == told(expires)
+    assert ("4-26-7" in held["why"], "Court of Tartu" in held["why"]) == (True, True)
+    office.clock_goes_on(days=2)
+    office.mine = (await sign_in(world, "subject@example.org"))["accessToken"]
+    assert await _kept(office) == [], "it is over"
+
+
+@pytest.fixture
+async def twins(database: Database, second_url: str) -> AsyncIterator[tuple[World, World]]:
+    """Two empty platforms under the same keys, whose clocks agree."""
+    second = Database(second_url)
+    one, other = world_of(database), world_of(second)
+    at = one.services.now()
+    one.services.now = other.services.now = lambda: at
+    yield one, other
+    await second.close()
+
+
+async def test_with_a_request_of_which_no_notice_is_allowed_every_answer_is_as_without_it(
+    twins: tuple[World, World],
+) -> None:
+    offices = [await _office(world) for world in twins]
+    secret = offices[1]
+    await secret.approved(extent=["EMAIL"], noticeAfter=secret.after(minutes=30))
+    told_of = []
+    for office in offices:
+        async with counted(office.world.services.database) as sent:
+            asked = (await office.world.post(REQUEST, office.mine, {"p": STRONG})).content
+        office.mine = (await sign_in(office.world, "subject@example.org"))["accessToken"]
+        states = (await office.world.post(STATES, office.mine)).content
+        again = (await office.world.post(REQUEST, office.mine, {"p": STRONG})).content
+        told_of.append((asked, states, again, len(sent)))
+    assert told_of[0] == told_of[1]
+    secret.clock_goes_on(minutes=30)
+    secret.mine = (await sign_in(secret.world, "subject@example.org"))["accessToken"]
+    assert [each["what"] for each in await _kept(secret)] == ["Held back by a legal request: EMAIL"]
+
+
+# ---------------------------------------------------------------- at once
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_two_requests_at_once_are_one(leaver: Leaver) -> None:
+    other = await leaver.world.token(Role.MEMBER, leaver.id)
+    tokens = (leaver.mine, other) * 3
+    answers = await asyncio.gather(*(leaver.request(token=token) for token in tokens), return_exceptions=True)
+    scheduled = [each for each in answers if isinstance(each, dict)]
+    assert scheduled
+    assert all(each == scheduled[0] for each in scheduled), "whoever came too late has no session any more"
+    assert (await letters(leaver.world, leaver.id)).count("ERASURE_SCHEDULED") == 1
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_a_session_that_a_request_ended_cancels_nothing_however_close_it_comes(leaver: Leaver) -> None:
+    """Whoever shares the account's sessions, but not its password, does not undo what its owner asks for."""
+    database = leaver.world.services.database
+    for _ in range(5):
+        other = await leaver.world.token(Role.MEMBER, leaver.id)
+        async with database.writing() as connection:  # both wait for the account, in either order
+            await connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.id == leaver.id).with_for_update())
+            both = [
+                asyncio.ensure_future(leaver.request()),
+                asyncio.ensure_future(leaver.world.data(CANCEL, other)),
+            ]
+            await asyncio.sleep(0.2)
+        asked, cancelled = await asyncio.gather(*both)
+        assert asked["__typename"] == "ErasureScheduled"
+        assert cancelled["cancelErasure"]["code"] in ("NOT_FOUND", "TOKEN_EXPIRED")
+        assert await leaver.leaving_since() == leaver.since
+        await leaver.cancel(await leaver.back())
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_a_request_and_a_cancellation_that_meet_end_in_one_of_both(leaver: Leaver) -> None:
+    mine = await leaver.left()
+    other = await leaver.world.token(Role.MEMBER, leaver.id)
+    asked, cancelled = await asyncio.gather(leaver.request(token=mine), leaver.cancel(other))
+    assert (asked["__typename"], cancelled["__typename"]) == ("ErasureScheduled", "ErasureCancelled")
+    stands = await leaver.leaving_since()
+    ended = codes(await leaver.world.ask(VIEWER, other)) == ["UNAUTHENTICATED"]
+    assert ended == (stands is not None), "asked after it was cancelled, everything ended once more"
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_a_role_granted_while_its_holder_leaves_does_not_outlive_it(leaver: Leaver) -> None:
+    world = leaver.world
+    operations = await world.token(Role.OPERATIONS, await world.person("ops@example.org"))
+    given = {"id": leaver.id, "until": told(leaver.clock.at + timedelta(days=1))}
+    await asyncio.gather(leaver.request(), *(world.data(GRANT_ROLE, operations, given) for _ in range(4)))
+    async with world.services.database.reading() as connection:
+        held = token_rows.live_grants(leaver.id, Role.SUPPORT, leaver.clock.at)
+        assert (await connection.execute(select(ROLE_GRANTS).where(held))).all() == []
+
+
+async def test_a_session_that_ends_while_it_asks_asks_for_nothing(
+    leaver: Leaver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = totp_enrolment.both
+
+    async def ended_meanwhile(context: Any, password: str) -> Any:
+        proven = await both(context, password)
+        async with leaver.world.services.database.writing() as connection:
+            await end_sessions(connection, leaver.id, leaver.clock.at)
+        return proven
+
+    monkeypatch.setattr(totp_enrolment, "both", ended_meanwhile)
+    assert (await leaver.request())["code"] == "TOKEN_EXPIRED"
+    assert await leaver.leaving_since() is None
+
+
+async def test_a_sign_in_that_waits_for_the_request_is_of_one_who_leaves(leaver: Leaver) -> None:
+    asked, signed_in = await asyncio.gather(leaver.request(), sign_in(leaver.world, "p@example.org"))
+    assert asked["__typename"] == "ErasureScheduled"
+    answer = await leaver.world.ask(DIRECTORY, signed_in["accessToken"])
+    assert codes(answer) in (["UNAUTHENTICATED"], ["FORBIDDEN", "FORBIDDEN"])
+
+
+async def test_a_session_is_not_refreshed_after_the_request(leaver: Leaver) -> None:
+    opened = await sign_in(leaver.world, "p@example.org")
+    await leaver.request()
+    assert (await refresh(leaver.world, opened["refreshToken"]))["code"] == "TOKEN_EXPIRED"
+
+
+# ---------------------------------------------------------------- oversight
+
+
+async def test_oversight_tells_erasures_and_releases_that_are_overdue_alike_in_words_and_as_json(
+    world: World, tmp_path: Path
+) -> None:
+    database, now = world.services.database, world.services.now()
+    ids = await world.settle(*(line(f"p{number}@example.org") for number in range(3)))
+    late = now - GRACE - timedelta(hours=1)
+
+    async def left(id: str, since: datetime) -> None:
+        async with database.writing() as connection:
+            await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == id).values(leaving_since=since))
+
+    def said(**more: str) -> tuple[list[str], Any]:
+        text = consentql(database.url, "oversight", cwd=tmp_path, **more).stdout.splitlines()
+        return text, json.loads(consentql(database.url, "oversight", "--json", cwd=tmp_path, **more).stdout)
+
+    await left(ids[0], now)
+    lines, report = said()
+    assert (report["overdue_erasures"], report["statistics"]) == ({"many": 0, "since": None}, None)
+    assert not [each for each in lines if "overdue" in each]
+    assert await release(world.services, early=True)
+    _, report = said()
+    assert report["statistics"]["overdue"] is False
+    await left(ids[1], late)
+    await left(ids[2], now - GRACE - timedelta(seconds=1))
+    async with database.writing() as connection:
+        await connection.execute(update(STATISTICS_RELEASES).values(released_at=now - timedelta(days=200)))
+    lines, report = said()
+    assert report["overdue_erasures"] == {"many": 2, "since": told(late + GRACE)}
+    assert any(each.startswith("overdue: 2 erasures since ") for each in lines)
+    assert report["statistics"]["overdue"] is True
+    assert any(each.startswith("overdue: a release of statistics since ") for each in lines)
+    _, report = said(CONSENTQL_ERASURE_GRACE="60d")
+    assert report["overdue_erasures"]["many"] == 0

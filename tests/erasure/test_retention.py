@@ -1,0 +1,858 @@
+"""What is due goes at its day and not a moment before; what a request holds stays, and nothing else does."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, delete, insert, or_, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from app.commands.audit.verify_log import faults
+from app.commands.server.retention import retained
+from app.graphql import endpoint
+from app.operations.erasure_register import ErasureRegister
+from models import bulk_insert
+from models.columns import HOLDS, IMPERSONAL, new_id
+from models.database import Database
+from models.logs import chain, gaps
+from models.tables import (
+    ACCESS_TOKENS,
+    ACCOUNTS,
+    CHAIN_GAPS,
+    CHALLENGES,
+    CONSENT_RECORDS,
+    CREDENTIALS,
+    DISCLOSURES,
+    HELD_FORMS,
+    HELD_PROFILES,
+    LEGAL_REQUESTS,
+    MAILED_TOKENS,
+    METADATA,
+    OUTBOX,
+    PRE_REGISTRATIONS,
+    PROCESSOR_VIEWS,
+    PROFILES,
+    READINGS,
+    SUPPORT_CASES,
+    UNSCRUBBED,
+    WITHDRAWALS,
+)
+from models.vocabulary import Processor, Purpose, Role
+from permissions import policy
+from permissions.mask import floors
+from permissions.policy import VERSIONS, Version
+from permissions.retention_periods import YEAR, RecordKind, retention
+from resolvers.consent.erasure_date import KEPT_IN, due, erases_at
+from resolvers.erasure import retention_run as run_module
+from resolvers.erasure.personal_tables import FATES, GOES
+from resolvers.erasure.retention_run import Retention
+from tests.identity import STRONG, enrolled
+from tests.retaining import DAY, MOMENT, Keeper, everything, made
+from tests.serving import consentql
+from tests.world import FORM, USER, World, codes, line
+
+HOUR = timedelta(hours=1)
+VIEW = """mutation ($ids: [ID!]!) { openProcessorView(input: {userIds: $ids, reason: "ticket of Amara"}) {
+  ... on MandrillView { recipients { userId email firstName lastName } } } }"""
+WITHDRAWN = "{ processorWithdrawals { edges { node { id userId fields } } } }"
+DECIDE = """mutation ($p: Purpose!) { withdrawConsent(purpose: $p) { __typename } }"""
+GRANT = "mutation ($v: String!) { grantConsent(purpose: SOCIAL, policyVersion: $v) { __typename } }"
+STATES = "{ me { consents { purpose status erasesAt } } }"
+READ = f"query ($id: ID!) {{ user(id: $id) {{ {USER} }} }}"
+Row = dict[str, Any]
+
+
+@pytest.fixture
+def keeper(world: World, tmp_path: Path) -> Keeper:
+    """Retention on the world, by a clock moved by hand."""
+    return Keeper(world, tmp_path)
+
+
+# ---------------------------------------------------------------- people
+
+
+async def test_an_account_goes_when_its_grace_is_over_and_not_before(keeper: Keeper) -> None:
+    id, other = await keeper.world.settle(*(line(f"p{n}@example.org", ("SOCIAL", "EXPANSION")) for n in range(2)))
+    await keeper.leave(id)
+    keeper.clock.at += 30 * DAY - MOMENT
+    assert await keeper.run() == {}
+    keeper.clock.at += MOMENT
+    assert await keeper.run() == {"accounts": 1}
+    assert [row.id for row in await keeper.rows(ACCOUNTS)] == [other]
+    assert [row.subject_id for row in await keeper.rows(PROFILES)] == [other]
+    assert await keeper.run() == {}
+
+
+async def test_an_account_whose_address_nobody_proved_goes_when_as_much_time_has_passed(keeper: Keeper) -> None:
+    id = await keeper.world.person("p@example.org", emailVerified=False, profile={}, preRegistration={})
+    proven = await keeper.world.person("o@example.org", profile={}, preRegistration={})
+    keeper.clock.at += 30 * DAY - MOMENT
+    assert await keeper.run() == {}
+    keeper.clock.at += MOMENT
+    request = await keeper.request(id, "EMAIL")
+    assert await keeper.run() == {"accounts": 1}
+    assert {row.id: row.email for row in await keeper.rows(ACCOUNTS)} == {id: "p@example.org", proven: "o@example.org"}
+    await keeper.close(request)
+    assert await keeper.run() == {"held_back": 1}
+    assert [row.id for row in await keeper.rows(ACCOUNTS)] == [proven]
+
+
+async def test_nothing_that_is_a_persons_outlives_them_and_nothing_of_others_goes(keeper: Keeper) -> None:
+    gone, stays = await keeper.world.settle(line("gone@example.org"), line("stays@example.org"))
+    for id in (gone, stays):
+        await everything(keeper, id)
+    before = {table: await keeper.rows(table) for table in GOES}
+    await keeper.leave(gone)
+    keeper.clock.at += 30 * DAY
+    assert (await keeper.run())["accounts"] == 1
+    for table, owner in GOES.items():
+        left = await keeper.rows(table)
+        assert left, table
+        assert {row._mapping[owner.name] for row in left} == {stays}, table
+        assert left == [row for row in before[table] if row._mapping[owner.name] == stays], table
+    cases = {row.subject_id: (row.reason, row.reference, row.closed_at) for row in await keeper.rows(SUPPORT_CASES)}
+    assert cases == {gone: (None, "", keeper.clock.at), stays: ("why", "T-1", None)}
+
+
+async def test_what_stood_ends_with_a_record_and_processors_are_told_to_forget_all_they_hold(keeper: Keeper) -> None:
+    world = keeper.world
+    id = await world.person("p@example.org", ("SOCIAL", "EXPANSION"))
+    never = await world.person("n@example.org", ())
+    token = await world.token(Role.PROCESSOR, None, Processor.MANDRILL, expires_at=keeper.clock.at + 40 * DAY)
+    await world.data(VIEW, token, {"ids": [id, never]})
+    await keeper.leave(id, never)
+    keeper.clock.at += 30 * DAY
+    request = await keeper.request(id, "FIRST_NAME")
+    await keeper.run()
+    records = await keeper.rows(CONSENT_RECORDS, CONSENT_RECORDS.c.source == "erasure")
+    assert [(row.subject_id, row.purpose, row.granted, row.recorded_at) for row in records] == [
+        (id, "EXPANSION", False, keeper.clock.at),
+        (id, "SOCIAL", False, keeper.clock.at),
+    ]
+    edges = (await world.data(WITHDRAWN, token))["processorWithdrawals"]["edges"]
+    told = {edge["node"]["userId"]: set(edge["node"]["fields"]) for edge in edges}
+    assert told == {id: {"EMAIL", "FIRST_NAME", "LAST_NAME"}, never: {"EMAIL"}}
+    keeper.clock.at += HOUR
+    await keeper.close(request)
+    assert await keeper.run() == {"held_back": 1}
+    assert len(await keeper.rows(CONSENT_RECORDS)) == 4
+    assert len(await keeper.rows(WITHDRAWALS)) == 2
+
+
+async def test_processors_are_told_by_the_ledger_before_it_forgets_what_they_were_shown(keeper: Keeper) -> None:
+    id = await keeper.world.person("p@example.org")
+    token = await keeper.world.token(Role.PROCESSOR, None, Processor.MANDRILL, expires_at=keeper.clock.at + 6 * YEAR)
+    await keeper.world.data(VIEW, token, {"ids": [id]})
+    keeper.clock.at += 5 * YEAR - 30 * DAY
+    await keeper.leave(id)
+    keeper.clock.at += 30 * DAY
+    counts = await keeper.run()
+    assert (counts["accounts"], counts["disclosures"]) == (1, 2)
+    assert [row.subject_id for row in await keeper.rows(WITHDRAWALS)] == [id]
+
+
+async def test_a_reason_goes_with_the_last_whom_its_reading_concerns(keeper: Keeper) -> None:
+    a, b = await keeper.world.settle(line("a@example.org"), line("b@example.org"))
+    token = await keeper.world.token(Role.PROCESSOR, None, Processor.MANDRILL, expires_at=keeper.clock.at + 99 * DAY)
+    await keeper.world.data(VIEW, token, {"ids": [a, b]})
+    await keeper.world.data(VIEW, token, {"ids": [a]})
+    await keeper.leave(a)
+    keeper.clock.at += 30 * DAY
+    request = await keeper.request(a, "EMAIL")
+    await keeper.run()
+    assert [(row.reason, row.salt is None) for row in await keeper.rows(READINGS)] == [
+        ("ticket of Amara", False),
+        (None, True),
+    ]
+    assert sorted(row.reason for row in await keeper.rows(PROCESSOR_VIEWS)) == ["", "ticket of Amara"]
+    await keeper.close(request)
+    await keeper.leave(b)
+    keeper.clock.at += 30 * DAY
+    await keeper.run()
+    assert {row.reason for row in await keeper.rows(READINGS)} == {None}
+    assert {row.reason for row in await keeper.rows(PROCESSOR_VIEWS)} == {""}
+
+
+@pytest.mark.parametrize("held", [(), ("FIRST_NAME", "EMAIL")])
+async def test_whoever_was_erased_is_to_everybody_who_never_was(keeper: Keeper, held: tuple[str, ...]) -> None:
+    world = keeper.world
+    id, session = await world.member("p@example.org")
+    _, member = await world.member("o@example.org", profile={"firstName": "Other"})
+    agent, officer = [await world.person(f"{n}@example.org", profile={}) for n in ("s", "c")]
+    lasting = {"expires_at": keeper.clock.at + 60 * DAY}
+    tokens = [None, member, await world.token(Role.ANALYTICS, agent, **lasting)]
+    async with world.services.database.writing() as connection:
+        await connection.execute(update(ACCESS_TOKENS).values(expires_at=lasting["expires_at"]))
+    tokens += [
+        await world.token(Role.SUPPORT, agent, **lasting),
+        await world.token(Role.OPERATIONS, officer, **lasting),
+    ]
+    tokens += [] if held else [await world.token(Role.COMPLIANCE, officer, **lasting)]
+    await world.data(
+        'mutation { openSupportCase(input: {reference: "T", reason: "why", extent: [EMAIL]}) { __typename } }', session
+    )
+    await keeper.leave(id)
+    keeper.clock.at += 30 * DAY - MOMENT
+    if held:
+        await keeper.request(id, *held)
+    keeper.clock.at += MOMENT
+    await keeper.run()
+    for token in tokens:
+        for document in (READ, "query ($id: ID!) { node(id: $id) { id } }"):
+            assert await world.ask(document, token, {"id": id}) == await world.ask(document, token, {"id": new_id()})
+        assert id not in str(await world.ask("{ users { edges { node { id } } } }", token))
+    assert (await world.post("{ me { user { id } } }", session)).status_code == 401
+    for processor in Processor:
+        token = await world.token(Role.PROCESSOR, None, processor)
+        document = f"""mutation ($ids: [ID!]!) {{ openProcessorView(input: {{userIds: $ids, reason: "ticket"}}) {{
+          ... on {processor.title().replace("_", "")}View {{ withheld }} }} }}"""
+        seen = [await world.ask(document, token, {"ids": [each]}) for each in (id, new_id())]
+        assert seen[0] == seen[1]
+
+
+# ---------------------------------------------------------------- lapsed purposes
+
+
+async def test_what_a_withdrawn_purpose_held_goes_on_the_day_that_its_subject_was_told(keeper: Keeper) -> None:
+    _, mine = await keeper.world.member("p@example.org", ("SOCIAL", "EXPANSION"))
+    await keeper.extend()
+    for purpose, table in KEPT_IN.items():
+        await keeper.world.data(DECIDE, mine, {"p": purpose})
+        told = (await keeper.world.data(STATES, mine))["me"]["consents"]
+        at = datetime.fromisoformat(next(each["erasesAt"] for each in told if each["purpose"] == purpose))
+        keeper.clock.at = at - MOMENT
+        assert await keeper.run() == {}
+        assert await keeper.count(table) == 1
+        keeper.clock.at = at
+        assert await keeper.run() == {"lapsed_purposes": 1}
+        assert await keeper.count(table) == 0
+        told = (await keeper.world.data(STATES, mine))["me"]["consents"]
+        assert next(each["erasesAt"] for each in told if each["purpose"] == purpose) is None
+
+
+async def test_a_grant_before_the_day_keeps_it(keeper: Keeper) -> None:
+    _, mine = await keeper.world.member("p@example.org")
+    await keeper.extend()
+    await keeper.world.data(DECIDE, mine, {"p": "SOCIAL"})
+    keeper.clock.at += 20 * DAY
+    await keeper.world.data(GRANT, mine, {"v": VERSIONS[-1].name})
+    keeper.clock.at += 9 * DAY
+    await keeper.world.data(DECIDE, mine, {"p": "SOCIAL"})
+    keeper.clock.at += 11 * DAY
+    await keeper.run()
+    assert await keeper.count(PROFILES) == 1
+
+
+async def test_imported_values_without_a_grant_go_after_the_grace(keeper: Keeper) -> None:
+    await keeper.world.person("p@example.org", ())
+    keeper.clock.at += 30 * DAY - MOMENT
+    assert await keeper.run() == {}
+    keeper.clock.at += MOMENT
+    assert await keeper.run() == {"lapsed_purposes": 2}
+    assert (await keeper.count(PROFILES), await keeper.count(PRE_REGISTRATIONS)) == (0, 0)
+
+
+def raised(monkeypatch: pytest.MonkeyPatch, at: datetime, *purposes: Purpose) -> None:
+    """A version published then changes these purposes materially."""
+    monkeypatch.setattr(policy, "VERSIONS", (*VERSIONS, Version("2027-09-09", at, purposes)))
+
+
+async def test_what_an_outdated_grant_held_goes_a_grace_after_the_version_that_outdated_it(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, mine = await keeper.world.member("p@example.org", ("SOCIAL", "EXPANSION"))
+    await keeper.extend()
+    published = keeper.clock.at + DAY
+    raised(monkeypatch, published, Purpose.SOCIAL)
+    late = await keeper.world.person("late@example.org", ("SOCIAL",), consents=[
+        {"purpose": "SOCIAL", "granted": True, "policyVersion": VERSIONS[0].name}], preRegistration={})  # fmt: skip
+    social = (await keeper.world.data(STATES, mine))["me"]["consents"][1]
+    assert (social["status"], datetime.fromisoformat(social["erasesAt"])) == ("OUTDATED", published + 30 * DAY)
+    keeper.clock.at = published + 30 * DAY - MOMENT
+    assert await keeper.run() == {"lapsed_purposes": 1}, "what was imported without a standing grant a day before"
+    keeper.clock.at += MOMENT
+    assert await keeper.run() == {"lapsed_purposes": 1}
+    assert (await keeper.count(PROFILES), await keeper.count(PRE_REGISTRATIONS)) == (0, 1)
+    assert late not in [row.subject_id for row in await keeper.rows(PRE_REGISTRATIONS)]
+
+
+async def test_a_second_version_does_not_put_off_the_day_that_the_first_one_set(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, mine = await keeper.world.member("p@example.org", ("SOCIAL",), preRegistration={})
+    await keeper.extend()
+    first = keeper.clock.at + DAY
+    later = [Version(f"v{days}", first + days * DAY, (Purpose.SOCIAL,)) for days in (0, 10)]
+    monkeypatch.setattr(policy, "VERSIONS", (*VERSIONS, *later))
+    social = (await keeper.world.data(STATES, mine))["me"]["consents"][1]
+    assert (social["status"], datetime.fromisoformat(social["erasesAt"])) == ("OUTDATED", first + 30 * DAY)
+    keeper.clock.at = first + 30 * DAY - MOMENT
+    assert await keeper.run() == {}
+    keeper.clock.at += MOMENT
+    assert await keeper.run() == {"lapsed_purposes": 1}
+
+
+async def test_the_day_that_is_told_and_the_day_it_goes_are_one_rule_in_two_languages(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = keeper.clock.at
+    raised(monkeypatch, now - 3 * DAY, Purpose.SOCIAL)
+    ids = await keeper.world.settle(*(line(f"p{n}@example.org", ("SOCIAL",)) for n in range(36)))
+    states = [
+        {"email_verified": verified, "social_version": number, "social_lapsed_at": lapsed}
+        for verified in (True, False)
+        for number in (None, 1, 2)
+        for lapsed in (None, now - 9 * DAY, now - DAY)
+    ]
+    async with keeper.world.services.database.writing() as connection:
+        for id, state in zip(ids, states, strict=False):
+            await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == id).values(**state))
+    accounts = {row.id: row for row in await keeper.rows(ACCOUNTS)}
+    for days in (-1, 0, 1, 2, 3, 4, 8, 9, 10):
+        async with keeper.world.services.database.reading() as connection:
+            found = select(ACCOUNTS.c.id).where(due(Purpose.SOCIAL, now - days * DAY))
+            in_sql = set((await connection.execute(found, floors())).scalars())
+        said = {
+            id
+            for id, row in accounts.items()
+            if not (row.email_verified and (row.social_version or 0) >= 2)
+            and (at := erases_at(row, Purpose.SOCIAL, days * DAY)) is not None
+            and at <= now
+        }
+        assert in_sql == said, days
+
+
+# ---------------------------------------------------------------- what requests hold
+
+
+COMPLIANCE = f"query ($id: ID!) {{ user(id: $id) {{ {USER} }} }}"
+
+
+async def officer(keeper: Keeper) -> str:
+    """A token of COMPLIANCE that lasts."""
+    holder = await keeper.world.person("officer@example.org", profile={}, preRegistration={})
+    return await keeper.world.token(Role.COMPLIANCE, holder, expires_at=keeper.clock.at + 400 * DAY)
+
+
+async def until_granted(keeper: Keeper) -> None:
+    """Staff roles last."""
+    async with keeper.world.services.database.writing() as connection:
+        await connection.execute(
+            text("UPDATE role_grants SET expires_at = (SELECT max(expires_at) FROM access_tokens)")
+        )
+
+
+async def test_exactly_the_fields_of_an_open_request_outlive_an_account_and_go_when_it_ends(keeper: Keeper) -> None:
+    token = await officer(keeper)
+    await until_granted(keeper)
+    id = await keeper.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
+    await keeper.leave(id)
+    keeper.clock.at += 30 * DAY
+    first = await keeper.request(id, "FIRST_NAME", "PRE_REGISTRATION", "EMAIL")
+    second = await keeper.request(id, "FIRST_NAME", "IP_ADDRESS", days=3)
+    await keeper.request(id, "ABOUT", approved_at=None)
+    assert await keeper.run() == {"accounts": 1}
+    assert await keeper.run() == {}
+    seen = (await keeper.world.data(COMPLIANCE, token, {"id": id}))["user"]
+    kept = {"email": "p@example.org", "ipAddress": "90.190.1.7", "firstName": "Amara", "preRegistration": FORM}
+    assert {name: value for name, value in seen.items() if value and name not in ("id", "withheld")} == kept
+    assert await keeper.rows(PROFILES, PROFILES.c.subject_id == id) == []
+    assert await keeper.rows(CREDENTIALS, CREDENTIALS.c.subject_id == id) == []
+    keeper.clock.at += 3 * DAY
+    assert await keeper.run() == {"held_back": 1}, f"{second} expired"
+    async with keeper.world.services.database.reading() as connection:
+        stored = (await connection.execute(select(ACCOUNTS, HELD_PROFILES).join(HELD_PROFILES))).one()
+    assert {"p@example.org", "Amara"} <= set(stored)
+    assert "90.190.1.7" not in stored
+    await keeper.close(first)
+    assert await keeper.run() == {"held_back": 1}
+    assert [await keeper.count(table) for table in (HELD_PROFILES, HELD_FORMS)] == [0, 0]
+    assert id not in [row.id for row in await keeper.rows(ACCOUNTS)]
+
+
+async def test_why_a_request_read_what_it_held_goes_when_it_lets_go(keeper: Keeper) -> None:
+    token = await officer(keeper)
+    await until_granted(keeper)
+    id = await keeper.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
+    await keeper.leave(id)
+    request = await keeper.request(id, "FIRST_NAME")
+    await keeper.world.data(COMPLIANCE, token, {"id": id})
+    keeper.clock.at += 30 * DAY
+    await keeper.run()
+    await keeper.world.data(COMPLIANCE, token, {"id": id})
+    assert [row.reason is None for row in await keeper.rows(READINGS)] == [True, False]
+    await keeper.close(request)
+    await keeper.run()
+    assert [(row.reason, row.salt) for row in await keeper.rows(READINGS)] == [(None, None)] * 2
+
+
+async def test_a_request_for_nothing_that_is_there_keeps_no_account(keeper: Keeper) -> None:
+    id = await keeper.world.person("p@example.org", profile={"firstName": "Amara"}, ipAddress=None, preRegistration={})
+    await keeper.leave(id)
+    keeper.clock.at += 30 * DAY
+    await keeper.request(id, "CITY", "IP_ADDRESS", "PRE_REGISTRATION")
+    assert await keeper.run() == {"accounts": 1}
+    assert await keeper.rows(ACCOUNTS) == []
+
+
+@pytest.mark.parametrize("grants_again", [False, True])
+async def test_who_is_not_to_know_of_a_request_cannot_tell_that_anything_is_held(
+    keeper: Keeper, grants_again: bool
+) -> None:
+    token = await officer(keeper)
+    await until_granted(keeper)
+    twins = [await keeper.world.member(f"twin{n}@example.org") for n in range(2)]
+    _, other = await keeper.world.member("o@example.org", profile={}, preRegistration={})
+    await keeper.extend()
+    for _, mine in twins:
+        await keeper.world.data(DECIDE, mine, {"p": "SOCIAL"})
+    keeper.clock.at += 30 * DAY
+    request = await keeper.request(twins[1][0], "FIRST_NAME", "CITY", notice_after=keeper.clock.at + 200 * DAY)
+    assert await keeper.run() == {"lapsed_purposes": 4}
+    if grants_again:
+        for _, mine in twins:
+            await keeper.world.data(GRANT, mine, {"v": VERSIONS[-1].name})
+    seen = []
+    for n, (id, mine) in enumerate(twins):
+        own = await keeper.world.ask(f"{{ me {{ user {{ {USER} }} consents {{ status granted erasesAt }} }} }}", mine)
+        answers = [own, *[await keeper.world.ask(READ, who, {"id": id}) for who in (mine, other)]]
+        seen.append(json.dumps(answers).replace(id, "ID").replace(f"twin{n}", "TWIN"))
+    assert seen[0] == seen[1]
+    found = (await keeper.world.data(COMPLIANCE, token, {"id": twins[1][0]}))["user"]
+    assert (found["firstName"], found["city"], found["lastName"]) == ("Amara", "Tallinn", None)
+    await keeper.close(request)
+    assert await keeper.run() == {"held_back": 1}
+    assert await keeper.count(HELD_PROFILES) == 0
+
+
+# ---------------------------------------------------------------- rows whose time is over
+
+
+ENDING: dict[str, tuple[Table, Callable[[datetime], Row], RecordKind, timedelta]] = {
+    "a token that expired": (ACCESS_TOKENS, lambda at: {"expires_at": at}, RecordKind.SESSIONS, 90 * DAY),
+    "a token that was revoked": (ACCESS_TOKENS, lambda at: {"revoked_at": at}, RecordKind.SESSIONS, 90 * DAY),
+    "a challenge that expired": (CHALLENGES, lambda at: {"expires_at": at}, RecordKind.SESSIONS, 90 * DAY),
+    "a challenge that ended": (CHALLENGES, lambda at: {"ended_at": at}, RecordKind.SESSIONS, 90 * DAY),
+    "a letter that was sent": (OUTBOX, lambda at: {"sent_at": at, "due_at": None}, RecordKind.LETTERS, 7 * DAY),
+    "a letter that was given up": (OUTBOX, lambda at: {"written_at": at, "due_at": None}, RecordKind.LETTERS, 7 * DAY),
+    "a letter that waits in vain": (OUTBOX, lambda at: {"written_at": at}, RecordKind.LETTERS, 7 * DAY),
+    "a link that was used": (MAILED_TOKENS, lambda at: {"used_at": at}, RecordKind.LETTERS, 7 * DAY),
+    "a link that is over": (MAILED_TOKENS, lambda at: {"expires_at": at}, RecordKind.LETTERS, 7 * DAY),
+    "a case that was closed": (SUPPORT_CASES, lambda at: {"closed_at": at}, RecordKind.SUPPORT_CASES, 2 * YEAR),
+    "a case that expired": (SUPPORT_CASES, lambda at: {"expires_at": at}, RecordKind.SUPPORT_CASES, 2 * YEAR),
+    "a request that was closed": (LEGAL_REQUESTS, lambda at: {"closed_at": at}, RecordKind.LEGAL_REQUESTS, 6 * YEAR),
+    "a request that expired": (LEGAL_REQUESTS, lambda at: {"expires_at": at}, RecordKind.LEGAL_REQUESTS, 6 * YEAR),
+    "a view": (PROCESSOR_VIEWS, lambda at: {"opened_at": at}, RecordKind.DISCLOSURES, 5 * YEAR),
+    "what was forgotten": (
+        WITHDRAWALS, lambda at: {"withdrawn_at": at, "acknowledged_at": at}, RecordKind.DISCLOSURES, 5 * YEAR,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENDING)
+async def test_a_row_goes_when_its_time_is_over_and_not_before(keeper: Keeper, name: str) -> None:
+    table, ended, kind, period = ENDING[name]
+    id = await keeper.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
+    end = keeper.clock.at + DAY
+    later = keeper.clock.at + 9 * YEAR
+    async with keeper.world.services.database.writing() as connection:
+        await connection.execute(insert(table), made(table, id, later, **ended(end)))
+        await connection.execute(insert(table), made(table, id, later))
+    keeper.clock.at = end + period - MOMENT
+    assert await keeper.run() == {}
+    keeper.clock.at += MOMENT
+    assert await keeper.run() == {kind.value: 1}
+    assert await keeper.count(table) == 1
+
+
+async def test_what_a_processor_has_not_forgotten_stays_asked(keeper: Keeper) -> None:
+    id = await keeper.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
+    async with keeper.world.services.database.writing() as connection:
+        row = made(WITHDRAWALS, id, keeper.clock.at, withdrawn_at=keeper.clock.at)
+        await connection.execute(insert(WITHDRAWALS), row)
+    keeper.clock.at += 20 * YEAR
+    assert await keeper.run() == {}
+
+
+# ---------------------------------------------------------------- logs
+
+
+async def test_a_log_loses_what_is_over_and_what_remains_is_followed(keeper: Keeper) -> None:
+    world, start = keeper.world, keeper.clock.at
+    ids = [await world.person(f"p{n}@example.org", ("SOCIAL", "EXPANSION"), profile={}) for n in range(3)]
+    token = await world.token(Role.PROCESSOR, None, Processor.MANDRILL, expires_at=start + 12 * YEAR)
+    await world.data(VIEW, token, {"ids": ids})
+    keeper.clock.at += DAY
+    await world.data(VIEW, token, {"ids": ids[1:]})
+    await keeper.leave(ids[1])
+    keeper.clock.at += 30 * DAY
+    ended = keeper.clock.at
+    assert await keeper.run() == {"accounts": 1}
+    keeper.clock.at = start + 5 * YEAR - MOMENT
+    assert await keeper.run() == {}
+    keeper.clock.at += MOMENT
+    assert await keeper.run() == {"disclosures": 3 + 1}, "three entries and their view"
+    assert len(await keeper.rows(READINGS)) == 1
+    keeper.clock.at = start + 5 * YEAR + DAY
+    assert await keeper.run() == {"disclosures": 2 + 1}
+    keeper.clock.at = ended + 5 * YEAR - MOMENT
+    assert await keeper.run() == {}
+    keeper.clock.at += MOMENT
+    assert await keeper.run() == {"consent_records": 4}
+    assert {row.subject_id for row in await keeper.rows(CONSENT_RECORDS)} == {ids[0], ids[2]}
+    found = {(row.chain, row.first, row.last) for row in await keeper.rows(CHAIN_GAPS)}
+    assert found == {("consent", 3, 4), ("consent", 7, 8), ("disclosure", 1, 5)}, "beside each other they are one"
+    await world.data(VIEW, token, {"ids": ids[:1]})
+    assert await faults(world.services) == []
+
+
+async def test_a_reading_that_its_subject_has_yet_to_see_or_a_request_rests_on_stays(keeper: Keeper) -> None:
+    periods = retention(30 * DAY, {RecordKind.DISCLOSURES: DAY})
+    keeper.world.services.retention = periods
+    token = await officer(keeper)
+    await until_granted(keeper)
+    seen, sealed = await keeper.world.settle(line("a@example.org", ("SOCIAL", "EXPANSION")), line("b@example.org"))
+    request = await keeper.request(seen, "EMAIL", days=3)
+    await keeper.request(sealed, "EMAIL", days=2, notice_after=keeper.clock.at + 9 * DAY)
+    for id in (seen, sealed):
+        await keeper.world.data(COMPLIANCE, token, {"id": id})
+    keeper.clock.at += 2 * DAY
+    assert await keeper.run() == {}
+    await keeper.close(request)
+    assert await keeper.run() == {"disclosures": 1}
+    keeper.clock.at += 7 * DAY
+    assert await keeper.run() == {"disclosures": 1}
+    assert await keeper.count(READINGS) == 0
+
+
+async def ledger_of(keeper: Keeper, many: int) -> None:
+    """Entries of as many views as there shall be, and then five years."""
+    id = await keeper.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
+    token = await keeper.world.token(Role.PROCESSOR, None, Processor.MANDRILL)
+    for _ in range(many):
+        await keeper.world.data(VIEW, token, {"ids": [id]})
+
+
+@pytest.mark.parametrize("log", [chain.CONSENT, chain.DISCLOSURE], ids=lambda log: log.name)
+async def test_no_entry_goes_without_a_gap_and_no_gap_passes_that_no_key_made(keeper: Keeper, log: chain.Log) -> None:
+    await ledger_of(keeper, 3)
+    database, keys, table = keeper.world.services.database, keeper.world.services.keys, log.table
+    with pytest.raises(DBAPIError, match="append-only"):
+        async with database.writing() as connection:
+            await connection.execute(delete(table).where(table.c.sequence == 1))
+    (first, *_) = await keeper.rows(table, table.c.sequence == 1)
+    for tag in ("0" * 64, keys.tag("chain gap", b"something else"), keys.tag(log.name, b"")):
+        async with database.writing() as connection:
+            forged = {"chain": log.name, "first": 1, "last": 1, "hash": first.hash, "tag": tag}
+            await connection.execute(delete(CHAIN_GAPS))
+            await connection.execute(insert(CHAIN_GAPS), forged)
+            await connection.execute(delete(table).where(table.c.sequence == 1))
+            if table is DISCLOSURES:
+                await connection.execute(delete(READINGS).where(READINGS.c.sequence == 1))
+        (fault,) = await faults(keeper.world.services)
+        assert fault.startswith(f"{log.name}: entry 1 is not the one that was written")
+
+
+async def test_a_gap_of_ours_serves_for_nothing_else(keeper: Keeper) -> None:
+    await ledger_of(keeper, 6)
+    services, log = keeper.world.services, chain.DISCLOSURE
+    keys = services.keys
+    rows = {row.sequence: row for row in await keeper.rows(DISCLOSURES)}
+
+    async def cut(*gone: int, **changed: Any) -> list[str]:
+        """What is found where these are gone behind a gap that was made for 2 to 3 and changed."""
+        try:
+            async with services.database.writing() as connection:
+                await gaps.leave(connection, keys, log, [(n, rows[n].hash) for n in (2, 3)])
+                await connection.execute(update(CHAIN_GAPS).values(**changed) if changed else text("SELECT 1"))
+                one = or_(*(DISCLOSURES.c.sequence == n for n in gone))
+                if services.database.is_sqlite:
+                    for name in ("readings", "disclosures"):
+                        await connection.execute(text(f"DROP TRIGGER {name}_whole"))
+                else:
+                    for name in ("readings", "disclosures"):
+                        await connection.execute(text(f"ALTER TABLE {name} DISABLE TRIGGER USER"))
+                await connection.execute(delete(DISCLOSURES).where(one))
+                await connection.execute(delete(READINGS).where(READINGS.c.sequence.in_(gone)))
+                monkey = replace(services, database=_Within(connection, services.database))  # type: ignore[arg-type]
+                found = await faults(monkey)
+                raise _Undo(found)
+        except _Undo as undone:
+            return undone.found
+
+    assert await cut(2, 3) == []
+    for gone, changed in (
+        ((2, 3, 4), {}),
+        ((2, 3, 4), {"last": 4}),
+        ((2, 3, 4), {"last": 4, "hash": rows[4].hash}),
+        ((1, 2, 3), {"first": 1}),
+        ((2, 3), {"hash": rows[2].hash}),
+        ((2, 3), {"chain": "sealed"}),
+        ((4, 5, 6), {"first": 4, "last": 6, "hash": rows[6].hash}),
+    ):
+        assert len(await cut(*gone, **changed)) == 1, (gone, changed)
+
+
+class _Undo(Exception):
+    def __init__(self, found: list[str]) -> None:
+        self.found = found
+
+
+class _Within:
+    """A database whose readings see what a transaction that is never committed has written."""
+
+    def __init__(self, connection: Any, database: Database) -> None:
+        self.connection, self.is_sqlite = connection, database.is_sqlite
+
+    def reading(self) -> "_Within":
+        return self
+
+    async def __aenter__(self) -> Any:
+        return self.connection
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+# ---------------------------------------------------------------- runs
+
+
+async def crowd(keeper: Keeper, many: int) -> list[str]:
+    """People of whom every third leaves and every third withdrew; some of each have a letter, a token and a case."""
+    ids = await keeper.world.settle(*(line(f"p{n}@example.org", ("SOCIAL", "EXPANSION")) for n in range(many)))
+    await keeper.leave(*ids[::3])
+    for id in ids[:4]:
+        await everything(keeper, id)
+    async with keeper.world.services.database.writing() as connection:
+        lapsed = update(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids[1::3]))
+        await connection.execute(lapsed.values(social_version=None, social_lapsed_at=keeper.clock.at))
+    return ids
+
+
+async def stored(keeper: Keeper) -> dict[str, list[str]]:
+    """Every row of every table."""
+    return {name: sorted(map(str, await keeper.rows(table))) for name, table in METADATA.tables.items()}
+
+
+async def test_counting_touches_nothing(keeper: Keeper) -> None:
+    await crowd(keeper, 9)
+    keeper.clock.at += 30 * DAY
+    before = await stored(keeper)
+    counts = await keeper.due()
+    assert (counts["accounts"], counts["lapsed_purposes"]) == (3, 3)
+    assert await stored(keeper) == before
+    assert not keeper.places.register.path.exists()
+    assert (await keeper.run()) == counts
+    assert await keeper.run() == {}
+
+
+async def test_a_run_in_small_batches_does_the_same(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "BATCH", 2)
+    monkeypatch.setattr(run_module, "READINGS_AT_ONCE", 1)
+    await crowd(keeper, 12)
+    await ledger_of(keeper, 3)
+    keeper.clock.at += 5 * YEAR + 40 * DAY
+    counts = await keeper.run()
+    assert (counts["accounts"], counts["lapsed_purposes"], counts["disclosures"]) == (4, 4, 6)
+    assert await keeper.count(UNSCRUBBED) == 0
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_two_runs_at_once_erase_each_person_once(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "BATCH", 3)
+    await crowd(keeper, 60)
+    await ledger_of(keeper, 8)
+    keeper.clock.at += 5 * YEAR + 30 * DAY
+    due_now = await keeper.due()
+    both = await asyncio.gather(*(Retention(keeper.world.services, keeper.places.register).act() for _ in range(2)))
+    assert +(both[0] + both[1]) == due_now
+    assert await keeper.due() == {}
+    assert sorted(keeper.places.register.ids()) == sorted(set(keeper.places.register.ids()))
+    ended = [row.subject_id for row in await keeper.rows(CONSENT_RECORDS, CONSENT_RECORDS.c.source == "erasure")]
+    assert len(ended) == 2 * 20
+    assert await faults(keeper.world.services) == []
+
+
+async def test_every_period_is_the_operators(keeper: Keeper) -> None:
+    id = await keeper.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
+    keeper.world.services.retention = retention(DAY, {RecordKind.CONSENT_RECORDS: 2 * DAY})
+    await keeper.leave(id)
+    keeper.clock.at += DAY
+    assert await keeper.run() == {"accounts": 1}
+    keeper.clock.at += 2 * DAY
+    assert await keeper.run() == {"consent_records": 4}
+
+
+# ---------------------------------------------------------------- the register
+
+
+async def test_whom_the_register_names_is_erased_whatever_a_backup_says(keeper: Keeper) -> None:
+    back, other = await keeper.world.settle(line("back@example.org"), line("o@example.org"))
+    await everything(keeper, back)
+    keeper.places.register.enter([back, new_id()], keeper.clock.at)
+    keeper.clock.at += 100 * DAY
+    counts = await keeper.run()
+    assert counts["erased_again"] == 1
+    assert [row.id for row in await keeper.rows(ACCOUNTS)] == [other]
+    assert list(keeper.places.register.ids()).count(back) == 2
+
+
+async def test_whoever_a_backup_brings_back_is_counted_however_many_they_are(keeper: Keeper) -> None:
+    many, now = 33_000, keeper.clock.at  # more than a statement of PostgreSQL takes parameters
+    ids = [f"{number:032x}" for number in range(many)]
+    one = made(ACCOUNTS, "", now, email_verified=True)
+    people = {name: [value] * many for name, value in one.items()} | {"id": ids, "account_id": ids}
+    credentials = {"subject_id": ids, "email_canonical": ids, "password_hash": [None] * many}
+    async with keeper.world.services.database.writing() as connection:
+        await bulk_insert.store(connection, ACCOUNTS, people)
+        await bulk_insert.store(connection, CREDENTIALS, credentials)
+    keeper.places.register.enter(ids, now)
+    assert await keeper.due() == {"erased_again": many}
+
+
+def test_a_line_that_was_not_finished_takes_no_other_with_it(tmp_path: Path) -> None:
+    register, now = ErasureRegister(tmp_path / "deep" / "erasures"), datetime.fromisoformat("2027-01-01T00:00:00+00:00")
+    assert list(register.ids()) == []
+    register.enter(["a", "b"], now)
+    assert register.path.read_text().splitlines()[0] == '{"id": "a", "at": "2027-01-01T00:00:00.000000Z"}'
+    whole = register.path.read_bytes()
+    for end in range(len(whole)):
+        register.path.write_bytes(whole[:end])
+        before = list(register.ids())
+        assert before == ["a", "b"][: len(before)]
+        register.enter(["c"], now)
+        assert list(register.ids()) == [*before, "c"]
+    assert register.path.stat().st_mode & 0o077 == 0
+
+
+async def test_who_is_erased_is_in_the_register_before_it_commits(keeper: Keeper, monkeypatch: Any) -> None:
+    (id,) = await keeper.world.settle(line("p@example.org"))
+    await keeper.leave(id)
+    keeper.clock.at += 30 * DAY
+
+    def full(*_: Any) -> None:
+        raise OSError
+
+    monkeypatch.setattr(ErasureRegister, "enter", full)
+    with pytest.raises(OSError):  # noqa: PT011  # any will do
+        await retained(keeper.world.services, keeper.places)
+    assert [row.id for row in await keeper.rows(ACCOUNTS)] == [id]
+
+
+# ---------------------------------------------------------------- the table of traces
+
+
+def test_every_column_that_could_name_a_person_has_a_fate() -> None:
+    """A new table fails this until its rows go with their person, or it says why they need not."""
+    bare = []
+    for table in METADATA.tables.values():
+        known = {*FATES.get(table, {}), *([GOES[table].name, "id"] if table in GOES else [])}
+        for column in table.columns:
+            names = HOLDS in column.info or "opaque" in column.info[IMPERSONAL] or column.name.endswith("_id")
+            # free text that somebody wrote; what goes with its row needs no fate of its own
+            free = table not in GOES and column.name in ("reason", "reference", "basis", "authority", "recipient")
+            goes_along = table in GOES and HOLDS in column.info
+            if (names or free) and column.name not in known and not goes_along and table is not UNSCRUBBED:
+                bare.append(f"{table.name}.{column.name}")
+    assert bare == []
+
+
+def test_every_foreign_key_to_an_account_is_of_what_goes_first() -> None:
+    order = [*GOES, PROFILES, PRE_REGISTRATIONS, HELD_PROFILES, HELD_FORMS]
+    pointing = {
+        table for table in METADATA.tables.values() if any(k.column.table is ACCOUNTS for k in table.foreign_keys)
+    }
+    assert pointing <= set(order)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "mutation { withdrawConsent(purpose: SOCIAL) { __typename } }",
+        "mutation { restrictProcessing { __typename } }",
+        'mutation { updateProfile(input: {firstName: "late"}) { __typename } }',
+        "{ me { consents { purpose } } }",
+        "mutation { exportMyData }",
+    ],
+)
+async def test_who_is_erased_while_they_ask_is_told_that_their_token_is_known_no_more(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch, document: str
+) -> None:
+    id, token = await keeper.world.member("p@example.org")
+    await keeper.leave(id)
+    keeper.clock.at += 30 * DAY
+    await keeper.extend()
+    accepted = endpoint.authenticated
+
+    async def meanwhile(*given: Any) -> Any:
+        caller = await accepted(*given)
+        assert (await Retention(keeper.world.services, keeper.places.register).act())["accounts"] == 1
+        return caller
+
+    monkeypatch.setattr(endpoint, "authenticated", meanwhile)
+    assert codes(await keeper.world.ask(document, token)) == ["UNAUTHENTICATED"]
+
+
+# ---------------------------------------------------------------- the command
+
+
+async def test_the_command_counts_in_one_object_and_then_does_it(keeper: Keeper, tmp_path: Path) -> None:
+    (id,) = await keeper.world.settle(line("p@example.org"))
+    keeper.clock.at -= 31 * DAY
+    await keeper.leave(id)
+    url, register = keeper.world.services.database.url, str(tmp_path / "there" / "register")
+    counted = consentql(url, "retention", "--dry-run", "--json", cwd=tmp_path, CONSENTQL_ERASURE_REGISTER=register)
+    assert counted.returncode == 0, counted.stderr
+    assert await keeper.count(ACCOUNTS) == 1
+    assert list(ErasureRegister(Path(register)).ids()) == []
+    done = consentql(url, "retention", "--json", cwd=tmp_path, CONSENTQL_ERASURE_REGISTER=register)
+    assert (done.returncode, json.loads(done.stdout)) == (0, json.loads(counted.stdout)), done.stderr
+    assert json.loads(done.stdout)["accounts"] == 1
+    assert list(json.loads(done.stdout)) == ["erased_again", "held_back", *RecordKind]
+    assert list(ErasureRegister(Path(register)).ids()) == [id]
+    assert "retention: 100 %" in done.stderr
+    again = consentql(url, "retention", cwd=tmp_path, CONSENTQL_ERASURE_REGISTER=register)
+    assert (again.returncode, "accounts: 0" in again.stdout) == (0, True)
+    assert consentql(url, "verify-log", cwd=tmp_path).returncode == 0
+
+
+async def test_without_a_place_for_the_register_nothing_is_erased(keeper: Keeper, tmp_path: Path) -> None:
+    (id,) = await keeper.world.settle(line("p@example.org"))
+    keeper.clock.at -= 31 * DAY
+    await keeper.leave(id)
+    (tmp_path / "file").touch()
+    register = str(tmp_path / "file" / "register")
+    url = keeper.world.services.database.url
+    assert consentql(url, "retention", cwd=tmp_path, CONSENTQL_ERASURE_REGISTER=register).returncode == 2
+    assert await keeper.count(ACCOUNTS) == 1
+
+
+async def test_the_second_factor_and_the_password_go_too(keeper: Keeper) -> None:
+    id, mine = await keeper.world.member("p@example.org", password=STRONG)
+    await enrolled(keeper.world, mine)
+    await keeper.leave(id)
+    keeper.clock.at += 30 * DAY
+    assert (await keeper.run())["accounts"] == 1
+    for table in GOES:
+        assert await keeper.count(table) == 0, table
+
+
+async def test_a_new_demonstration_is_not_taken_for_the_erased_of_an_earlier_one(
+    database: Database, second_url: str, tmp_path: Path
+) -> None:
+    register = {"CONSENTQL_ERASURE_REGISTER": str(tmp_path / "register")}
+    assert consentql(database.url, "demo", "--users", "40", cwd=tmp_path, **register).returncode == 0
+    grace = register | {"CONSENTQL_ERASURE_GRACE": "1s"}
+    async with database.writing() as connection:
+        long_ago = update(ACCOUNTS).values(leaving_since=datetime(2026, 1, 1, tzinfo=UTC))
+        await connection.execute(long_ago.where(ACCOUNTS.c.email == "member@demo.example.org"))
+    gone = json.loads(consentql(database.url, "retention", "--json", cwd=tmp_path, **grace).stdout)
+    assert gone["accounts"] > 0
+    assert consentql(second_url, "demo", "--users", "40", cwd=tmp_path, **register).returncode == 0
+    due = json.loads(consentql(second_url, "retention", "--dry-run", "--json", cwd=tmp_path, **register).stdout)
+    assert due["erased_again"] == 0

@@ -1,0 +1,119 @@
+"""Laws of turns: a crowd of visitors leaves everybody else their pace, and nobody waits for ever."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from resolvers.hashing import anonymous_queue
+from resolvers.hashing.anonymous_queue import Turns, standing_aside
+from resolvers.hashing.password_hash import Hashing
+from tests.statements import counted
+from tests.world import World
+
+LOGIN = """mutation ($e: String!, $p: String!) { login(input: {email: $e, password: $p}) {
+  __typename ... on Refusal { code } } }"""
+
+
+async def crowd(waiting: Turns, people: int, work: Any) -> list[int]:
+    """How many were within whenever one more had come in."""
+    within, seen = 0, []
+
+    async def one() -> None:
+        nonlocal within
+        async with waiting.turn():
+            within += 1
+            seen.append(within)
+            await work()
+            within -= 1
+
+    await asyncio.gather(*(one() for _ in range(people)))
+    return seen
+
+
+async def test_few_are_worked_on_at_a_time() -> None:
+    seen = await crowd(Turns(2), 20, lambda: asyncio.sleep(0))
+    assert len(seen) == 20
+    assert max(seen) == 2
+
+
+async def test_whoever_stands_aside_holds_no_turn_and_takes_another_after() -> None:
+    waiting, order = Turns(1), []
+
+    async def first(hashed: asyncio.Event) -> None:
+        async with waiting.turn():
+            order.append("first looks up")
+            async with standing_aside():
+                await hashed.wait()
+            order.append("first goes on")
+
+    async def second(hashed: asyncio.Event) -> None:
+        async with waiting.turn():
+            order.append("second")
+            hashed.set()
+            await asyncio.sleep(0.01)
+            order.append("second ends")
+
+    hashed = asyncio.Event()
+    await asyncio.gather(first(hashed), second(hashed))
+    assert order == ["first looks up", "second", "second ends", "first goes on"]
+
+
+@pytest.mark.parametrize("aside", [True, False])
+async def test_a_turn_is_given_back_whatever_happens(*, aside: bool) -> None:
+    waiting = Turns(1)
+
+    async def fail() -> None:
+        async with waiting.turn():
+            if not aside:
+                raise RuntimeError
+            async with standing_aside():
+                raise RuntimeError
+
+    for _ in range(3):
+        with pytest.raises(RuntimeError):
+            await fail()
+    assert await crowd(waiting, 3, lambda: asyncio.sleep(0)) == [1, 1, 1], "neither lost nor given twice"
+
+
+async def test_a_turn_is_a_courtesy_that_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anonymous_queue, "PATIENCE_SECONDS", 0.02)
+    waiting, reached = Turns(1), []
+    async with waiting.turn():
+        await asyncio.create_task(crowd(waiting, 1, lambda: asyncio.sleep(0)))
+        reached.append(True)
+    assert reached
+    assert max(await crowd(waiting, 5, lambda: asyncio.sleep(0))) == 1, "who went on without gave nothing back"
+
+
+async def test_outside_a_turn_nothing_is_given_up() -> None:
+    async with standing_aside():
+        assert anonymous_queue.TURN.get() is None
+
+
+async def test_signing_in_holds_no_turn_while_a_password_is_hashed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[bool] = []
+    verify = Hashing.verify
+
+    async def watched(self: Hashing, stored: str | None, password: str) -> Any:
+        mine = anonymous_queue.TURN.get()
+        assert mine is not None
+        held.append(mine.held)
+        working = asyncio.create_task(verify(self, stored, password))
+        await asyncio.sleep(0)
+        held.append(mine.held)
+        return await working
+
+    monkeypatch.setattr(Hashing, "verify", watched)
+    await world.data(LOGIN, None, {"e": "nobody@example.org", "p": "a password of nobody at all"})
+    assert held == [True, False]
+
+
+async def test_for_whoever_is_sent_away_nothing_is_looked_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Hashing, "is_full", True)
+    async with counted(world.services.database) as statements:
+        answer = await world.data(LOGIN, None, {"e": "nobody@example.org", "p": "a password of nobody at all"})
+    assert answer["login"] == {"__typename": "Refusal", "code": "TRY_LATER"}
+    assert [text for text in statements if "SELECT" in text] == []

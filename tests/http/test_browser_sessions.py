@@ -1,0 +1,192 @@
+"""A browser's session lives in cookies that no script reads and no other site can use, and that hold sessions alone."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from app.http import cookies
+from models.vocabulary import Role
+from permissions.limits import Limits
+from tests.identity import ASK_RESET, LOGIN, REFRESH, STRONG, VIEWER, Clock, complete, enrolled
+from tests.world import World, codes
+
+BROWSER = {"X-ConsentQL-Client": "browser"}
+
+
+async def post(world: World, document: str, variables: Any = None, **headers: str) -> httpx.Response:
+    body = {"query": document, "variables": variables or {}}
+    return await world.client.post("/graphql", json=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+async def from_browser(world: World, document: str, jar: dict[str, str], variables: Any = None, **headers: str) -> Any:
+    if jar:
+        headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items())
+    response = await post(world, document, variables, **{**BROWSER, **headers})
+    keep(jar, response)
+    return response
+
+
+def keep(jar: dict[str, str], response: httpx.Response) -> None:
+    """As a browser does with what an answer sets or takes away."""
+    for line in response.headers.get_list("set-cookie"):
+        pair, *attributes = (part.strip() for part in line.split(";"))
+        name, _, value = pair.partition("=")
+        if "Max-Age=0" in attributes:
+            jar.pop(name, None)
+        else:
+            jar[name] = value.strip('"')
+
+
+async def signed_in(world: World, email: str = "p@example.org") -> tuple[dict[str, str], httpx.Response]:
+    await world.person(email, password=STRONG)
+    jar: dict[str, str] = {}
+    given = {"input": {"email": email, "password": STRONG, "transport": "COOKIE"}}
+    return jar, await from_browser(world, LOGIN, jar, given)
+
+
+async def test_a_browsers_tokens_are_in_cookies_and_nowhere_else(world: World) -> None:
+    jar, response = await signed_in(world)
+    answer = response.json()["data"]["login"]
+    assert [answer[name] for name in ("accessToken", "refreshToken", "deviceToken")] == [None] * 3
+    assert set(jar) == {cookies.ACCESS, cookies.REFRESH, cookies.DEVICE}
+    assert not any(value in response.text for value in jar.values())
+    for line in response.headers.get_list("set-cookie"):
+        assert line.startswith("__Host-")
+        for attribute in ("Path=/", "Secure", "HttpOnly", "SameSite=strict"):
+            assert attribute in line, line
+        assert "Domain" not in line
+    viewer = (await from_browser(world, VIEWER, jar)).json()["data"]["viewer"]
+    assert viewer["role"] == "MEMBER"
+
+
+async def test_an_app_is_given_no_cookie(world: World) -> None:
+    await world.person("p@example.org", password=STRONG)
+    for headers in ({}, BROWSER):
+        response = await post(world, LOGIN, {"input": {"email": "p@example.org", "password": STRONG}}, **headers)
+        assert response.json()["data"]["login"]["accessToken"]
+        assert "set-cookie" not in response.headers
+
+
+async def test_cookies_are_given_to_whoever_says_that_it_is_a_browser(world: World) -> None:
+    await world.person("p@example.org", password=STRONG)
+    given = {"input": {"email": "p@example.org", "password": STRONG, "transport": "COOKIE"}}
+    response = await post(world, LOGIN, given)
+    assert response.json()["data"]["login"]["code"] == "INVALID_INPUT"
+    assert "set-cookie" not in response.headers
+
+
+async def test_both_credentials_at_once_are_refused(world: World) -> None:
+    jar, _ = await signed_in(world)
+    token = await world.token(holder=await world.person("o@example.org"))
+    response = await from_browser(world, VIEWER, jar, None, Authorization=f"Bearer {token}")
+    assert (response.status_code, codes(response.json())) == (400, ["BAD_USER_INPUT"])
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"X-ConsentQL-Client": ""}, 403),
+        ({"X-ConsentQL-Client": "app"}, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "none"}, 403),
+        ({"Origin": "http://consentql.test"}, 200),
+        ({"Origin": "http://evil.test"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://consentql.test.evil.test"}, 403),
+        ({"Origin": "http://evil.test", "Sec-Fetch-Site": "same-origin"}, 403),
+    ],
+)
+async def test_no_other_site_acts_for_a_browsers_session(world: World, headers: dict[str, str], status: int) -> None:
+    jar, _ = await signed_in(world)
+    response = await from_browser(world, VIEWER, jar, None, **headers)
+    assert response.status_code == status
+    if status == 403:
+        assert codes(response.json()) == ["FORBIDDEN"]
+        given = {"input": {"email": "p@example.org", "password": STRONG, "transport": "COOKIE"}}
+        refused = await from_browser(world, LOGIN, {}, given, **headers)
+        assert refused.status_code == 403 or refused.json()["data"]["login"]["code"] == "INVALID_INPUT"
+
+
+async def test_a_cookie_holds_a_session_and_no_other_kind_of_token(world: World) -> None:
+    holder = await world.person("staff@example.org")
+    for token in (await world.token(Role.SUPPORT, holder), await world.token(holder=holder), "nonsense"):
+        response = await from_browser(world, VIEWER, {cookies.ACCESS: token})
+        assert (response.status_code, codes(response.json())) == (401, ["UNAUTHENTICATED"])
+
+
+async def test_a_cookie_that_was_stolen_is_no_bearer_token(world: World) -> None:
+    jar, _ = await signed_in(world)
+    assert (await world.post(VIEWER, jar[cookies.ACCESS])).status_code == 401
+    stolen = await world.data(REFRESH, None, {"t": jar[cookies.REFRESH]})
+    assert stolen["refreshSession"]["code"] == "TOKEN_EXPIRED"
+
+
+async def test_a_browsers_session_goes_on_by_its_other_cookie(world: World) -> None:
+    clock = Clock(world)
+    jar, _ = await signed_in(world)
+    before = dict(jar)
+    clock.forward(minutes=16)
+    response = await from_browser(world, VIEWER, jar)
+    assert response.status_code == 401
+    assert set(jar) == {cookies.REFRESH, cookies.DEVICE}, "the spent cookie is taken away, the session is not"
+    answer = (await from_browser(world, REFRESH, jar)).json()["data"]["refreshSession"]
+    assert answer["accessToken"] is None
+    assert jar[cookies.ACCESS] != before[cookies.ACCESS]
+    assert jar[cookies.REFRESH] != before[cookies.REFRESH]
+    assert (await from_browser(world, VIEWER, jar)).json()["data"]["viewer"]["role"] == "MEMBER"
+
+
+async def test_logging_out_takes_the_cookies_away_but_the_device_stays_known(world: World) -> None:
+    jar, _ = await signed_in(world)
+    kept = dict(jar)
+    assert (await from_browser(world, "mutation { logout }", jar)).json()["data"]["logout"] is True
+    assert set(jar) == {cookies.DEVICE}
+    assert (await from_browser(world, VIEWER, dict(kept))).status_code == 401
+
+
+async def test_a_browser_whose_access_has_lapsed_logs_out_all_the_same(world: World) -> None:
+    jar, _ = await signed_in(world)
+    del jar[cookies.ACCESS]
+    kept = dict(jar)
+    assert (await from_browser(world, "mutation { logout }", jar)).json()["data"] == {"logout": True}
+    assert set(jar) == {cookies.DEVICE}
+    over = (await from_browser(world, REFRESH, kept)).json()["data"]["refreshSession"]
+    assert over["code"] == "TOKEN_EXPIRED"
+    assert codes((await from_browser(world, "mutation { logout }", jar)).json()) == ["FORBIDDEN"], (
+        "nothing is left to end"
+    )
+
+
+async def test_a_stranger_who_asks_for_links_keeps_no_browser_of_the_owner_out(world: World) -> None:
+    jar, _ = await signed_in(world)
+    world.services.limits = Limits(on=True)
+    asked = {"e": "p@example.org"}
+    told = [codes(await world.ask(ASK_RESET, None, asked)) for _ in range(6)]
+    assert told == [[]] * 5 + [["RATE_LIMITED"]]
+    known = {cookies.DEVICE: jar[cookies.DEVICE]}
+    assert (await from_browser(world, ASK_RESET, known, asked)).json() == {"data": {"requestPasswordReset": True}}
+    other = {"e": "q@example.org"}
+    told = [codes((await from_browser(world, ASK_RESET, known, other)).json()) for _ in range(6)]
+    assert told == [[]] * 5 + [["RATE_LIMITED"]], "it is known for its own address"
+
+
+async def test_a_second_step_goes_on_in_the_browser_that_began_it(world: World) -> None:
+    Clock(world)
+    await world.person("p@example.org", password=STRONG)
+    token = (await world.data(LOGIN, None, {"input": {"email": "p@example.org", "password": STRONG}}))["login"]
+    app, _ = await enrolled(world, token["accessToken"])
+    jar: dict[str, str] = {}
+    given = {"input": {"email": "p@example.org", "password": STRONG, "transport": "COOKIE"}}
+    challenge = (await from_browser(world, LOGIN, jar, given)).json()["data"]["login"]["challenge"]
+    assert jar == {}, "a right password alone sets nothing"
+    assert (await complete(world, challenge, app.code()))["code"] == "INVALID_INPUT"
+    document = """mutation ($input: CompleteLoginInput!) { completeLogin(input: $input) {
+      ... on SignedIn { accessToken } ... on Refusal { code } } }"""
+    code = {"input": {"challenge": challenge, "code": app.code()}}
+    answer = (await from_browser(world, document, jar, code)).json()["data"]["completeLogin"]
+    assert answer == {"accessToken": None}
+    assert (await from_browser(world, VIEWER, jar)).json()["data"]["viewer"]["role"] == "MEMBER"

@@ -1,0 +1,166 @@
+"""Several workers behave as one: a withdrawal that has committed is seen by all, and attempts are counted together."""
+
+import asyncio
+import gc
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.commands.server.serve import process
+from app.settings import Settings, WeakSettings
+from models.database import Database
+from permissions.versions.numbers import current
+from tests.serving import consentql, serving
+from tests.world import PASSWORD, world_of
+
+ROUNDS = 25
+READ = "query ($id: ID!) { user(id: $id) { firstName } }"
+LISTED = "{ users(first: 100) { edges { node { id firstName } } } }"
+SOUGHT = '{ users(search: "amara") { edges { node { id firstName } } } }'
+WITHDRAW = "mutation { withdrawConsent(purpose: SOCIAL) { __typename } }"
+GRANT = "mutation ($v: String!) { grantConsent(purpose: SOCIAL, policyVersion: $v) { __typename } }"
+
+
+@dataclass
+class History:
+    """When the subject's consent was surely withdrawn, and what each read that began then showed."""
+
+    withdrawn: list[tuple[float, float]] = field(default_factory=list)
+    reads: list[tuple[float, float, bool]] = field(default_factory=list)
+
+    async def grown(self, by: int) -> None:
+        """Waits until so many more reads have ended, however slow they are."""
+        enough = len(self.reads) + by
+        while len(self.reads) < enough:  # noqa: ASYNC110  # other tasks append
+            await asyncio.sleep(0.005)
+
+    def violations(self) -> list[tuple[float, float, bool]]:
+        """Reads that lie wholly within a time of withdrawal and showed the field all the same."""
+        return [
+            read
+            for read in self.reads
+            if read[2] and any(since <= read[0] and read[1] <= until for since, until in self.withdrawn)
+        ]
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_no_read_that_begins_after_a_withdrawal_shows_the_field(database: Database, tmp_path: Path) -> None:
+    world = world_of(database)
+    subject, mine = await world.member("subject@example.org")
+    _, other = await world.member("reader@example.org", profile={"firstName": "Reader"})
+    history, done = History(), asyncio.Event()
+    with serving(database.url, tmp_path, "--workers", "2") as server:
+        readers = [
+            asyncio.create_task(_reading(server.url, document, other, subject, history, done))
+            for document in (READ, READ, LISTED, SOUGHT)
+        ]
+        await _withdrawing(server.url, mine, history)
+        done.set()
+        await asyncio.gather(*readers)
+    began = [read for read in history.reads if any(a <= read[0] and read[1] <= b for a, b in history.withdrawn)]
+    assert len(began) > ROUNDS, "enough reads fell into a time of withdrawal"
+    assert any(read[2] for read in history.reads), "and some outside of one showed the field"
+    assert history.violations() == []
+
+
+async def _withdrawing(url: str, token: str, history: History) -> None:
+    for _ in range(ROUNDS):
+        async with httpx.AsyncClient(timeout=30) as client:  # a new connection, so that another worker may take it
+            await _post(client, url, WITHDRAW, token)
+            since = time.monotonic()
+            await history.grown(8)
+            until = time.monotonic()
+            await _post(client, url, GRANT, token, {"v": current().name})
+            history.withdrawn.append((since, until))
+            await history.grown(2)
+
+
+async def _reading(url: str, document: str, token: str, subject: str, history: History, done: asyncio.Event) -> None:
+    while not done.is_set():
+        async with httpx.AsyncClient(timeout=30) as client:
+            for _ in range(5):
+                began = time.monotonic()
+                data = await _post(client, url, document, token, {"id": subject} if document is READ else None)
+                history.reads.append((began, time.monotonic(), "Amara" in json.dumps(data)))
+
+
+async def _post(client: httpx.AsyncClient, url: str, document: str, token: str, variables: Any = None) -> Any:
+    body = {"query": document, "variables": variables}
+    response = await client.post(f"{url}/graphql", json=body, headers={"Authorization": f"Bearer {token}"})
+    answer = response.json()
+    assert "errors" not in answer, answer
+    return answer["data"]
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_workers_count_attempts_together(database: Database, tmp_path: Path, redis: str) -> None:
+    world = world_of(database)
+    await world.person("p@example.org", password=PASSWORD)
+    login = 'mutation { login(input: {email: "p@example.org", password: "no"}) { ... on Refusal { code } } }'
+    settings = {"CONSENTQL_REDIS_URL": redis, "CONSENTQL_RATE_LIMITS": "on"}
+    with serving(database.url, tmp_path, "--workers", "2", **settings) as server:
+        codes = []
+        for _ in range(14):
+            async with httpx.AsyncClient(timeout=30) as client:  # a new connection, so that another worker may take it
+                answer = (await client.post(f"{server.url}/graphql", json={"query": login})).json()
+            codes.append(answer["data"]["login"]["code"])
+    assert codes == ["INVALID_CREDENTIALS"] * 10 + ["TOO_MANY_ATTEMPTS"] * 4
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_what_lives_as_long_as_a_process_is_not_searched_for_garbage_while_it_serves(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONSENTQL_DATABASE_URL", database_url)
+    monkeypatch.setenv("CONSENTQL_RATE_LIMITS", "off")
+    try:
+        made = process()
+        left = {id(each) for each in gc.get_objects()}
+        assert id(made) not in left
+        assert not left & {id(each) for each in vars(made).values() if gc.is_tracked(each)}
+    finally:
+        gc.unfreeze()
+
+
+@pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:"])
+def test_a_database_that_every_connection_has_to_itself_is_refused_everywhere(url: str) -> None:
+    with pytest.raises(WeakSettings, match="CONSENTQL_DATABASE_URL"):
+        Settings(database_url=url).checked()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_several_workers_without_shared_counters_do_not_start(database_url: str, tmp_path: Path) -> None:
+    done = consentql(database_url, "serve", "--workers", "2", cwd=tmp_path, CONSENTQL_RATE_LIMITS="on")
+    assert done.returncode == 2
+    assert "CONSENTQL_REDIS_URL" in done.stderr
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_production_names_every_weak_setting_at_once(database_url: str, tmp_path: Path) -> None:
+    weak = {"CONSENTQL_ENVIRONMENT": "production", "CONSENTQL_SECRET_KEYS": ""}
+    done = consentql(database_url, "serve", cwd=tmp_path, **weak)
+    assert done.returncode == 2
+    for name in ("SECRET_KEYS", "RATE_LIMITS", "PUBLIC_URL", "TLS_CERTIFICATE"):
+        assert f"CONSENTQL_{name}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_outdated_database_is_migrated_on_sqlite_and_refused_on_postgresql(
+    backend: str, empty_url: str, tmp_path: Path
+) -> None:
+    if backend == "sqlite":
+        with serving(empty_url, tmp_path) as server:
+            assert httpx.get(f"{server.url}/health/live").status_code == 200
+        return
+    refused = consentql(empty_url, "serve", cwd=tmp_path)
+    assert (refused.returncode, "migrate" in refused.stderr) == (2, True)
+    assert consentql(empty_url, "migrate", cwd=tmp_path).returncode == 0
+    assert consentql(empty_url, "migrate", cwd=tmp_path).returncode == 0, "and again changes nothing"
+    with serving(empty_url, tmp_path) as server:
+        assert httpx.get(f"{server.url}/health/ready").json() == {"status": "ready"}
+        assert "consentql_answers_total" in httpx.get(f"{server.url}/metrics").text

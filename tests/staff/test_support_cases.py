@@ -1,0 +1,478 @@
+"""Support reads a subject only through an open case that is assigned to that agent, within its extent."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from models.tables import ACCOUNTS, CHAIN_HEADS, OUTBOX, READINGS, ROLE_GRANTS, SUPPORT_CASES
+from models.tokens import token_rows
+from models.vocabulary import Lock, Role
+from permissions import mask
+from resolvers.subjects import read_subjects
+from tests.world import GRAPHQL_NAMES, World, codes
+
+OPEN = """mutation ($input: OpenSupportCaseInput!) { openSupportCase(input: $input) { __typename
+  ... on SupportCase { id status extent reason openedBySubject assignedTo expiresAt openedAt subject { id } }
+  ... on Refusal { code field message } } }"""
+ASSIGN = """mutation ($id: ID!, $agent: ID!) { assignSupportCase(id: $id, agentId: $agent) { __typename
+  ... on SupportCase { id reason assignedTo subject { id } } ... on Refusal { code field } } }"""
+CLOSE = """mutation ($id: ID!) { closeSupportCase(id: $id) { __typename
+  ... on SupportCase { id status subject { id } } ... on Refusal { code } } }"""
+NARROW = """mutation ($id: ID!, $extent: [PersonalField!]!) { narrowSupportCase(id: $id, extent: $extent) { __typename
+  ... on SupportCase { extent } ... on Refusal { code field } } }"""
+READ = "query ($id: ID!) { user(id: $id) { id email firstName city withheld { field reason purpose } } }"
+CASES = "{ supportCases { edges { node { id reason status assignedTo subject { id email } } } } }"
+QUEUE = "{ caseQueue { edges { node { id reason subject { id } } } } }"
+GRANT = "mutation ($id: ID!, $until: DateTime!) { grantRole(userId: $id, role: SUPPORT, expiresAt: $until) }"
+
+
+@dataclass
+class Desk:
+    """A subject, an agent, a person of operations, and their tokens."""
+
+    world: World
+    subject: str
+    mine: str
+    agent: str
+    support: str
+    operations: str
+
+    async def opened(self, token: str | None = None, **more: Any) -> Any:
+        """A case about the subject, opened by the agent unless told otherwise."""
+        input = {
+            "subjectId": self.subject,
+            "reference": "T-17",
+            "reason": "It will not print.",
+            "extent": ["EMAIL"],
+            **more,
+        }
+        return (await self.world.data(OPEN, token or self.support, {"input": input}))["openSupportCase"]
+
+    async def assigned(self, **more: Any) -> str:
+        """A case that is open and assigned to the agent."""
+        id = str((await self.opened(**more))["id"])
+        await self.world.data(ASSIGN, self.operations, {"id": id, "agent": self.agent})
+        return id
+
+    async def agents_role_lapses(self) -> None:
+        """From now on, without anybody's act."""
+        over = update(ROLE_GRANTS).where(ROLE_GRANTS.c.subject_id == self.agent, ROLE_GRANTS.c.role == "SUPPORT")
+        async with self.world.services.database.writing() as connection:
+            await connection.execute(over.values(expires_at=self.world.services.now()))
+
+    async def agent_is_granted_the_role(self) -> None:
+        """By the person of operations; the agent has a token that works."""
+        until = (self.world.services.now() + timedelta(days=1)).isoformat()
+        await self.world.data(GRANT, self.operations, {"id": self.agent, "until": until})
+        self.support = await self.world.token(Role.SUPPORT, self.agent)
+
+    async def agents_named(self) -> dict[str, str | None]:
+        """The agent of each case as the subject sees it."""
+        edges = (await self.world.data(CASES, self.mine))["supportCases"]["edges"]
+        return {edge["node"]["id"]: edge["node"]["assignedTo"] for edge in edges}
+
+    async def queue(self) -> list[str]:
+        """The ids of the cases that wait for an agent."""
+        edges = (await self.world.data(QUEUE, self.operations))["caseQueue"]["edges"]
+        return [edge["node"]["id"] for edge in edges]
+
+    async def read(self) -> Any:
+        """What the agent reads of the subject."""
+        return (await self.world.data(READ, self.support, {"id": self.subject}))["user"]
+
+
+@pytest.fixture
+async def desk(world: World) -> Desk:
+    """Everyone whom a case takes."""
+    subject, mine = await world.member("subject@example.org")
+    agent = await world.person("agent@example.org")
+    operations = await world.token(Role.OPERATIONS, await world.person("operations@example.org"))
+    return Desk(world, subject, mine, agent, await world.token(Role.SUPPORT, agent), operations)
+
+
+async def test_a_case_opens_its_extent_to_its_agent_and_nothing_else(desk: Desk) -> None:
+    assert await desk.read() is None
+    id = (await desk.opened(extent=["EMAIL", "FIRST_NAME"]))["id"]
+    assert await desk.read() is None, "not before it is assigned"
+    await desk.world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.agent})
+    seen = await desk.read()
+    assert (seen["email"], seen["firstName"], seen["city"]) == ("subject@example.org", "Amara", None)
+    reasons = {each["field"]: each["reason"] for each in seen["withheld"]}
+    assert (reasons["CITY"], reasons["ABOUT"]) == ("OUTSIDE_CASE", "ROLE")
+    other = await desk.world.token(Role.SUPPORT, await desk.world.person("other@example.org"))
+    assert (await desk.world.data(READ, other, {"id": desk.subject}))["user"] is None
+
+
+async def test_consent_counts_within_a_case(desk: Desk) -> None:
+    await desk.assigned(extent=["EMAIL", "FIRST_NAME"])
+    await desk.world.data("mutation { withdrawConsent(purpose: SOCIAL) { __typename } }", desk.mine)
+    seen = await desk.read()
+    assert (seen["email"], seen["firstName"]) == ("subject@example.org", None)
+    assert {"field": "FIRST_NAME", "reason": "CONSENT", "purpose": "SOCIAL"} in seen["withheld"]
+
+
+async def test_closing_narrowing_expiry_and_a_lost_role_count_for_the_next_read(desk: Desk) -> None:
+    world = desk.world
+    id = await desk.assigned(extent=["EMAIL", "FIRST_NAME"])
+    narrowed = (await world.data(NARROW, desk.mine, {"id": id, "extent": ["EMAIL"]}))["narrowSupportCase"]
+    assert narrowed["extent"] == ["EMAIL"]
+    assert (await desk.read())["firstName"] is None
+    wider = (await world.data(NARROW, desk.mine, {"id": id, "extent": ["EMAIL", "CITY"]}))["narrowSupportCase"]
+    assert wider == {"__typename": "Refusal", "code": "INVALID_INPUT", "field": "extent"}
+    assert (await world.data(CLOSE, desk.mine, {"id": id}))["closeSupportCase"]["status"] == "CLOSED"
+    assert await desk.read() is None
+
+    id = await desk.assigned()
+    past = world.services.now() - timedelta(seconds=1)
+    async with world.services.database.writing() as connection:
+        await connection.execute(update(SUPPORT_CASES).where(SUPPORT_CASES.c.id == id).values(expires_at=past))
+    assert await desk.read() is None
+    assert (await world.data(CASES, desk.support))["supportCases"]["edges"] == []
+    mine = (await world.data(CASES, desk.mine))["supportCases"]["edges"]
+    assert [edge["node"]["status"] for edge in mine] == ["EXPIRED", "CLOSED"]
+
+    id = await desk.assigned()
+    revoke = "mutation ($id: ID!) { revokeRole(userId: $id, role: SUPPORT) }"
+    await world.data(revoke, desk.operations, {"id": desk.agent})
+    again = await world.token(Role.SUPPORT, desk.agent)
+    assert (await world.data(READ, again, {"id": desk.subject}))["user"] is None, "a new role has no old cases"
+    queue = (await world.data(QUEUE, desk.operations))["caseQueue"]["edges"]
+    assert [edge["node"]["id"] for edge in queue] == [id]
+
+
+async def test_a_role_that_lapses_leaves_its_cases_without_an_agent_and_a_new_grant_brings_none_back(
+    desk: Desk,
+) -> None:
+    world, id = desk.world, await desk.assigned()
+    kept = await desk.assigned()
+    await world.data(CLOSE, desk.support, {"id": kept})
+    assert await desk.read() is not None
+    name = (await desk.agents_named())[id]
+    assert (name is not None, await desk.queue()) == (True, [])
+    await desk.agents_role_lapses()
+    for granted_again in (False, True):
+        if granted_again:
+            await desk.agent_is_granted_the_role()
+            assert await desk.read() is None
+            assert (await world.data(CASES, desk.support))["supportCases"]["edges"] == []
+        assert await desk.queue() == [id]
+        node = "query ($id: ID!) { node(id: $id) { ... on SupportCase { assignedTo } } }"
+        assert (await world.data(node, desk.operations, {"id": id}))["node"] == {"assignedTo": None}
+        assert await desk.agents_named() == {id: None, kept: name}, "a case that was closed keeps whom it had"
+    done = (await world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.agent}))["assignSupportCase"]
+    assert (done["assignedTo"], await desk.queue()) == (name, [])
+    assert await desk.read() is not None
+
+
+@pytest.mark.parametrize("ended", ["lapsed", "lapsed and granted again"])
+async def test_a_case_whose_agents_role_lapsed_is_assigned_like_any_other(desk: Desk, ended: str) -> None:
+    world, id = desk.world, await desk.assigned()
+    await desk.agents_role_lapses()
+    refused = (await world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.agent}))["assignSupportCase"]
+    assert refused == {"__typename": "Refusal", "code": "NOT_PERMITTED", "field": "agentId"}
+    other = await world.person("other@example.org")
+    token = await world.token(Role.SUPPORT, other)
+    chosen = other
+    if ended != "lapsed":
+        await desk.agent_is_granted_the_role()
+        chosen, token = desk.agent, desk.support
+    done = (await world.data(ASSIGN, desk.operations, {"id": id, "agent": chosen}))["assignSupportCase"]
+    assert done["assignedTo"]
+    assert (await world.data(READ, token, {"id": desk.subject}))["user"]["email"] == "subject@example.org"
+    async with world.services.database.reading() as connection:
+        told = (await connection.execute(select(OUTBOX.c.notice).order_by(OUTBOX.c.written_at))).scalars().all()
+    assert told == ["CASE_OPENED", "CASE_ASSIGNED", "CASE_ASSIGNED"]
+
+
+async def test_a_case_that_is_closed_after_its_agents_role_lapsed_had_none(desk: Desk) -> None:
+    id = await desk.assigned()
+    await desk.agents_role_lapses()
+    assert (await desk.world.data(CLOSE, desk.mine, {"id": id}))["closeSupportCase"]["status"] == "CLOSED"
+    for _ in range(2):
+        assert await desk.agents_named() == {id: None}
+        await desk.agent_is_granted_the_role()
+
+
+async def test_an_assignment_that_is_under_way_while_the_role_lapses_and_is_granted_anew_does_not_count(
+    desk: Desk,
+) -> None:
+    """It rests on the earlier grant, so the new one waits for it and ends it."""
+    id, database, now = (await desk.opened())["id"], desk.world.services.database, desk.world.services.now()
+    lapsed = update(ROLE_GRANTS).where(ROLE_GRANTS.c.subject_id == desk.agent)
+    async with database.writing() as connection:
+        await connection.execute(lapsed.values(expires_at=now))
+
+    async def granted() -> None:
+        async with database.writing() as connection:
+            until = now + timedelta(days=1)
+            await token_rows.grant_role(
+                connection, desk.agent, Role.SUPPORT, now=now, expires_at=until, granted_by=None
+            )
+
+    async with database.writing() as connection:
+        assert await token_rows.holds(connection, desk.agent, Role.SUPPORT, now - timedelta(seconds=1))
+        granting = asyncio.create_task(granted())
+        await asyncio.sleep(0.3)
+        await connection.execute(update(SUPPORT_CASES).where(SUPPORT_CASES.c.id == id).values(agent_id=desk.agent))
+    await granting
+    assert await desk.queue() == [id]
+
+
+async def test_whoever_did_not_verify_an_address_is_not_whom_staff_mean_by_it(desk: Desk) -> None:
+    """Otherwise a case about its owner would be told to whoever registered it first."""
+    world = desk.world
+    _, squatter = await world.member("victim@example.org", emailVerified=False)
+    by_email = {"subjectId": None, "email": "victim@example.org"}
+    shapes = [
+        {**await desk.opened(**whom), "id": "", "openedAt": "", "expiresAt": ""}
+        for whom in (by_email, {"subjectId": None, "email": "nobody@example.org"})
+    ]
+    assert shapes[0] == shapes[1]
+    assert (await world.data(CASES, squatter))["supportCases"]["edges"] == []
+    own = await desk.opened(squatter, **by_email)
+    assert own["openedBySubject"] is True, "of themself they are whom they say"
+
+
+@pytest.fixture
+def restriction(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A column that restricts, as the one place where locks are kept would name it."""
+    prepared = (read_subjects._by_id, read_subjects.by_ids, read_subjects.directory)  # statements are made once
+    monkeypatch.setitem(mask.LOCKED, Lock.RESTRICTED, ACCOUNTS.c.social_lapsed_at.is_not(None))
+    for each in prepared:
+        each.cache_clear()
+    yield "social_lapsed_at"
+    monkeypatch.undo()
+    for each in prepared:
+        each.cache_clear()
+
+
+async def test_a_restriction_leaves_support_what_the_subjects_own_cases_open_and_others_nothing(
+    desk: Desk, restriction: str
+) -> None:
+    world = desk.world
+    _, member = await world.member("member@example.org")
+    theirs = await desk.assigned(extent=["EMAIL", "FIRST_NAME", "CITY"])
+    seen = await desk.read()
+    assert (seen["email"], seen["firstName"]) == ("subject@example.org", "Amara")
+    async with world.services.database.writing() as connection:
+        one = update(ACCOUNTS).where(ACCOUNTS.c.id == desk.subject)
+        await connection.execute(one.values({restriction: world.services.now()}))
+    avatar = "query ($id: ID!) { user(id: $id) { avatarUrl } }"
+    for token in (None, member):
+        assert (await world.data(avatar, token, {"id": desk.subject}))["user"] is None
+    assert await desk.read() is None, "a case that staff opened counts no more"
+    own = [(await desk.opened(desk.mine, extent=[field]))["id"] for field in ("FIRST_NAME", "CITY")]
+    for id in own:
+        await world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.agent})
+    seen = await desk.read()
+    assert (seen["email"], seen["firstName"], seen["city"]) == (None, "Amara", "Tallinn")
+    assert {"field": "EMAIL", "reason": "OUTSIDE_CASE", "purpose": None} in seen["withheld"]
+    async with world.services.database.reading() as connection:
+        newest = select(READINGS.c.ground).order_by(READINGS.c.sequence.desc())
+        last, first = (await connection.execute(newest)).scalars().all()
+    assert first == theirs
+    assert last in own, "an entry rests on no case that does not count"
+    for id in own:
+        await world.data(NARROW, desk.mine, {"id": id, "extent": []})
+    assert await desk.read() is None
+
+
+async def test_a_known_and_an_unknown_address_answer_alike(desk: Desk) -> None:
+    whom = [{"email": f"{name}@example.org"} for name in ("subject", "nobody")] + [{"email": "no address"}]
+    answers = [await desk.opened(subjectId=None, **who) for who in whom]
+    answers += [await desk.opened(subjectId="0" * 32), await desk.opened()]
+    shapes = [{**each, "id": "", "openedAt": "", "expiresAt": ""} for each in answers]
+    assert all(shape == shapes[0] for shape in shapes)
+    assert shapes[0]["subject"] is None
+    assert shapes[0]["status"] == "OPEN"
+
+
+async def test_a_member_opens_cases_about_themself_alone(desk: Desk) -> None:
+    own = await desk.opened(desk.mine)
+    assert (own["openedBySubject"], own["subject"]) == (True, {"id": desk.subject})
+    assert (await desk.opened(desk.mine, subjectId=None, email="Subject@example.org"))["__typename"] == "SupportCase"
+    for who in ({"subjectId": desk.agent}, {"subjectId": None, "email": "agent@example.org"}, {"subjectId": "0" * 32}):
+        assert (await desk.opened(desk.mine, **who))["code"] == "NOT_PERMITTED"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"extent": []}, "input.extent"),
+        ({"extent": ["ABOUT", "EMAIL", "LOCATION"]}, "input.extent"),
+        ({"reference": " "}, "input.reference"),
+        ({"reason": ""}, "input.reason"),
+        ({"reason": "a\0b"}, "input.reason"),
+        ({"expiresAt": "2020-01-01T00:00:00Z"}, "input.expiresAt"),
+        ({"expiresAt": "2999-01-01T00:00:00Z"}, "input.expiresAt"),
+        ({"email": "subject@example.org"}, "input.subjectId"),
+        ({"subjectId": None}, "input.subjectId"),
+    ],
+)
+async def test_what_a_case_may_not_be_is_named(desk: Desk, wrong: dict[str, Any], field: str) -> None:
+    answer = await desk.opened(**wrong)
+    assert (answer["code"], answer["field"]) == ("INVALID_INPUT", field)
+    if "ABOUT" in wrong.get("extent", []):
+        assert "LOCATION, ABOUT" in answer["message"]
+    async with desk.world.services.database.reading() as connection:
+        assert (await connection.execute(select(SUPPORT_CASES.c.id))).first() is None
+
+
+async def test_nobody_is_assigned_a_case_by_or_about_themself(desk: Desk) -> None:
+    world = desk.world
+    both = await world.person("both@example.org")
+    operations, _ = await world.token(Role.OPERATIONS, both), await world.token(Role.SUPPORT, both)
+    id = (await desk.opened())["id"]
+    refused = {"__typename": "Refusal", "code": "NOT_PERMITTED", "field": "agentId"}
+    assert (await world.data(ASSIGN, operations, {"id": id, "agent": both}))["assignSupportCase"] == refused
+    await world.token(Role.SUPPORT, desk.subject)
+    assert (await world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.subject}))[
+        "assignSupportCase"
+    ] == refused
+    plain = await world.person("plain@example.org")
+    assert (await world.data(ASSIGN, desk.operations, {"id": id, "agent": plain}))["assignSupportCase"] == refused
+    unknown = (await world.data(ASSIGN, desk.operations, {"id": "0" * 32, "agent": desk.agent}))["assignSupportCase"]
+    assert unknown["code"] == "NOT_FOUND"
+
+
+async def test_operations_sees_no_free_text_and_no_subject(desk: Desk) -> None:
+    id = (await desk.opened())["id"]
+    edges = (await desk.world.data(QUEUE, desk.operations))["caseQueue"]["edges"]
+    assert edges == [{"node": {"id": id, "reason": None, "subject": None}}]
+    done = (await desk.world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.agent}))["assignSupportCase"]
+    assert (done["reason"], done["subject"]) == (None, None)
+    assert done["assignedTo"]
+    assert (await desk.world.data(QUEUE, desk.operations))["caseQueue"]["edges"] == []
+
+
+async def test_the_subject_is_told_when_staff_opens_a_case_and_when_it_is_assigned(desk: Desk) -> None:
+    id = await desk.assigned()
+    await desk.opened(desk.mine)
+    await desk.opened(subjectId="0" * 32)
+    async with desk.world.services.database.reading() as connection:
+        letters = (await connection.execute(select(OUTBOX).order_by(OUTBOX.c.written_at))).all()
+    assert [(letter.subject_id, letter.notice, letter.about) for letter in letters] == [
+        (desk.subject, "CASE_OPENED", id),
+        (desk.subject, "CASE_ASSIGNED", id),
+    ]
+
+
+async def test_only_those_whom_a_case_concerns_close_it(desk: Desk) -> None:
+    world, id = desk.world, await desk.assigned()
+    _, stranger = await world.member("stranger@example.org")
+    other = await world.token(Role.SUPPORT, await world.person("other@example.org"))
+    for token in (stranger, other):
+        assert (await world.data(CLOSE, token, {"id": id}))["closeSupportCase"]["code"] == "NOT_FOUND"
+    closed = (await world.data(CLOSE, desk.support, {"id": id}))["closeSupportCase"]
+    assert (closed["status"], closed["subject"]) == ("CLOSED", None)
+    assert (await world.data(CLOSE, desk.support, {"id": id}))["closeSupportCase"]["status"] == "CLOSED"
+    narrowed = (await world.data(NARROW, desk.support, {"id": id, "extent": []}))["narrowSupportCase"]
+    assert narrowed["code"] == "NOT_PERMITTED"
+
+
+async def test_a_page_of_cases_runs_a_number_of_statements_that_does_not_depend_on_it(desk: Desk) -> None:
+    from tests.statements import counted
+    from tests.world import line
+
+    world = desk.world
+    ids = await world.settle(*(line(f"s{number}@example.org") for number in range(20)))
+    numbers = set()
+    queued = set()
+    for upto in (1, 20):
+        for subject in ids[: upto - len(numbers)]:
+            await desk.assigned(subjectId=subject, extent=["EMAIL", "FIRST_NAME"])
+            await desk.opened(subjectId=subject)
+        for token, field, sent in ((desk.support, "supportCases", numbers), (desk.operations, "caseQueue", queued)):
+            document = f"{{ {field}(first: 50) {{ edges {{ node {{ assignedTo subject {{ %s }} }} }} }} }}"
+            document %= "email firstName" if token == desk.support else "id"
+            async with counted(world.services.database) as statements:
+                edges = await world.data(document, token)
+            assert len(edges[field]["edges"]) >= upto
+            sent.add(len(statements))
+    assert (len(numbers), len(queued)) == (1, 1)
+
+
+async def test_every_path_to_a_subject_of_a_case_agrees(desk: Desk) -> None:
+    await desk.assigned(extent=["EMAIL", "CITY"])
+    fields = " ".join(
+        name for name in GRAPHQL_NAMES.values() if name not in ("location", "publicPages", "preRegistration")
+    )
+    document = f"""query ($id: ID!, $case: ID!) {{ user(id: $id) {{ ...all }} node(id: $id) {{ ...all }}
+      supportCases {{ edges {{ node {{ subject {{ ...all }} }} }} }}
+      case: node(id: $case) {{ ... on SupportCase {{ subject {{ ...all }} }} }} }}
+      fragment all on User {{ id {fields} withheld {{ field reason purpose }} }}"""
+    case = (await desk.world.data(CASES, desk.support))["supportCases"]["edges"][0]["node"]["id"]
+    answer = await desk.world.ask(document, desk.support, {"id": desk.subject, "case": case})
+    data = answer["data"]
+    seen = [data["user"], data["node"], data["supportCases"]["edges"][0]["node"]["subject"], data["case"]["subject"]]
+    assert seen[0]["email"] == "subject@example.org"
+    assert all(each == seen[0] for each in seen)
+    never = {"avatarUrl", "wallpaperUrl", "streetAddress", "about"}
+    assert set(codes(answer)) == {"FORBIDDEN"}
+    assert {error["extensions"]["field"] for error in answer["errors"]} == never
+    assert len(answer["errors"]) == 4 * len(never)
+
+
+async def test_a_mutation_and_the_reading_it_shows_commit_together(desk: Desk) -> None:
+    world, id = desk.world, await desk.assigned()
+    await desk.assigned()
+    async with world.services.database.writing() as connection:
+        await connection.execute(delete(CHAIN_HEADS).where(CHAIN_HEADS.c.name == "disclosure"))
+    document = CLOSE.replace("subject { id }", "subject { email }")
+    answer = await world.ask(document, desk.support, {"id": id})
+    assert (answer["data"], codes(answer)) == ({"closeSupportCase": None}, ["NOT_RECORDED"])
+    assert "subject@example.org" not in str(answer)
+    cases = (await world.data(CASES.replace("subject { id email }", ""), desk.mine))["supportCases"]["edges"]
+    assert {edge["node"]["status"] for edge in cases} == {"OPEN"}
+
+
+async def test_each_reading_of_a_document_is_recorded_by_the_grounds_it_had(desk: Desk) -> None:
+    world = desk.world
+    a, b = await desk.assigned(), await desk.assigned()
+    await desk.assigned(extent=["FIRST_NAME"])
+    closing = """mutation ($a: ID!, $b: ID!) {
+      a: closeSupportCase(id: $a) { ... on SupportCase { subject { email firstName } } }
+      b: closeSupportCase(id: $b) { ... on SupportCase { subject { firstName } } } }"""
+    seen = await world.data(closing, desk.support, {"a": a, "b": b})
+    assert seen["a"]["subject"] == {"email": "subject@example.org", "firstName": "Amara"}
+    ledger = "{ me { disclosures { edges { node { fields } } } } }"
+    edges = (await world.data(ledger, desk.mine))["me"]["disclosures"]["edges"]
+    assert {field for edge in edges for field in edge["node"]["fields"]} == {"EMAIL", "FIRST_NAME"}
+
+
+async def test_opening_and_assigning_do_the_same_work_whether_or_not_anybody_is_there(desk: Desk) -> None:
+    from tests.statements import counted
+
+    await desk.world.person("unverified@example.org", emailVerified=False)
+    for token in (desk.support, desk.operations):
+        await desk.world.data("{ viewer { role } }", token)  # the first use of a token is noted, once
+    numbers = []
+    for name in ("subject", "nobody", "unverified"):
+        async with counted(desk.world.services.database) as statements:
+            id = (await desk.opened(subjectId=None, email=f"{name}@example.org"))["id"]
+            await desk.world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.agent})
+        numbers.append(len(statements))
+    assert len(set(numbers)) == 1
+    async with desk.world.services.database.reading() as connection:
+        told = (await connection.execute(select(OUTBOX.c.subject_id))).scalars().all()
+    assert told == [desk.subject] * 2, "an unverified address gets no letter"
+
+
+@pytest.mark.parametrize("log", ["consent_records", "disclosures", "readings"])
+async def test_no_entry_of_a_log_is_replaced_or_told_anew(desk: Desk, log: str) -> None:
+    await desk.assigned()
+    await desk.read()
+    replaced = f"INSERT OR REPLACE INTO {log} SELECT * FROM {log}"
+    retold = "UPDATE readings SET reason = 'other'"
+    for statement in [replaced, retold] if log == "readings" else [replaced]:
+        if "REPLACE" in statement and not desk.world.services.database.is_sqlite:
+            continue
+        with pytest.raises(DBAPIError):
+            async with desk.world.services.database.writing() as connection:
+                await connection.execute(text(statement))
