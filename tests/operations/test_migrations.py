@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from app.schema_version import UnknownSchema, is_current, migrate, newest
 from sqlalchemy import Connection, inspect, text
 
-from app import schema_version
+from app.operations import schema_version
+from app.operations.schema_version import UnknownSchema, is_current, migrate, newest
 from models.database import Database
 from models.tables import METADATA
 from tests.serving import consentql
