@@ -1,1 +1,1 @@
-"""Laws of docs."""
+"""The documentation: its blocks run, and its generated pages are up to date."""
