@@ -13,8 +13,8 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from app.commands.population import DOMAIN, PASSWORD
-from app.commands.token import token
+from app.commands.access.token import token
+from app.commands.people.demo_people import DOMAIN, PASSWORD
 from models.vocabulary import Processor, Role
 from tests.docs.blocks import Block, Step
 from tests.docs.matching import expected_json, matches, matches_lines
