@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-import strawberry
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
@@ -12,6 +11,7 @@ from models.logs.ledger import LEDGER
 from models.tables import ACCESS_TOKENS, CONSENT_RECORDS, LEGAL_REQUESTS, SUPPORT_CASES, WITHDRAWALS
 from models.vocabulary import Role
 from resolvers.account.own_account import OwnAccount, live_sessions, own_records, session
+from resolvers.arguments import NodeId
 from resolvers.consent.state import recorded
 from resolvers.context import Context
 from resolvers.ledger import own_disclosures
@@ -22,7 +22,7 @@ from resolvers.staff import legal_requests, support_case_lists
 Found = Callable[[Info[Context, None], AsyncConnection, str], Any]
 
 
-async def node(info: Info[Context, None], id: strawberry.ID) -> Any:
+async def node(info: Info[Context, None], id: NodeId) -> Any:
     """A subject first, then whatever else the caller's role reaches."""
     if found := await subject(info, str(id)):
         return found

@@ -14,6 +14,7 @@ from permissions.caller import Caller
 from permissions.retention_periods import erased_at
 from permissions.subject import Subject
 from resolvers.account.viewer import own_record
+from resolvers.arguments import After, Before, First, Last
 from resolvers.consent.state import consent_states, recorded
 from resolvers.context import Context
 from resolvers.pagination.keyset import Connection, Keyset
@@ -86,10 +87,10 @@ async def hidden_from_members(info: Info[Context, None]) -> list[PersonalField]:
 
 async def consent_history(
     info: Info[Context, None],
-    first: int | None = None,
-    after: str | None = None,
-    last: int | None = None,
-    before: str | None = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
 ) -> Connection:
     """Every record of the caller's consent, newest first."""
     keyset = Keyset(CONSENT_RECORDS.c.sequence, number=True, descending=True)

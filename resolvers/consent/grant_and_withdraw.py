@@ -13,6 +13,7 @@ from models.records.consent import record_of
 from models.tables import ACCOUNTS
 from models.vocabulary import ConsentSource, LockSource, Processor, Purpose, RefusalCode
 from permissions.versions import numbers
+from resolvers.arguments import ConsentPurpose, SeenVersion
 from resolvers.consent.objections import object_to
 from resolvers.consent.state import consent_states, counts, latest_of, recorded
 from resolvers.context import Context
@@ -25,7 +26,9 @@ MANDATORY = Refused(
 )
 
 
-async def grant_consent(info: Info[Context, None], purpose: Purpose, policy_version: str) -> ConsentChanged | Refused:
+async def grant_consent(
+    info: Info[Context, None], purpose: ConsentPurpose, policy_version: SeenVersion
+) -> ConsentChanged | Refused:
     """Grants a purpose under the current policy version; what stands already stays as it is."""
     if purpose is Purpose.SERVICE:
         return MANDATORY
@@ -35,7 +38,7 @@ async def grant_consent(info: Info[Context, None], purpose: Purpose, policy_vers
     return await _decide(info.context, purpose, granted=True)
 
 
-async def withdraw_consent(info: Info[Context, None], purpose: Purpose) -> ConsentChanged | Refused:
+async def withdraw_consent(info: Info[Context, None], purpose: ConsentPurpose) -> ConsentChanged | Refused:
     """Withdraws a purpose; counts for the next read by anyone. A refusal before any grant is recorded too."""
     if purpose is Purpose.SERVICE:
         return MANDATORY

@@ -12,6 +12,7 @@ from models.columns import new_id
 from models.tables import ACCOUNTS, OBJECTIONS, WITHDRAWALS
 from models.vocabulary import Audience, LockSource, PersonalField, Processor, fields_of
 from permissions.decision import reach
+from resolvers.arguments import OfProcessor
 from resolvers.context import Context
 from resolvers.processors import withdrawals
 from resolvers.profile.profile_changes import locked_account
@@ -36,7 +37,7 @@ class ObjectionChanged:
     processor: ProcessorState
 
 
-async def object_to_processor(info: Info[Context, None], processor: Processor) -> ObjectionChanged:
+async def object_to_processor(info: Info[Context, None], processor: OfProcessor) -> ObjectionChanged:
     """Keeps this processor from the caller's data, whatever is granted, now or later."""
     context = info.context
     async with context.database.writing() as connection:
@@ -65,7 +66,7 @@ async def object_to(
     await withdrawals.lose(connection, account.id, {processor: reach([Audience(processor)])}, now)
 
 
-async def withdraw_objection(info: Info[Context, None], processor: Processor) -> ObjectionChanged:
+async def withdraw_objection(info: Info[Context, None], processor: OfProcessor) -> ObjectionChanged:
     """Lifts the objection; what was asked to be forgotten stays asked."""
     context = info.context
     async with context.database.writing() as connection:

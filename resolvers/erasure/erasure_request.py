@@ -15,6 +15,7 @@ from models.tokens.mailed_tokens import end_mailed_tokens, write_letter
 from models.vocabulary import STAFF, MailedUse, Notice, RefusalCode
 from permissions.failure import AUTHENTICATOR_FIRST
 from permissions.retention_periods import KeptRecord, erased_at
+from resolvers.arguments import CodeIfOn, Password
 from resolvers.context import Context
 from resolvers.erasure import retained_records
 from resolvers.profile.profile_changes import account_if_any
@@ -46,7 +47,7 @@ class ErasureCancelled:
 
 
 async def request_erasure(
-    info: Info[Context, None], password: str, code: str | None = None
+    info: Info[Context, None], password: Password, code: CodeIfOn = None
 ) -> ErasureScheduled | Refused:
     """With every factor that is on; asking again changes nothing and answers with the same day.
 

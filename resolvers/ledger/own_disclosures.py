@@ -11,6 +11,7 @@ from models.logs import ledger
 from models.logs.chain import receipt
 from models.logs.ledger import LEDGER
 from models.vocabulary import Audience, PersonalField, fields_of
+from resolvers.arguments import After, Before, First, Last
 from resolvers.context import Context
 from resolvers.pagination.keyset import Connection, Keyset
 from resolvers.pagination.listing import Listing, one_by_one
@@ -56,10 +57,10 @@ def disclosed(row: Any) -> Disclosed:
 
 async def disclosures(
     info: Info[Context, None],
-    first: int | None = None,
-    after: str | None = None,
-    last: int | None = None,
-    before: str | None = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
 ) -> Connection:
     """The caller's entries, newest first."""
     ledger = Listing("Account.disclosures", own(info.context), NEWEST_FIRST)

@@ -10,6 +10,7 @@ from permissions.policy_text import Policy, told
 from permissions.retention_periods import Retention
 from permissions.versions import numbers
 from permissions.versions.published import published
+from resolvers.arguments import PolicyVersion
 from resolvers.context import Context
 
 
@@ -31,6 +32,6 @@ def stated(name: str | None, periods: Retention) -> Policy | None:
     return told(periods) if name in (None, numbers.current().name) else published(str(name))
 
 
-async def policy(info: Info[Context, None], version: str | None = None) -> Policy | None:
+async def policy(info: Info[Context, None], version: PolicyVersion = None) -> Policy | None:
     """The current version, or the named one; null where nobody published it."""
     return stated(version, info.context.services.retention)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import strawberry
 from sqlalchemy import select, update
 from strawberry.types.info import Info
 
@@ -14,6 +13,7 @@ from models.tables import ACCESS_TOKENS
 from models.tokens.token_rows import Issuance, issue_token
 from models.vocabulary import Processor, RefusalCode, Role
 from permissions.failure import bad_input
+from resolvers.arguments import OfProcessor, ProcessorTokenEnd, TokenId
 from resolvers.context import Context
 
 LONGEST: Final = timedelta(days=90)
@@ -31,7 +31,7 @@ class TokenIssued:
 
 
 async def issue_processor_token(
-    info: Info[Context, None], processor: Processor, expires_at: datetime
+    info: Info[Context, None], processor: OfProcessor, expires_at: ProcessorTokenEnd
 ) -> TokenIssued | Refused:
     """Makes a token that does not work yet."""
     context, now = info.context, info.context.now()
@@ -46,7 +46,7 @@ async def issue_processor_token(
     return TokenIssued(row["id"], token, Role.PROCESSOR, processor, expires_at)
 
 
-async def approve_processor_token(info: Info[Context, None], id: strawberry.ID) -> bool:
+async def approve_processor_token(info: Info[Context, None], id: TokenId) -> bool:
     """Lets another person's token work from now on."""
     context = info.context
     one = (ACCESS_TOKENS.c.id == sought(str(id))) & (ACCESS_TOKENS.c.role == Role.PROCESSOR.value)

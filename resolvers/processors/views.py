@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import strawberry
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry import argument
 from strawberry.types.info import Info
 
 from models.columns import new_id, storable
@@ -78,7 +79,10 @@ def rows(root: strawberry.Parent[View]) -> list[Subject]:
     return root.rows
 
 
-async def open_processor_view(info: Info[Context, None], input: ProcessorViewInput) -> View | Refused:
+async def open_processor_view(
+    info: Info[Context, None],
+    input: Annotated[ProcessorViewInput, argument(description="Whom the processor reads, and why.")],
+) -> View | Refused:
     """Reads, decides and enters in the ledger in one transaction; the answer leaves after it has committed."""
     context = info.context
     processor = context.caller.processor

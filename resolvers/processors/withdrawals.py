@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import strawberry
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
@@ -17,6 +16,7 @@ from models.tables import WITHDRAWALS
 from models.vocabulary import Audience, PersonalField, Processor, Purpose, fields_of
 from permissions.decision import under
 from permissions.failure import bad_input
+from resolvers.arguments import After, Before, First, Last, WithdrawalIds
 from resolvers.context import Context
 from resolvers.pagination.keyset import Connection, Keyset
 from resolvers.pagination.listing import Listing, one_by_one
@@ -152,17 +152,17 @@ async def asked_of(connection: AsyncConnection, processor: Processor, subject_id
 
 async def processor_withdrawals(
     info: Info[Context, None],
-    first: int | None = None,
-    after: str | None = None,
-    last: int | None = None,
-    before: str | None = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
 ) -> Connection:
     """Unacknowledged, oldest first; told again until they are acknowledged."""
     due = Listing("Query.processorWithdrawals", outstanding(info.context.caller.processor), OLDEST_FIRST)
     return await due.page(info.context, (first, after, last, before), one_by_one(state))
 
 
-async def acknowledge_withdrawals(info: Info[Context, None], ids: list[strawberry.ID]) -> int:
+async def acknowledge_withdrawals(info: Info[Context, None], ids: WithdrawalIds) -> int:
     """How many of this processor's own are acknowledged now; foreign and unknown ids count nothing."""
     context = info.context
     wanted = {str(id) for id in ids}

@@ -3,7 +3,6 @@
 import unicodedata
 from typing import Any
 
-import strawberry
 from sqlalchemy import ColumnElement, Select, and_, case, or_
 from strawberry.types.info import Info
 
@@ -14,6 +13,7 @@ from models.vocabulary import Audience
 from permissions.failure import bad_input
 from permissions.mask import FOLDED, parameters, readable
 from permissions.subject import Subject
+from resolvers.arguments import After, Before, First, Last, Search, UserId
 from resolvers.context import Context
 from resolvers.pagination.keyset import Connection, Keyset, Seal, Window, connection_of, cut
 from resolvers.subjects import read_subjects
@@ -23,7 +23,7 @@ LONGEST_SEARCH = 64
 BY_ID = Keyset(ACCOUNTS.c.id)
 
 
-async def user(info: Info[Context, None], id: strawberry.ID) -> Subject | None:
+async def user(info: Info[Context, None], id: UserId) -> Subject | None:
     """One subject; null for one who is absent and for an id that nobody has."""
     return await subject(info, str(id))
 
@@ -39,11 +39,11 @@ async def subject(info: Info[Context, None], id: str) -> Subject | None:
 
 async def users(
     info: Info[Context, None],
-    first: int | None = None,
-    after: str | None = None,
-    last: int | None = None,
-    before: str | None = None,
-    search: str | None = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+    search: Search = None,
 ) -> Connection:
     """Everyone who stands consented to SOCIAL and shows the caller something, by id."""
     context, bits = info.context, info.context.asked(info).bits

@@ -1,18 +1,20 @@
 """Changes to one's own record: each in one transaction, under the account's own lock."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry import argument
 from strawberry.types.info import Info
 
 from models.outcome import ProfileUpdated, Refused
 from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
-from models.vocabulary import PersonalField, Purpose, RefusalCode, mask_of
+from models.vocabulary import Purpose, RefusalCode, mask_of
 from permissions.failure import gone
 from resolvers.account.viewer import own_record
+from resolvers.arguments import HiddenFields
 from resolvers.consent.state import stands
 from resolvers.context import Context
 from resolvers.inputs import PreRegistrationInput, ProfileInput
@@ -24,7 +26,9 @@ def given(values: Any) -> dict[str, Any]:
     return {name: value for name, value in vars(values).items() if value is not strawberry.UNSET}
 
 
-async def update_profile(info: Info[Context, None], input: ProfileInput) -> ProfileUpdated | Refused:
+async def update_profile(
+    info: Info[Context, None], input: Annotated[ProfileInput, argument(description="The fields to change.")]
+) -> ProfileUpdated | Refused:
     """Keeps what is absent, clears what is null; a value needs SOCIAL, which it is kept under."""
     values = given(input)
     if values.get("public_pages"):
@@ -32,7 +36,9 @@ async def update_profile(info: Info[Context, None], input: ProfileInput) -> Prof
     return await _change(info, PROFILES, Purpose.SOCIAL, values, validate_values.profile)
 
 
-async def update_pre_registration(info: Info[Context, None], input: PreRegistrationInput) -> ProfileUpdated | Refused:
+async def update_pre_registration(
+    info: Info[Context, None], input: Annotated[PreRegistrationInput, argument(description="The fields to change.")]
+) -> ProfileUpdated | Refused:
     """Keeps what is absent, clears what is null; a value needs EXPANSION, which it is kept under."""
     return await _change(info, PRE_REGISTRATIONS, Purpose.EXPANSION, given(input), validate_values.pre_registration)
 
@@ -81,7 +87,7 @@ async def account_if_any(connection: AsyncConnection, subject_id: str) -> Any:
     return (await connection.execute(mine)).one_or_none()
 
 
-async def set_hidden_from_members(info: Info[Context, None], fields: list[PersonalField]) -> ProfileUpdated | Refused:
+async def set_hidden_from_members(info: Info[Context, None], fields: HiddenFields) -> ProfileUpdated | Refused:
     """Says exactly which fields fellow members do not see; what is not named is shown."""
     context = info.context
     if len(fields) > 100:

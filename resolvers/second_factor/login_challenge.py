@@ -1,10 +1,11 @@
 """Between a right password and a session: a challenge that lasts five minutes and five tries, and opens nothing."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry import argument
 from strawberry.types.info import Info
 
 from models.columns import new_id
@@ -51,7 +52,9 @@ async def begin_challenge(connection: AsyncConnection, opening: Opening) -> Totp
     return TotpRequired(token, expires_at)
 
 
-async def complete_login(info: Info[Context, None], input: CompleteLoginInput) -> SignedIn | Refused:
+async def complete_login(
+    info: Info[Context, None], input: Annotated[CompleteLoginInput, argument(description="The challenge and a code.")]
+) -> SignedIn | Refused:
     """The second step: a TOTP code or a recovery code, counted before it is looked at."""
     context = info.context
     address = attempt_limits.from_address(context, "second step")

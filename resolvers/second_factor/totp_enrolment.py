@@ -17,6 +17,7 @@ from models.tables import ACCESS_TOKENS, AUTHENTICATORS
 from models.tokens.mailed_tokens import write_letter
 from models.tokens.token_rows import is_staff
 from models.vocabulary import Factors, Notice, RefusalCode
+from resolvers.arguments import Code, EnrolmentCode, Password
 from resolvers.context import Context
 from resolvers.profile.profile_changes import locked_account
 from resolvers.second_factor import login_challenge, recovery_codes
@@ -37,7 +38,7 @@ WRONG_CODE: Final = replace(login_challenge.WRONG_CODE, field="code")
 STAFF_KEEP_IT: Final = Refused(RefusalCode.NOT_PERMITTED, "Whoever holds a staff role keeps a second factor.")
 
 
-async def begin_totp_enrolment(info: Info[Context, None], password: str) -> TotpEnrolment | Refused:
+async def begin_totp_enrolment(info: Info[Context, None], password: Password) -> TotpEnrolment | Refused:
     """A new secret, which counts once a code of it was given; an earlier one that waits is gone."""
     context, now = info.context, info.context.now()
     if not context.caller.verified:
@@ -59,7 +60,7 @@ async def begin_totp_enrolment(info: Info[Context, None], password: str) -> Totp
     return TotpEnrolment(secret, uri, _drawn(uri))
 
 
-async def confirm_totp_enrolment(info: Info[Context, None], code: str) -> RecoveryCodes | Refused:
+async def confirm_totp_enrolment(info: Info[Context, None], code: EnrolmentCode) -> RecoveryCodes | Refused:
     """Switches the second factor on; the session that does so has proven it."""
     context, now = info.context, info.context.now()
     subject_id = str(context.caller.subject_id)
@@ -81,7 +82,7 @@ async def confirm_totp_enrolment(info: Info[Context, None], code: str) -> Recove
         return RecoveryCodes(tuple(await recovery_codes.renew(connection, context.services.keys, subject_id)))
 
 
-async def disable_totp(info: Info[Context, None], password: str, code: str) -> TotpDisabled | Refused:
+async def disable_totp(info: Info[Context, None], password: Password, code: Code) -> TotpDisabled | Refused:
     """Switches the second factor off, with both factors; not for staff."""
     context, now = info.context, info.context.now()
     proven = await both(context, password)
@@ -97,7 +98,9 @@ async def disable_totp(info: Info[Context, None], password: str, code: str) -> T
     return refusal or TotpDisabled(now)
 
 
-async def regenerate_recovery_codes(info: Info[Context, None], password: str, code: str) -> RecoveryCodes | Refused:
+async def regenerate_recovery_codes(
+    info: Info[Context, None], password: Password, code: Code
+) -> RecoveryCodes | Refused:
     """Ten new codes, with both factors; the old ones are gone at once."""
     context = info.context
     proven = await both(context, password)

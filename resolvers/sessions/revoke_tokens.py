@@ -2,25 +2,25 @@
 
 from typing import Any
 
-import strawberry
 from sqlalchemy import ColumnElement, and_, select, update
 from strawberry.types.info import Info
 
 from models.columns import sought
 from models.tables import ACCESS_TOKENS
 from models.vocabulary import Role
+from resolvers.arguments import SessionId, TokenId
 from resolvers.context import Context
 
 IS_SESSION = ACCESS_TOKENS.c.role == Role.MEMBER.value
 
 
-async def revoke_session(info: Info[Context, None], id: strawberry.ID) -> bool:
+async def revoke_session(info: Info[Context, None], id: SessionId) -> bool:
     """Ends one of the caller's own sessions."""
     mine = and_(IS_SESSION, ACCESS_TOKENS.c.holder_id == info.context.caller.subject_id)
     return await _revoke(info.context, str(id), mine)
 
 
-async def revoke_role_token(info: Info[Context, None], id: strawberry.ID) -> bool:
+async def revoke_role_token(info: Info[Context, None], id: TokenId) -> bool:
     """Ends a role or processor token: one's own, or any for OPERATIONS."""
     reach: Any = ~IS_SESSION
     if info.context.caller.is_member:

@@ -14,6 +14,7 @@ from models.tables import ACCOUNTS, CREDENTIALS
 from models.tokens.mailed_tokens import end_mailed_tokens, was_asked_from, write_letter, write_mailed_token
 from models.vocabulary import MailedUse, Notice, Purpose, RefusalCode
 from permissions.network import network_of
+from resolvers.arguments import LinkToken, NewEmail, Password
 from resolvers.consent.state import counts
 from resolvers.context import Context
 from resolvers.geolocation.lookup import Geolocation
@@ -34,7 +35,7 @@ STRANGER = Refused(
 NO_ADDRESS = Refused(RefusalCode.INVALID_INPUT, "`newEmail` is not an e-mail address.", "newEmail")
 
 
-async def verify_email(info: Info[Context, None], token: str) -> EmailVerified | Refused:
+async def verify_email(info: Info[Context, None], token: LinkToken) -> EmailVerified | Refused:
     """Consents given before begin to stand, and a change of address counts.
 
     What a stranger registered under somebody's address is not confirmed by whoever reads the letter there: beside the
@@ -70,7 +71,9 @@ def _registered_it(context: Context, row: Any) -> bool:
     return was_asked_from(context.services.keys, row, network_of(context.caller.address))
 
 
-async def change_email(info: Info[Context, None], new_email: str, password: str) -> EmailChangeRequested | Refused:
+async def change_email(
+    info: Info[Context, None], new_email: NewEmail, password: Password
+) -> EmailChangeRequested | Refused:
     """A letter to the new address, which counts once its link was used, and one to the old."""
     context = info.context
     if not context.caller.verified:

@@ -1,9 +1,10 @@
 """Signing in with a password, going on with a session, and ending it."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from sqlalchemy import select, update
+from strawberry import argument
 from strawberry.types.info import Info
 
 from models.address import sought_address
@@ -15,6 +16,7 @@ from models.tokens.session_tokens import Opened, Opening, Stolen
 from models.vocabulary import Factors, LockSource, Notice, Processor, RefusalCode, Role, TokenTransport
 from permissions.caller import Caller
 from permissions.failure import forbidden
+from resolvers.arguments import RefreshToken
 from resolvers.consent.objections import object_to
 from resolvers.context import Context
 from resolvers.hashing.password_hash import Busy, Verdict, too_long
@@ -46,7 +48,10 @@ class Attempt:
     device: str | None
 
 
-async def login(info: Info[Context, None], input: LoginInput) -> SignedIn | TotpRequired | Refused:
+async def login(
+    info: Info[Context, None],
+    input: Annotated[LoginInput, argument(description="The e-mail address and the password.")],
+) -> SignedIn | TotpRequired | Refused:
     """The same answer and the same work for a wrong password and for an address that nobody has."""
     context = info.context
     attempt = _attempt(context, input)
@@ -124,7 +129,7 @@ async def _begun(
         return await begin(context, connection, account, opening, known=known)
 
 
-async def refresh_session(info: Info[Context, None], refresh_token: str | None = None) -> SignedIn | Refused:
+async def refresh_session(info: Info[Context, None], refresh_token: RefreshToken = None) -> SignedIn | Refused:
     """The session's next secrets; asked again within the grace the same ones, later the session is over."""
     context, now = info.context, info.context.now()
     if refusal := await attempt_limits.too_often(

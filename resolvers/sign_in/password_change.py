@@ -1,10 +1,11 @@
 """Changing a password, with the old one or with a link from the mailbox; the other sessions end with it."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry import argument
 from strawberry.types.info import Info
 
 from models.address import canonical, sought_address
@@ -16,6 +17,7 @@ from models.tokens.mailed_tokens import end_mailed_tokens, write_letter, write_m
 from models.vocabulary import ConsentSource, MailedUse, Notice, Purpose
 from permissions.failure import rate_limited
 from permissions.versions import numbers
+from resolvers.arguments import Email, LinkToken, NewPassword
 from resolvers.consent.state import granted
 from resolvers.context import Context
 from resolvers.hashing.password_hash import Busy
@@ -33,7 +35,10 @@ from resolvers.sign_in.password_strength import weakness
 ASKING_MAY: Final = ("20/minute",)
 
 
-async def change_password(info: Info[Context, None], input: ChangePasswordInput) -> PasswordChanged | Refused:
+async def change_password(
+    info: Info[Context, None],
+    input: Annotated[ChangePasswordInput, argument(description="The present and the new password.")],
+) -> PasswordChanged | Refused:
     """With the present password; every other session and token of the caller ends."""
     context, now = info.context, info.context.now()
     proven = await reproof(context, input.current_password, "input.currentPassword")
@@ -49,7 +54,7 @@ async def change_password(info: Info[Context, None], input: ChangePasswordInput)
     return PasswordChanged(now)
 
 
-async def request_password_reset(info: Info[Context, None], email: str) -> bool:
+async def request_password_reset(info: Info[Context, None], email: Email) -> bool:
     """True, and the same work, whether or not anybody has the address."""
     context, now = info.context, info.context.now()
     wanted = sought_address(email)
@@ -65,7 +70,9 @@ async def request_password_reset(info: Info[Context, None], email: str) -> bool:
     return True
 
 
-async def reset_password(info: Info[Context, None], token: str, new_password: str) -> PasswordChanged | Refused:
+async def reset_password(
+    info: Info[Context, None], token: LinkToken, new_password: NewPassword
+) -> PasswordChanged | Refused:
     """With a link from the mailbox, once; the second factor stays, and nobody is signed in by it."""
     context, now = info.context, info.context.now()
     if refusal := await attempt_limits.too_often(context, attempt_limits.from_address(context, "mailed token")):

@@ -1,10 +1,12 @@
 """Registering: one answer and one amount of work, whether or not anybody has the address."""
 
 from dataclasses import replace
+from typing import Annotated
 
 import strawberry
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry import argument
 from strawberry.types.info import Info
 
 from models.address import NotAnAddress, canonical, given
@@ -37,7 +39,9 @@ class Unfit(Exception):
         self.refused = Refused(code, sentence, f"input.{field}")
 
 
-async def register(info: Info[Context, None], input: RegisterInput) -> Registered | Refused:
+async def register(
+    info: Info[Context, None], input: Annotated[RegisterInput, argument(description="The new account.")]
+) -> Registered | Refused:
     """An account that is nobody's data but its own until its address is verified; a letter tells how."""
     context = info.context
     try:

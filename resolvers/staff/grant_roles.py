@@ -1,8 +1,7 @@
 """Staff roles, granted and ended by OPERATIONS and never by a person to themself."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-import strawberry
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
@@ -12,12 +11,13 @@ from models.tables import ACCOUNTS
 from models.tokens import token_rows
 from models.vocabulary import STAFF, Role
 from permissions.failure import bad_input
+from resolvers.arguments import OtherUserId, RoleEnd, StaffRole, UserId
 from resolvers.context import Context
 
 LONGEST_GRANT = timedelta(days=366)
 
 
-async def grant_role(info: Info[Context, None], user_id: strawberry.ID, role: Role, expires_at: datetime) -> bool:
+async def grant_role(info: Info[Context, None], user_id: OtherUserId, role: StaffRole, expires_at: RoleEnd) -> bool:
     """Grants a staff role to another person until a time within a year; who is leaving is nobody here."""
     context = info.context
     if str(user_id) == context.caller.subject_id:
@@ -39,7 +39,7 @@ async def grant_role(info: Info[Context, None], user_id: strawberry.ID, role: Ro
     return True
 
 
-async def revoke_role(info: Info[Context, None], user_id: strawberry.ID, role: Role) -> bool:
+async def revoke_role(info: Info[Context, None], user_id: UserId, role: StaffRole) -> bool:
     """Ends another person's staff role; their tokens of it stop with the next request."""
     context = info.context
     _check_is_staff(role)

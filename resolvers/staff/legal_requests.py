@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import strawberry
 from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry import argument
 from strawberry.types.info import Info
 
 from models.columns import new_id, ordinal, sought
@@ -16,6 +17,7 @@ from models.outcome import Refused
 from models.tables import LEGAL_REQUESTS
 from models.vocabulary import Audience, LegalRequestStatus, PersonalField, RefusalCode, fields_of
 from permissions.subject import Subject
+from resolvers.arguments import After, Before, First, Last, RequestId
 from resolvers.context import Context
 from resolvers.ledger import write_disclosures
 from resolvers.pagination.keyset import Connection, Keyset
@@ -65,7 +67,13 @@ class RequestState:
     subject: Subject | None
 
 
-async def open_legal_request(info: Info[Context, None], input: OpenLegalRequestInput) -> RequestState | Refused:
+async def open_legal_request(
+    info: Info[Context, None],
+    input: Annotated[
+        OpenLegalRequestInput,
+        argument(description="Whom the request is about, who makes it, and which fields it needs."),
+    ],
+) -> RequestState | Refused:
     """Records a request; nothing is readable before it is approved. It answers alike for an id that nobody has."""
     context, now = info.context, info.context.now()
     row = _row(input, str(context.caller.subject_id), now)
@@ -104,7 +112,7 @@ def _row(input: OpenLegalRequestInput, opener: str, now: datetime) -> dict[str, 
     return row
 
 
-async def approve_legal_request(info: Info[Context, None], id: strawberry.ID) -> RequestState | Refused:
+async def approve_legal_request(info: Info[Context, None], id: RequestId) -> RequestState | Refused:
     """By another person than the one who recorded it, and not by its subject."""
     context = info.context
     async with context.database.writing() as connection:
@@ -119,7 +127,7 @@ async def approve_legal_request(info: Info[Context, None], id: strawberry.ID) ->
         return await _one(info, connection, row.id)
 
 
-async def close_legal_request(info: Info[Context, None], id: strawberry.ID) -> RequestState | Refused:
+async def close_legal_request(info: Info[Context, None], id: RequestId) -> RequestState | Refused:
     """Ends a request, approved or not; counts for the next read."""
     context = info.context
     async with context.database.writing() as connection:
@@ -193,10 +201,10 @@ def _state(row: Any, now: datetime, subject: Subject | None) -> RequestState:
 
 async def legal_requests(
     info: Info[Context, None],
-    first: int | None = None,
-    after: str | None = None,
-    last: int | None = None,
-    before: str | None = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
 ) -> Connection:
     """Requests that stand or wait for approval, newest first."""
     rows = select(LEGAL_REQUESTS).where(standing(info.context))

@@ -1,8 +1,9 @@
 """A token with exactly one of its holder's staff roles, for an internal tool: short, and only after a second factor."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from strawberry import argument
 from strawberry.types.info import Info
 
 from models.outcome import Refused
@@ -28,7 +29,12 @@ SECOND_FACTOR_FIRST: Final = Refused(
 )
 
 
-async def issue_role_token(info: Info[Context, None], input: IssueRoleTokenInput) -> TokenIssued | Refused:
+async def issue_role_token(
+    info: Info[Context, None],
+    input: Annotated[
+        IssueRoleTokenInput, argument(description="The role, what the token is for, and when it expires.")
+    ],
+) -> TokenIssued | Refused:
     """Nothing about the role is frozen in it: the token works while its holder has the role."""
     context, now = info.context, info.context.now()
     if not now < input.expires_at <= now + LONGEST:

@@ -12,6 +12,7 @@ from strawberry.types.info import Info
 from models.tables import ACCESS_TOKENS, ROLE_GRANTS
 from models.tokens.token_rows import is_held, is_live
 from models.vocabulary import Processor, Role
+from resolvers.arguments import After, Before, First, Last
 from resolvers.context import Context
 from resolvers.ledger.pseudonyms import pseudonym
 from resolvers.pagination.keyset import Connection, Keyset
@@ -54,10 +55,10 @@ TOKENS_BY_ID: Final = Keyset(ACCESS_TOKENS.c.id)
 
 async def staff(
     info: Info[Context, None],
-    first: int | None = None,
-    after: str | None = None,
-    last: int | None = None,
-    before: str | None = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
 ) -> Connection:
     """Everyone with a staff role now, by id."""
     context = info.context
@@ -81,10 +82,10 @@ def _member(context: Context, id: str, grants: list[Any]) -> StaffMember:
 
 async def role_tokens(
     info: Info[Context, None],
-    first: int | None = None,
-    after: str | None = None,
-    last: int | None = None,
-    before: str | None = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
 ) -> Connection:
     """Role and processor tokens that are neither revoked nor over, by id; a role's while its holder has the role."""
     now = info.context.now()

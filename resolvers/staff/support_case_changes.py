@@ -12,7 +12,8 @@ from models.outcome import Refused
 from models.tables import SUPPORT_CASES
 from models.tokens.mailed_tokens import write_letter
 from models.tokens.token_rows import holds
-from models.vocabulary import Notice, PersonalField, RefusalCode, Role, SupportCaseStatus, mask_of
+from models.vocabulary import Notice, RefusalCode, Role, SupportCaseStatus, mask_of
+from resolvers.arguments import AgentId, CaseId, RemainingExtent
 from resolvers.context import Context
 from resolvers.ledger import write_disclosures
 from resolvers.staff.case_scope import MOST_FIELDS
@@ -23,9 +24,7 @@ NOT_THIS_PERSON: Final = Refused(RefusalCode.NOT_PERMITTED, "This person cannot 
 WIDER: Final = Refused(RefusalCode.INVALID_INPUT, "A case is narrowed, never widened.", "extent")
 
 
-async def assign_support_case(
-    info: Info[Context, None], id: strawberry.ID, agent_id: strawberry.ID
-) -> CaseState | Refused:
+async def assign_support_case(info: Info[Context, None], id: CaseId, agent_id: AgentId) -> CaseState | Refused:
     """Gives an open case to another person who holds SUPPORT and whom it is not about."""
     context, agent = info.context, sought(str(agent_id))
     async with context.database.writing() as connection:
@@ -43,7 +42,7 @@ async def assign_support_case(
         return await _changed(info, connection, row, agent_id=agent)
 
 
-async def close_support_case(info: Info[Context, None], id: strawberry.ID) -> CaseState | Refused:
+async def close_support_case(info: Info[Context, None], id: CaseId) -> CaseState | Refused:
     """By the member it is about, the assigned agent or OPERATIONS; one that is closed stays so."""
     context = info.context
     async with context.database.writing() as connection:
@@ -63,9 +62,7 @@ def _may_close(context: Context, row: Any) -> bool:
     return caller.role is Role.OPERATIONS or bool(row.agent_id == caller.subject_id)
 
 
-async def narrow_support_case(
-    info: Info[Context, None], id: strawberry.ID, extent: list[PersonalField]
-) -> CaseState | Refused:
+async def narrow_support_case(info: Info[Context, None], id: CaseId, extent: RemainingExtent) -> CaseState | Refused:
     """By the member it is about."""
     context, bits = info.context, mask_of(tuple(extent))
     if len(extent) > MOST_FIELDS:

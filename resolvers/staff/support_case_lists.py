@@ -15,6 +15,7 @@ from models.tables import SUPPORT_CASES
 from models.vocabulary import PersonalField, Role, SupportCaseStatus, fields_of
 from permissions.caller import Caller
 from permissions.subject import Subject
+from resolvers.arguments import After, Before, First, Last
 from resolvers.context import Context
 from resolvers.ledger.pseudonyms import pseudonym
 from resolvers.pagination.keyset import Connection, Keyset
@@ -117,10 +118,10 @@ def assigned_to(row: Any, keys: KeyRing) -> str | None:
 
 async def support_cases(
     info: Info[Context, None],
-    first: int | None = None,
-    after: str | None = None,
-    last: int | None = None,
-    before: str | None = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
 ) -> Connection:
     """Those about a member, or an agent's assigned and open ones, newest first."""
     return await _cases(info.context, "Query.supportCases", NEWEST_FIRST).page(
@@ -130,10 +131,10 @@ async def support_cases(
 
 async def case_queue(
     info: Info[Context, None],
-    first: int | None = None,
-    after: str | None = None,
-    last: int | None = None,
-    before: str | None = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
 ) -> Connection:
     """Open cases without an agent, oldest first, without their free text."""
     return await _cases(info.context, "Query.caseQueue", OLDEST_FIRST).page(

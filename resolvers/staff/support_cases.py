@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import strawberry
 from sqlalchemy import insert, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry import argument
 from strawberry.types.info import Info
 
 from models.address import sought_address
@@ -55,7 +56,12 @@ class Checked:
     expires_at: datetime
 
 
-async def open_support_case(info: Info[Context, None], input: OpenSupportCaseInput) -> CaseState | Refused:
+async def open_support_case(
+    info: Info[Context, None],
+    input: Annotated[
+        OpenSupportCaseInput, argument(description="Whom the case is about, why, and which fields it needs.")
+    ],
+) -> CaseState | Refused:
     """Opens a case for OPERATIONS to assign; its subject is told where somebody else opened it."""
     context = info.context
     checked = _checked(input, context.now())

@@ -11,6 +11,7 @@ from models.vocabulary import Dimension
 from permissions.failure import bad_input
 from permissions.statistics.histograms import ALLOWED, Histogram, histogram_of
 from permissions.statistics.publication import margin
+from resolvers.arguments import GroupBy
 from resolvers.context import Context
 from resolvers.statistics import release
 
@@ -36,7 +37,7 @@ class Statistics:
     suppressed_groups: bool
 
 
-async def statistics(info: Info[Context, None], group_by: list[Dimension]) -> Statistics:
+async def statistics(info: Info[Context, None], group_by: GroupBy) -> Statistics:
     """The standing release by these dimensions."""
     histogram = _asked(group_by)
     services = info.context.services
