@@ -26,7 +26,7 @@ FORM: Final = {
 
 
 def _profile(field: PersonalField, limits: str = SHORT) -> Any:
-    return strawberry.field(default=strawberry.UNSET, description=f"{PERSONAL_FIELDS[field]} {limits}")
+    return strawberry.field(default=strawberry.UNSET, description=f"{PERSONAL_FIELDS[field]} {limits}".rstrip())
 
 
 def _form(name: str, limits: str = SHORT) -> Any:
