@@ -4,7 +4,7 @@ from enum import IntFlag, StrEnum
 
 
 class Purpose(StrEnum):
-    """Why a personal-data field was collected, and what a subject consents to."""
+    """Why a personal-data field is collected. Subjects consent to purposes."""
 
     SERVICE = "SERVICE"
     SOCIAL = "SOCIAL"
@@ -12,7 +12,7 @@ class Purpose(StrEnum):
 
 
 class Role(StrEnum):
-    """What a caller's token says they are."""
+    """The role of a caller, as their token says. Each token has exactly one."""
 
     ANONYMOUS = "ANONYMOUS"
     MEMBER = "MEMBER"
@@ -41,7 +41,7 @@ class Audience(StrEnum):
 
 
 class Processor(StrEnum):
-    """A company that handles personal data on our behalf."""
+    """A company that processes personal data for this service."""
 
     INTERCOM = "INTERCOM"
     MANDRILL = "MANDRILL"
@@ -55,7 +55,10 @@ class Processor(StrEnum):
 
 
 class PersonalField(StrEnum):
-    """A personal-data field of User, as the policy names it. New members go to the end: their bits are stored."""
+    """A personal-data field of `User`.
+
+    Add new members at the end: their bits are stored.
+    """
 
     EMAIL = "EMAIL"
     IP_ADDRESS = "IP_ADDRESS"
@@ -95,7 +98,7 @@ def fields_of(mask: int) -> tuple[PersonalField, ...]:
 
 
 class Dimension(StrEnum):
-    """What statistics count by; the specialization is the profile's, all else the pre-registration form's."""
+    """A value that statistics count by."""
 
     COUNTRY = "COUNTRY"
     INSTITUTION_TYPE = "INSTITUTION_TYPE"
@@ -124,7 +127,7 @@ class Lock(IntFlag):
 
 
 class WithholdingReason(StrEnum):
-    """Why a field is null; the first that applies."""
+    """Why a field is withheld. The first reason that applies is given."""
 
     ROLE = "ROLE"
     OUTSIDE_CASE = "OUTSIDE_CASE"
@@ -133,7 +136,7 @@ class WithholdingReason(StrEnum):
 
 
 class ConsentStatus(StrEnum):
-    """What the history says of one purpose."""
+    """The state of a purpose, according to the consent history."""
 
     NEVER_ASKED = "NEVER_ASKED"
     GRANTED = "GRANTED"
@@ -159,7 +162,7 @@ class LockSource(StrEnum):
 
 
 class SupportCaseStatus(StrEnum):
-    """Where a support case stands now."""
+    """The state of a support case."""
 
     OPEN = "OPEN"
     CLOSED = "CLOSED"
@@ -167,7 +170,7 @@ class SupportCaseStatus(StrEnum):
 
 
 class LegalRequestStatus(StrEnum):
-    """Where a legal request stands now; it opens nothing before a second person approves it."""
+    """The state of a legal request."""
 
     AWAITING_APPROVAL = "AWAITING_APPROVAL"
     OPEN = "OPEN"

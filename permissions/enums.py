@@ -30,8 +30,8 @@ PURPOSES: Final = {
 }
 
 ROLES: Final = {
-    Role.ANONYMOUS: "The request carries no token.",
-    Role.MEMBER: "The token is a session of a member, who acts for themself.",
+    Role.ANONYMOUS: "The request has no token.",
+    Role.MEMBER: "The token is a session of a member, who acts on their own account.",
     Role.SUPPORT: "Staff who work on support cases. They read the fields of cases assigned to them, while these are "
     "open.",
     Role.ANALYTICS: "Staff who read statistics. They read no field of any subject.",
@@ -76,14 +76,14 @@ PERSONAL_FIELDS: Final = {
     PersonalField.COUNTRY: "The country of the profile, as an ISO 3166-1 alpha-2 code (`AT`).",
     PersonalField.CITY: "The city of the profile.",
     PersonalField.STREET_ADDRESS: "The street and house number.",
-    PersonalField.ABOUT: "What the subject says about themself.",
+    PersonalField.ABOUT: "The subject's own description.",
     PersonalField.PUBLIC_PAGES: "The pages that the subject publishes.",
     PersonalField.PRE_REGISTRATION: "The pre-registration form.",
 }
 
 WITHHOLDING_REASONS: Final = {
-    WithholdingReason.ROLE: "The policy gives this caller's role no access to this field, whatever the subject "
-    "consents to. This is the first reason checked.",
+    WithholdingReason.ROLE: "The policy gives this caller's role no access to this field, even with consent. This is "
+    "the first reason checked.",
     WithholdingReason.OUTSIDE_CASE: "The field is not in the extent of the support case or legal request. Checked "
     "after ROLE.",
     WithholdingReason.CONSENT: "The subject has not consented to the purpose that this caller needs, or it no longer "

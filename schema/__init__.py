@@ -1,1 +1,1 @@
-"""The GraphQL schema as declarations; what a field answers is decided below."""
+"""The GraphQL schema. It only declares: the code of each field is in `resolvers`."""

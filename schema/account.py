@@ -16,7 +16,7 @@ from schema.node import CURSOR, EDGES, PAGE_INFO, Node, PageInfo
 from schema.type_resolution import is_type_of
 from schema.user import User
 
-OWN = "the caller's own, met through `me` and `node` alone"
+OWN = "read only through `me` and `node`, by the caller"
 
 
 @impersonal(OWN)
@@ -64,7 +64,7 @@ class ConsentRecord(Node):
 
 
 @impersonal(OWN)
-@strawberry.type(description="One item of a page of consent records, with its cursor.")
+@strawberry.type(description="An item in a list of consent records, with its cursor.")
 class ConsentRecordEdge:
     node: ConsentRecord = strawberry.field(description="The consent record.")
     cursor: str = strawberry.field(description=CURSOR)
@@ -157,7 +157,7 @@ class Account(Node):
     )
 
 
-@impersonal("what the caller's own token says")
+@impersonal("describes the caller's own token")
 @strawberry.type(description="The caller, as their token describes them.")
 class Viewer:
     role: Role = strawberry.field(description="The role of the token. ANONYMOUS without a token.")

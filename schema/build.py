@@ -1,4 +1,4 @@
-"""Makes the schema, or says everything that keeps it from being made."""
+"""Builds the schema, or raises an error that names everything undeclared."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ from schema.user import User
 
 
 def build(extensions: Sequence[Any] = (), kind: type[ClassifiedSchema] = ClassifiedSchema) -> ClassifiedSchema:
-    """The schema with what surrounds its operations."""
+    """Builds the schema with these extensions."""
     require_announced()
     return kind(
         query=Query,

@@ -1,4 +1,4 @@
-"""Support cases and legal requests, and the subjects that they open."""
+"""Support cases and legal requests, with their subjects."""
 
 from datetime import datetime
 from typing import Annotated
@@ -13,7 +13,7 @@ from schema.node import CURSOR, EDGES, PAGE_INFO, Node, PageInfo, Refusal
 from schema.type_resolution import is_type_of
 from schema.user import User
 
-GROUND = "says why somebody may be read; its subject's own fields are guarded"
+GROUND = "describes a ground of access; the subject's own fields are guarded"
 
 
 @impersonal(GROUND)
@@ -34,8 +34,7 @@ class SupportCase(Node):
     opened_at: datetime = strawberry.field(description="When the case was opened.")
     expires_at: datetime = strawberry.field(description="When the case expires if nobody closes it.")
     opened_by_subject: bool = strawberry.field(
-        description="Whether the subject opened the case themself. Such a case gives access even if processing is "
-        "restricted."
+        description="Whether the subject opened the case. Such a case gives access even if processing is restricted."
     )
     assigned_to: str | None = strawberry.field(
         description="The pseudonym of the assigned agent. Null if nobody is assigned."
@@ -47,7 +46,7 @@ class SupportCase(Node):
 
 
 @impersonal(GROUND)
-@strawberry.type(description="One item of a page of support cases, with its cursor.")
+@strawberry.type(description="An item in a list of support cases, with its cursor.")
 class SupportCaseEdge:
     node: SupportCase = strawberry.field(description="The support case.")
     cursor: str = strawberry.field(description=CURSOR)
@@ -86,7 +85,7 @@ class LegalRequest(Node):
 
 
 @impersonal(GROUND)
-@strawberry.type(description="One item of a page of legal requests, with its cursor.")
+@strawberry.type(description="An item in a list of legal requests, with its cursor.")
 class LegalRequestEdge:
     node: LegalRequest = strawberry.field(description="The legal request.")
     cursor: str = strawberry.field(description=CURSOR)

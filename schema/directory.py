@@ -8,7 +8,7 @@ from schema.user import Place, User
 
 
 @impersonal("holds a user whose own fields are guarded")
-@strawberry.type(description="One item of a page of the members' directory, with its cursor.")
+@strawberry.type(description="An item in a list of the members' directory, with its cursor.")
 class UserEdge:
     node: User = strawberry.field(description="The member.")
     cursor: str = strawberry.field(description=CURSOR)

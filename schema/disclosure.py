@@ -1,4 +1,4 @@
-"""What a subject sees of the ledger and of each processor."""
+"""Disclosures, and the state of each processor, as their subject sees them."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from resolvers.ledger.own_disclosures import Disclosed
 from schema.node import CURSOR, EDGES, PAGE_INFO, Node, PageInfo
 from schema.type_resolution import is_type_of
 
-OWN = "the caller's own, met through `me` and `node` alone"
+OWN = "read only through `me` and `node`, by the caller"
 
 
 @impersonal(OWN)
@@ -29,10 +29,10 @@ class ProcessorState:
         description="When the processor last received data of the caller. Null if it never did."
     )
     erasure_asked_at: datetime | None = strawberry.field(
-        description="When the processor was last told to erase data of the caller. Null if it never was."
+        description="When this service last asked the processor to erase data of the caller. Null if it never did."
     )
     erasure_acknowledged_at: datetime | None = strawberry.field(
-        description="When the processor confirmed that erasure. Null if it has not, or was never told."
+        description="When the processor confirmed that erasure. Null if it has not."
     )
 
 
@@ -41,7 +41,7 @@ class ProcessorState:
 @is_type_of(Disclosed)
 class Disclosure(Node):
     at: datetime = strawberry.field(description="When the data was read.")
-    audience: Audience = strawberry.field(description="In which capacity the recipient read it.")
+    audience: Audience = strawberry.field(description="The audience that the recipient belonged to.")
     recipient: str = strawberry.field(
         description="The name of the processor, or the pseudonym of the person who read the data."
     )
@@ -57,7 +57,7 @@ class Disclosure(Node):
 
 
 @impersonal(OWN)
-@strawberry.type(description="One item of a page of disclosures, with its cursor.")
+@strawberry.type(description="An item in a list of disclosures, with its cursor.")
 class DisclosureEdge:
     node: Disclosure = strawberry.field(description="The disclosure.")
     cursor: str = strawberry.field(description=CURSOR)

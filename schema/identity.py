@@ -1,4 +1,4 @@
-"""How people prove who they are: registering, signing in, passwords, second factors, sessions."""
+"""Mutations for registration, sign-in, passwords, two-factor sign-in and sessions."""
 
 import strawberry
 

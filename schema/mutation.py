@@ -1,4 +1,4 @@
-"""What can be changed. Every result is nullable: one that fails must not null one that has committed."""
+"""The mutation type. Every result is nullable, so that one failure does not hide another mutation's answer."""
 
 import strawberry
 from strawberry.scalars import JSON
@@ -56,20 +56,20 @@ class Mutation(IdentityMutation, AuthorityMutation):
         resolver=profile_changes.set_hidden_from_members,
         graphql_type=UpdateProfileResult | None,
         extensions=[Admission("Mutation.setHiddenFromMembers")],
-        description="Hides exactly these fields from members and visitors, whatever the caller consents to.",
+        description="Hides exactly these fields from members and visitors, even if SOCIAL stands.",
     )
     object_to_processor = strawberry.field(
         resolver=objections.object_to_processor,
         graphql_type=ObjectionResult | None,
         extensions=[Admission("Mutation.objectToProcessor")],
-        description="Keeps the caller's data from one processor until `withdrawObjection`, whatever they consent to "
+        description="Keeps the caller's data from one processor until `withdrawObjection`. No consent overrides it "
         "(GDPR Art. 21).",
     )
     withdraw_objection = strawberry.field(
         resolver=objections.withdraw_objection,
         graphql_type=ObjectionResult | None,
         extensions=[Admission("Mutation.withdrawObjection")],
-        description="Withdraws the objection to one processor. Erasure that it was told to do stays due.",
+        description="Withdraws the objection to one processor. Erasure that was already requested from it stays due.",
     )
     restrict_processing = strawberry.field(
         resolver=restriction.restrict_processing,

@@ -1,4 +1,4 @@
-"""What mutations answer: something done, or a refusal as data."""
+"""Results of mutations: the change that was made, or a refusal as data."""
 
 from datetime import datetime
 from typing import Annotated
@@ -34,7 +34,7 @@ class SignedIn:
     expires_at: datetime = strawberry.field(
         description="When the access token expires, 15 minutes after it was issued."
     )
-    viewer: Viewer = strawberry.field(description="Who is signed in.")
+    viewer: Viewer = strawberry.field(description="The signed-in member.")
 
 
 @impersonal(OWN)
@@ -42,7 +42,7 @@ class SignedIn:
 @is_type_of(outcome.TotpRequired)
 class TotpRequired:
     challenge: str = strawberry.field(
-        description="Send it to `completeLogin` with a code. It gives no access by itself."
+        description="Send it to `completeLogin` with a code. It gives no access on its own."
     )
     expires_at: datetime = strawberry.field(
         description="When the challenge expires, 5 minutes after it was issued. It allows 5 tries."
@@ -139,7 +139,7 @@ class ErasureScheduled:
     scheduled_for: datetime = strawberry.field(
         description="When the account is erased. Until then the caller can cancel."
     )
-    kept: list[KeptRecord] = strawberry.field(description="What is kept after the account is erased, and why.")
+    kept: list[KeptRecord] = strawberry.field(description="The records kept after the account is erased, and why.")
 
 
 @impersonal(OWN)

@@ -1,4 +1,4 @@
-"""What has an id, and how a list is cut into pages."""
+"""Objects with an id, pages of lists, and refusals."""
 
 from typing import Final
 
@@ -21,8 +21,8 @@ class Node:
     )
 
 
-@impersonal("says only whether there is more of a list whose members are guarded")
-@strawberry.type(description="Where a page lies in the whole list.")
+@impersonal("describes a page, whose items are guarded")
+@strawberry.type(description="The position of a page in its list.")
 class PageInfo:
     has_next_page: bool = strawberry.field(description="Whether the list continues after this page. Always exact.")
     has_previous_page: bool = strawberry.field(description="Whether the list has items before this page. Always exact.")
@@ -30,7 +30,7 @@ class PageInfo:
     end_cursor: str | None = strawberry.field(description="The cursor of the last item. Null if the page is empty.")
 
 
-@impersonal("says why nothing was done")
+@impersonal("explains why nothing was changed")
 @strawberry.type(description="An expected refusal. Nothing was changed.")
 @is_type_of(Refused)
 class Refusal:

@@ -8,7 +8,7 @@ from models.vocabulary import Audience, Dimension, PersonalField, Processor, Pur
 from permissions.graphql.classification import impersonal
 from resolvers.policy import policy_query
 
-RULES = "the policy itself, about nobody"
+RULES = "describes the policy, not a person"
 
 
 @impersonal(RULES)

@@ -1,4 +1,4 @@
-"""What processors see: their own columns through their own views, and what they must forget."""
+"""Processor views, each with its processor's own columns, and the data that processors must erase."""
 
 from datetime import datetime
 from typing import Annotated
@@ -53,7 +53,7 @@ class ProcessorView:
     processor: Processor = strawberry.field(description="The processor that read.")
     opened_at: datetime = strawberry.field(description="When the processor read.")
     reason: str = strawberry.field(description="The reason that the processor gave.")
-    withheld: int = strawberry.field(description="How many of the distinct ids sent are not shown, whatever the cause.")
+    withheld: int = strawberry.field(description="How many of the distinct ids sent are not shown, for any reason.")
 
 
 @impersonal(HOLDS)
@@ -103,7 +103,7 @@ class GoogleAnalyticsView(ProcessorView):
 VIEWS = (IntercomView, MandrillView, MailchimpView, GoogleAnalyticsView)
 
 
-@impersonal("names an opaque id and fields, never values")
+@impersonal("contains an opaque id and names of fields, not values")
 @strawberry.type(description="What a processor must erase of one subject.")
 @is_type_of(WithdrawalState)
 class Withdrawal(Node):
@@ -121,7 +121,7 @@ class Withdrawal(Node):
 
 
 @impersonal("holds withdrawals")
-@strawberry.type(description="One item of a page of withdrawals, with its cursor.")
+@strawberry.type(description="An item in a list of withdrawals, with its cursor.")
 class WithdrawalEdge:
     node: Withdrawal = strawberry.field(description="The withdrawal.")
     cursor: str = strawberry.field(description=CURSOR)

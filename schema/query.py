@@ -1,4 +1,4 @@
-"""What can be asked; each root field stands behind its row of `permissions.graphql.root_fields`."""
+"""The query type. `permissions.graphql.root_fields` says which roles may query each field."""
 
 import strawberry
 
@@ -22,7 +22,7 @@ from schema.user import User
 
 
 @strawberry.type(
-    description="What can be read. A field that the caller's role may not ask is null, with a FORBIDDEN error."
+    description="All queries. A field that the caller's role may not query is null, with a FORBIDDEN error."
 )
 class Query:
     node = strawberry.field(
@@ -53,7 +53,7 @@ class Query:
         resolver=directory.users,
         graphql_type=UserConnection | None,
         extensions=[Admission("Query.users")],
-        description="The members' directory, by id: every subject for whom SOCIAL stands, the caller included. "
+        description="The members' directory, by id: every subject who consents to SOCIAL, including the caller. "
         "Members with a verified address only.",
     )
     user_map = strawberry.field(

@@ -1,4 +1,4 @@
-"""What staff and processors change: cases, requests, tokens, views."""
+"""Mutations of staff and processors: support cases, legal requests, tokens and processor views."""
 
 import strawberry
 
@@ -36,8 +36,8 @@ class AuthorityMutation:
         resolver=support_case_changes.assign_support_case,
         graphql_type=SupportCaseResult | None,
         extensions=[Admission("Mutation.assignSupportCase")],
-        description="Assigns an open case to a person with the role SUPPORT. OPERATIONS only. Nobody can assign a "
-        "case to themself or to its subject.",
+        description="Assigns an open case to a person with the role SUPPORT. OPERATIONS only. The agent must not be "
+        "the caller or the subject.",
     )
     close_support_case = strawberry.field(
         resolver=support_case_changes.close_support_case,

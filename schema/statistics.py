@@ -1,4 +1,4 @@
-"""Statistics: counts of many, with noise, from a sealed release."""
+"""Statistics: counts with noise, from a fixed release."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ import strawberry
 
 from permissions.graphql.classification import impersonal
 
-MANY = "published counts of many people with noise, about nobody"
+MANY = "published counts with noise, not about a person"
 
 
 @impersonal(MANY)

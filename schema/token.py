@@ -1,4 +1,4 @@
-"""Tokens without their secrets, and who is authorized."""
+"""Tokens, and people with staff roles."""
 
 from datetime import datetime
 from typing import Annotated
@@ -11,7 +11,7 @@ from resolvers.processors.tokens import TokenIssued
 from schema.node import CURSOR, EDGES, PAGE_INFO, PageInfo, Refusal
 from schema.type_resolution import is_type_of
 
-AUTHORITY = "says who is authorized, by opaque ids and pseudonyms"
+AUTHORITY = "lists staff and tokens by opaque ids and pseudonyms"
 
 
 @impersonal(AUTHORITY)
@@ -46,7 +46,7 @@ class LiveToken:
 
 
 @impersonal(AUTHORITY)
-@strawberry.type(description="One item of a page of tokens, with its cursor.")
+@strawberry.type(description="An item in a list of tokens, with its cursor.")
 class RoleTokenEdge:
     node: LiveToken = strawberry.field(description="The token, without its secret.")
     cursor: str = strawberry.field(description=CURSOR)
@@ -76,7 +76,7 @@ class StaffMember:
 
 
 @impersonal(AUTHORITY)
-@strawberry.type(description="One item of a page of staff, with its cursor.")
+@strawberry.type(description="An item in a list of staff, with its cursor.")
 class StaffEdge:
     node: StaffMember = strawberry.field(description="The person.")
     cursor: str = strawberry.field(description=CURSOR)

@@ -1,4 +1,4 @@
-"""The data subject: every personal-data field carries its permission class."""
+"""The data subject. Every personal-data field has its permission class."""
 
 import strawberry
 
@@ -10,7 +10,7 @@ from resolvers.inputs import FORM
 from schema.node import Node
 from schema.type_resolution import is_type_of
 
-GUARDED_BY_PARENT = "guarded as a whole where User holds it"
+GUARDED_BY_PARENT = "guarded as one field of User"
 
 
 @impersonal(GUARDED_BY_PARENT)
@@ -48,7 +48,7 @@ class PreRegistration:
     main_printer: str | None = strawberry.field(description=FORM["main_printer"])
 
 
-@impersonal("says that something is withheld and why, never whether it holds a value")
+@impersonal("names withheld fields and reasons, not whether a value exists")
 @strawberry.type(description="A field that this caller may not read, and why.")
 class WithheldField:
     field: PersonalField = strawberry.field(description="The field.")

@@ -29,7 +29,7 @@ def places_of(kind: GraphQLNamedType) -> Iterator[Place]:
 
 
 def places() -> Iterator[Place]:
-    """Every place of the schema that introspection describes, GraphQL's own types aside."""
+    """Every place of the schema that introspection describes, except GraphQL's own types."""
     for name, kind in SCHEMA.graphql.type_map.items():
         if not name.startswith("__"):
             yield from places_of(kind)
