@@ -32,7 +32,7 @@ from resolvers.geolocation.lookup import Geolocation
 from resolvers.hashing.password_hash import Hashing
 from resolvers.imports.parse_line import person
 from resolvers.ledger import write_disclosures
-from resolvers.subjects.store_people import Settling
+from resolvers.subjects.store_people import PeopleStore
 
 LEAST: Final = 0.75
 SUBJECTS: Final = 1000
@@ -64,10 +64,10 @@ class Platform:
         while len(lines) < SUBJECTS:
             lines += [{**line, "email": f"{len(lines)}.{line['email']}"} for line in lines[: SUBJECTS - len(lines)]]
         people = [person({**line, "emailVerified": True}, now) for line in lines[:SUBJECTS]]
-        settling = Settling(services.keys, services.geolocation, now, ConsentSource.DEMONSTRATION)
+        store = PeopleStore(services.keys, services.geolocation, now, ConsentSource.DEMONSTRATION)
         issuance = Issuance(Role.PROCESSOR, "benchmark", now, now + timedelta(hours=1), None, Processor.MANDRILL)
         async with services.database.writing() as connection:
-            ids = await settling.settle(connection, people)
+            ids = await store.store(connection, people)
             token, _ = await issue_token(connection, issuance)
         self.request = {
             "json": {"query": DOCUMENT, "variables": {"ids": ids}},

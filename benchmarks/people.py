@@ -18,8 +18,9 @@ from models.keys import KeyRing
 from models.vocabulary import ConsentSource
 from permissions.versions.numbers import current
 from resolvers.geolocation.lookup import Geolocation
-from resolvers.imports.parse_line import Person, person
-from resolvers.subjects.store_people import Settling
+from resolvers.imports.parse_line import person
+from resolvers.subjects.new_person import NewPerson
+from resolvers.subjects.store_people import PeopleStore
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 DATABASE: Final = "consentql_benchmark"
@@ -78,7 +79,7 @@ class People:
         """The first of those whom a directory of ours lists."""
         return [row for row in self.rows if self.stand(row["id"])][:most]
 
-    def persons(self, now: datetime) -> Iterator[Person]:
+    def persons(self, now: datetime) -> Iterator[NewPerson]:
         """Each as our own intake accepts them: verified, hiding nothing."""
         version = current().name
         for row in self.rows:
@@ -146,9 +147,9 @@ async def _fill(server: str, people: People) -> None:
     persons, keys, places = list(people.persons(now)), KeyRing((SECRET,)), Geolocation()
     for start in range(0, len(persons), BATCH):
         batch = persons[start : start + BATCH]
-        settling = Settling(keys, places, now, ConsentSource.IMPORT, make_id=_ids(start + 1, len(batch)).__next__)
+        store = PeopleStore(keys, places, now, ConsentSource.IMPORT, make_id=_ids(start + 1, len(batch)).__next__)
         async with database.writing() as connection:
-            await settling.settle(connection, batch)
+            await store.store(connection, batch)
     await database.close()
     plain = await asyncpg.connect(f"{server}/{DATABASE}")
     await plain.execute("VACUUM ANALYZE")

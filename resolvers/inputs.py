@@ -25,6 +25,11 @@ FORM: Final = {
 }
 
 
+def sent_fields(values: Any) -> dict[str, Any]:
+    """The fields of an input that the client sent, null or not."""
+    return {name: value for name, value in vars(values).items() if value is not strawberry.UNSET}
+
+
 def _profile(field: PersonalField, limits: str = SHORT) -> Any:
     return strawberry.field(default=strawberry.UNSET, description=f"{PERSONAL_FIELDS[field]} {limits}".rstrip())
 

@@ -21,7 +21,7 @@ from resolvers.context import Services
 from resolvers.geolocation.lookup import Geolocation
 from resolvers.hashing.password_hash import Hashing
 from resolvers.imports.parse_line import person
-from resolvers.subjects.store_people import Settling
+from resolvers.subjects.store_people import PeopleStore
 
 KEY = "a key that is long enough to be taken for one"
 PASSWORD = "correct horse battery staple"
@@ -94,20 +94,20 @@ class World:
     services: Services
     client: httpx.AsyncClient
 
-    async def settle(self, *lines: dict[str, Any], **settling: Any) -> list[str]:
+    async def store_people(self, *lines: dict[str, Any], **options: Any) -> list[str]:
         """Stores people and returns their ids."""
         now = self.services.now()
         people = [person(each, now) for each in lines]
         for each in people:
             if each.password is not None:
                 each.password, each.password_hash = None, self.services.hashing.hash(each.password)
-        act = Settling(self.services.keys, self.services.geolocation, now, ConsentSource.IMPORT, **settling)
+        store = PeopleStore(self.services.keys, self.services.geolocation, now, ConsentSource.IMPORT, **options)
         async with self.services.database.writing() as connection:
-            return await act.settle(connection, people)
+            return await store.store(connection, people)
 
     async def person(self, email: str, purposes: Sequence[str] = ("SOCIAL",), **more: Any) -> str:
         """Stores one person and returns their id."""
-        return (await self.settle(line(email, purposes, **more)))[0]
+        return (await self.store_people(line(email, purposes, **more)))[0]
 
     async def token(
         self, role: Role = Role.MEMBER, holder: str | None = None, processor: Processor | None = None, **more: Any

@@ -13,13 +13,13 @@ from models.vocabulary import STAFF, PersonalField, Role, fields_of
 from permissions.caller import Caller
 from permissions.retention_periods import erased_at
 from permissions.subject import Subject
-from resolvers.account.viewer import own_record
 from resolvers.arguments import After, Before, First, Last
 from resolvers.consent.state import consent_states, recorded
 from resolvers.context import Context
 from resolvers.pagination.keyset import Connection, Keyset
 from resolvers.pagination.listing import Listing, one_by_one
 from resolvers.second_factor.totp_codes import authenticator_of
+from resolvers.subjects.own_record import own_record
 
 
 class OwnAccount:

@@ -19,7 +19,7 @@ from resolvers.consent.state import consent_states, counts, latest_of, recorded
 from resolvers.context import Context
 from resolvers.geolocation.stored_place import PLACELESS, keep_place, place_columns
 from resolvers.processors import withdrawals
-from resolvers.profile.profile_changes import locked_account
+from resolvers.subjects.account_lock import lock_account
 
 MANDATORY = Refused(
     RefusalCode.CONSENT_MANDATORY, "SERVICE is what the service itself needs; it always stands.", "purpose"
@@ -48,12 +48,12 @@ async def withdraw_consent(info: Info[Context, None], purpose: ConsentPurpose) -
 async def _decide(context: Context, purpose: Purpose, *, granted: bool) -> ConsentChanged:
     subject_id = str(context.caller.subject_id)
     async with context.database.writing() as connection:
-        account = await locked_account(connection, subject_id)
+        account = await lock_account(connection, subject_id)
         last = await _last(connection, subject_id, purpose)
         if last is None or last.granted != granted or (granted and not counts(account, purpose)):
             last = await _record(context, connection, account, purpose, granted=granted)
         if granted and context.caller.opts_out:
-            account = await locked_account(connection, subject_id)
+            account = await lock_account(connection, subject_id)
             await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, context.now())
         _, states = await consent_states(connection, subject_id, context.services.retention)
     return ConsentChanged(last, states)

@@ -15,7 +15,7 @@ from permissions.decision import reach
 from resolvers.arguments import OfProcessor
 from resolvers.context import Context
 from resolvers.processors import withdrawals
-from resolvers.profile.profile_changes import locked_account
+from resolvers.subjects.account_lock import lock_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ async def object_to_processor(info: Info[Context, None], processor: OfProcessor)
     """Keeps this processor from the caller's data, whatever is granted, now or later."""
     context = info.context
     async with context.database.writing() as connection:
-        account = await locked_account(connection, str(context.caller.subject_id))
+        account = await lock_account(connection, str(context.caller.subject_id))
         await object_to(connection, account, processor, LockSource.SETTINGS, context.now())
         return ObjectionChanged(await _state(connection, account.id, processor))
 
@@ -70,7 +70,7 @@ async def withdraw_objection(info: Info[Context, None], processor: OfProcessor) 
     """Lifts the objection; what was asked to be forgotten stays asked."""
     context = info.context
     async with context.database.writing() as connection:
-        account = await locked_account(connection, str(context.caller.subject_id))
+        account = await lock_account(connection, str(context.caller.subject_id))
         mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
         await connection.execute(mine.values(objected=account.objected & ~processor.bit))
         standing = _standing(account.id, processor)

@@ -8,7 +8,7 @@ from strawberry.types.info import Info
 from models.columns import new_id
 from models.tables import ACCOUNTS, RESTRICTIONS
 from resolvers.context import Context
-from resolvers.profile.profile_changes import locked_account
+from resolvers.subjects.account_lock import lock_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ async def restrict_processing(info: Info[Context, None]) -> RestrictionChanged:
     """From the next read on nobody but the subject, their own open case and a legal request reads anything."""
     context, now = info.context, info.context.now()
     async with context.database.writing() as connection:
-        account = await locked_account(connection, str(context.caller.subject_id))
+        account = await lock_account(connection, str(context.caller.subject_id))
         if account.restricted_at is None:
             mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
             await connection.execute(mine.values(restricted_at=now))
@@ -35,7 +35,7 @@ async def lift_restriction(info: Info[Context, None]) -> RestrictionChanged:
     """What consent and objections say counts again, as it stands by now."""
     context, now = info.context, info.context.now()
     async with context.database.writing() as connection:
-        account = await locked_account(connection, str(context.caller.subject_id))
+        account = await lock_account(connection, str(context.caller.subject_id))
         mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
         await connection.execute(mine.values(restricted_at=None))
         held = (RESTRICTIONS.c.subject_id == account.id) & RESTRICTIONS.c.lifted_at.is_(None)

@@ -18,11 +18,11 @@ from permissions.retention_periods import KeptRecord, erased_at
 from resolvers.arguments import CodeIfOn, Password
 from resolvers.context import Context
 from resolvers.erasure import retained_records
-from resolvers.profile.profile_changes import account_if_any
 from resolvers.second_factor import login_challenge, totp_enrolment
 from resolvers.second_factor.totp_codes import authenticator_of
 from resolvers.sessions.begin_session import end_sessions, goes_on
 from resolvers.sessions.confirm_password import wrong
+from resolvers.subjects.account_lock import lock_account_if_any
 
 CODE_TOO: Final = Refused(RefusalCode.TOTP_REQUIRED, "A second factor is on; its code is asked for too.", "code")
 OVER: Final = Refused(RefusalCode.TOKEN_EXPIRED, "This session is over; please sign in again.")
@@ -83,7 +83,7 @@ async def cancel_erasure(info: Info[Context, None]) -> ErasureCancelled | Refuse
     """
     context, now = info.context, info.context.now()
     async with context.database.writing() as connection:
-        account = await account_if_any(connection, str(context.caller.subject_id))
+        account = await lock_account_if_any(connection, str(context.caller.subject_id))
         if account is None or not await goes_on(connection, context.caller.token_id):
             return OVER
         if account.leaving_since is None:

@@ -23,7 +23,7 @@ from resolvers.export.legal_hold_records import OF_REQUESTS
 from resolvers.export.personal_records import OF_THE_SUBJECT
 from resolvers.export.record_kind import Kind, plain
 from resolvers.imports.write_line import import_line
-from resolvers.profile.validate_values import camel
+from resolvers.validation.free_text import camel_case
 
 FORMAT: Final = "consentql-export"
 VERSION: Final = 1
@@ -97,7 +97,7 @@ async def _tail(services: Services, connection: AsyncConnection, subject_id: str
 
 
 def _told(thing: Any) -> dict[str, Any]:
-    return {camel(each.name): plain(getattr(thing, each.name)) for each in fields(thing)}
+    return {camel_case(each.name): plain(getattr(thing, each.name)) for each in fields(thing)}
 
 
 def _members(values: dict[str, Any]) -> bytes:

@@ -13,7 +13,7 @@ from models.vocabulary import PersonalField, Purpose
 from permissions.mask import COLUMNS
 from permissions.policy import POLICY, PURPOSES
 from permissions.retention_periods import RecordKind, Retention, told
-from resolvers.profile.validate_values import camel
+from resolvers.validation.free_text import camel_case
 
 Form = Callable[[Any], Any]
 Read = Callable[[str, datetime], Select[Any]]
@@ -53,7 +53,7 @@ class Kind:
 
     def item(self, row: Any, keys: KeyRing, now: datetime) -> dict[str, Any]:
         """A stored row as its subject sees it."""
-        values = {camel(name): (form or plain)(getattr(row, name)) for name, form in self.shown.items()}
+        values = {camel_case(name): (form or plain)(getattr(row, name)) for name, form in self.shown.items()}
         return values | self.composed(row, keys, now)
 
     def head(self, periods: Retention) -> dict[str, Any]:

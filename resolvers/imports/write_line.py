@@ -9,12 +9,12 @@ from models.columns import in_utc
 from models.tables import ACCOUNTS, CONSENT_RECORDS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import fields_of
 from resolvers.imports.parse_line import FORM_KEYS, MOST_CONSENTS, PROFILE_KEYS
-from resolvers.profile import validate_values
-from resolvers.profile.validate_values import Unacceptable
+from resolvers.validation.free_text import InvalidValue
+from resolvers.validation.profile_values import clean_pre_registration, clean_profile
 
 PARTS: Final = (
-    ("profile", PROFILES, PROFILE_KEYS, validate_values.profile),
-    ("preRegistration", PRE_REGISTRATIONS, FORM_KEYS, validate_values.pre_registration),
+    ("profile", PROFILES, PROFILE_KEYS, clean_profile),
+    ("preRegistration", PRE_REGISTRATIONS, FORM_KEYS, clean_pre_registration),
 )
 
 
@@ -41,7 +41,7 @@ async def _row(connection: AsyncConnection, table: Table, mine: ColumnElement[bo
 def _is_taken(value: dict[str, Any], clean: Any) -> bool:
     try:
         return any(each is not None for each in clean(value).values())
-    except Unacceptable:
+    except InvalidValue:
         return False
 
 

@@ -23,8 +23,8 @@ from permissions.subject import Subject
 from resolvers.context import Context, Services
 from resolvers.ledger import write_disclosures
 from resolvers.processors import withdrawals
-from resolvers.profile import validate_values
 from resolvers.subjects import read_subjects
+from resolvers.validation.free_text import InvalidValue, camel_case, clean_text
 
 MOST_IDS: Final = 1000
 SHORTEST_REASON: Final = 3
@@ -92,8 +92,8 @@ async def open_processor_view(
     if not 1 <= len(wanted) <= MOST_IDS or len(input.user_ids) > 10 * MOST_IDS:
         return Refused(RefusalCode.INVALID_INPUT, f"`userIds` holds 1 to {MOST_IDS} ids.", "input.userIds")
     try:
-        reason = validate_values.text("reason", input.reason, LONGEST_REASON) or ""
-    except validate_values.Unacceptable as problem:
+        reason = clean_text("reason", input.reason, LONGEST_REASON) or ""
+    except InvalidValue as problem:
         return Refused(RefusalCode.INVALID_INPUT, f"`reason` {problem.reason}.", "input.reason")
     if len(reason) < SHORTEST_REASON:
         sentence = f"`reason` has {SHORTEST_REASON} to {LONGEST_REASON} characters."
@@ -110,8 +110,7 @@ def _asked(info: Info[Context, None], processor: Processor) -> int:
     return sum(
         field.bit
         for field in PersonalField
-        if f"{row}.{validate_values.camel(field.value.lower())}" in coordinates
-        and field.bit & reach([Audience(processor)])
+        if f"{row}.{camel_case(field.value.lower())}" in coordinates and field.bit & reach([Audience(processor)])
     )
 
 

@@ -1,6 +1,5 @@
 """Other people: one by id, and the members' directory with its search."""
 
-import unicodedata
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, or_
@@ -17,6 +16,7 @@ from resolvers.arguments import After, Before, First, Last, Search, UserId
 from resolvers.context import Context
 from resolvers.pagination.keyset import Connection, Keyset, Seal, Window, connection_of, cut
 from resolvers.subjects import read_subjects
+from resolvers.validation.free_text import fold_for_search
 
 SHORTEST_SEARCH = 2
 LONGEST_SEARCH = 64
@@ -59,11 +59,6 @@ async def users(
     return connection_of([(each, each.id) for each in seen if each], part, seal)
 
 
-def folded(text: str) -> str:
-    """Text as search compares it: NFKC, case folded, single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
 def search_terms(search: str | None) -> tuple[str, ...]:
     """The words to look for; a blank search looks for nothing in particular."""
     if search is None:
@@ -72,7 +67,7 @@ def search_terms(search: str | None) -> tuple[str, ...]:
         raise _bad_length()
     if not storable(search):
         raise bad_input("search", "`search` holds a character that no text can hold.")
-    text = folded(search)
+    text = fold_for_search(search)
     if not text:
         return ()
     if not SHORTEST_SEARCH <= len(text) <= LONGEST_SEARCH:

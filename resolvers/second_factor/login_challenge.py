@@ -17,13 +17,13 @@ from models.tokens.token_format import Kind, digest_of, kind_of, new_token
 from models.vocabulary import Factors, Notice, RefusalCode, TokenTransport
 from resolvers.context import Context
 from resolvers.inputs import CompleteLoginInput
-from resolvers.profile.profile_changes import account_if_any
 from resolvers.second_factor import recovery_codes
 from resolvers.second_factor.totp_codes import accepts, authenticator_of, code_of
 from resolvers.sessions import attempt_limits
 from resolvers.sessions.attempt_limits import CODES_MAY, Bucket
 from resolvers.sessions.begin_session import begin, signed_in
 from resolvers.sessions.known_devices import device_of
+from resolvers.subjects.account_lock import lock_account_if_any
 
 LASTS: Final = timedelta(minutes=5)
 TRIES: Final = 5
@@ -87,7 +87,7 @@ async def _completed(context: Context, waiting: Any, code: str, *, known: bool) 
     """One transaction: a try is counted, the code is used, the challenge ends, the session begins."""
     now = context.now()
     async with context.database.writing() as connection:
-        account = await account_if_any(connection, waiting.subject_id)
+        account = await lock_account_if_any(connection, waiting.subject_id)
         if account is None:
             return ENDED
         mine = update(CHALLENGES).where(CHALLENGES.c.id == waiting.id)

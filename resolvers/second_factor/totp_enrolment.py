@@ -19,13 +19,13 @@ from models.tokens.token_rows import is_staff
 from models.vocabulary import Factors, Notice, RefusalCode
 from resolvers.arguments import Code, EnrolmentCode, Password
 from resolvers.context import Context
-from resolvers.profile.profile_changes import locked_account
 from resolvers.second_factor import login_challenge, recovery_codes
 from resolvers.second_factor.totp_codes import accepts, authenticator_of, sealed
 from resolvers.sessions import attempt_limits
 from resolvers.sessions.attempt_limits import CODES_MAY, Bucket
 from resolvers.sessions.begin_session import end_sessions
 from resolvers.sessions.confirm_password import Proven, reproof, wrong
+from resolvers.subjects.account_lock import lock_account
 
 ISSUER: Final = "ConsentQL"
 ENROLMENT_LASTS: Final = timedelta(minutes=10)
@@ -67,7 +67,7 @@ async def confirm_totp_enrolment(info: Info[Context, None], code: EnrolmentCode)
     if refusal := await attempt_limits.too_often(context, Bucket("enrolment", subject_id, CODES_MAY)):
         return refusal
     async with context.database.writing() as connection:
-        await locked_account(connection, subject_id)
+        await lock_account(connection, subject_id)
         if await authenticator_of(connection, subject_id):
             return ALREADY
         pending = await _pending(connection, subject_id, now)

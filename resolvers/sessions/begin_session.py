@@ -14,12 +14,13 @@ from models.tokens.session_tokens import Opened, Opening, open_session
 from models.vocabulary import LockSource, Notice, Processor, Purpose, Role, TokenTransport
 from permissions.caller import Caller
 from permissions.network import network_of
-from resolvers.account.viewer import own_record, session_of
 from resolvers.consent.objections import object_to
 from resolvers.consent.state import stands
 from resolvers.context import Context, Handed
 from resolvers.geolocation.stored_place import keep_place, place_columns
 from resolvers.sessions.known_devices import new_device
+from resolvers.sessions.session_state import session_of_caller
+from resolvers.subjects.own_record import own_record
 
 MOST_SESSIONS: Final = 20
 
@@ -43,7 +44,7 @@ async def signed_in(info: Info[Context, None], opened: Opened, email: str | None
     device = new_device(context.services.keys, email) if email else None
     seen = await own_record(context, member, context.asked(info).bits)
     ends = row.secret_expires_at
-    viewer = Viewer(Role.MEMBER, seen, session_of(member), ends)
+    viewer = Viewer(Role.MEMBER, seen, session_of_caller(member), ends)
     if TokenTransport(row.transport) is TokenTransport.COOKIE:
         context.carried.handed = Handed(opened.access, ends, opened.refresh, row.expires_at, device)
         return SignedIn(None, None, None, ends, viewer)

@@ -12,9 +12,9 @@ from models.tokens.token_rows import is_staff
 from models.vocabulary import RefusalCode
 from resolvers.context import Context
 from resolvers.hashing.password_hash import Busy
-from resolvers.profile.profile_changes import account_if_any
 from resolvers.sessions import attempt_limits
 from resolvers.sessions.attempt_limits import ACCOUNT_MAY, LATER
+from resolvers.subjects.account_lock import lock_account_if_any
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Proven:
 
     async def lock(self, connection: AsyncConnection) -> Any:
         """The account, locked, or None where the password has been changed meanwhile, or its subject is gone."""
-        account = await account_if_any(connection, self.subject_id)
+        account = await lock_account_if_any(connection, self.subject_id)
         return account if await is_still(connection, self.subject_id, self.password_hash) else None
 
 

@@ -19,12 +19,12 @@ from resolvers.consent.state import counts
 from resolvers.context import Context
 from resolvers.geolocation.lookup import Geolocation
 from resolvers.geolocation.stored_place import keep_place, place_columns
-from resolvers.profile.profile_changes import account_if_any
 from resolvers.sessions import attempt_limits
 from resolvers.sessions.attempt_limits import WRITING_MAY, WRITING_TO_MAY
 from resolvers.sessions.confirm_password import Proven, reproof, wrong
 from resolvers.sign_in import link_tokens
 from resolvers.sign_in.letter_recipient import owner_of
+from resolvers.subjects.account_lock import lock_account_if_any
 
 UNVERIFIED = Refused(RefusalCode.EMAIL_NOT_VERIFIED, "Verify the address that you have first.")
 STRANGER = Refused(
@@ -49,7 +49,7 @@ async def verify_email(info: Info[Context, None], token: LinkToken) -> EmailVeri
         async with context.database.writing() as connection:
             row = await link_tokens.proof(connection, token, now, *uses)
             # the account is locked before its link, as whoever ends links does
-            account = await account_if_any(connection, row.subject_id) if row else None
+            account = await lock_account_if_any(connection, row.subject_id) if row else None
             if account is None:
                 return link_tokens.OVER
             if row.use == MailedUse.VERIFY and not _registered_it(context, row):

@@ -21,14 +21,14 @@ from resolvers.consent.objections import object_to
 from resolvers.context import Context
 from resolvers.hashing.password_hash import Busy, Verdict, too_long
 from resolvers.inputs import LoginInput
-from resolvers.profile import validate_values
-from resolvers.profile.profile_changes import account_if_any
 from resolvers.second_factor.login_challenge import begin_challenge
 from resolvers.second_factor.totp_codes import authenticator_of
 from resolvers.sessions import attempt_limits
 from resolvers.sessions.attempt_limits import ACCOUNT_MAY, LATER
 from resolvers.sessions.begin_session import begin, end_challenges, signed_in
 from resolvers.sessions.confirm_password import is_still
+from resolvers.subjects.account_lock import lock_account_if_any
+from resolvers.validation.free_text import InvalidValue, clean_text
 
 WRONG: Final = Refused(RefusalCode.INVALID_CREDENTIALS, "The e-mail address or the password is wrong.")
 NO_BROWSER: Final = Refused(
@@ -89,8 +89,8 @@ def _attempt(context: Context, input: LoginInput) -> Attempt | Refused:
     if transport is TokenTransport.COOKIE and not context.carried.by_browser:
         return NO_BROWSER
     try:
-        client = validate_values.text("client", input.client or None, 100)
-    except validate_values.Unacceptable as problem:
+        client = clean_text("client", input.client or None, 100)
+    except InvalidValue as problem:
         return Refused(RefusalCode.INVALID_INPUT, f"`client` {problem.reason}.", "input.client")
     if too_long(input.password):
         return Refused(RefusalCode.INVALID_INPUT, "`password` is too long.", "input.password")
@@ -113,7 +113,7 @@ async def _begun(
 ) -> Opened | TotpRequired | Refused:
     now = context.now()
     async with context.database.writing() as connection:
-        account = await account_if_any(connection, person.id)
+        account = await lock_account_if_any(connection, person.id)
         if (
             account is None
             or account.disabled_at is not None
@@ -141,7 +141,9 @@ async def refresh_session(info: Info[Context, None], refresh_token: RefreshToken
         token, transport = context.carried.refresh or "", TokenTransport.COOKIE
     async with context.database.writing() as connection:
         session = await stored.session_of(connection, context.services.keys, token, transport)
-        account = await account_if_any(connection, session.holder_id if session else "")  # locked first, as elsewhere
+        account = await lock_account_if_any(
+            connection, session.holder_id if session else ""
+        )  # locked first, as elsewhere
         opened = await stored.refresh(connection, context.services.keys, token, transport, now)
         if isinstance(opened, Stolen):
             await write_letter(connection, subject_id=opened.subject_id, notice=Notice.SESSION_STOLEN, now=now)
@@ -168,7 +170,7 @@ async def logout(info: Info[Context, None]) -> bool:
         if has_lapsed and (session := await stored.session_of(connection, keys, refresh or "", TokenTransport.COOKIE)):
             id, holder = session.id, session.holder_id
         if holder:
-            await account_if_any(connection, holder)  # locked first, as elsewhere
+            await lock_account_if_any(connection, holder)  # locked first, as elsewhere
             await end_challenges(connection, holder, now)
         mine = (ACCESS_TOKENS.c.id == id) & ACCESS_TOKENS.c.revoked_at.is_(None)
         await connection.execute(update(ACCESS_TOKENS).where(mine).values(revoked_at=now))

@@ -22,7 +22,6 @@ from resolvers.consent.state import granted
 from resolvers.context import Context
 from resolvers.hashing.password_hash import Busy
 from resolvers.inputs import ChangePasswordInput
-from resolvers.profile.profile_changes import account_if_any, locked_account
 from resolvers.sessions import attempt_limits
 from resolvers.sessions.attempt_limits import LATER, WRITING_TO_MAY
 from resolvers.sessions.begin_session import end_sessions
@@ -31,6 +30,7 @@ from resolvers.sign_in import link_tokens
 from resolvers.sign_in.email_verification import mark_verified
 from resolvers.sign_in.letter_recipient import mailbox_of, owner_of
 from resolvers.sign_in.password_strength import weakness
+from resolvers.subjects.account_lock import lock_account, lock_account_if_any
 
 ASKING_MAY: Final = ("20/minute",)
 
@@ -87,7 +87,7 @@ async def reset_password(
     if isinstance(hashed, Refused):
         return hashed
     async with context.database.writing() as connection:
-        account = await account_if_any(connection, row.subject_id)
+        account = await lock_account_if_any(connection, row.subject_id)
         owner = await owner_of(connection, canonical(email), now)
         allowed = (
             account is not None
@@ -141,4 +141,4 @@ async def _claim(context: Context, connection: AsyncConnection, account: Any) ->
         await connection.execute(delete(table).where(table.c.subject_id == account.id))
     blank = {"social_version": None, "expansion_version": None, "ip_address": None, "leaving_since": None}
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(**blank))
-    return await locked_account(connection, account.id)
+    return await lock_account(connection, account.id)

@@ -19,16 +19,16 @@ from permissions.versions import numbers
 from resolvers.consent.objections import object_to
 from resolvers.context import Context
 from resolvers.hashing.password_hash import Busy
-from resolvers.imports.parse_line import Consent, Person
-from resolvers.inputs import RegisterInput
-from resolvers.profile import validate_values
-from resolvers.profile.profile_changes import given as sent
-from resolvers.profile.profile_changes import locked_account
+from resolvers.inputs import RegisterInput, sent_fields
 from resolvers.sessions import attempt_limits
 from resolvers.sessions.attempt_limits import LATER, REGISTERING_MAY, WRITING_TO_MAY
 from resolvers.sign_in.letter_recipient import Mailbox, mailbox_of, owner_of
 from resolvers.sign_in.password_strength import weakness
-from resolvers.subjects.store_people import Settling
+from resolvers.subjects.account_lock import lock_account
+from resolvers.subjects.new_person import ConsentEntry, NewPerson
+from resolvers.subjects.store_people import PeopleStore
+from resolvers.validation.free_text import InvalidValue, camel_case
+from resolvers.validation.profile_values import clean_pre_registration, clean_profile
 
 
 class Unfit(Exception):
@@ -66,9 +66,9 @@ async def register(
     return Registered(person.email)
 
 
-def _person(context: Context, input: RegisterInput) -> Person:
+def _person(context: Context, input: RegisterInput) -> NewPerson:
     try:
-        person = Person(given(input.email), canonical(input.email))
+        person = NewPerson(given(input.email), canonical(input.email))
     except NotAnAddress:
         raise Unfit(RefusalCode.INVALID_INPUT, "`email` is not an e-mail address.", "email") from None
     if input.policy_version != numbers.current().name:
@@ -77,31 +77,29 @@ def _person(context: Context, input: RegisterInput) -> Person:
     if Purpose.SERVICE in input.consents:
         raise Unfit(RefusalCode.CONSENT_MANDATORY, "SERVICE needs no consent and takes none.", "consents")
     granted, now = dict.fromkeys(input.consents), context.now()
-    person.consents = [Consent(purpose, True, input.policy_version, now) for purpose in granted]  # noqa: FBT003
+    person.consents = [ConsentEntry(purpose, True, input.policy_version, now) for purpose in granted]  # noqa: FBT003
     try:
         _fill(person, input)
-    except validate_values.Unacceptable as problem:
+    except InvalidValue as problem:
         raise Unfit(RefusalCode.INVALID_INPUT, f"`{problem.field}` {problem.reason}.", problem.field) from None
     return person
 
 
-def _fill(person: Person, input: RegisterInput) -> None:
+def _fill(person: NewPerson, input: RegisterInput) -> None:
     """The values that came, each under the purpose that it is kept for."""
     names = {name: getattr(input, name) for name in ("first_name", "last_name")}
-    form = sent(input.pre_registration) if input.pre_registration else {}
-    person.profile = validate_values.profile(
-        {name: value for name, value in names.items() if value is not strawberry.UNSET}
-    )
-    person.form = validate_values.pre_registration(form, "preRegistration.")
+    form = sent_fields(input.pre_registration) if input.pre_registration else {}
+    person.profile = clean_profile({name: value for name, value in names.items() if value is not strawberry.UNSET})
+    person.form = clean_pre_registration(form, "preRegistration.")
     kept = ((Purpose.SOCIAL, person.profile), (Purpose.EXPANSION, person.form))
     for purpose, values in kept:
         if person.granted(purpose) is None and (filled := [name for name, value in values.items() if value]):
-            field = validate_values.camel(filled[0]) if purpose is Purpose.SOCIAL else "preRegistration"
+            field = camel_case(filled[0]) if purpose is Purpose.SOCIAL else "preRegistration"
             sentence = f"`{field}` is kept under {purpose.value}, which is not among the consents."
             raise Unfit(RefusalCode.CONSENT_REQUIRED, sentence, field)
 
 
-async def _write(context: Context, connection: AsyncConnection, person: Person) -> None:
+async def _write(context: Context, connection: AsyncConnection, person: NewPerson) -> None:
     """The account where the address is free; where it is not, the same work undone, and a letter to its owner."""
     now, keys, id = context.now(), context.services.keys, None
     owner = await owner_of(connection, person.email_canonical, now)
@@ -117,17 +115,17 @@ async def _write(context: Context, connection: AsyncConnection, person: Person) 
     await note_asking(connection, keys, letter, network_of(context.caller.address))
 
 
-async def _settle(context: Context, connection: AsyncConnection, person: Person) -> str:
+async def _settle(context: Context, connection: AsyncConnection, person: NewPerson) -> str:
     services = context.services
-    settling = Settling(services.keys, services.geolocation, context.now(), ConsentSource.REGISTRATION)
-    (id,) = await settling.settle(connection, [person])
+    store = PeopleStore(services.keys, services.geolocation, context.now(), ConsentSource.REGISTRATION)
+    (id,) = await store.store(connection, [person])
     if context.caller.opts_out:
-        account = await locked_account(connection, id)
+        account = await lock_account(connection, id)
         await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, context.now())
     return id
 
 
-def _stranger(person: Person) -> Person:
+def _stranger(person: NewPerson) -> NewPerson:
     """The same person under an address that nobody has."""
     address = f"{new_id()}@{person.email_canonical.rpartition('@')[2]}"
     return replace(person, email=address, email_canonical=address)

@@ -8,7 +8,7 @@ from typing import Final
 from models.outcome import Refused
 from models.vocabulary import Audience, PersonalField, RefusalCode, fields_of, mask_of
 from permissions.decision import reach
-from resolvers.profile import validate_values
+from resolvers.validation.free_text import InvalidValue, clean_text
 
 MOST_FIELDS: Final = 100
 
@@ -47,7 +47,7 @@ class Lasting:
 def sentence(field: str, value: str, longest: int) -> str | Refused:
     """A text that says something."""
     try:
-        cleaned = validate_values.text(field, value, longest)
-    except validate_values.Unacceptable as problem:
+        cleaned = clean_text(field, value, longest)
+    except InvalidValue as problem:
         return refused(field, problem.reason)
     return cleaned or refused(field, "is blank")

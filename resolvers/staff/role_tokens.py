@@ -12,10 +12,10 @@ from models.vocabulary import STAFF, Factors, RefusalCode
 from resolvers.context import Context
 from resolvers.inputs import IssueRoleTokenInput
 from resolvers.processors.tokens import TokenIssued
-from resolvers.profile import validate_values
-from resolvers.profile.profile_changes import locked_account
 from resolvers.second_factor.totp_codes import authenticator_of
 from resolvers.sessions.begin_session import goes_on
+from resolvers.subjects.account_lock import lock_account
+from resolvers.validation.free_text import InvalidValue, clean_text
 
 LONGEST: Final = timedelta(hours=8)
 PROOF_LASTS: Final = timedelta(hours=24)
@@ -40,14 +40,14 @@ async def issue_role_token(
     if not now < input.expires_at <= now + LONGEST:
         return Refused(RefusalCode.INVALID_INPUT, "`expiresAt` lies in the future, within 8 hours.", "input.expiresAt")
     try:
-        name = validate_values.text("name", input.name, 100)
-    except validate_values.Unacceptable as problem:
+        name = clean_text("name", input.name, 100)
+    except InvalidValue as problem:
         return Refused(RefusalCode.INVALID_INPUT, f"`name` {problem.reason}.", "input.name")
     if name is None:
         return Refused(RefusalCode.INVALID_INPUT, "`name` says what the token is for.", "input.name")
     holder = str(context.caller.subject_id)
     async with context.database.writing() as connection:
-        await locked_account(connection, holder)
+        await lock_account(connection, holder)
         if input.role not in STAFF or not await holds(connection, holder, input.role, now):
             return NOT_HELD
         proven = context.caller.factors is Factors.TOTP and await goes_on(connection, context.caller.token_id)

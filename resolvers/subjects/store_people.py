@@ -16,15 +16,15 @@ from models.tables import ACCOUNTS, CREDENTIALS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import ConsentSource, Purpose
 from resolvers.geolocation.lookup import Geolocation
 from resolvers.geolocation.stored_place import PLACELESS, place_columns
-from resolvers.imports.parse_line import Person
+from resolvers.subjects.new_person import NewPerson
 
 PROFILE_COLUMNS = tuple(column.name for column in PROFILES.columns)
 FORM_COLUMNS = tuple(column.name for column in PRE_REGISTRATIONS.columns)
 
 
 @dataclass(frozen=True, slots=True)
-class Settling:
-    """How people are stored: under which keys, at which time, from which source."""
+class PeopleStore:
+    """Stores people under these keys, at this time, from this source."""
 
     keys: KeyRing
     geolocation: Geolocation
@@ -32,15 +32,15 @@ class Settling:
     source: ConsentSource
     make_id: Callable[[], str] = new_id
 
-    async def strangers(self, connection: AsyncConnection, people: Sequence[Person]) -> list[Person]:
-        """Those of these people whose address nobody has yet, each address once."""
+    async def without_accounts(self, connection: AsyncConnection, people: Sequence[NewPerson]) -> list[NewPerson]:
+        """Returns the people whose address has no account yet, each address once."""
         addresses = {person.email_canonical: person for person in reversed(people)}
         known = select(CREDENTIALS.c.email_canonical).where(CREDENTIALS.c.email_canonical.in_(list(addresses)))
         taken = set((await connection.execute(known)).scalars())
         return [person for person in people if _is_first(person, addresses) and person.email_canonical not in taken]
 
-    async def settle(self, connection: AsyncConnection, people: Sequence[Person]) -> list[str]:
-        """Stores these people, whose addresses nobody has, and returns their ids in the same order."""
+    async def store(self, connection: AsyncConnection, people: Sequence[NewPerson]) -> list[str]:
+        """Stores people whose addresses have no account yet, and returns their ids in the same order."""
         ids = [self.make_id() for _ in people]
         placed = list(zip(ids, people, strict=True))
         await _insert(connection, ACCOUNTS, [self._account(id, person) for id, person in placed])
@@ -51,7 +51,7 @@ class Settling:
         await chain.append(connection, self.keys, chain.CONSENT, records)
         return ids
 
-    def _account(self, id: str, person: Person) -> dict[str, Any]:
+    def _account(self, id: str, person: NewPerson) -> dict[str, Any]:
         return {
             "id": id,
             "account_id": self.make_id(),
@@ -67,7 +67,7 @@ class Settling:
             "objected": 0,
         }
 
-    def _profile(self, id: str, person: Person) -> dict[str, Any] | None:
+    def _profile(self, id: str, person: NewPerson) -> dict[str, Any] | None:
         shown = person.stands(Purpose.SOCIAL)
         place = place_columns(self.geolocation, person.ip_address) if shown else PLACELESS
         values = {**person.profile, **place}
@@ -75,7 +75,7 @@ class Settling:
             return None
         return {**dict.fromkeys(PROFILE_COLUMNS), **values, "subject_id": id}
 
-    def _records(self, id: str, person: Person) -> list[dict[str, Any]]:
+    def _records(self, id: str, person: NewPerson) -> list[dict[str, Any]]:
         return [
             {
                 "id": self.make_id(),
@@ -92,15 +92,15 @@ class Settling:
         ]
 
 
-def _is_first(person: Person, addresses: dict[str, Person]) -> bool:
+def _is_first(person: NewPerson, addresses: dict[str, NewPerson]) -> bool:
     return addresses[person.email_canonical] is person
 
 
-def _credential(id: str, person: Person) -> dict[str, Any]:
+def _credential(id: str, person: NewPerson) -> dict[str, Any]:
     return {"subject_id": id, "email_canonical": person.email_canonical, "password_hash": person.password_hash}
 
 
-def _form(id: str, person: Person) -> dict[str, Any] | None:
+def _form(id: str, person: NewPerson) -> dict[str, Any] | None:
     if all(value is None for value in person.form.values()):
         return None
     return {**dict.fromkeys(FORM_COLUMNS), **person.form, "subject_id": id}

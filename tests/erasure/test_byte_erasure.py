@@ -58,7 +58,7 @@ async def lived(world: World, marker: str) -> tuple[str, list[str]]:
     email, address = f"{marker}@Example.org", f"2001:db8:{marker[:4]}:{marker[4:8]}::7"
     consents = [{"purpose": each, "granted": True, "policyVersion": current().name} for each in ("SOCIAL", "EXPANSION")]
     line = {"email": email, "emailVerified": True, "password": STRONG, "ipAddress": address, "consents": consents}
-    (id,) = await world.settle(line)
+    (id,) = await world.store_people(line)
     session = await world.token(Role.MEMBER, id, expires_at=world.services.now() + 90 * DAY)
     profile = {camel(name): f"{name} {marker}" for name in TEXTS}
     pages = [{"title": f"title {marker}", "url": f"https://{marker}.example.org/p", "body": f"body {marker}"}]
@@ -284,7 +284,7 @@ async def test_a_copy_that_was_left_where_a_row_had_been_moved_from_goes_too(kee
         people = [
             line(f"{each}@example.org", profile=texts[each], preRegistration={}) for each in markers[start : start + 50]
         ]
-        ids += await keeper.world.settle(*people)
+        ids += await keeper.world.store_people(*people)
     pairs = list(zip(markers, ids, strict=True))
     async with keeper.world.services.database.writing() as connection:
         for marker, id in chance.sample(pairs, 150):

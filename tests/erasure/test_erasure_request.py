@@ -683,7 +683,7 @@ async def test_oversight_tells_erasures_and_releases_that_are_overdue_alike_in_w
     world: World, tmp_path: Path
 ) -> None:
     database, now = world.services.database, world.services.now()
-    ids = await world.settle(*(line(f"p{number}@example.org") for number in range(3)))
+    ids = await world.store_people(*(line(f"p{number}@example.org") for number in range(3)))
     late = now - GRACE - timedelta(hours=1)
 
     async def left(id: str, since: datetime) -> None:

@@ -77,7 +77,7 @@ def keeper(world: World, tmp_path: Path) -> Keeper:
 
 
 async def test_an_account_goes_when_its_grace_is_over_and_not_before(keeper: Keeper) -> None:
-    id, other = await keeper.world.settle(*(line(f"p{n}@example.org", ("SOCIAL", "EXPANSION")) for n in range(2)))
+    id, other = await keeper.world.store_people(*(line(f"p{n}@example.org", ("SOCIAL", "EXPANSION")) for n in range(2)))
     await keeper.leave(id)
     keeper.clock.at += 30 * DAY - MOMENT
     assert await keeper.run() == {}
@@ -103,7 +103,7 @@ async def test_an_account_whose_address_nobody_proved_goes_when_as_much_time_has
 
 
 async def test_nothing_that_is_a_persons_outlives_them_and_nothing_of_others_goes(keeper: Keeper) -> None:
-    gone, stays = await keeper.world.settle(line("gone@example.org"), line("stays@example.org"))
+    gone, stays = await keeper.world.store_people(line("gone@example.org"), line("stays@example.org"))
     for id in (gone, stays):
         await everything(keeper, id)
     before = {table: await keeper.rows(table) for table in GOES}
@@ -157,7 +157,7 @@ async def test_processors_are_told_by_the_ledger_before_it_forgets_what_they_wer
 
 
 async def test_a_reason_goes_with_the_last_whom_its_reading_concerns(keeper: Keeper) -> None:
-    a, b = await keeper.world.settle(line("a@example.org"), line("b@example.org"))
+    a, b = await keeper.world.store_people(line("a@example.org"), line("b@example.org"))
     token = await keeper.world.token(Role.PROCESSOR, None, Processor.MANDRILL, expires_at=keeper.clock.at + 99 * DAY)
     await keeper.world.data(VIEW, token, {"ids": [a, b]})
     await keeper.world.data(VIEW, token, {"ids": [a]})
@@ -302,7 +302,7 @@ async def test_the_day_that_is_told_and_the_day_it_goes_are_one_rule_in_two_lang
 ) -> None:
     now = keeper.clock.at
     raised(monkeypatch, now - 3 * DAY, Purpose.SOCIAL)
-    ids = await keeper.world.settle(*(line(f"p{n}@example.org", ("SOCIAL",)) for n in range(36)))
+    ids = await keeper.world.store_people(*(line(f"p{n}@example.org", ("SOCIAL",)) for n in range(36)))
     states = [
         {"email_verified": verified, "social_version": number, "social_lapsed_at": lapsed}
         for verified in (True, False)
@@ -516,7 +516,9 @@ async def test_a_reading_that_its_subject_has_yet_to_see_or_a_request_rests_on_s
     keeper.world.services.retention = periods
     token = await officer(keeper)
     await until_granted(keeper)
-    seen, sealed = await keeper.world.settle(line("a@example.org", ("SOCIAL", "EXPANSION")), line("b@example.org"))
+    seen, sealed = await keeper.world.store_people(
+        line("a@example.org", ("SOCIAL", "EXPANSION")), line("b@example.org")
+    )
     request = await keeper.request(seen, "EMAIL", days=3)
     await keeper.request(sealed, "EMAIL", days=2, notice_after=keeper.clock.at + 9 * DAY)
     for id in (seen, sealed):
@@ -624,7 +626,7 @@ class _Within:
 
 async def crowd(keeper: Keeper, many: int) -> list[str]:
     """People of whom every third leaves and every third withdrew; some of each have a letter, a token and a case."""
-    ids = await keeper.world.settle(*(line(f"p{n}@example.org", ("SOCIAL", "EXPANSION")) for n in range(many)))
+    ids = await keeper.world.store_people(*(line(f"p{n}@example.org", ("SOCIAL", "EXPANSION")) for n in range(many)))
     await keeper.leave(*ids[::3])
     for id in ids[:4]:
         await everything(keeper, id)
@@ -692,7 +694,7 @@ async def test_every_period_is_the_operators(keeper: Keeper) -> None:
 
 
 async def test_whom_the_register_names_is_erased_whatever_a_backup_says(keeper: Keeper) -> None:
-    back, other = await keeper.world.settle(line("back@example.org"), line("o@example.org"))
+    back, other = await keeper.world.store_people(line("back@example.org"), line("o@example.org"))
     await everything(keeper, back)
     keeper.places.register.enter([back, new_id()], keeper.clock.at)
     keeper.clock.at += 100 * DAY
@@ -731,7 +733,7 @@ def test_a_line_that_was_not_finished_takes_no_other_with_it(tmp_path: Path) -> 
 
 
 async def test_who_is_erased_is_in_the_register_before_it_commits(keeper: Keeper, monkeypatch: Any) -> None:
-    (id,) = await keeper.world.settle(line("p@example.org"))
+    (id,) = await keeper.world.store_people(line("p@example.org"))
     await keeper.leave(id)
     keeper.clock.at += 30 * DAY
 
@@ -802,7 +804,7 @@ async def test_who_is_erased_while_they_ask_is_told_that_their_token_is_known_no
 
 
 async def test_the_command_counts_in_one_object_and_then_does_it(keeper: Keeper, tmp_path: Path) -> None:
-    (id,) = await keeper.world.settle(line("p@example.org"))
+    (id,) = await keeper.world.store_people(line("p@example.org"))
     keeper.clock.at -= 31 * DAY
     await keeper.leave(id)
     url, register = keeper.world.services.database.url, str(tmp_path / "there" / "register")
@@ -822,7 +824,7 @@ async def test_the_command_counts_in_one_object_and_then_does_it(keeper: Keeper,
 
 
 async def test_without_a_place_for_the_register_nothing_is_erased(keeper: Keeper, tmp_path: Path) -> None:
-    (id,) = await keeper.world.settle(line("p@example.org"))
+    (id,) = await keeper.world.store_people(line("p@example.org"))
     keeper.clock.at -= 31 * DAY
     await keeper.leave(id)
     (tmp_path / "file").touch()

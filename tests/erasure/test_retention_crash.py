@@ -37,7 +37,7 @@ async def populated(world: World, folder: Path) -> str:
     """People in every state that retention knows; the instant as of which it is to run."""
     keeper = Keeper(world, folder)
     people = [line(f"p{n}@example.org", ("SOCIAL", "EXPANSION")) for n in range(7)]
-    ids = await world.settle(*people, line("never@example.org", emailVerified=False))
+    ids = await world.store_people(*people, line("never@example.org", emailVerified=False))
     token = await world.token(Role.PROCESSOR, None, Processor.MANDRILL)
     for some in (ids[:3], ids[2:5]):
         await world.data(VIEW, token, {"ids": some})

@@ -114,7 +114,7 @@ class History:
     async def bring(self, who: int, purposes: frozenset[str], verified: bool) -> None:
         """Imports somebody with every value."""
         email = self._address()
-        await self.world.settle(line(email, sorted(purposes), emailVerified=verified))
+        await self.world.store_people(line(email, sorted(purposes), emailVerified=verified))
         await self._begin(who, email)
 
     async def grant(self, life: Life, purpose: str) -> None:

@@ -83,7 +83,7 @@ async def carried(database_url: str) -> AsyncIterator[tuple[World, str, dict[str
             ended = update(CHAIN_HEADS).where(CHAIN_HEADS.c.name == log)
             await connection.execute(ended.values(sequence=3, hash=previous))
     numbers = itertools.count(1)
-    assert await world.settle(line("subject@example.org"), make_id=lambda: f"{next(numbers):032x}") == [subject]
+    assert await world.store_people(line("subject@example.org"), make_id=lambda: f"{next(numbers):032x}") == [subject]
     yield world, subject, receipts
     await world.client.aclose()
     world.services.hashing.close()

@@ -777,7 +777,7 @@ class Twins:
 
         async def everyone(world: World, tokens: dict[str, str]) -> None:
             roles = {"subject": Role.MEMBER, "agent": Role.SUPPORT, "officer": Role.COMPLIANCE}
-            ids = await world.settle(*(line(f"{name}@example.org") for name in roles))
+            ids = await world.store_people(*(line(f"{name}@example.org") for name in roles))
             self.people = dict(zip(roles, ids, strict=True))
             for name, role in roles.items():
                 tokens[name] = await world.token(role, self.people[name], expires_at=NOTICE + timedelta(days=1))

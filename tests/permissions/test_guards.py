@@ -278,7 +278,7 @@ async def test_a_lock_keeps_in_the_database_what_the_reading_says(world: World) 
     """Each lock in every combination with the others."""
     now = world.services.now()
     states = list(product((False, True), repeat=4))
-    ids = await world.settle(
+    ids = await world.store_people(
         *(line(f"s{place}@example.org", emailVerified=not state[0]) for place, state in enumerate(states))
     )
     async with world.services.database.writing() as connection:
@@ -449,7 +449,7 @@ async def test_fragments_refuse_under_the_keys_of_the_answer(world: World) -> No
 @pytest.mark.parametrize("role", [Role.ANONYMOUS, Role.SUPPORT])
 async def test_refusals_do_not_depend_on_who_is_stored(world: World, role: Role) -> None:
     token = await token_of(world, role)
-    ids = await world.settle(*(person(place) for place in range(4)))
+    ids = await world.store_people(*(person(place) for place in range(4)))
     document = (
         f"query ($id: ID!) {{ user(id: $id) {{ id {EVERY_SELECTION} }} node(id: $id) {{ ... on User {{ about }} }} }}"
     )
@@ -470,7 +470,7 @@ async def test_a_refused_list_says_nothing_of_its_length(world: World) -> None:
     _, unverified = await world.member("reader@example.org", emailVerified=False)
     document = f"{{ users {{ edges {{ node {{ {EVERY_SELECTION} }} }} }} userMap {{ count }} }}"
     before = (await world.post(document, unverified)).content
-    await world.settle(*(person(place) for place in range(4)))
+    await world.store_people(*(person(place) for place in range(4)))
     assert (await world.post(document, unverified)).content == before
 
 

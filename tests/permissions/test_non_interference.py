@@ -144,14 +144,14 @@ async def test_what_may_not_be_read_makes_no_difference(two: tuple[World, World]
 
 async def _settle(world: World, side: int, twins: list[Twin], caller: str, role: Role | None) -> str | None:
     ids = random.Random(7)
-    made = await world.settle(*(each.lines[side] for each in twins), make_id=_ids(ids, twins, side))
+    made = await world.store_people(*(each.lines[side] for each in twins), make_id=_ids(ids, twins, side))
     for each, id in zip(twins, made, strict=True):
         each.id = id
     leaving = ACCOUNTS.c.id.in_([each.id for each in twins if each.leaving[side]])
     async with world.services.database.writing() as connection:
         await connection.execute(update(ACCOUNTS).where(leaving).values(leaving_since=world.services.now()))
     me = {"email": "me@example.org", "emailVerified": caller != "unverified", "consents": [], "profile": {}}
-    (mine,) = await world.settle(me, make_id=_fixed(random.Random(8)))
+    (mine,) = await world.store_people(me, make_id=_fixed(random.Random(8)))
     if role is None:
         return None
     if role is Role.PROCESSOR:

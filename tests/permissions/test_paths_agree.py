@@ -152,7 +152,9 @@ async def subjects(world: World) -> dict[str, State]:
 
 async def settled(world: World, states: Sequence[State], **more: Any) -> dict[str, State]:
     """People in these states by id."""
-    people = dict(zip(await world.settle(*({**state.settled(), **more} for state in states)), states, strict=True))
+    people = dict(
+        zip(await world.store_people(*({**state.settled(), **more} for state in states)), states, strict=True)
+    )
     leaving = ACCOUNTS.c.id.in_([key for key, state in people.items() if state.leaving])
     async with world.services.database.writing() as connection:
         await connection.execute(update(ACCOUNTS).where(leaving).values(leaving_since=world.services.now()))

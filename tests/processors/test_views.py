@@ -344,7 +344,7 @@ PEOPLE = tuple(
 
 
 async def test_a_view_shows_what_each_subject_lets_it_in_the_order_asked_and_counts_the_others(world: World) -> None:
-    ids = await world.settle(*(person.settled() for person in PEOPLE))
+    ids = await world.store_people(*(person.settled() for person in PEOPLE))
     async with world.services.database.writing() as connection:
         for objected in OBJECTIONS_TO[1:]:
             mask = sum(1 << PROCESSORS.index(each) for each in objected)
@@ -391,7 +391,7 @@ async def test_whatever_withholds_a_subject_the_answer_and_the_work_are_the_same
 
 
 async def test_the_number_of_statements_does_not_depend_on_the_number_of_subjects(trade: Trade) -> None:
-    ids = await trade.world.settle(*(line(f"s{number}@example.org") for number in range(1000)))
+    ids = await trade.world.store_people(*(line(f"s{number}@example.org") for number in range(1000)))
     for processor in PROCESSORS:
         await trade.view(processor)  # the first use of a token is noted, which is a write
         numbers = []
@@ -486,7 +486,7 @@ SHOWN = tuple(
 async def test_exactly_what_a_processor_was_shown_and_now_loses_is_to_be_forgotten(trade: Trade, going: str) -> None:
     """By every set of columns that a processor can ask for; whoever was shown nothing of it is not told."""
     world = trade.world
-    ids = await world.settle(*(line(f"s{place}@example.org") for place in range(len(SHOWN))))
+    ids = await world.store_people(*(line(f"s{place}@example.org") for place in range(len(SHOWN))))
     expected: dict[str, list[Any]] = {processor: [] for processor in PROCESSORS}
     for id, (processor, columns) in zip(ids, SHOWN, strict=True):
         token = await world.token(holder=id)
@@ -871,7 +871,7 @@ async def test_an_export_holds_what_a_view_would_show_and_enters_it_in_the_ledge
         for place, (first, last) in enumerate(TRICKY.items())
     ]
     people += [person.settled() for person in PEOPLE if not person.hidden and not person.objected]
-    ids = [trade.subject, *await world.settle(*people)]
+    ids = [trade.subject, *await world.store_people(*people)]
     objected, token = await world.member("objected@example.org")
     await trade.act(OBJECT, processor, token)
     owed, token = await world.member("owed@example.org")
@@ -990,7 +990,7 @@ async def a_round(trade: Trade, viewings: list[Viewing]) -> None:
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 async def test_views_at_full_speed_do_not_keep_a_withdrawal_waiting(trade: Trade) -> None:
     """Locks that views could share would never be free for a writer (measured: not once in a hundred seconds)."""
-    ids = [trade.subject, *await trade.world.settle(*(line(f"s{number}@example.org") for number in range(100)))]
+    ids = [trade.subject, *await trade.world.store_people(*(line(f"s{number}@example.org") for number in range(100)))]
     done = asyncio.Event()
 
     async def viewing(processor: str) -> int:

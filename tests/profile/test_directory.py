@@ -25,7 +25,7 @@ async def found(world: World, token: str, search: str) -> set[str]:
 
 async def test_every_page_is_the_slice_that_the_arguments_name(world: World) -> None:
     people = [line(f"p{number}@example.org", profile={"firstName": f"n{number}"}) for number in range(9)]
-    ids = sorted(await world.settle(*people))
+    ids = sorted(await world.store_people(*people))
     token = await world.token(holder=ids[0])
     whole = await page(world, token, first=100)
     cursors = [edge["cursor"] for edge in whole["edges"]]
@@ -51,7 +51,7 @@ async def test_every_page_is_the_slice_that_the_arguments_name(world: World) -> 
 
 
 async def test_sizes_default_to_twenty_and_before_alone_goes_backwards(world: World) -> None:
-    ids = sorted(await world.settle(*(line(f"p{number}@example.org") for number in range(45))))
+    ids = sorted(await world.store_people(*(line(f"p{number}@example.org") for number in range(45))))
     token = await world.token(holder=ids[0])
     first = await page(world, token)
     assert [edge["node"]["id"] for edge in first["edges"]] == ids[:20]
@@ -61,7 +61,7 @@ async def test_sizes_default_to_twenty_and_before_alone_goes_backwards(world: Wo
 
 
 async def test_a_cursor_is_bound_to_person_role_field_and_search(world: World) -> None:
-    ids = await world.settle(*(line(f"p{number}@example.org") for number in range(3)))
+    ids = await world.store_people(*(line(f"p{number}@example.org") for number in range(3)))
     mine, other = await world.token(holder=ids[0]), await world.token(holder=ids[1])
     cursor = (await page(world, mine, first=1))["edges"][0]["cursor"]
     assert (await page(world, mine, after=cursor, first=100))["edges"]
@@ -83,7 +83,7 @@ async def test_a_cursor_is_bound_to_person_role_field_and_search(world: World) -
 
 
 async def test_a_cursor_whose_subject_has_gone_still_pages_and_skips_nobody(world: World) -> None:
-    ids = sorted(await world.settle(*(line(f"p{number}@example.org") for number in range(5))))
+    ids = sorted(await world.store_people(*(line(f"p{number}@example.org") for number in range(5))))
     token = await world.token(holder=ids[0])
     cursor = (await page(world, token, first=2))["pageInfo"]["endCursor"]
     gone = await world.token(holder=ids[1])
@@ -167,7 +167,7 @@ async def test_the_map_is_what_the_same_member_could_count_in_the_directory(worl
         people.append(
             line(f"p{number}@example.org", purposes, hidden=hidden, emailVerified=verified, ipAddress=address)
         )
-    ids = await world.settle(*people)
+    ids = await world.store_people(*people)
     verified_ids = [id for id, each in zip(ids, people, strict=True) if each["emailVerified"]]
     for reader in chance.sample(verified_ids, 6):
         token = await world.token(holder=reader)
@@ -185,7 +185,7 @@ async def test_the_map_is_what_the_same_member_could_count_in_the_directory(worl
 async def test_the_number_of_statements_does_not_depend_on_the_page(world: World) -> None:
     from tests.statements import counted
 
-    ids = await world.settle(*(line(f"p{number}@example.org") for number in range(60)))
+    ids = await world.store_people(*(line(f"p{number}@example.org") for number in range(60)))
     token = await world.token(holder=ids[0])
     await page(world, token, first=1)
     sizes = set()
@@ -208,7 +208,7 @@ async def test_a_page_selects_only_the_columns_that_are_asked_for(world: World) 
 
 
 async def test_an_erased_subject_is_nowhere(world: World) -> None:
-    ids = await world.settle(line("a@example.org"), line("b@example.org"))
+    ids = await world.store_people(line("a@example.org"), line("b@example.org"))
     token = await world.token(holder=ids[0])
     from models.tables import CREDENTIALS, PRE_REGISTRATIONS, PROFILES
 

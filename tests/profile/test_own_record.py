@@ -124,7 +124,7 @@ async def test_a_new_account_hides_what_is_most_private(world: World) -> None:
 
     usual = line("p@example.org")
     del usual["hidden"]
-    (id,) = await world.settle(usual)
+    (id,) = await world.store_people(usual)
     mine = await world.token(holder=id)
     hidden = (await world.data("{ me { hiddenFromMembers } }", mine))["me"]["hiddenFromMembers"]
     assert hidden == ["EMAIL", "MOBILE_PHONE", "STREET_ADDRESS"]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from models.vocabulary import MailedUse, Role
-from resolvers.profile.profile_changes import locked_account
 from resolvers.sessions.begin_session import end_sessions
+from resolvers.subjects.account_lock import lock_account
 from tests.identity import (
     ASK_RESET,
     BEGIN,
@@ -101,7 +101,7 @@ async def test_a_session_that_ended_while_it_waited_issues_no_role_token(world: 
     until = (world.services.now() + timedelta(hours=1)).isoformat()
     given = {"input": {"role": "SUPPORT", "name": "desk", "expiresAt": until}}
     async with world.services.database.writing() as connection:
-        await locked_account(connection, id)
+        await lock_account(connection, id)
         waits = asyncio.create_task(world.data(ROLE_TOKEN, token, given))
         await asyncio.sleep(0.3)  # by then it is authenticated, and queues for the account
         await end_sessions(connection, id, world.services.now())

@@ -184,7 +184,7 @@ async def test_a_request_opens_exactly_its_extent_whatever_stands(office: Office
         (extent, line(f"s{place}@example.org", purposes, emailVerified=verified, hidden=list(FIELDS)))
         for place, (extent, (verified, purposes)) in enumerate(product(extents, states))
     ]
-    ids = await world.settle(*(settled for _, settled in people))
+    ids = await world.store_people(*(settled for _, settled in people))
     everything = f"query ($id: ID!) {{ user(id: $id) {{ {USER} }} node(id: $id) {{ ... on User {{ {USER} }} }} }}"
     for id, (extent, settled) in zip(ids, people, strict=True):
         await office.approved(subjectId=id, extent=sorted(extent))
@@ -429,7 +429,7 @@ async def test_a_lost_role_reads_nothing_more(office: Office) -> None:
 
 
 async def test_a_page_of_requests_runs_a_number_of_statements_that_does_not_depend_on_it(office: Office) -> None:
-    ids = await office.world.settle(*(line(f"s{number}@example.org") for number in range(20)))
+    ids = await office.world.store_people(*(line(f"s{number}@example.org") for number in range(20)))
     numbers = set()
     for upto in (1, 20):
         for subject in ids[: upto - len(numbers)]:

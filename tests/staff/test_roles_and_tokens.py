@@ -274,7 +274,7 @@ async def listed(world: World, token: str, document: str = STAFF_PAGE) -> list[A
 
 
 async def test_staff_are_those_who_hold_a_role_now_by_id_and_whoever_may_sees_the_same(world: World) -> None:
-    people = await world.settle(*(line(f"s{number}@example.org") for number in range(7)))
+    people = await world.store_people(*(line(f"s{number}@example.org") for number in range(7)))
     operations = await world.token(Role.OPERATIONS, people[0])
     compliance = await world.token(Role.COMPLIANCE, people[1])
     for role in (Role.SUPPORT, Role.ANALYTICS):
@@ -313,7 +313,7 @@ async def test_a_role_that_is_granted_shows_from_when_until_when(world: World) -
 
 
 async def test_a_pseudonym_is_the_same_each_time_and_says_not_who_it_is(world: World) -> None:
-    people = await world.settle(*(line(f"s{number}@example.org") for number in range(20)))
+    people = await world.store_people(*(line(f"s{number}@example.org") for number in range(20)))
     operations = await world.token(Role.OPERATIONS, people[0])
     for person in people[1:]:
         await world.token(Role.SUPPORT, person)
@@ -393,7 +393,7 @@ def test_neither_list_has_a_field_for_a_secret_or_for_anything_personal() -> Non
 
 
 async def test_pages_of_both_lists_are_exact_and_their_cursors_ones_own(world: World) -> None:
-    people = sorted(await world.settle(*(line(f"s{number}@example.org") for number in range(5))))
+    people = sorted(await world.store_people(*(line(f"s{number}@example.org") for number in range(5))))
     tokens = [await world.token(Role.OPERATIONS, person) for person in people]
     page = (await world.data(STAFF_PAGE, tokens[0], {"first": 2}))["staff"]
     assert [edge["node"]["id"] for edge in page["edges"]] == people[:2]
@@ -411,7 +411,7 @@ async def test_pages_of_both_lists_are_exact_and_their_cursors_ones_own(world: W
 
 
 async def test_both_lists_run_a_number_of_statements_that_does_not_depend_on_them(world: World) -> None:
-    people = await world.settle(*(line(f"s{number}@example.org") for number in range(60)))
+    people = await world.store_people(*(line(f"s{number}@example.org") for number in range(60)))
     operations = await world.token(Role.OPERATIONS, people[0])
     numbers = []
     for upto in (1, 60):

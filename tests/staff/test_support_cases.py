@@ -381,7 +381,7 @@ async def test_a_page_of_cases_runs_a_number_of_statements_that_does_not_depend_
     from tests.world import line
 
     world = desk.world
-    ids = await world.settle(*(line(f"s{number}@example.org") for number in range(20)))
+    ids = await world.store_people(*(line(f"s{number}@example.org") for number in range(20)))
     numbers = set()
     queued = set()
     for upto in (1, 20):

@@ -246,7 +246,7 @@ class Platform:
 
     async def crowd(self, name: str, many: int, purposes: Sequence[str] = BOTH, **more: Any) -> list[str]:
         lines = (line(f"{name}{number}@example.org", purposes, **more) for number in range(many))
-        return await self.world.settle(*lines)
+        return await self.world.store_people(*lines)
 
     async def specialized(self, what: str, many: int, purposes: Sequence[str] = BOTH, **more: Any) -> list[str]:
         return await self.crowd(what, many, purposes, profile={**PROFILE, "specialization": what}, **more)
@@ -518,7 +518,7 @@ async def test_those_who_ask_first_at_once_share_one_release(platform: Platform)
 async def test_several_processes_that_are_asked_first_share_one_release(database: Database, tmp_path: Path) -> None:
     world = world_of(database)
     token = await world.token(Role.ANALYTICS, await world.person("analyst@example.org", ()))
-    await world.settle(*(line(f"p{number}@example.org", BOTH) for number in range(150)))
+    await world.store_people(*(line(f"p{number}@example.org", BOTH) for number in range(150)))
 
     async def asked(url: str) -> bytes:
         async with httpx.AsyncClient(timeout=60) as client:  # a new connection, so that another worker may take it
@@ -592,7 +592,7 @@ async def test_a_question_makes_one_release_a_quarter(platform: Platform) -> Non
 async def test_the_command_makes_the_next_release_and_says_nothing_of_it(database: Database, tmp_path: Path) -> None:
     world = world_of(database)
     token = await world.token(Role.ANALYTICS, await world.person("analyst@example.org", ()))
-    await world.settle(*(line(f"p{number}@example.org", BOTH) for number in range(130)))
+    await world.store_people(*(line(f"p{number}@example.org", BOTH) for number in range(130)))
     for number in (1, 2):
         done = consentql(database.url, "release-statistics", cwd=tmp_path, CONSENTQL_STATISTICS_RELEASES_PER_YEAR="2")
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
@@ -611,7 +611,7 @@ async def test_the_command_makes_the_next_release_and_says_nothing_of_it(databas
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 async def test_commands_that_are_given_at_once_make_whole_releases(database: Database, tmp_path: Path) -> None:
     world = world_of(database)
-    await world.settle(*(line(f"p{number}@example.org", BOTH) for number in range(130)))
+    await world.store_people(*(line(f"p{number}@example.org", BOTH) for number in range(130)))
     started = [
         await asyncio.create_subprocess_exec(
             *COMMAND, "release-statistics", env=environment(database.url), cwd=tmp_path, stderr=asyncio.subprocess.PIPE

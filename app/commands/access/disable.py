@@ -8,8 +8,8 @@ from models.tables import ACCOUNTS
 from models.tokens.mailed_tokens import end_mailed_tokens
 from models.vocabulary import MailedUse
 from resolvers.context import Services
-from resolvers.profile.profile_changes import locked_account
 from resolvers.sessions.begin_session import end_sessions
+from resolvers.subjects.account_lock import lock_account
 
 
 def disable(email: str) -> None:
@@ -29,7 +29,7 @@ async def disabled(services: Services, email: str) -> None:
     now = services.now()
     async with services.database.writing() as connection:
         subject_id = await person_of(connection, email)
-        await locked_account(connection, subject_id)
+        await lock_account(connection, subject_id)
         mine = update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id, ACCOUNTS.c.disabled_at.is_(None))
         await connection.execute(mine.values(disabled_at=now))
         await end_sessions(connection, subject_id, now)

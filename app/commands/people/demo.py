@@ -25,7 +25,7 @@ from models.tokens import token_rows
 from models.vocabulary import STAFF, ConsentSource, Role
 from resolvers.context import Services
 from resolvers.imports.parse_line import person
-from resolvers.subjects.store_people import Settling
+from resolvers.subjects.store_people import PeopleStore
 
 BATCH: Final = 500
 ROLES_LAST: Final = timedelta(days=90)
@@ -60,17 +60,17 @@ async def _fill(services: Services, connection: AsyncConnection, population: Pop
     now = services.now()
     erased = frozenset(Places.of(load()).register.ids())
     make_id = partial(_of_nobody, population.make_id, erased)
-    settling = Settling(services.keys, services.geolocation, now, ConsentSource.DEMONSTRATION, make_id=make_id)
+    store = PeopleStore(services.keys, services.geolocation, now, ConsentSource.DEMONSTRATION, make_id=make_id)
     with progress("demo", population.size) as advance:
         people = [person(line, now) for line in sign_in_people()]
         hashed = await asyncio.to_thread(services.hashing.hash, PASSWORD)
         for each in people:
             each.password, each.password_hash = None, hashed
-        ids = await settling.settle(connection, people)
+        ids = await store.store(connection, people)
         await _grant_roles(connection, ids, people, now)
         done, lines = len(people), population.lines()
         while batch := [person(line, now) for _, line in zip(range(BATCH), lines, strict=False)]:
-            await settling.settle(connection, batch)
+            await store.store(connection, batch)
             done += len(batch)
             advance(done)
 

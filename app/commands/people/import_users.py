@@ -16,9 +16,10 @@ from app.http import strict_json
 from models.logs import chain
 from models.vocabulary import ConsentSource
 from resolvers.context import Services
-from resolvers.imports.parse_line import Person, person
-from resolvers.profile.validate_values import Unacceptable
-from resolvers.subjects.store_people import Settling
+from resolvers.imports.parse_line import person
+from resolvers.subjects.new_person import NewPerson
+from resolvers.subjects.store_people import PeopleStore
+from resolvers.validation.free_text import InvalidValue
 
 BATCH: Final = 1000
 LONGEST_LINE: Final = 256 * 1024
@@ -41,7 +42,7 @@ def import_users(file: Path, *, as_json: bool) -> int:
     async def act(services: Services) -> Tally:
         tally = Tally()
         with progress("import", size) as advance:
-            batch: list[Person] = []
+            batch: list[NewPerson] = []
             read = 0
             for number, line, length in _lines(lines):
                 read += length
@@ -75,12 +76,12 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None, int]]:
             yield number, text, length
 
 
-def _accepted(number: int, line: bytes | None, services: Services, tally: Tally) -> Person | None:
+def _accepted(number: int, line: bytes | None, services: Services, tally: Tally) -> NewPerson | None:
     try:
         if line is None:
-            raise Unacceptable("line", f"is longer than {LONGEST_LINE} bytes")
+            raise InvalidValue("line", f"is longer than {LONGEST_LINE} bytes")
         return person(_parsed(line), services.now())
-    except Unacceptable as problem:
+    except InvalidValue as problem:
         tally.rejected += 1
         typer.echo(f"line {number}: {problem.field}: {problem.reason}", err=True)
         return None
@@ -90,24 +91,24 @@ def _parsed(line: bytes) -> object:
     try:
         return strict_json.read(line)
     except ValueError:
-        raise Unacceptable("line", "is not JSON") from None
+        raise InvalidValue("line", "is not JSON") from None
 
 
-async def _store(services: Services, people: list[Person], tally: Tally) -> None:
+async def _store(services: Services, people: list[NewPerson], tally: Tally) -> None:
     """One batch, one transaction: stopped at any moment, the command can be run again."""
-    settling = Settling(services.keys, services.geolocation, services.now(), ConsentSource.IMPORT)
+    store = PeopleStore(services.keys, services.geolocation, services.now(), ConsentSource.IMPORT)
     async with services.database.reading() as connection:
-        expected = await settling.strangers(connection, people)
+        expected = await store.without_accounts(connection, people)
     _hash(services, expected)
     async with services.database.writing() as connection:
         await chain.wait_for_turn(connection, chain.CONSENT)  # two imports at once see each other's people
-        new = await settling.strangers(connection, expected)
-        await settling.settle(connection, new)
+        new = await store.without_accounts(connection, expected)
+        await store.store(connection, new)
     tally.imported += len(new)
     tally.present += len(people) - len(new)
 
 
-def _hash(services: Services, people: list[Person]) -> None:
+def _hash(services: Services, people: list[NewPerson]) -> None:
     """Hashes the passwords that came in the clear, on every core."""
     clear = [each for each in people if each.password is not None]
     if not clear:

@@ -1,0 +1,18 @@
+"""A session as its member sees it."""
+
+from models.outcome import SessionState
+from permissions.caller import Caller
+
+
+def session_of_caller(caller: Caller) -> SessionState | None:
+    """The session that a member's token is; no other token is one."""
+    if not caller.is_member or caller.token_id is None or caller.created_at is None or caller.session_ends_at is None:
+        return None
+    return SessionState(
+        id=caller.token_id,
+        created_at=caller.created_at,
+        last_used_at=caller.last_used_at,
+        expires_at=caller.session_ends_at,
+        client=caller.client,
+        current=True,
+    )

@@ -1,0 +1,44 @@
+"""A person whose account does not exist yet, from registration or an import."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from models.vocabulary import Purpose, mask_of
+from permissions.policy import HIDDEN_AT_FIRST
+from permissions.versions import numbers
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentEntry:
+    """One entry of a person's history elsewhere."""
+
+    purpose: Purpose
+    granted: bool
+    policy_version: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class NewPerson:
+    """One person as they will be stored."""
+
+    email: str
+    email_canonical: str
+    password: str | None = None
+    password_hash: str | None = None
+    ip_address: str | None = None
+    verified: bool = False
+    hidden: int = mask_of(HIDDEN_AT_FIRST)
+    profile: dict[str, Any] = field(default_factory=dict)
+    form: dict[str, Any] = field(default_factory=dict)
+    consents: list[ConsentEntry] = field(default_factory=list)
+
+    def granted(self, purpose: Purpose) -> int | None:
+        """The number of the version that is granted last, or None."""
+        last = [consent for consent in self.consents if consent.purpose is purpose][-1:]
+        return numbers.number(last[0].policy_version) if last and last[0].granted else None
+
+    def stands(self, purpose: Purpose) -> bool:
+        """Whether the purpose will stand for this person."""
+        return self.verified and (self.granted(purpose) or 0) >= numbers.floor(purpose)

@@ -1,0 +1,15 @@
+"""Reads the caller's own record."""
+
+from permissions.caller import Caller
+from permissions.subject import Subject
+from resolvers.context import Context
+from resolvers.subjects import read_subjects
+
+
+async def own_record(context: Context, caller: Caller, bits: int) -> Subject:
+    """A member's own record; the database is asked only for what the document asks."""
+    if not bits or caller.subject_id is None:
+        return read_subjects.oneself(caller)
+    async with context.database.reading() as connection:
+        found = await read_subjects.read_as(connection, caller, caller.subject_id, bits)
+    return found or read_subjects.oneself(caller)
