@@ -161,7 +161,7 @@ def pictures() -> dict[str, str]:
             "From the request to erasure",
             (
                 ("box", "requestErasure", ("password, and a code", "if 2FA is on")),
-                ("absent", "grace period", ("absent for everyone,", "sessions have ended")),
+                ("absent", "grace period", ("absent for all others,", "sessions have ended")),
                 ("withheld", "cancelErasure", ("possible until the", "grace period ends")),
                 ("box", "consentql retention", ("erases the account;", "legal records stay")),
             ),
