@@ -135,7 +135,7 @@ def pictures() -> dict[str, str]:
             (
                 ("box", "withdrawConsent", ("one row is appended", "to the history")),
                 ("absent", "next read", ("the value leaves no", "database row")),
-                ("withheld", "processors", ("told what to erase,", "until they acknowledge")),
+                ("withheld", "processors", ("get a list to erase,", "until they acknowledge")),
                 ("box", "30 days later", ("values stored only for", "this purpose are erased")),
             ),
         ),
@@ -152,7 +152,7 @@ def pictures() -> dict[str, str]:
             "How a count becomes public",
             (
                 ("box", "consenting people", ("verified, not staff,", "with standing consent")),
-                ("box", "true count", ("kept nowhere,", "one release at a time")),
+                ("box", "true count", ("never stored,", "one release at a time")),
                 ("withheld", "noise and rounding", ("small groups are", "left out")),
                 ("read", "sealed release", ("the same answer", "for every caller")),
             ),
