@@ -26,6 +26,7 @@ from app.settings import DEVELOPMENT_MAIL, Settings, load
 from models.database import Database
 from models.keys import KeyRing
 from models.statistics.discrete_laplace import Noise
+from permissions.error_codes import ErrorCode
 from permissions.limits import Limits
 from permissions.retention_periods import retention
 from permissions.versions.guard import require_announced
@@ -119,4 +120,4 @@ async def _plain(_request: Request, problem: Exception) -> Response:
     """Starlette's own refusals in the form of all others."""
     if not isinstance(problem, HTTPException):
         raise problem
-    return graphql.failed(problem.status_code, "BAD_USER_INPUT", str(problem.detail), **(problem.headers or {}))
+    return graphql.failed(problem.status_code, ErrorCode.BAD_USER_INPUT, str(problem.detail), **(problem.headers or {}))

@@ -11,13 +11,14 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import PreExecutionError
 
-from app.graphql.error_messages import VALIDATION_FAILED, told
+from app.graphql.error_messages import told
 from app.graphql.execution import ServedSchema
 from app.http import cookies, request_body
 from app.http.authentication import Credential, Unauthenticated, authenticated
 from app.http.client_address import address_of
 from app.http.cookies import Cookies
 from permissions.caller import Caller
+from permissions.error_codes import ErrorCode
 from permissions.failure import UNKNOWN_TOKEN
 from resolvers.context import Context, Services
 from resolvers.hashing.anonymous_queue import Turns
@@ -28,7 +29,7 @@ def answer(content: Any, status: int, media_type: str = "application/json", **he
     return Response(orjson.dumps(content), status, headers or None, media_type)
 
 
-def failed(status: int, code: str, message: str, argument: str | None = None, **headers: str) -> Response:
+def failed(status: int, code: ErrorCode, message: str, argument: str | None = None, **headers: str) -> Response:
     """A request that never became an operation, in GraphQL's form."""
     extensions = {"code": code} if argument is None else {"code": code, "argument": argument}
     return answer({"errors": [{"message": message, "extensions": extensions}]}, status, **headers)
@@ -58,10 +59,10 @@ class Endpoint:
         except request_body.Unacceptable as problem:
             # a client that trickles its body would go on holding the connection
             ended = {"Connection": "close"} if problem.status == 408 else {}
-            code = "FORBIDDEN" if problem.status == 403 else "BAD_USER_INPUT"
+            code = ErrorCode.FORBIDDEN if problem.status == 403 else ErrorCode.BAD_USER_INPUT
             return failed(problem.status, code, problem.message, problem.argument, **ended)
         except Unauthenticated:
-            response = failed(401, "UNAUTHENTICATED", UNKNOWN_TOKEN, **{"WWW-Authenticate": "Bearer"})
+            response = failed(401, ErrorCode.UNAUTHENTICATED, UNKNOWN_TOKEN, **{"WWW-Authenticate": "Bearer"})
             if cookies.ACCESS in request.cookies:  # the session may go on with its other cookie
                 cookies.forget(response, cookies.ACCESS)
             return response
@@ -78,13 +79,16 @@ class Endpoint:
             )
         except (CannotGetOperationTypeError, InvalidOperationTypeError, MissingQueryError):
             return failed(
-                400, VALIDATION_FAILED, "The document holds no operation of this name and kind.", "operationName"
+                400,
+                ErrorCode.GRAPHQL_VALIDATION_FAILED,
+                "The document holds no operation of this name and kind.",
+                "operationName",
             )
         errors = [told(error).formatted for error in result.errors or []]
         content: dict[str, Any] = {"errors": errors} if errors else {}
         if not isinstance(result, PreExecutionError):
             return answer({"data": result.data, **content}, 200, media_type)
-        ours = any(error["extensions"]["code"] == "INTERNAL" for error in errors)
+        ours = any(error["extensions"]["code"] == ErrorCode.INTERNAL for error in errors)
         return answer(content, 500 if ours else 400, media_type)
 
     async def _caller(self, request: Request, credential: Credential | None) -> Caller:

@@ -25,13 +25,11 @@ from graphql import (
 )
 from graphql.utilities import validate_input_literal
 
+from permissions.error_codes import ErrorCode
 from permissions.failure import Failure
 
 log = logging.getLogger(__name__)
 
-PARSE_FAILED: Final = "GRAPHQL_PARSE_FAILED"
-VALIDATION_FAILED: Final = "GRAPHQL_VALIDATION_FAILED"
-BAD_USER_INPUT: Final = "BAD_USER_INPUT"
 QUOTED: Final = re.compile(r"'([^']*)'")
 COORDINATE: Final = re.compile(r"[A-Za-z_]\w*\.\w+(\(\w+:\))?")
 INPUT: Final = re.compile(r"'(\$\w+)'|\.\w+\((\w+):\)'")
@@ -42,12 +40,14 @@ def unreadable(error: GraphQLSyntaxError) -> GraphQLError:
     place = error.locations[0] if error.locations else None
     where = f" at line {place.line}, column {place.column}" if place else ""
     sentence = "The document is too long." if "tokens" in error.message else f"The document is not GraphQL{where}."
-    return Failure(sentence, source=error.source, positions=error.positions, extensions={"code": PARSE_FAILED})
+    return Failure(
+        sentence, source=error.source, positions=error.positions, extensions={"code": ErrorCode.GRAPHQL_PARSE_FAILED}
+    )
 
 
 def refused(sentence: str) -> GraphQLError:
     """A document that is not even validated."""
-    return Failure(sentence, extensions={"code": VALIDATION_FAILED})
+    return Failure(sentence, extensions={"code": ErrorCode.GRAPHQL_VALIDATION_FAILED})
 
 
 class NamedValues(ValuesOfCorrectTypeRule):
@@ -71,7 +71,7 @@ class NamedValues(ValuesOfCorrectTypeRule):
             message = f"`{name}` has a value or a field of a type that it does not take."
             # a whole number that no Int holds is out of range, not of the wrong type
             whole = isinstance(node, IntValueNode) and get_named_type(input_type) is GraphQLInt
-            code = BAD_USER_INPUT if whole else VALIDATION_FAILED
+            code = ErrorCode.BAD_USER_INPUT if whole else ErrorCode.GRAPHQL_VALIDATION_FAILED
             self.report_error(Failure(message, nodes=[node], extensions={"code": code, "argument": name}))
 
         if input_type:
@@ -92,7 +92,7 @@ class Vocabulary:
 
     def _invalid(self, error: GraphQLError) -> GraphQLError:
         message = error.message if self.suggests else error.message.partition(" Did you mean")[0]
-        extensions = {"code": VALIDATION_FAILED}
+        extensions: dict[str, str] = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED}
         if named := INPUT.search(message):
             extensions["argument"] = named[1] or named[2]
         return Failure(QUOTED.sub(self._own, message), nodes=error.nodes, extensions=extensions)
@@ -123,7 +123,7 @@ def misfit(variable: str, path: Sequence[str | int]) -> Failure:
     name = ".".join([f"${variable}", *(str(part) for part in path)])
     return Failure(
         f"`{name}` is missing, or has a value or a field of a type that it does not take.",
-        extensions={"code": BAD_USER_INPUT, "argument": name},
+        extensions={"code": ErrorCode.BAD_USER_INPUT, "argument": name},
     )
 
 
@@ -138,7 +138,9 @@ def told(error: GraphQLError) -> GraphQLError:
     kind = type(cause or error).__name__
     log.error("an operation failed", extra={"error_id": error_id, "kind": kind, "at": _field(error)})
     sentence = "Something went wrong here; nothing is shown."
-    return Failure(sentence, nodes=error.nodes, path=error.path, extensions={"code": "INTERNAL", "id": error_id})
+    return Failure(
+        sentence, nodes=error.nodes, path=error.path, extensions={"code": ErrorCode.INTERNAL, "id": error_id}
+    )
 
 
 def _field(error: GraphQLError) -> str | None:

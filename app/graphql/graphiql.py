@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 
 from app.graphql.endpoint import failed
+from permissions.error_codes import ErrorCode
 
 WEB: Final = Path(__file__).parent.parent / "web"
 FETCHED: Final = WEB / "graphiql"
@@ -40,7 +41,7 @@ def router(*, in_production: bool) -> APIRouter:
 
         @routes.get("/graphql")
         async def nothing() -> Response:
-            return failed(405, "BAD_USER_INPUT", "Operations are sent by POST.", Allow="POST")
+            return failed(405, ErrorCode.BAD_USER_INPUT, "Operations are sent by POST.", Allow="POST")
 
         return routes
 
@@ -54,7 +55,7 @@ def router(*, in_production: bool) -> APIRouter:
     async def file(name: str) -> Response:
         known = FILES.get(name)
         if known is None or not known.is_file():
-            return failed(404, "BAD_USER_INPUT", "There is no such file.")
+            return failed(404, ErrorCode.BAD_USER_INPUT, "There is no such file.")
         return _file(known, 200)
 
     return routes

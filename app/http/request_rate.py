@@ -9,6 +9,7 @@ from slowapi.errors import RateLimitExceeded
 
 from app.graphql.endpoint import failed
 from app.http.client_address import network_of_request
+from permissions.error_codes import ErrorCode
 from permissions.limits import FLOOR, FLOOR_ALONE, PATIENCE_SECONDS
 
 
@@ -64,4 +65,4 @@ async def too_many(_request: Request, _problem: Exception) -> Response:
     seconds = "60"
     if not isinstance(_problem, RateLimitExceeded):
         raise _problem
-    return failed(429, "RATE_LIMITED", "Too many requests from this address.", **{"Retry-After": seconds})
+    return failed(429, ErrorCode.RATE_LIMITED, "Too many requests from this address.", **{"Retry-After": seconds})

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.operations.metrics import ANSWERS, SECONDS
+from permissions.error_codes import ErrorCode
 
 log = logging.getLogger("consentql.http")
 
@@ -124,7 +125,7 @@ def _malformed(scope: Scope) -> tuple[int, str] | None:
 
 
 async def _refuse(send: Send, status: int, message: str) -> None:
-    code = "INTERNAL" if status >= 500 else "BAD_USER_INPUT"
+    code = ErrorCode.INTERNAL if status >= 500 else ErrorCode.BAD_USER_INPUT
     content = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -8,6 +8,7 @@ from fastapi.responses import FileResponse
 
 from app.graphql.endpoint import failed
 from app.operations.health import READ
+from permissions.error_codes import ErrorCode
 
 WEB: Final = Path(__file__).parent.parent / "web"
 POLICY: Final = (
@@ -31,7 +32,9 @@ def router() -> APIRouter:
 
     @routes.api_route("/letter/{name}", methods=READ)
     async def file(name: str) -> Response:
-        return _file(name, FILES[name]) if name in FILES else failed(404, "BAD_USER_INPUT", "There is no such file.")
+        if name not in FILES:
+            return failed(404, ErrorCode.BAD_USER_INPUT, "There is no such file.")
+        return _file(name, FILES[name])
 
     return routes
 

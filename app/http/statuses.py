@@ -1,0 +1,45 @@
+"""The HTTP statuses that the service answers with: when each occurs and what to do about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class StatusText:
+    """When a status occurs, and the remedy."""
+
+    occurs: str
+    remedy: str
+
+
+STATUSES: Final[Mapping[int, StatusText]] = {
+    200: StatusText("The operation ran. `errors` may still name fields that failed.", "Read `errors`."),
+    400: StatusText(
+        "The body, a header or the document is invalid, or the request has both a bearer token and cookies.",
+        "Correct what the message names.",
+    ),
+    401: StatusText("The token is unknown, expired or revoked.", "Sign in again, or send no token."),
+    403: StatusText(
+        "A request with cookies lacks `X-ConsentQL-Client: browser`, or comes from an origin that is not allowed.",
+        "Send the header. Add the origin to `CONSENTQL_ALLOWED_ORIGINS`.",
+    ),
+    404: StatusText("The path does not exist.", "Send operations to `/graphql`."),
+    405: StatusText("The path does not accept this method.", "Send operations by `POST`."),
+    406: StatusText("The `Accept` header allows no media type of the service.", "Accept `application/json`."),
+    408: StatusText("The body took more than 10 seconds to arrive.", "Repeat the request on a better connection."),
+    413: StatusText("The body has more than 64 KiB.", "Send a smaller document, or fewer ids at once."),
+    415: StatusText(
+        "The body is not uncompressed `application/json` in UTF-8.", "Send `Content-Type: application/json`."
+    ),
+    429: StatusText(
+        "Too many requests come from one network.", "Wait for the seconds that the header `Retry-After` names."
+    ),
+    431: StatusText("The request has more than 100 headers, or more than 32 KiB of them.", "Send fewer headers."),
+    500: StatusText("The server failed. The log has the same id.", "Send `extensions.id` to the operator."),
+    503: StatusText(
+        "`/health/ready`: the database cannot be reached or its schema is outdated. "
+        "`GET /graphql`: GraphiQL is not installed.",
+        "Run `consentql migrate`, check the database, or run `make graphiql`.",
+    ),
+}

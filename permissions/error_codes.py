@@ -1,0 +1,81 @@
+"""The codes of GraphQL errors: when each occurs and what to do about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class ErrorCode(StrEnum):
+    """The value of `extensions.code` of an error."""
+
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    INVALID_CURSOR = "INVALID_CURSOR"
+    RATE_LIMITED = "RATE_LIMITED"
+    NOT_RECORDED = "NOT_RECORDED"
+    INTERNAL = "INTERNAL"
+    GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+    GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorText:
+    """The HTTP statuses of the answers that contain the error, when it occurs, and the remedy."""
+
+    statuses: tuple[int, ...]
+    occurs: str
+    remedy: str
+
+
+ERRORS: Final[Mapping[ErrorCode, ErrorText]] = {
+    ErrorCode.UNAUTHENTICATED: ErrorText(
+        (401, 200),
+        "The token is unknown, expired or revoked, or its account was erased during the request (200).",
+        "Sign in again, or call `refreshSession`. To act as a visitor, send no token.",
+    ),
+    ErrorCode.FORBIDDEN: ErrorText(
+        (200, 403),
+        "The caller's role may not use this field. With 403, another site may have sent the cookies.",
+        "Use a token of a role that may. In a browser, send `X-ConsentQL-Client: browser` from an allowed origin.",
+    ),
+    ErrorCode.BAD_USER_INPUT: ErrorText(
+        (200, 400, 403, 404, 405, 406, 408, 413, 415, 431),
+        "An argument, a variable or the request itself is invalid.",
+        "Correct the input that `extensions.argument` names. Without `argument`, see the status below.",
+    ),
+    ErrorCode.INVALID_CURSOR: ErrorText(
+        (200,),
+        "`after` or `before` is not a cursor that this caller received for these arguments.",
+        "Start again without the cursor, and do not change the other arguments between pages.",
+    ),
+    ErrorCode.RATE_LIMITED: ErrorText(
+        (200, 429),
+        "The caller repeats an operation too often, or too many requests come from one network (429).",
+        "Wait `extensions.retryAfterSeconds`, or the seconds in the header `Retry-After`.",
+    ),
+    ErrorCode.NOT_RECORDED: ErrorText(
+        (200,),
+        "The ledger could not record the disclosure, so the answer contains no data.",
+        "Repeat the query. If it fails again, tell the operator.",
+    ),
+    ErrorCode.INTERNAL: ErrorText(
+        (200, 500),
+        "The server failed. The log has the same `extensions.id`, and the answer contains nothing else.",
+        "Repeat the request. If it fails again, send the id to the operator.",
+    ),
+    ErrorCode.GRAPHQL_PARSE_FAILED: ErrorText(
+        (400,),
+        "The document is not GraphQL, or has too many tokens.",
+        "Correct the document at the line and column that the message names.",
+    ),
+    ErrorCode.GRAPHQL_VALIDATION_FAILED: ErrorText(
+        (400,),
+        "The document does not fit the schema or exceeds a limit, or `operationName` names no operation in it.",
+        "Correct the document. Regenerate the client's types if the schema changed.",
+    ),
+}
+
+if missing := set(ErrorCode) - ERRORS.keys():
+    raise AssertionError(f"ERRORS does not describe {', '.join(sorted(missing))}")
