@@ -24,8 +24,8 @@ from models.vocabulary import (
 
 PURPOSES: Final = {
     Purpose.SERVICE: "To run the service and keep its users secure. Needs no consent and cannot be withdrawn.",
-    Purpose.SOCIAL: "To show the profile to other members, and for news and analytics. Off until the subject grants "
-    "it.",
+    Purpose.SOCIAL: "For social services and user interaction, including news and analytics. Off until the subject "
+    "grants it.",
     Purpose.EXPANSION: "To expand the services and customer base, from the pre-registration form. Off until granted.",
 }
 
@@ -72,7 +72,7 @@ PERSONAL_FIELDS: Final = {
     PersonalField.SPECIALIZATION: "What the subject specializes in.",
     PersonalField.AVATAR_URL: "The http or https address of the subject's picture.",
     PersonalField.WALLPAPER_URL: "The http or https address of the picture behind the profile.",
-    PersonalField.MOBILE_PHONE: "The mobile phone number, in E.164 form (`+436601234567`).",
+    PersonalField.MOBILE_PHONE: "The mobile phone number, in E.164 form (`+12025550123`).",
     PersonalField.COUNTRY: "The country of the profile, as an ISO 3166-1 alpha-2 code (`AT`).",
     PersonalField.CITY: "The city of the profile.",
     PersonalField.STREET_ADDRESS: "The street and house number.",

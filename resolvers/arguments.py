@@ -17,10 +17,16 @@ After = Annotated[
 ]
 Last = Annotated[
     int | None,
-    argument(description="How many items to return from the end, or before `before`: 1 to 100. Not with `first`."),
+    argument(
+        description="How many items to return from the end, or before `before`: 1 to 100. Not allowed with `first`."
+    ),
 ]
 Before = Annotated[
-    str | None, argument(description="A cursor of this list. Returns the items before it. The end if left out.")
+    str | None,
+    argument(
+        description="A cursor of this list. Returns the items before it. The end if left out. "
+        "Without `first` and `last` it means the last 20."
+    ),
 ]
 Search = Annotated[
     str | None,

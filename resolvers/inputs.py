@@ -9,7 +9,7 @@ from models.vocabulary import PersonalField, Purpose, Role, TokenTransport
 from permissions.enums import PERSONAL_FIELDS
 
 SHORT: Final = "At most 200 characters."
-URL: Final = "An http or https address without credentials, at most 2,048 characters."
+WITHOUT_CREDENTIALS: Final = "At most 2,048 characters, without credentials."
 COUNTRY: Final = "An ISO 3166-1 alpha-2 code."
 
 FORM: Final = {
@@ -38,7 +38,7 @@ def _form(name: str, limits: str = SHORT) -> Any:
     return strawberry.field(default=strawberry.UNSET, description=f"{FORM[name]} {limits}")
 
 
-@strawberry.input(description="What `login` takes.")
+@strawberry.input(description="The input of `login`.")
 class LoginInput:
     email: str = strawberry.field(description="The e-mail address of the account.")
     password: str = strawberry.field(description="The password, at most 1,024 bytes.")
@@ -57,20 +57,22 @@ class LoginInput:
     )
 
 
-@strawberry.input(description="What `completeLogin` takes.")
+@strawberry.input(description="The input of `completeLogin`.")
 class CompleteLoginInput:
     challenge: str = strawberry.field(description="The `challenge` of the answer to `login`.")
     code: str = strawberry.field(description="The six digits of the authenticator, or a recovery code.")
-    device_token: str | None = strawberry.field(default=None, description="As in `LoginInput`.")
+    device_token: str | None = strawberry.field(
+        default=None, description="The `deviceToken` of an earlier sign-in in this app."
+    )
 
 
-@strawberry.input(description="What `changePassword` takes.")
+@strawberry.input(description="The input of `changePassword`.")
 class ChangePasswordInput:
     current_password: str = strawberry.field(description="The present password.")
     new_password: str = strawberry.field(description="The new password: 12 to 128 characters, for staff at least 15.")
 
 
-@strawberry.input(description="What `issueRoleToken` takes.")
+@strawberry.input(description="The input of `issueRoleToken`.")
 class IssueRoleTokenInput:
     role: Role = strawberry.field(description="A staff role that the caller holds.")
     name: str = strawberry.field(description="What the token is for, 1 to 100 characters.")
@@ -80,7 +82,7 @@ class IssueRoleTokenInput:
 @strawberry.input(description="A page to publish.")
 class PublicPageInput:
     title: str = strawberry.field(description="The title, 1 to 200 characters.")
-    url: str = strawberry.field(description=URL)
+    url: str = strawberry.field(description=f"The http or https address. {WITHOUT_CREDENTIALS}")
     body: str | None = strawberry.field(default=strawberry.UNSET, description="The text, at most 4,000 characters.")
 
 
@@ -90,8 +92,8 @@ class ProfileInput:
     last_name: str | None = _profile(PersonalField.LAST_NAME)
     organization: str | None = _profile(PersonalField.ORGANIZATION)
     specialization: str | None = _profile(PersonalField.SPECIALIZATION)
-    avatar_url: str | None = _profile(PersonalField.AVATAR_URL, URL)
-    wallpaper_url: str | None = _profile(PersonalField.WALLPAPER_URL, URL)
+    avatar_url: str | None = _profile(PersonalField.AVATAR_URL, WITHOUT_CREDENTIALS)
+    wallpaper_url: str | None = _profile(PersonalField.WALLPAPER_URL, WITHOUT_CREDENTIALS)
     mobile_phone: str | None = _profile(PersonalField.MOBILE_PHONE, "It must begin with + and the country code.")
     country: str | None = _profile(PersonalField.COUNTRY, "")
     city: str | None = _profile(PersonalField.CITY)
@@ -115,7 +117,7 @@ class PreRegistrationInput:
     main_printer: str | None = _form("main_printer")
 
 
-@strawberry.input(description="What `register` takes.")
+@strawberry.input(description="The input of `register`.")
 class RegisterInput:
     email: str = strawberry.field(description="The e-mail address, at most 254 characters. A link is mailed to it.")
     password: str = strawberry.field(description="The password, 12 to 128 characters. It must be hard to guess.")

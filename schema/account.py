@@ -143,12 +143,12 @@ class Account(Node):
     disclosures = strawberry.field(
         resolver=own_disclosures.disclosures,
         graphql_type=DisclosureConnection | None,
-        description="Each reading of the caller's data by staff or a processor, newest first.",
+        description="Each reading of the caller's data by staff or a processor, newest first. Null only with an error.",
     )
     consent_history = strawberry.field(
         resolver=own_account.consent_history,
         graphql_type=ConsentRecordConnection | None,
-        description="Every grant and withdrawal by the caller, newest first.",
+        description="Every grant and withdrawal by the caller, newest first. Null only with an error.",
     )
     sessions = strawberry.field(
         resolver=own_account.sessions,

@@ -40,8 +40,8 @@ class SupportCase(Node):
         description="The pseudonym of the assigned agent. Null if nobody is assigned."
     )
     subject: User | None = strawberry.field(
-        description="The subject of the case. Null if the caller can read none of their data, if no such account "
-        "exists, or after erasure."
+        description="The subject of the case. Null if the caller can read none of the subject's data, if no such "
+        "account exists, or after erasure."
     )
 
 
@@ -79,8 +79,8 @@ class LegalRequest(Node):
         description="When the subject may learn of this request. Null if there is no secrecy order."
     )
     subject: User | None = strawberry.field(
-        description="The subject of the request. Null until the request is approved, if no such account exists, or "
-        "after erasure."
+        description="The subject of the request. Null unless the request is open, if no such account exists, or after "
+        "erasure."
     )
 
 

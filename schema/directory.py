@@ -25,4 +25,6 @@ class UserConnection:
 @strawberry.type(description="A place on the map of users.")
 class MapPlace:
     place: Place = strawberry.field(description="The country and, if known, the city.")
-    count: int = strawberry.field(description="How many subjects at this place the caller can read the location of.")
+    count: int = strawberry.field(
+        description="The number of subjects at this place whose location the caller can read."
+    )

@@ -46,8 +46,8 @@ class IdentityMutation:
         resolver=login_refresh_logout.logout,
         graphql_type=bool | None,
         extensions=[Admission("Mutation.logout")],
-        description="Ends the session or token that sends the request, and sign-ins of the caller that are not "
-        "complete.",
+        description="Ends the session or token that sends the request, and any incomplete sign-in of the caller. "
+        "Returns true.",
     )
     revoke_session = strawberry.field(
         resolver=revoke_tokens.revoke_session,
@@ -86,7 +86,7 @@ class IdentityMutation:
         resolver=password_change.request_password_reset,
         graphql_type=bool | None,
         extensions=[Admission("Mutation.requestPasswordReset")],
-        description="Mails a link to set a new password. True if the address has an account or not.",
+        description="Mails a link to set a new password. True even if the address has no account.",
     )
     reset_password = strawberry.field(
         resolver=password_change.reset_password,
@@ -126,6 +126,6 @@ class IdentityMutation:
         resolver=role_tokens.issue_role_token,
         graphql_type=RoleTokenResult | None,
         extensions=[Admission("Mutation.issueRoleToken")],
-        description="Issues a token with one of the caller's staff roles. The session must have begun with an "
-        "authenticator code within 24 hours.",
+        description="Issues a token with one of the caller's staff roles. Needs a sign-in with an authenticator code, "
+        "or its enrollment, within the last 24 hours.",
     )

@@ -22,8 +22,8 @@ from schema.staff_mutations import AuthorityMutation
 
 
 @strawberry.type(
-    description="Every result can be null, so that a mutation that fails does not hide the answer of one that "
-    "succeeded."
+    description="All mutations. Every result can be null, so that a mutation that fails does not hide the answer of "
+    "one that succeeded."
 )
 class Mutation(IdentityMutation, AuthorityMutation):
     update_profile = strawberry.field(

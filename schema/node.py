@@ -10,7 +10,7 @@ from permissions.graphql.classification import impersonal, open_field
 from schema.type_resolution import is_type_of
 
 CURSOR: Final = "The position of this item. Send it as `after` or `before`."
-EDGES: Final = "The items of this page, in the order of the list. Empty if the list is empty."
+EDGES: Final = "The items of this page, in the order of the list. Empty if there are none."
 PAGE_INFO: Final = "Whether there are more items, and the cursors of this page."
 
 

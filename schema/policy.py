@@ -35,7 +35,8 @@ class PolicyPurpose:
 class PolicyReader:
     audience: Audience = strawberry.field(description="The audience.")
     purpose: Purpose | None = strawberry.field(
-        description="The purpose under which the audience reads the field. Null if consent does not matter to it."
+        description="The purpose under which the audience reads the field. Null if the audience reads it without any "
+        "purpose."
     )
 
 
@@ -60,9 +61,7 @@ class PolicyProcessor:
 class KeptRecord:
     what: str = strawberry.field(description="The kind of record.")
     why: str = strawberry.field(description="How long the record is kept, and why.")
-    until: datetime | None = strawberry.field(
-        description="The last day on which it is kept. Null if the day is not known."
-    )
+    until: datetime | None = strawberry.field(description="The latest time at which it is erased. Null if not known.")
 
 
 @impersonal(RULES)
@@ -78,8 +77,8 @@ class PolicyDimension:
 @strawberry.type(description="One version of the data handling policy, as the service enforces it.")
 class Policy:
     version: str = strawberry.field(
-        description="The name of the version, which is the day of its publication. `grantConsent` and `register` take "
-        "it."
+        description="The name of the version, such as `2026-11-01`. `grantConsent` and `register` take it as "
+        "`policyVersion`."
     )
     purposes: list[PolicyPurpose] = strawberry.field(description="Every purpose, in the policy's order.")
     fields: list[PolicyField] = strawberry.field(description="Every personal-data field, in the policy's order.")

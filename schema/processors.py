@@ -46,18 +46,18 @@ class GoogleAnalyticsVisitor:
 
 @impersonal(HOLDS)
 @strawberry.interface(
-    description="One reading of a processor's own columns, recorded as a disclosure to each subject in it."
+    description="A view of a processor's own columns. It is recorded as a disclosure of each subject in it."
 )
 class ProcessorView:
-    id: strawberry.ID = strawberry.field(description="An opaque id of this reading.")
-    processor: Processor = strawberry.field(description="The processor that read.")
-    opened_at: datetime = strawberry.field(description="When the processor read.")
+    id: strawberry.ID = strawberry.field(description="An opaque id of the view.")
+    processor: Processor = strawberry.field(description="The processor that opened the view.")
+    opened_at: datetime = strawberry.field(description="When the view was opened.")
     reason: str = strawberry.field(description="The reason that the processor gave.")
     withheld: int = strawberry.field(description="How many of the distinct ids sent are not shown, for any reason.")
 
 
 @impersonal(HOLDS)
-@strawberry.type(description="One reading of Intercom's own columns.")
+@strawberry.type(description="A view of Intercom's own columns.")
 @is_view_of(View, Processor.INTERCOM)
 class IntercomView(ProcessorView):
     contacts = strawberry.field(
@@ -68,7 +68,7 @@ class IntercomView(ProcessorView):
 
 
 @impersonal(HOLDS)
-@strawberry.type(description="One reading of Mandrill's own columns.")
+@strawberry.type(description="A view of Mandrill's own columns.")
 @is_view_of(View, Processor.MANDRILL)
 class MandrillView(ProcessorView):
     recipients = strawberry.field(
@@ -79,7 +79,7 @@ class MandrillView(ProcessorView):
 
 
 @impersonal(HOLDS)
-@strawberry.type(description="One reading of Mailchimp's own columns.")
+@strawberry.type(description="A view of Mailchimp's own columns.")
 @is_view_of(View, Processor.MAILCHIMP)
 class MailchimpView(ProcessorView):
     subscribers = strawberry.field(
@@ -90,7 +90,7 @@ class MailchimpView(ProcessorView):
 
 
 @impersonal(HOLDS)
-@strawberry.type(description="One reading of Google Analytics's own columns.")
+@strawberry.type(description="A view of Google Analytics' own columns.")
 @is_view_of(View, Processor.GOOGLE_ANALYTICS)
 class GoogleAnalyticsView(ProcessorView):
     visitors = strawberry.field(

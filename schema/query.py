@@ -47,7 +47,7 @@ class Query:
         resolver=directory.user,
         graphql_type=User | None,
         extensions=[Admission("Query.user")],
-        description="One data subject. Null if the id is unknown or the caller may read none of their fields.",
+        description="One data subject. Null if the id is unknown or the caller may read none of the subject's fields.",
     )
     users = strawberry.field(
         resolver=directory.users,

@@ -21,7 +21,7 @@ class StatisticsGroup:
 class Statistics:
     released_at: datetime = strawberry.field(description="When the release was made.")
     next_at: datetime | None = strawberry.field(
-        description="When the next release is made, unless the operator makes it earlier."
+        description="When the next release is made, unless the operator makes it earlier. Null if none is planned."
     )
     epsilon: float = strawberry.field(
         description="The privacy parameter ε of each count. A smaller value means more noise."

@@ -52,7 +52,7 @@ ROWS: Final = {
 }
 
 
-@strawberry.input(description="What `openProcessorView` takes.")
+@strawberry.input(description="The input of `openProcessorView`.")
 class ProcessorViewInput:
     user_ids: list[strawberry.ID] = strawberry.field(
         description=f"The `User` ids of the subjects to read, 1 to {MOST_IDS:,}. Duplicates count once."
@@ -81,7 +81,7 @@ def rows(root: strawberry.Parent[View]) -> list[Subject]:
 
 async def open_processor_view(
     info: Info[Context, None],
-    input: Annotated[ProcessorViewInput, argument(description="Whom the processor reads, and why.")],
+    input: Annotated[ProcessorViewInput, argument(description="The subjects to read, and the reason.")],
 ) -> View | Refused:
     """Reads, decides and enters in the ledger in one transaction; the answer leaves after it has committed."""
     context = info.context

@@ -36,13 +36,13 @@ ABOUT_ONESELF: Final = Refused(RefusalCode.NOT_PERMITTED, "Nobody records a requ
 NOT_ALONE: Final = Refused(RefusalCode.NOT_PERMITTED, "A second person approves a request.", "id")
 
 
-@strawberry.input(description="What `openLegalRequest` takes.")
+@strawberry.input(description="The input of `openLegalRequest`.")
 class OpenLegalRequestInput:
     subject_id: strawberry.ID = strawberry.field(description="The `User` id of the subject. It must not be your own.")
     authority: str = strawberry.field(description="The authority that makes the request, 1 to 200 characters.")
     reference: str = strawberry.field(description="The authority's reference number, 1 to 100 characters.")
     basis: str = strawberry.field(description="The legal basis of the request, 1 to 1,000 characters.")
-    extent: list[PersonalField] = strawberry.field(description="The fields to give access to, 1 to 100.")
+    extent: list[PersonalField] = strawberry.field(description="The fields to give access to, 1 to 100 names.")
     expires_at: datetime = strawberry.field(description="When the request expires, within the next 90 days.")
     notice_after: datetime | None = strawberry.field(
         default=None,
@@ -71,7 +71,7 @@ async def open_legal_request(
     info: Info[Context, None],
     input: Annotated[
         OpenLegalRequestInput,
-        argument(description="Whom the request is about, who makes it, and which fields it needs."),
+        argument(description="The subject, the authority and the extent of the request."),
     ],
 ) -> RequestState | Refused:
     """Records a request; nothing is readable before it is approved. It answers alike for an id that nobody has."""

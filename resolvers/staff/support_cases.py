@@ -30,11 +30,13 @@ LONGEST_REASON: Final = 1000
 ABOUT_ONESELF = Refused(RefusalCode.NOT_PERMITTED, "A member opens cases about themself alone.", "input.subjectId")
 
 
-@strawberry.input(description="What `openSupportCase` takes. Send exactly one of `subjectId` and `email`.")
+@strawberry.input(description="The input of `openSupportCase`. Send exactly one of `subjectId` and `email`.")
 class OpenSupportCaseInput:
     reference: str = strawberry.field(description="The ticket number or other reference, 1 to 100 characters.")
     reason: str = strawberry.field(description="Why the case is opened, 1 to 1,000 characters. Its subject sees it.")
-    extent: list[PersonalField] = strawberry.field(description="The fields that the agent may read, 1 to 100.")
+    extent: list[PersonalField] = strawberry.field(
+        description="The fields that the agent may read: 1 to 100 of those that SUPPORT_CASE can ever read."
+    )
     subject_id: strawberry.ID | None = strawberry.field(
         default=None, description="The `User` id of the subject. A member must send their own."
     )
@@ -58,9 +60,7 @@ class Checked:
 
 async def open_support_case(
     info: Info[Context, None],
-    input: Annotated[
-        OpenSupportCaseInput, argument(description="Whom the case is about, why, and which fields it needs.")
-    ],
+    input: Annotated[OpenSupportCaseInput, argument(description="The subject, the reason and the extent of the case.")],
 ) -> CaseState | Refused:
     """Opens a case for OPERATIONS to assign; its subject is told where somebody else opened it."""
     context = info.context

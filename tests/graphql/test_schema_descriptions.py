@@ -4,7 +4,16 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from graphql import GraphQLEnumType, GraphQLNamedType, GraphQLScalarType, GraphQLUnionType, build_schema
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLUnionType,
+    build_schema,
+)
 
 from models.vocabulary import RefusalCode, SupportCaseStatus
 from permissions.enums import DESCRIPTIONS, REFUSAL_CODES, Undescribed, register
@@ -49,6 +58,18 @@ OURS = {place: text for place, text in PLACES.items() if text and not OF_GRAPHQL
 def test_every_place_of_the_schema_has_a_description() -> None:
     assert [place for place, text in PLACES.items() if not (text or "").strip()] == []
     assert len(PLACES) > 670
+
+
+def test_a_nullable_field_or_its_type_says_when_it_is_null() -> None:
+    silent = [
+        f"{kind.name}.{name}"
+        for kind in SCHEMA.graphql.type_map.values()
+        if isinstance(kind, (GraphQLObjectType, GraphQLInterfaceType)) and not kind.name.startswith("__")
+        for name, field in kind.fields.items()
+        if not isinstance(field.type, GraphQLNonNull)
+        and "null" not in f"{kind.description} {field.description}".casefold()
+    ]
+    assert silent == []
 
 
 def test_every_description_ends_with_a_full_stop() -> None:
