@@ -131,9 +131,7 @@ def clean_profile(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]
         if name in PROFILE_TEXTS:
             cleaned[name] = clean_text(field, value, PROFILE_TEXTS[name])
         else:
-            cleaned[name] = {"mobile_phone": clean_phone, "country": clean_country, "public_pages": clean_pages}[name](
-                field, value
-            )
+            cleaned[name] = BY_COLUMN[name](field, value)
     for searched in SEARCHED:
         if (name := searched.value.lower()) in cleaned:
             cleaned[name + FOLDED] = fold_for_search(cleaned[name]) if cleaned[name] else None
