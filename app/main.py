@@ -15,20 +15,20 @@ from starlette.types import ASGIApp
 from app.graphql import endpoint as graphql
 from app.graphql import graphiql
 from app.graphql.execution import Documents, ServedSchema, Surrounding
-from app.http import request_rate
+from app.http import health, request_rate
 from app.http.cookies import Cookies
+from app.http.json_answers import failed
 from app.http.response_headers import Boundary
 from app.mail import letter_pages, transport
 from app.mail.letters import Wording
 from app.mail.outbox import Outbox
-from app.operations import checkpoints, health
+from app.operations import checkpoints
 from app.settings import DEVELOPMENT_MAIL, Settings, load
 from models.database import Database
 from models.keys import KeyRing
 from models.statistics.discrete_laplace import Noise
 from permissions.error_codes import ErrorCode
 from permissions.limits import Limits
-from permissions.retention_periods import retention
 from permissions.versions.guard import require_announced
 from resolvers.context import Controller, Services
 from resolvers.geolocation.lookup import Geolocation
@@ -50,7 +50,7 @@ def services_of(settings: Settings) -> Services:
         hashing=Hashing(keys, memory_kib=settings.password_memory_kib, passes=settings.password_passes),
         geolocation=Geolocation(settings.geoip_database),
         breached=SortedList(settings.breached_passwords) if settings.breached_passwords else None,
-        retention=retention(settings.erasure_grace, settings.retention),
+        retention=settings.retention_periods,
         controller=Controller.of(settings.controller_name, settings.controller_contact),
         noise=Noise(Fraction(settings.statistics_epsilon), settings.statistics_bound),
         releases_per_year=settings.statistics_releases_per_year,
@@ -120,4 +120,4 @@ async def _plain(_request: Request, problem: Exception) -> Response:
     """Starlette's own refusals in the form of all others."""
     if not isinstance(problem, HTTPException):
         raise problem
-    return graphql.failed(problem.status_code, ErrorCode.BAD_USER_INPUT, str(problem.detail), **(problem.headers or {}))
+    return failed(problem.status_code, ErrorCode.BAD_USER_INPUT, str(problem.detail), **(problem.headers or {}))

@@ -14,9 +14,8 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.durations import duration
-from app.mail.letters import DEVELOPMENT_URL
 from app.settings_validation import is_bounded, is_mailbox, is_postal, is_site, is_sorted
-from permissions.retention_periods import GRACE, RecordKind
+from permissions.retention_periods import GRACE, RecordKind, Retention, retention
 from resolvers.hashing.password_hash import MAX_MEMORY_KIB, MAX_PASSES, MEMORY_KIB, PASSES, is_below_floor
 
 PREFIX: Final = "CONSENTQL_"
@@ -31,6 +30,7 @@ MOST_RELEASES: Final = 6
 
 ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 DEVELOPMENT_KEYS: Final = Path("var/secret-keys")
+DEVELOPMENT_URL: Final = "http://127.0.0.1:8000"
 DEVELOPMENT_MAIL: Final = "var/mail"
 
 
@@ -113,6 +113,11 @@ class Settings(BaseSettings):
     def limited(self) -> bool:
         """Whether attempts are counted."""
         return self.rate_limits is Switch.ON
+
+    @property
+    def retention_periods(self) -> Retention:
+        """How long each kind of record is kept."""
+        return retention(self.erasure_grace, self.retention)
 
     @property
     def own_origins(self) -> tuple[str, ...]:

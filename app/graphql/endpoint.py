@@ -4,7 +4,6 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request, Response
 from graphql import GraphQLError
 from strawberry.exceptions import MissingQueryError
@@ -17,22 +16,12 @@ from app.http import cookies, request_body
 from app.http.authentication import Credential, Unauthenticated, authenticated
 from app.http.client_address import address_of
 from app.http.cookies import Cookies
+from app.http.json_answers import answer, failed
 from permissions.caller import Caller
 from permissions.error_codes import ErrorCode
 from permissions.failure import UNKNOWN_TOKEN
 from resolvers.context import Context, Services
 from resolvers.hashing.anonymous_queue import Turns
-
-
-def answer(content: Any, status: int, media_type: str = "application/json", **headers: str) -> Response:
-    """JSON bytes with a status."""
-    return Response(orjson.dumps(content), status, headers or None, media_type)
-
-
-def failed(status: int, code: ErrorCode, message: str, argument: str | None = None, **headers: str) -> Response:
-    """A request that never became an operation, in GraphQL's form."""
-    extensions = {"code": code} if argument is None else {"code": code, "argument": argument}
-    return answer({"errors": [{"message": message, "extensions": extensions}]}, status, **headers)
 
 
 class Endpoint:

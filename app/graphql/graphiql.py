@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 
-from app.graphql.endpoint import failed
+from app.http.json_answers import failed
 from permissions.error_codes import ErrorCode
 
 WEB: Final = Path(__file__).parent.parent / "web"

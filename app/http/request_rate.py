@@ -7,8 +7,8 @@ from fastapi import Request, Response
 from slowapi import Limiter
 from slowapi.errors import RateLimitExceeded
 
-from app.graphql.endpoint import failed
 from app.http.client_address import network_of_request
+from app.http.json_answers import failed
 from permissions.error_codes import ErrorCode
 from permissions.limits import FLOOR, FLOOR_ALONE, PATIENCE_SECONDS
 

@@ -6,8 +6,7 @@ from typing import Final
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 
-from app.graphql.endpoint import failed
-from app.operations.health import READ
+from app.http.json_answers import READ_METHODS, failed
 from permissions.error_codes import ErrorCode
 
 WEB: Final = Path(__file__).parent.parent / "web"
@@ -22,15 +21,15 @@ def router() -> APIRouter:
     """`/verify`, `/reset`, and the files of both under `/letter/`."""
     routes = APIRouter()
 
-    @routes.api_route("/verify", methods=READ)
+    @routes.api_route("/verify", methods=READ_METHODS)
     async def verify() -> Response:
         return _file("verify.html", "text/html")
 
-    @routes.api_route("/reset", methods=READ)
+    @routes.api_route("/reset", methods=READ_METHODS)
     async def reset() -> Response:
         return _file("reset.html", "text/html")
 
-    @routes.api_route("/letter/{name}", methods=READ)
+    @routes.api_route("/letter/{name}", methods=READ_METHODS)
     async def file(name: str) -> Response:
         if name not in FILES:
             return failed(404, ErrorCode.BAD_USER_INPUT, "There is no such file.")

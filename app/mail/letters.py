@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from app.mail.texts import TEXTS, Text
 from models.vocabulary import MailedUse, Notice
 
-DEVELOPMENT_URL: Final = "http://127.0.0.1:8000"
 PAGES: Final = {MailedUse.VERIFY: "/verify", MailedUse.CHANGE: "/verify", MailedUse.RESET: "/reset"}
 
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 
 from app.mail.letters import Facts, Wording
 from app.mail.transport import Letterhead, Postman
-from app.operations.metrics import LETTERS_GIVEN_UP, LETTERS_WAITING, OLDEST_LETTER
 from models.tables import ACCOUNTS, MAILED_TOKENS, OUTBOX, SUPPORT_CASES
 from models.tokens.mailed_tokens import BEFORE_VERIFICATION, USES, token_of
 from models.vocabulary import MailedUse, Notice
@@ -155,19 +154,3 @@ def _has_a_reader(row: Any, now: datetime) -> bool:
     if row.digest is None:
         return notice not in USES
     return row.used_at is None and now < row.expires_at and row.bound == (row.address or row.email)
-
-
-async def watch(services: Services) -> None:
-    """Sets the gauges of what was not sent."""
-    waits = OUTBOX.c.due_at.is_not(None)
-    given_up = OUTBOX.c.due_at.is_(None) & OUTBOX.c.sent_at.is_(None)
-    counted = select(
-        func.count().filter(waits).label("waiting"),
-        func.min(OUTBOX.c.written_at).filter(waits).label("since"),
-        func.count().filter(given_up).label("given_up"),
-    ).where(OUTBOX.c.sent_at.is_(None))
-    async with services.database.reading() as connection:
-        row = (await connection.execute(counted)).one()
-    LETTERS_WAITING.set(row.waiting)
-    OLDEST_LETTER.set((services.now() - row.since).total_seconds() if row.since else 0)
-    LETTERS_GIVEN_UP.set(row.given_up)

@@ -32,6 +32,7 @@ from app.mail.letters import Wording
 from app.mail.outbox import GIVEN_UP_AFTER, LEASE, Outbox
 from app.mail.texts import TEXTS
 from app.mail.transport import Folder, Letterhead, postman
+from app.operations import backlog
 from app.operations.metrics import REGISTRY
 from models.address import NotAnAddress
 from models.database import Database
@@ -375,7 +376,7 @@ async def test_the_gauges_tell_of_what_was_not_sent(office: Office) -> None:
     await office.write()
     office.clock.at += timedelta(seconds=90)
     await office.write()
-    await sending.watch(office.services)
+    await backlog.measure_letters(office.services)
     named = ("letters_waiting", "letter_oldest_seconds", "letters_given_up")
     assert [REGISTRY.get_sample_value(f"consentql_{name}") for name in named] == [2, 90, 1]
 

@@ -18,7 +18,7 @@ import pytest
 from graphql import GraphQLObjectType, GraphQLUnionType, get_named_type
 from sqlalchemy import func, select, update
 
-from app.operations.checkpoints import watch
+from app.operations.backlog import measure_withdrawals
 from models.database import Database
 from models.logs.ledger import LEDGER
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CHAIN_HEADS, OBJECTIONS, PROCESSOR_VIEWS, WITHDRAWALS
@@ -769,7 +769,7 @@ async def test_an_objection_of_ones_own_stays_ones_own_under_the_signal(trade: T
 
 async def gauges(world: World) -> dict[str, float]:
     """What is told of withdrawals to whoever watches."""
-    await watch(world.services)
+    await measure_withdrawals(world.services)
     text = (await world.client.get("/metrics")).text
     told = re.findall(r'^consentql_(withdrawals?_\w+)\{processor="(\w+)"\} (\S+)$', text, re.MULTILINE)
     return {f"{name} {processor}": float(value) for name, processor, value in told}

@@ -9,7 +9,7 @@ import typer
 from app.commands.console.failure import Fault
 from app.commands.console.json_report import report
 from app.commands.console.process import run
-from app.commands.policy.show import aligned, periods
+from app.commands.console.table import aligned
 from app.http import strict_json
 from app.settings import written
 from models.vocabulary import Purpose
@@ -44,7 +44,7 @@ def diff(before: str, after: str, *, as_json: bool) -> None:
 
 def simulate(path: Path, *, as_json: bool) -> None:
     """Prints what a policy that is not published yet would change, and whose consent it would outdate."""
-    old, new = told(periods(written())), _proposed(path)
+    old, new = told(written().retention_periods), _proposed(path)
     counts = _counts(old, new)
     again = _again(old, new, counts)
     if as_json:
@@ -58,7 +58,7 @@ def simulate(path: Path, *, as_json: bool) -> None:
 
 def _named(name: str) -> Policy:
     try:
-        found = stated(name, periods(written()))
+        found = stated(name, written().retention_periods)
     except Misread as problem:
         raise Fault(str(problem)) from None
     if found is None:

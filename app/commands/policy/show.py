@@ -1,6 +1,5 @@
 """Prints the policy as it is enforced, from the table that decides, and groups what is asked about it."""
 
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -8,11 +7,11 @@ from typing import Annotated
 import typer
 
 from app.commands.console.json_report import AsJson
+from app.commands.console.table import aligned
 from app.settings import Settings, written
 from models.vocabulary import Audience
 from permissions.policy import ROWS
 from permissions.policy_text import told
-from permissions.retention_periods import Retention, retention
 from permissions.versions import published
 from permissions.versions.diff import word
 
@@ -71,15 +70,10 @@ def printed(form: Form, settings: Settings | None = None) -> str:
         return _table()
     settings = settings or written()
     if form is Form.JSON:
-        return published.written(told(periods(settings)))
+        return published.written(told(settings.retention_periods))
     from app.commands.policy.record import record
 
-    return record(told(periods(settings)), settings)
-
-
-def periods(settings: Settings) -> Retention:
-    """How long records are kept here."""
-    return retention(settings.erasure_grace, settings.retention)
+    return record(told(settings.retention_periods), settings)
 
 
 def _table() -> str:
@@ -89,11 +83,3 @@ def _table() -> str:
         for row in ROWS
     ]
     return aligned([head, *body])
-
-
-def aligned(lines: Sequence[Sequence[str]]) -> str:
-    """Lines of cells, each as wide as its column."""
-    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )

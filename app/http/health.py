@@ -7,24 +7,24 @@ from typing import Final
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from app.http.json_answers import READ_METHODS
 from app.operations.metrics import REGISTRY
 from app.operations.schema_version import is_current
 from models.database import Database
 from permissions.limits import Limits
 
 PATIENCE_SECONDS: Final = 3
-READ: Final = ["GET", "HEAD"]
 
 
 def router(database: Database, limits: Limits) -> APIRouter:
     """`/health/live`, `/health/ready` and `/metrics`."""
     routes = APIRouter()
 
-    @routes.api_route("/health/live", methods=READ)
+    @routes.api_route("/health/live", methods=READ_METHODS)
     async def live() -> dict[str, str]:
         return {"status": "alive"}
 
-    @routes.api_route("/health/ready", methods=READ)
+    @routes.api_route("/health/ready", methods=READ_METHODS)
     async def ready(response: Response) -> dict[str, str]:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -34,7 +34,7 @@ def router(database: Database, limits: Limits) -> APIRouter:
         response.status_code = 503
         return {"status": "not ready"}
 
-    @routes.api_route("/metrics", methods=READ)
+    @routes.api_route("/metrics", methods=READ_METHODS)
     async def metrics() -> Response:
         return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 

@@ -1,0 +1,22 @@
+"""JSON answers to HTTP requests, and errors in the form that GraphQL gives them."""
+
+from typing import Any, Final
+
+import orjson
+from starlette.responses import Response
+
+from permissions.error_codes import ErrorCode
+
+READ_METHODS: Final = ["GET", "HEAD"]
+"""The methods of a route that only reads."""
+
+
+def answer(content: Any, status: int, media_type: str = "application/json", **headers: str) -> Response:
+    """A response with this content as JSON."""
+    return Response(orjson.dumps(content), status, headers or None, media_type)
+
+
+def failed(status: int, code: ErrorCode, message: str, argument: str | None = None, **headers: str) -> Response:
+    """An error response for a request that was not executed as an operation."""
+    extensions = {"code": code} if argument is None else {"code": code, "argument": argument}
+    return answer({"errors": [{"message": message, "extensions": extensions}]}, status, **headers)
