@@ -3,22 +3,28 @@
 import os
 import re
 import secrets
-from datetime import timedelta
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import ValidationError
 
-from app.durations import duration
+from app.settings_fields import (
+    PREFIX,
+    DatabaseSettings,
+    Environment,
+    MailSettings,
+    RetentionSettings,
+    SecuritySettings,
+    ServiceSettings,
+    StatisticsSettings,
+    Switch,
+)
 from app.settings_validation import is_bounded, is_mailbox, is_postal, is_site, is_sorted
-from permissions.retention_periods import GRACE, RecordKind, Retention, retention
-from resolvers.hashing.password_hash import MAX_MEMORY_KIB, MAX_PASSES, MEMORY_KIB, PASSES, is_below_floor
+from permissions.retention_periods import Retention, retention
+from resolvers.hashing.password_hash import is_below_floor
 
-PREFIX: Final = "CONSENTQL_"
 SHORTEST_KEY: Final = 32
 MOST_REPEATED: Final = 12
 """A key of fewer different characters was not drawn at random."""
@@ -34,75 +40,14 @@ DEVELOPMENT_URL: Final = "http://127.0.0.1:8000"
 DEVELOPMENT_MAIL: Final = "var/mail"
 
 
-class Environment(StrEnum):
-    """Whom the process serves."""
-
-    DEVELOPMENT = "development"
-    PRODUCTION = "production"
-
-
-class Switch(StrEnum):
-    """On or off, in words."""
-
-    ON = "on"
-    OFF = "off"
-
-
 class WeakSettings(Exception):
     """Settings with which nothing starts."""
 
 
-class Settings(BaseSettings):
-    """What an operator decides; lists are separated by commas."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
-
-    database_url: str = "sqlite+aiosqlite:///./var/consentql.db"
-    redis_url: str | None = None
-    environment: Environment = Environment.DEVELOPMENT
-    secret_keys: Annotated[tuple[str, ...], NoDecode] = ()
-    erasure_grace: Annotated[timedelta, NoDecode] = timedelta(days=30)
-    retention: Annotated[dict[RecordKind, timedelta], NoDecode] = Field(default_factory=dict)
-    erasure_register: Path | None = None
-    controller_name: str | None = None
-    controller_contact: str | None = None
-    statistics_epsilon: Decimal = Field(default=Decimal("0.25"), gt=0, le=1, decimal_places=6)
-    statistics_bound: int = Field(default=48, ge=1, le=100_000)
-    statistics_releases_per_year: int = Field(default=6, ge=1, le=366)
-    rate_limits: Switch = Switch.ON
-    public_url: str | None = None
-    mail_url: str | None = Field(default=None, repr=False)
-    mail_from: str | None = None
-    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-    geoip_database: Path | None = None
-    database_pool: int = Field(default=10, ge=1, le=100)
-    password_memory_kib: int = Field(default=MEMORY_KIB, le=MAX_MEMORY_KIB)
-    password_passes: int = Field(default=PASSES, ge=1, le=MAX_PASSES)
-    breached_passwords: Path | None = None
-
-    @field_validator("secret_keys", "allowed_origins", "trusted_proxies", mode="before")
-    @classmethod
-    def _listed(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("erasure_grace", mode="before")
-    @classmethod
-    def _lasting(cls, value: Any) -> Any:
-        return duration(value) if isinstance(value, str) else value
-
-    @field_validator("retention", mode="before")
-    @classmethod
-    def _kept(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
-        periods = {RecordKind(kind.strip()): duration(period) for kind, _, period in pairs}
-        if len(periods) < len(pairs) or not periods.keys().isdisjoint(GRACE):
-            raise ValueError("names each kind of record once, and leaves accounts to ERASURE_GRACE")
-        return periods
+class Settings(
+    ServiceSettings, DatabaseSettings, SecuritySettings, MailSettings, StatisticsSettings, RetentionSettings
+):
+    """All settings of the process."""
 
     @property
     def in_production(self) -> bool:

@@ -84,7 +84,7 @@ def _code(text: str) -> str:
 
 
 def _is_command(words: list[str]) -> bool:
-    """Whether the first word is a command, and the second one of its own if it has any."""
+    """Whether the first word is a command, and each further word a command of that group."""
     command: Any = typer.main.get_command(command_line)
     for word in words:
         commands = getattr(command, "commands", None)
