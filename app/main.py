@@ -32,7 +32,7 @@ from permissions.limits import Limits
 from permissions.versions.guard import require_announced
 from resolvers.context import Controller, Services
 from resolvers.geolocation.lookup import Geolocation
-from resolvers.hashing.breached_passwords import SortedList
+from resolvers.hashing.breached_passwords import SortedListFile
 from resolvers.hashing.password_hash import Hashing
 from schema.build import build
 
@@ -49,7 +49,7 @@ def services_of(settings: Settings) -> Services:
         limits=Limits(settings.redis_url, on=settings.limited),
         hashing=Hashing(keys, memory_kib=settings.password_memory_kib, passes=settings.password_passes),
         geolocation=Geolocation(settings.geoip_database),
-        breached=SortedList(settings.breached_passwords) if settings.breached_passwords else None,
+        breached_list=SortedListFile(settings.breached_passwords) if settings.breached_passwords else None,
         retention=settings.retention_periods,
         controller=Controller.of(settings.controller_name, settings.controller_contact),
         noise=Noise(Fraction(settings.statistics_epsilon), settings.statistics_bound),

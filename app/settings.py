@@ -23,7 +23,7 @@ from app.settings_fields import (
 )
 from app.settings_validation import is_bounded, is_mailbox, is_postal, is_site, is_sorted
 from permissions.retention_periods import Retention, retention
-from resolvers.hashing.password_hash import is_below_floor
+from resolvers.hashing.argon2_parameters import is_below_minimum
 
 SHORTEST_KEY: Final = 32
 MOST_REPEATED: Final = 12
@@ -106,7 +106,7 @@ class Settings(
             faults.append(("TRUSTED_PROXIES", "names addresses or networks, never all of them"))
         if any(len(set(key)) < MOST_REPEATED for key in self.secret_keys):
             faults.append(("SECRET_KEYS", "each key is random"))
-        if is_below_floor(self.password_memory_kib, self.password_passes):
+        if is_below_minimum(self.password_memory_kib, self.password_passes):
             faults.append(("PASSWORD_MEMORY_KIB", f"is too little for argon2id with {self.password_passes} passes"))
         faults += self._unreachable()
         faults += self._noise_cut_short()

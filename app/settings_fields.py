@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.durations import duration
 from permissions.retention_periods import GRACE, RecordKind
-from resolvers.hashing.password_hash import MAX_MEMORY_KIB, MAX_PASSES, MEMORY_KIB, PASSES
+from resolvers.hashing.argon2_parameters import MAX_MEMORY_KIB, MAX_PASSES, MEMORY_KIB, PASSES
 
 PREFIX: Final = "CONSENTQL_"
 

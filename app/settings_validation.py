@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from app.mail.transport import is_server, mailbox
-from resolvers.hashing.breached_passwords import SortedList
+from resolvers.hashing.breached_passwords import SortedListFile
 
 WIDEST: Final = 7
 """Bits that a network of proxies has in common at least: IPv6's own private one has so many."""
@@ -48,7 +48,7 @@ def is_bounded(network: str) -> bool:
 
 def is_sorted(path: Path) -> bool:
     """Whether the lines of this file are in the order of their bytes."""
-    listed = SortedList(path)
+    listed = SortedListFile(path)
     try:
         return listed.is_sorted()
     finally:

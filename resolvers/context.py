@@ -15,7 +15,7 @@ from permissions.limits import Limits
 from permissions.retention_periods import RETENTION, Retention
 from permissions.subject import Subject
 from resolvers.geolocation.lookup import Geolocation
-from resolvers.hashing.breached_passwords import SortedList
+from resolvers.hashing.breached_passwords import SortedListFile
 from resolvers.hashing.password_hash import Hashing
 
 
@@ -51,11 +51,11 @@ class Services:
     noise: Noise = field(default_factory=Noise)
     releases_per_year: int = 6
     now: Callable[[], datetime] = utc_now
-    breached: SortedList | None = None
+    breached_list: SortedListFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
+class IssuedSecrets:
     """The secrets of a session, for a browser to keep as cookies until they end."""
 
     access: str
@@ -66,13 +66,13 @@ class Handed:
 
 
 @dataclass(slots=True)
-class Carried:
+class BrowserCookies:
     """What a browser's cookies bring with the request, and what the answer changes about them."""
 
-    by_browser: bool = False
+    from_browser: bool = False
     refresh: str | None = None
     device: str | None = None
-    handed: Handed | None = None
+    issued: IssuedSecrets | None = None
     ended: bool = False
 
 
@@ -82,9 +82,9 @@ class Context:
 
     caller: Caller
     services: Services
-    carried: Carried = field(default_factory=Carried)
+    cookies: BrowserCookies = field(default_factory=BrowserCookies)
     selection: Selection = field(default_factory=Selection)
-    met: list[Subject] = field(default_factory=list)
+    subjects_read: list[Subject] = field(default_factory=list)
     reader: Caller = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,7 +104,7 @@ class Context:
         """The present instant, by the process's clock."""
         return self.services.now()
 
-    def asked(self, info: "Info[Context, None]") -> Asked:
+    def requested_fields(self, info: "Info[Context, None]") -> Asked:
         """What the document asks below the root field that this resolver serves."""
         path = info.path
         while path.prev is not None:

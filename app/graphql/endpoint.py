@@ -21,7 +21,7 @@ from permissions.caller import Caller
 from permissions.error_codes import ErrorCode
 from permissions.failure import UNKNOWN_TOKEN
 from resolvers.context import Context, Services
-from resolvers.hashing.anonymous_queue import Turns
+from resolvers.hashing.anonymous_queue import AnonymousQueue
 
 
 class Endpoint:
@@ -31,19 +31,19 @@ class Endpoint:
         self.schema = schema
         self.services = services
         self.cookies = browser
-        self.turns = Turns()
+        self.queue = AnonymousQueue()
 
     async def post(self, request: Request) -> Response:
         """Authenticates, reads, executes and writes one operation."""
         try:
             media_type = request_body.answer_type(request)
             asked = await request_body.asked(request)
-            carried = self.cookies.carried(request)
+            browser = self.cookies.read(request)
             credential = cookies.credential(request)
-            async with self.turns.turn() if credential is None else nullcontext():
-                context = Context(await self._caller(request, credential), self.services, carried)
+            async with self.queue.slot() if credential is None else nullcontext():
+                context = Context(await self._caller(request, credential), self.services, browser)
                 response = await self._executed(asked, context, media_type)
-                cookies.write(response, carried, self.services.now())
+                cookies.write(response, browser, self.services.now())
                 return response
         except request_body.Unacceptable as problem:
             # a client that trickles its body would go on holding the connection

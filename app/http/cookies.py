@@ -12,7 +12,7 @@ from app.http.authentication import Credential, Unauthenticated, bearer
 from app.http.request_body import Unacceptable
 from models.tokens.token_format import Kind, kind_of
 from models.vocabulary import TokenTransport
-from resolvers.context import Carried
+from resolvers.context import BrowserCookies
 
 CLIENT: Final = "x-consentql-client"
 BROWSER: Final = "browser"
@@ -32,19 +32,19 @@ class Cookies:
 
     origins: frozenset[str]
 
-    def carried(self, request: Request) -> Carried:
+    def read(self, request: Request) -> BrowserCookies:
         """What the cookies bring; Unacceptable where another site may have made the browser send them."""
         if _is_ambiguous(request):
             raise Unacceptable(400, "A request says once where it comes from, and once each of its cookies.")
-        by_browser = request.headers.get(CLIENT, "").lower() == BROWSER
+        from_browser = request.headers.get(CLIENT, "").lower() == BROWSER
         held = bool(request.cookies.keys() & {ACCESS, REFRESH})
         if held and "authorization" in request.headers:
             raise Unacceptable(400, "A request carries a bearer token or cookies, never both.")
-        if held and not by_browser:
+        if held and not from_browser:
             raise Unacceptable(403, "A request with cookies says `X-ConsentQL-Client: browser`.")
-        if by_browser and not self._is_ours(request):
+        if from_browser and not self._is_ours(request):
             raise Unacceptable(403, "This origin may not act for a browser's session.")
-        return Carried(by_browser, request.cookies.get(REFRESH), request.cookies.get(DEVICE))
+        return BrowserCookies(from_browser, request.cookies.get(REFRESH), request.cookies.get(DEVICE))
 
     def _is_ours(self, request: Request) -> bool:
         """By what a browser says of its own accord (Fetch Metadata), and by the Origin in any case."""
@@ -73,16 +73,16 @@ def credential(request: Request) -> Credential | None:
     return Credential(token, TokenTransport.COOKIE)
 
 
-def write(response: Response, carried: Carried, now: datetime) -> None:
+def write(response: Response, browser: BrowserCookies, now: datetime) -> None:
     """What the browser keeps from this answer on, or forgets."""
-    if carried.ended:
+    if browser.ended:
         forget(response, ACCESS)
         forget(response, REFRESH)
-    if handed := carried.handed:
-        _keep(response, ACCESS, handed.access, int((handed.access_until - now).total_seconds()))
-        _keep(response, REFRESH, handed.refresh, int((handed.refresh_until - now).total_seconds()))
-        if handed.device:
-            _keep(response, DEVICE, handed.device, DEVICE_SECONDS)
+    if issued := browser.issued:
+        _keep(response, ACCESS, issued.access, int((issued.access_until - now).total_seconds()))
+        _keep(response, REFRESH, issued.refresh, int((issued.refresh_until - now).total_seconds()))
+        if issued.device:
+            _keep(response, DEVICE, issued.device, DEVICE_SECONDS)
 
 
 def forget(response: Response, name: str) -> None:

@@ -18,7 +18,7 @@ from resolvers.consent.state import consent_states, recorded
 from resolvers.context import Context
 from resolvers.pagination.keyset import Connection, Keyset
 from resolvers.pagination.listing import Listing, one_by_one
-from resolvers.second_factor.totp_codes import authenticator_of
+from resolvers.second_factor.totp_codes import confirmed_authenticator
 from resolvers.subjects.own_record import own_record
 
 
@@ -41,13 +41,13 @@ async def me(info: Info[Context, None]) -> OwnAccount:
 
 async def user(info: Info[Context, None]) -> Subject:
     """The caller as a data subject."""
-    return await own_record(info.context, info.context.caller, info.context.asked(info).bits)
+    return await own_record(info.context, info.context.caller, info.context.requested_fields(info).bits)
 
 
 async def totp_enabled(info: Info[Context, None]) -> bool:
     """Whether a second factor is on."""
     async with info.context.database.reading() as connection:
-        return await authenticator_of(connection, str(info.context.caller.subject_id)) is not None
+        return await confirmed_authenticator(connection, str(info.context.caller.subject_id)) is not None
 
 
 async def roles(info: Info[Context, None]) -> list[Role]:

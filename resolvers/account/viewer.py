@@ -15,7 +15,7 @@ async def viewer(info: Info[Context, None]) -> Viewer:
     context = info.context
     return Viewer(
         role=context.caller.role,
-        user=await _holder(context, context.asked(info).bits),
+        user=await _holder(context, context.requested_fields(info).bits),
         session=session_of_caller(context.caller),
         expires_at=context.caller.expires_at,
         processor=context.caller.processor,

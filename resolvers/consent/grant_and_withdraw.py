@@ -17,7 +17,7 @@ from resolvers.arguments import ConsentPurpose, SeenVersion
 from resolvers.consent.objections import object_to
 from resolvers.consent.state import consent_states, counts, latest_of, recorded
 from resolvers.context import Context
-from resolvers.geolocation.stored_place import PLACELESS, keep_place, place_columns
+from resolvers.geolocation.stored_place import NO_PLACE, place_columns, store_place
 from resolvers.processors import withdrawals
 from resolvers.subjects.account_lock import lock_account
 
@@ -76,8 +76,8 @@ async def _record(
     if not granted:
         await withdrawals.lose(connection, account.id, withdrawals.lost_with(purpose), now)
     if purpose is Purpose.SOCIAL:
-        place = place_columns(context.services.geolocation, account.ip_address) if begins else PLACELESS
-        await keep_place(connection, account.id, place)
+        place = place_columns(context.services.geolocation, account.ip_address) if begins else NO_PLACE
+        await store_place(connection, account.id, place)
     said, source = numbers.current().name, ConsentSource.SETTINGS
     record = record_of(account.id, purpose, granted=granted, policy_version=said, at=now, source=source)
     (stored,) = await chain.append(connection, context.services.keys, chain.CONSENT, [record])

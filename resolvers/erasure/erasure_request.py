@@ -19,13 +19,13 @@ from resolvers.arguments import CodeIfOn, Password
 from resolvers.context import Context
 from resolvers.erasure import retained_records
 from resolvers.second_factor import login_challenge, totp_enrolment
-from resolvers.second_factor.totp_codes import authenticator_of
-from resolvers.sessions.begin_session import end_sessions, goes_on
-from resolvers.sessions.confirm_password import wrong
+from resolvers.second_factor.totp_codes import confirmed_authenticator
+from resolvers.sessions.begin_session import end_sessions, is_live_token
+from resolvers.sessions.confirm_password import wrong_password
 from resolvers.subjects.account_lock import lock_account_if_any
 
 CODE_TOO: Final = Refused(RefusalCode.TOTP_REQUIRED, "A second factor is on; its code is asked for too.", "code")
-OVER: Final = Refused(RefusalCode.TOKEN_EXPIRED, "This session is over; please sign in again.")
+OVER: Final = Refused(RefusalCode.TOKEN_EXPIRED, "The session has ended. Sign in again.")
 NOT_ASKED: Final = Refused(RefusalCode.NOT_FOUND, "No erasure was asked for.")
 TOO_LATE: Final = Refused(RefusalCode.NOT_PERMITTED, "The day has passed; the account is being erased.")
 RECOVERED: Final = Refused(RefusalCode.TOTP_REQUIRED, AUTHENTICATOR_FIRST)
@@ -57,20 +57,20 @@ async def request_erasure(
     context, now = info.context, info.context.now()
     if context.caller.recovered:
         return RECOVERED
-    proven = await totp_enrolment.both(context, password)
-    if isinstance(proven, Refused):
-        return proven
+    confirmed = await totp_enrolment.confirm_password_before_code(context, password)
+    if isinstance(confirmed, Refused):
+        return confirmed
     async with context.database.writing() as connection:
-        account = await proven.lock(connection)
+        account = await confirmed.lock_account(connection)
         if account is None:
-            return wrong("password")
-        if account.leaving_since is None and not await goes_on(connection, context.caller.token_id):
+            return wrong_password("password")
+        if account.leaving_since is None and not await is_live_token(connection, context.caller.token_id):
             return OVER
-        if refusal := await _second_factor(context, connection, proven.subject_id, code):
+        if refusal := await _second_factor(context, connection, confirmed.subject_id, code):
             return refusal
         if account.leaving_since is None:
             await _leave(connection, account.id, now)
-            context.carried.ended = context.carried.by_browser
+            context.cookies.ended = context.cookies.from_browser
         ends = erased_at(account.leaving_since or now, context.services.retention)
         return ErasureScheduled(ends, await retained_records.after(connection, account.id, ends, context.services))
 
@@ -84,7 +84,7 @@ async def cancel_erasure(info: Info[Context, None]) -> ErasureCancelled | Refuse
     context, now = info.context, info.context.now()
     async with context.database.writing() as connection:
         account = await lock_account_if_any(connection, str(context.caller.subject_id))
-        if account is None or not await goes_on(connection, context.caller.token_id):
+        if account is None or not await is_live_token(connection, context.caller.token_id):
             return OVER
         if account.leaving_since is None:
             return NOT_ASKED
@@ -98,11 +98,13 @@ async def cancel_erasure(info: Info[Context, None]) -> ErasureCancelled | Refuse
 async def _second_factor(
     context: Context, connection: AsyncConnection, subject_id: str, code: str | None
 ) -> Refused | None:
-    if await authenticator_of(connection, subject_id) is None:
+    if await confirmed_authenticator(connection, subject_id) is None:
         return None
     if code is None:
         return CODE_TOO
-    return None if await login_challenge.prove(context, connection, subject_id, code) else totp_enrolment.WRONG_CODE
+    return (
+        None if await login_challenge.verify_code(context, connection, subject_id, code) else totp_enrolment.WRONG_CODE
+    )
 
 
 async def _leave(connection: AsyncConnection, subject_id: str, now: datetime) -> None:

@@ -32,7 +32,7 @@ class Geolocation:
     def _countries(self) -> Any:
         return GeoIP2Fast(verbose=False)
 
-    def place(self, address: str | None) -> Place | None:
+    def place_of(self, address: str | None) -> Place | None:
         """Where this address is, or None where nobody knows."""
         if not address or not _is_global(address):
             return None

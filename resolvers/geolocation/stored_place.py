@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.tables import PROFILES
 from resolvers.geolocation.lookup import Geolocation
 
-PLACELESS: Final[dict[str, Any]] = {
+NO_PLACE: Final[dict[str, Any]] = {
     "place_country": None,
     "place_city": None,
     "place_latitude": None,
@@ -18,9 +18,9 @@ PLACELESS: Final[dict[str, Any]] = {
 
 def place_columns(geolocation: Geolocation, address: str | None) -> dict[str, Any]:
     """The profile's columns for the place of an address."""
-    place = geolocation.place(address)
+    place = geolocation.place_of(address)
     if place is None:
-        return PLACELESS
+        return NO_PLACE
     return {
         "place_country": place.country,
         "place_city": place.city,
@@ -29,7 +29,7 @@ def place_columns(geolocation: Geolocation, address: str | None) -> dict[str, An
     }
 
 
-async def keep_place(connection: AsyncConnection, subject_id: str, columns: dict[str, Any]) -> None:
+async def store_place(connection: AsyncConnection, subject_id: str, columns: dict[str, Any]) -> None:
     """Writes the place beside the profile, which begins with it where there was none."""
     changed = await connection.execute(update(PROFILES).where(PROFILES.c.subject_id == subject_id).values(columns))
     if changed.rowcount == 0 and columns["place_country"] is not None:

@@ -1,4 +1,4 @@
-"""Visitors take turns, so that a crowd of them that signs in at once leaves everybody else their pace."""
+"""Limits how many requests without credentials run at once, so that a burst of sign-ins does not slow everyone else."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,67 +6,67 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Final
 
-AT_ONCE: Final = 1
-"""Visitors' requests that one process works on at a time."""
+CONCURRENT_REQUESTS: Final = 1
+"""Requests without credentials that one process works on at a time."""
 
-PATIENCE_SECONDS: Final = 0.5
-"""A turn is a courtesy to others: who has waited so long goes on without."""
+MAX_WAIT_SECONDS: Final = 0.5
+"""A request that has waited this long runs without a slot."""
 
 
-class Turn:
-    """One request's place among those that are worked on."""
+class Slot:
+    """The place of one request among those that run."""
 
     def __init__(self, free: asyncio.Semaphore) -> None:
         self._free = free
         self.held = False
 
-    async def take(self) -> None:
-        """Waits for it, in the order of asking."""
+    async def acquire(self) -> None:
+        """Waits for the slot, first come, first served; gives up after MAX_WAIT_SECONDS."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(MAX_WAIT_SECONDS):
                 await self._free.acquire()
         except TimeoutError:
             return
         self.held = True
 
-    def give_up(self) -> None:
-        """Lets the next one have it."""
+    def release(self) -> None:
+        """Frees the slot for the next request, if this request holds it."""
         if self.held:
             self.held = False
             self._free.release()
 
 
-TURN: Final[ContextVar[Turn | None]] = ContextVar("turn", default=None)
+CURRENT_SLOT: Final[ContextVar[Slot | None]] = ContextVar("slot", default=None)
 
 
-class Turns:
-    """One process's turns."""
+class AnonymousQueue:
+    """The queue of one process."""
 
-    def __init__(self, at_once: int = AT_ONCE) -> None:
-        self._free = asyncio.Semaphore(at_once)
+    def __init__(self, concurrent_requests: int = CONCURRENT_REQUESTS) -> None:
+        self._free = asyncio.Semaphore(concurrent_requests)
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """What is done within is done in turn."""
-        mine = Turn(self._free)
-        before = TURN.set(mine)
+    async def slot(self) -> AsyncIterator[None]:
+        """Runs the body in a slot of the queue."""
+        mine = Slot(self._free)
+        before = CURRENT_SLOT.set(mine)
         try:
-            await mine.take()
+            await mine.acquire()
             yield
         finally:
-            mine.give_up()
-            TURN.reset(before)
+            mine.release()
+            CURRENT_SLOT.reset(before)
 
 
 @asynccontextmanager
-async def standing_aside() -> AsyncIterator[None]:
-    """While something long is waited for that needs no work here, another has the turn, where there is one."""
-    mine = TURN.get()
+async def slot_released() -> AsyncIterator[None]:
+    """Releases the slot of this request while the body waits for something else, then acquires it again."""
+    mine = CURRENT_SLOT.get()
     if mine is None or not mine.held:
         yield
         return
-    mine.give_up()
+    mine.release()
     try:
         yield
     finally:
-        await mine.take()
+        await mine.acquire()

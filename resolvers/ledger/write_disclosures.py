@@ -100,7 +100,7 @@ async def _append(connection: AsyncConnection, keys: KeyRing, log: chain.Log, to
 
 async def record(context: Context) -> None:
     """Enters every subject whom this answer met through a case or a request, in one transaction."""
-    if not context.met:
+    if not context.subjects_read:
         return
     entries = _entries(context)
     async with context.database.writing() as connection:
@@ -109,20 +109,20 @@ async def record(context: Context) -> None:
 
 async def record_within(connection: AsyncConnection, context: Context, bits: int) -> None:
     """Enters what a mutation is about to show, in its own transaction: both commit, or neither does."""
-    for subject in context.met:
+    for subject in context.subjects_read:
         subject.disclosed |= subject.mask & bits
     try:
         await enter(connection, context.services.keys, _entries(context), context.now())
     except Exception as problem:
         raise not_recorded() from problem
     finally:
-        context.met.clear()
+        context.subjects_read.clear()
 
 
 def _entries(context: Context) -> list[Entry]:
     shown: dict[tuple[str, Grounds], int] = {}
     caller, reader = context.reader, context.reader.subject_id or ""
-    for subject in context.met:
+    for subject in context.subjects_read:
         if subject.grounds is None or not reader:
             raise TypeError("a reading by staff rests on a ground and has a reader")
         reading = (subject.id, subject.grounds)

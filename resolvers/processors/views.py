@@ -106,7 +106,7 @@ async def open_processor_view(
 
 def _asked(info: Info[Context, None], processor: Processor) -> int:
     row = ROWS[processor]
-    coordinates = info.context.asked(info).coordinates
+    coordinates = info.context.requested_fields(info).coordinates
     return sum(
         field.bit
         for field in PersonalField

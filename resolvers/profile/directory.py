@@ -34,7 +34,7 @@ async def subject(info: Info[Context, None], id: str) -> Subject | None:
     if not storable(id):
         raise bad_input("id", "`id` holds a character that no id can hold.")
     async with context.database.reading() as connection:
-        return await read_subjects.read(context, connection, id, context.asked(info).bits)
+        return await read_subjects.read(context, connection, id, context.requested_fields(info).bits)
 
 
 async def users(
@@ -46,7 +46,7 @@ async def users(
     search: Search = None,
 ) -> Connection:
     """Everyone who stands consented to SOCIAL and shows the caller something, by id."""
-    context, bits = info.context, info.context.asked(info).bits
+    context, bits = info.context, info.context.requested_fields(info).bits
     terms = search_terms(search)
     seal = Seal.of(context.services.keys, context.caller, "Query.users", " ".join(terms) if terms else None)
     window = Window.of(seal, first, after, last, before)

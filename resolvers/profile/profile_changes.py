@@ -57,7 +57,7 @@ async def _change(
             return Refused(RefusalCode.CONSENT_REQUIRED, sentence, "input")
         if cleaned:
             await _keep(connection, table, account.id, cleaned)
-    return ProfileUpdated(await own_record(context, context.caller, context.asked(info).bits))
+    return ProfileUpdated(await own_record(context, context.caller, context.requested_fields(info).bits))
 
 
 async def _keep(connection: AsyncConnection, table: Table, subject_id: str, values: dict[str, Any]) -> None:
@@ -77,4 +77,4 @@ async def set_hidden_from_members(info: Info[Context, None], fields: HiddenField
     mine = update(ACCOUNTS).where(ACCOUNTS.c.id == context.caller.subject_id)
     async with context.database.writing() as connection:
         await connection.execute(mine.values(hidden=mask_of(tuple(fields))))
-    return ProfileUpdated(await own_record(context, context.caller, context.asked(info).bits))
+    return ProfileUpdated(await own_record(context, context.caller, context.requested_fields(info).bits))

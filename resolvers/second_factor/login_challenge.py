@@ -18,26 +18,26 @@ from models.vocabulary import Factors, Notice, RefusalCode, TokenTransport
 from resolvers.context import Context
 from resolvers.inputs import CompleteLoginInput
 from resolvers.second_factor import recovery_codes
-from resolvers.second_factor.totp_codes import accepts, authenticator_of, code_of
+from resolvers.second_factor.totp_codes import accept_code, confirmed_authenticator, parse_code
 from resolvers.sessions import attempt_limits
-from resolvers.sessions.attempt_limits import CODES_MAY, Bucket
-from resolvers.sessions.begin_session import begin, signed_in
-from resolvers.sessions.known_devices import device_of
+from resolvers.sessions.attempt_limits import CODE_LIMITS, Bucket
+from resolvers.sessions.begin_session import begin_session, signed_in_result
+from resolvers.sessions.known_devices import device_id
 from resolvers.subjects.account_lock import lock_account_if_any
 
-LASTS: Final = timedelta(minutes=5)
-TRIES: Final = 5
+LIFETIME: Final = timedelta(minutes=5)
+MAX_TRIES: Final = 5
 
-ENDED: Final = Refused(RefusalCode.CHALLENGE_EXPIRED, "Please sign in again.", "input.challenge")
+CHALLENGE_EXPIRED: Final = Refused(RefusalCode.CHALLENGE_EXPIRED, "Please sign in again.", "input.challenge")
 WRONG_CODE: Final = Refused(RefusalCode.INVALID_CODE, "The code is wrong, or was used before.", "input.code")
-NO_BROWSER: Final = Refused(
+OTHER_BROWSER: Final = Refused(
     RefusalCode.INVALID_INPUT, "This sign-in goes on in the browser that began it.", "input.challenge"
 )
 
 
 async def begin_challenge(connection: AsyncConnection, opening: Opening) -> TotpRequired:
     """What the second step needs; it is no session and no token of any other use."""
-    token, expires_at = new_token(Kind.CHALLENGE), opening.now + LASTS
+    token, expires_at = new_token(Kind.CHALLENGE), opening.now + LIFETIME
     row = {
         "id": new_id(),
         "digest": digest_of(token),
@@ -57,24 +57,24 @@ async def complete_login(
 ) -> SignedIn | Refused:
     """The second step: a TOTP code or a recovery code, counted before it is looked at."""
     context = info.context
-    address = attempt_limits.from_address(context, "second step")
-    waiting = await _waiting(context, input.challenge)
+    address = attempt_limits.per_network(context, "second step")
+    waiting = await _find_challenge(context, input.challenge)
     if waiting is None:
-        return await attempt_limits.too_often(context, address) or ENDED
-    device = device_of(context.services.keys, input.device_token or context.carried.device, waiting.email_canonical)
-    theirs = Bucket("second step", f"{waiting.subject_id} {device}", CODES_MAY)
-    if refusal := await attempt_limits.too_often(context, address, theirs):
+        return await attempt_limits.count_attempt(context, address) or CHALLENGE_EXPIRED
+    device = device_id(context.services.keys, input.device_token or context.cookies.device, waiting.email_canonical)
+    theirs = Bucket("second step", f"{waiting.subject_id} {device}", CODE_LIMITS)
+    if refusal := await attempt_limits.count_attempt(context, address, theirs):
         return refusal
-    if waiting.transport == TokenTransport.COOKIE and not context.carried.by_browser:
-        return NO_BROWSER
-    completed = await _completed(context, waiting, input.code, known=device is not None)
+    if waiting.transport == TokenTransport.COOKIE and not context.cookies.from_browser:
+        return OTHER_BROWSER
+    completed = await _complete(context, waiting, input.code, known=device is not None)
     if not isinstance(completed, Opened):
         return completed
-    await attempt_limits.forgive(context, theirs)
-    return await signed_in(info, completed, waiting.email_canonical)
+    await attempt_limits.reset(context, theirs)
+    return await signed_in_result(info, completed, waiting.email_canonical)
 
 
-async def _waiting(context: Context, token: str) -> Any:
+async def _find_challenge(context: Context, token: str) -> Any:
     if kind_of(token) is not Kind.CHALLENGE:
         return None
     joined = select(CHALLENGES, CREDENTIALS.c.email_canonical)
@@ -83,34 +83,36 @@ async def _waiting(context: Context, token: str) -> Any:
         return (await connection.execute(joined.where(CHALLENGES.c.digest == digest_of(token)))).one_or_none()
 
 
-async def _completed(context: Context, waiting: Any, code: str, *, known: bool) -> Opened | Refused:
+async def _complete(context: Context, waiting: Any, code: str, *, known: bool) -> Opened | Refused:
     """One transaction: a try is counted, the code is used, the challenge ends, the session begins."""
     now = context.now()
     async with context.database.writing() as connection:
         account = await lock_account_if_any(connection, waiting.subject_id)
         if account is None:
-            return ENDED
+            return CHALLENGE_EXPIRED
         mine = update(CHALLENGES).where(CHALLENGES.c.id == waiting.id)
-        open = mine.where(CHALLENGES.c.ended_at.is_(None), CHALLENGES.c.expires_at > now, CHALLENGES.c.tries < TRIES)
+        open = mine.where(
+            CHALLENGES.c.ended_at.is_(None), CHALLENGES.c.expires_at > now, CHALLENGES.c.tries < MAX_TRIES
+        )
         counted = await connection.execute(open.values(tries=CHALLENGES.c.tries + 1))
         if counted.rowcount != 1 or account.disabled_at is not None:
-            return ENDED
-        factors = await prove(context, connection, waiting.subject_id, code)
+            return CHALLENGE_EXPIRED
+        factors = await verify_code(context, connection, waiting.subject_id, code)
         if factors is None:
             return WRONG_CODE
         await connection.execute(mine.values(ended_at=now))
         transport = TokenTransport(waiting.transport)
         opening = Opening(waiting.subject_id, transport, factors, waiting.client, now)
-        return await begin(context, connection, account, opening, known=known)
+        return await begin_session(context, connection, account, opening, known=known)
 
 
-async def prove(context: Context, connection: AsyncConnection, subject_id: str, code: str) -> Factors | None:
+async def verify_code(context: Context, connection: AsyncConnection, subject_id: str, code: str) -> Factors | None:
     """What this code proves of a person whose account is locked, and whose second factor is on; it has been used."""
-    authenticator, now = await authenticator_of(connection, subject_id), context.now()
+    authenticator, now = await confirmed_authenticator(connection, subject_id), context.now()
     if authenticator is None:
         return None
-    if code_of(code):
-        right = await accepts(connection, context.services.keys, authenticator, code, now)
+    if parse_code(code):
+        right = await accept_code(connection, context.services.keys, authenticator, code, now)
         return Factors.TOTP if right else None
     if not await recovery_codes.spend(connection, context.services.keys, subject_id, code, now):
         return None

@@ -16,21 +16,21 @@ ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH: Final = 24
 """120 bits: a keyed hash is enough (NIST SP 800-63B-4, 3.1.2.2, asks for slow ones below 112)."""
 
-GROUP: Final = 6
-MANY: Final = 10
+GROUP_LENGTH: Final = 6
+CODES_PER_SUBJECT: Final = 10
 LOOKALIKES: Final = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
 
 
-async def renew(connection: AsyncConnection, keys: KeyRing, subject_id: str) -> list[str]:
+async def replace_all(connection: AsyncConnection, keys: KeyRing, subject_id: str) -> list[str]:
     """Ten new codes to be shown this once; the old ones are gone."""
-    await forget(connection, subject_id)
-    codes = ["".join(secrets.choice(ALPHABET) for _ in range(LENGTH)) for _ in range(MANY)]
+    await delete_all(connection, subject_id)
+    codes = ["".join(secrets.choice(ALPHABET) for _ in range(LENGTH)) for _ in range(CODES_PER_SUBJECT)]
     rows = [{"subject_id": subject_id, "digest": _digest(keys, subject_id, code, 0)} for code in codes]
     await connection.execute(insert(RECOVERY_CODES), rows)
-    return ["-".join(code[start : start + GROUP] for start in range(0, LENGTH, GROUP)) for code in codes]
+    return ["-".join(code[start : start + GROUP_LENGTH] for start in range(0, LENGTH, GROUP_LENGTH)) for code in codes]
 
 
-async def forget(connection: AsyncConnection, subject_id: str) -> None:
+async def delete_all(connection: AsyncConnection, subject_id: str) -> None:
     """No code of this person works any more."""
     await connection.execute(delete(RECOVERY_CODES).where(RECOVERY_CODES.c.subject_id == subject_id))
 

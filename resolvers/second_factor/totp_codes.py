@@ -16,61 +16,65 @@ from models.tables import AUTHENTICATORS
 log = logging.getLogger(__name__)
 
 USE: Final = "totp secret"
-DRIFT: Final = 1
+MAX_DRIFT_STEPS: Final = 1
 """Steps of 30 seconds by which a clock may be off."""
 
-MOST_FAILURES: Final = 100
+MAX_FAILURES: Final = 100
 """Wrong codes in a row after which the authenticator counts no more (NIST SP 800-63B-4, 3.2.2)."""
 
 CODE: Final = re.compile("[0-9]{6}")
 
 
-def code_of(written: str) -> str | None:
+def parse_code(written: str) -> str | None:
     """Six ASCII digits, spaces aside; pyotp would take digits of other scripts for the same code."""
     digits = written.replace(" ", "")
     return digits if CODE.fullmatch(digits) else None
 
 
-def sealed(keys: KeyRing, secret: str, subject_id: str, id: str) -> str:
+def seal_secret(keys: KeyRing, secret: str, subject_id: str, id: str) -> str:
     """A secret as it is kept: it opens for this person's authenticator of this id alone."""
     return keys.seal(USE, secret.encode(), f"{subject_id}|{id}")
 
 
-def resealed(keys: KeyRing, authenticator: Any) -> str:
+def reseal_secret(keys: KeyRing, authenticator: Any) -> str:
     """The same secret under the newest key; Unreadable where no key opens it."""
-    return sealed(keys, _secret(keys, authenticator), authenticator.subject_id, authenticator.id)
+    return seal_secret(keys, _unseal_secret(keys, authenticator), authenticator.subject_id, authenticator.id)
 
 
-def _secret(keys: KeyRing, authenticator: Any) -> str:
+def _unseal_secret(keys: KeyRing, authenticator: Any) -> str:
     return keys.unseal(USE, authenticator.secret, f"{authenticator.subject_id}|{authenticator.id}").decode()
 
 
-async def authenticator_of(connection: AsyncConnection, subject_id: str) -> Any:
+async def confirmed_authenticator(connection: AsyncConnection, subject_id: str) -> Any:
     """The confirmed authenticator of a person whose account is locked, or None."""
     theirs = (AUTHENTICATORS.c.subject_id == subject_id) & AUTHENTICATORS.c.confirmed_at.is_not(None)
     return (await connection.execute(select(AUTHENTICATORS).where(theirs))).one_or_none()
 
 
-async def accepts(connection: AsyncConnection, keys: KeyRing, authenticator: Any, written: str, now: datetime) -> bool:
+async def accept_code(
+    connection: AsyncConnection, keys: KeyRing, authenticator: Any, written: str, now: datetime
+) -> bool:
     """Whether this is a code of now that is later than every one accepted before; then it has been used."""
     mine = update(AUTHENTICATORS).where(AUTHENTICATORS.c.id == authenticator.id)
-    step = _step(keys, authenticator, written, now)
+    step = _matching_step(keys, authenticator, written, now)
     if step is not None:
-        newer = mine.where(AUTHENTICATORS.c.last_step < step, AUTHENTICATORS.c.failures < MOST_FAILURES)
+        newer = mine.where(AUTHENTICATORS.c.last_step < step, AUTHENTICATORS.c.failures < MAX_FAILURES)
         if (await connection.execute(newer.values(last_step=step, failures=0))).rowcount == 1:
             return True
-        if authenticator.failures < MOST_FAILURES:
+        if authenticator.failures < MAX_FAILURES:
             log.warning("a code was used twice: somebody may have watched it", extra={"id": authenticator.id})
-    fewer = mine.where(AUTHENTICATORS.c.failures < MOST_FAILURES)
+    fewer = mine.where(AUTHENTICATORS.c.failures < MAX_FAILURES)
     await connection.execute(fewer.values(failures=AUTHENTICATORS.c.failures + 1))
     return False
 
 
-def _step(keys: KeyRing, authenticator: Any, written: str, now: datetime) -> int | None:
-    if (code := code_of(written)) is None:
+def _matching_step(keys: KeyRing, authenticator: Any, written: str, now: datetime) -> int | None:
+    if (code := parse_code(written)) is None:
         return None
     try:
-        return pyotp.TOTP(_secret(keys, authenticator)).verify_and_get_timecode(code, for_time=now, valid_window=DRIFT)
+        return pyotp.TOTP(_unseal_secret(keys, authenticator)).verify_and_get_timecode(
+            code, for_time=now, valid_window=MAX_DRIFT_STEPS
+        )
     except Unreadable:
         log.error("a second factor cannot be unsealed", extra={"id": authenticator.id})
         return None

@@ -20,22 +20,22 @@ from models.vocabulary import Factors, Notice, RefusalCode
 from resolvers.arguments import Code, EnrolmentCode, Password
 from resolvers.context import Context
 from resolvers.second_factor import login_challenge, recovery_codes
-from resolvers.second_factor.totp_codes import accepts, authenticator_of, sealed
+from resolvers.second_factor.totp_codes import accept_code, confirmed_authenticator, seal_secret
 from resolvers.sessions import attempt_limits
-from resolvers.sessions.attempt_limits import CODES_MAY, Bucket
+from resolvers.sessions.attempt_limits import CODE_LIMITS, Bucket
 from resolvers.sessions.begin_session import end_sessions
-from resolvers.sessions.confirm_password import Proven, reproof, wrong
+from resolvers.sessions.confirm_password import ConfirmedPassword, confirm_password, wrong_password
 from resolvers.subjects.account_lock import lock_account
 
 ISSUER: Final = "ConsentQL"
-ENROLMENT_LASTS: Final = timedelta(minutes=10)
+ENROLMENT_LIFETIME: Final = timedelta(minutes=10)
 
-ALREADY: Final = Refused(RefusalCode.TOTP_ALREADY_ENABLED, "A second factor is on; switch it off first.")
+ALREADY_ENABLED: Final = Refused(RefusalCode.TOTP_ALREADY_ENABLED, "A second factor is on; switch it off first.")
 NOT_ENABLED: Final = Refused(RefusalCode.TOTP_NOT_ENABLED, "No second factor is on.")
-NOT_BEGUN: Final = Refused(RefusalCode.TOTP_NOT_ENABLED, "Begin the enrolment first; it waits for ten minutes.")
+NOT_STARTED: Final = Refused(RefusalCode.TOTP_NOT_ENABLED, "Begin the enrolment first; it waits for ten minutes.")
 UNVERIFIED: Final = Refused(RefusalCode.EMAIL_NOT_VERIFIED, "Verify your e-mail address first.")
 WRONG_CODE: Final = replace(login_challenge.WRONG_CODE, field="code")
-STAFF_KEEP_IT: Final = Refused(RefusalCode.NOT_PERMITTED, "Whoever holds a staff role keeps a second factor.")
+STAFF_MUST_KEEP: Final = Refused(RefusalCode.NOT_PERMITTED, "Whoever holds a staff role keeps a second factor.")
 
 
 async def begin_totp_enrolment(info: Info[Context, None], password: Password) -> TotpEnrolment | Refused:
@@ -43,58 +43,58 @@ async def begin_totp_enrolment(info: Info[Context, None], password: Password) ->
     context, now = info.context, info.context.now()
     if not context.caller.verified:
         return UNVERIFIED
-    proven = await reproof(context, password, "password")
-    if isinstance(proven, Refused):
-        return proven
+    confirmed = await confirm_password(context, password, "password")
+    if isinstance(confirmed, Refused):
+        return confirmed
     secret, id = pyotp.random_base32(), new_id()
     async with context.database.writing() as connection:
-        if await proven.lock(connection) is None:
-            return wrong("password")
-        if await authenticator_of(connection, proven.subject_id):
-            return ALREADY
-        await _forget_authenticators(connection, proven.subject_id)
-        kept = sealed(context.services.keys, secret, proven.subject_id, id)
-        row = {"id": id, "subject_id": proven.subject_id, "secret": kept, "begun_at": now, "last_step": 0}
+        if await confirmed.lock_account(connection) is None:
+            return wrong_password("password")
+        if await confirmed_authenticator(connection, confirmed.subject_id):
+            return ALREADY_ENABLED
+        await _delete_authenticators(connection, confirmed.subject_id)
+        kept = seal_secret(context.services.keys, secret, confirmed.subject_id, id)
+        row = {"id": id, "subject_id": confirmed.subject_id, "secret": kept, "begun_at": now, "last_step": 0}
         await connection.execute(insert(AUTHENTICATORS), {**row, "failures": 0})
-    uri = pyotp.TOTP(secret).provisioning_uri(name=proven.email, issuer_name=ISSUER)
-    return TotpEnrolment(secret, uri, _drawn(uri))
+    uri = pyotp.TOTP(secret).provisioning_uri(name=confirmed.email, issuer_name=ISSUER)
+    return TotpEnrolment(secret, uri, _qr_code_svg(uri))
 
 
 async def confirm_totp_enrolment(info: Info[Context, None], code: EnrolmentCode) -> RecoveryCodes | Refused:
     """Switches the second factor on; the session that does so has proven it."""
     context, now = info.context, info.context.now()
     subject_id = str(context.caller.subject_id)
-    if refusal := await attempt_limits.too_often(context, Bucket("enrolment", subject_id, CODES_MAY)):
+    if refusal := await attempt_limits.count_attempt(context, Bucket("enrolment", subject_id, CODE_LIMITS)):
         return refusal
     async with context.database.writing() as connection:
         await lock_account(connection, subject_id)
-        if await authenticator_of(connection, subject_id):
-            return ALREADY
-        pending = await _pending(connection, subject_id, now)
+        if await confirmed_authenticator(connection, subject_id):
+            return ALREADY_ENABLED
+        pending = await _pending_enrolment(connection, subject_id, now)
         if pending is None:
-            return NOT_BEGUN
-        if not await accepts(connection, context.services.keys, pending, code, now):
+            return NOT_STARTED
+        if not await accept_code(connection, context.services.keys, pending, code, now):
             return WRONG_CODE
         mine = update(AUTHENTICATORS).where(AUTHENTICATORS.c.id == pending.id)
         await connection.execute(mine.values(confirmed_at=now))
-        await _only_this_session(context, connection, Factors.TOTP)
+        await _end_other_sessions(context, connection, Factors.TOTP)
         await write_letter(connection, subject_id=subject_id, notice=Notice.TOTP_ENABLED, now=now)
-        return RecoveryCodes(tuple(await recovery_codes.renew(connection, context.services.keys, subject_id)))
+        return RecoveryCodes(tuple(await recovery_codes.replace_all(connection, context.services.keys, subject_id)))
 
 
 async def disable_totp(info: Info[Context, None], password: Password, code: Code) -> TotpDisabled | Refused:
     """Switches the second factor off, with both factors; not for staff."""
     context, now = info.context, info.context.now()
-    proven = await both(context, password)
-    if isinstance(proven, Refused):
-        return proven
+    confirmed = await confirm_password_before_code(context, password)
+    if isinstance(confirmed, Refused):
+        return confirmed
     async with context.database.writing() as connection:
-        refusal = await _proves(context, connection, proven, code, staff_may=False)
+        refusal = await _check_both_factors(context, connection, confirmed, code, staff_may=False)
         if refusal is None:
-            await _forget_authenticators(connection, proven.subject_id)
-            await recovery_codes.forget(connection, proven.subject_id)
-            await _only_this_session(context, connection, Factors.PASSWORD)
-            await write_letter(connection, subject_id=proven.subject_id, notice=Notice.TOTP_DISABLED, now=now)
+            await _delete_authenticators(connection, confirmed.subject_id)
+            await recovery_codes.delete_all(connection, confirmed.subject_id)
+            await _end_other_sessions(context, connection, Factors.PASSWORD)
+            await write_letter(connection, subject_id=confirmed.subject_id, notice=Notice.TOTP_DISABLED, now=now)
     return refusal or TotpDisabled(now)
 
 
@@ -103,53 +103,55 @@ async def regenerate_recovery_codes(
 ) -> RecoveryCodes | Refused:
     """Ten new codes, with both factors; the old ones are gone at once."""
     context = info.context
-    proven = await both(context, password)
-    if isinstance(proven, Refused):
-        return proven
+    confirmed = await confirm_password_before_code(context, password)
+    if isinstance(confirmed, Refused):
+        return confirmed
     async with context.database.writing() as connection:
-        if refusal := await _proves(context, connection, proven, code):
+        if refusal := await _check_both_factors(context, connection, confirmed, code):
             return refusal
         notice, now = Notice.RECOVERY_CODES_REPLACED, context.now()
-        await write_letter(connection, subject_id=proven.subject_id, notice=notice, now=now)
-        return RecoveryCodes(tuple(await recovery_codes.renew(connection, context.services.keys, proven.subject_id)))
+        await write_letter(connection, subject_id=confirmed.subject_id, notice=notice, now=now)
+        return RecoveryCodes(
+            tuple(await recovery_codes.replace_all(connection, context.services.keys, confirmed.subject_id))
+        )
 
 
-async def both(context: Context, password: str) -> Proven | Refused:
+async def confirm_password_before_code(context: Context, password: str) -> ConfirmedPassword | Refused:
     """The password, once an attempt at the code has been counted too."""
-    bucket = Bucket("second factor again", str(context.caller.subject_id), CODES_MAY)
-    return await attempt_limits.too_often(context, bucket) or await reproof(context, password, "password")
+    bucket = Bucket("second factor again", str(context.caller.subject_id), CODE_LIMITS)
+    return await attempt_limits.count_attempt(context, bucket) or await confirm_password(context, password, "password")
 
 
-async def _proves(
-    context: Context, connection: AsyncConnection, proven: Proven, code: str, *, staff_may: bool = True
+async def _check_both_factors(
+    context: Context, connection: AsyncConnection, confirmed: ConfirmedPassword, code: str, *, staff_may: bool = True
 ) -> Refused | None:
     """Decided once the account is locked: whoever grants a role locks it too."""
-    if await proven.lock(connection) is None:
-        return wrong("password")
-    if not staff_may and (await connection.execute(select(is_staff(proven.subject_id, context.now())))).scalar_one():
-        return STAFF_KEEP_IT
-    if await authenticator_of(connection, proven.subject_id) is None:
+    if await confirmed.lock_account(connection) is None:
+        return wrong_password("password")
+    if not staff_may and (await connection.execute(select(is_staff(confirmed.subject_id, context.now())))).scalar_one():
+        return STAFF_MUST_KEEP
+    if await confirmed_authenticator(connection, confirmed.subject_id) is None:
         return NOT_ENABLED
-    return None if await login_challenge.prove(context, connection, proven.subject_id, code) else WRONG_CODE
+    return None if await login_challenge.verify_code(context, connection, confirmed.subject_id, code) else WRONG_CODE
 
 
-async def _pending(connection: AsyncConnection, subject_id: str, now: datetime) -> Any:
-    theirs = (AUTHENTICATORS.c.subject_id == subject_id) & (AUTHENTICATORS.c.begun_at > now - ENROLMENT_LASTS)
+async def _pending_enrolment(connection: AsyncConnection, subject_id: str, now: datetime) -> Any:
+    theirs = (AUTHENTICATORS.c.subject_id == subject_id) & (AUTHENTICATORS.c.begun_at > now - ENROLMENT_LIFETIME)
     return (await connection.execute(select(AUTHENTICATORS).where(theirs))).one_or_none()
 
 
-async def _forget_authenticators(connection: AsyncConnection, subject_id: str) -> None:
+async def _delete_authenticators(connection: AsyncConnection, subject_id: str) -> None:
     await connection.execute(delete(AUTHENTICATORS).where(AUTHENTICATORS.c.subject_id == subject_id))
 
 
-async def _only_this_session(context: Context, connection: AsyncConnection, factors: Factors) -> None:
+async def _end_other_sessions(context: Context, connection: AsyncConnection, factors: Factors) -> None:
     """The other sessions and tokens were begun under other factors; this one has these."""
     subject_id, now, this = str(context.caller.subject_id), context.now(), context.caller.token_id
     await end_sessions(connection, subject_id, now, but=this)
     await connection.execute(update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id == this).values(factors=factors.value))
 
 
-def _drawn(uri: str) -> str:
+def _qr_code_svg(uri: str) -> str:
     """A QR code as SVG without anything that loads or runs."""
     drawing = io.BytesIO()
     segno.make(uri, error="m").save(drawing, kind="svg", scale=4, xmldecl=False, title="QR code")

@@ -16,37 +16,37 @@ from permissions.caller import Caller
 from permissions.network import network_of
 from resolvers.consent.objections import object_to
 from resolvers.consent.state import stands
-from resolvers.context import Context, Handed
-from resolvers.geolocation.stored_place import keep_place, place_columns
-from resolvers.sessions.known_devices import new_device
+from resolvers.context import Context, IssuedSecrets
+from resolvers.geolocation.stored_place import place_columns, store_place
+from resolvers.sessions.known_devices import new_device_token
 from resolvers.sessions.session_state import session_of_caller
 from resolvers.subjects.own_record import own_record
 
-MOST_SESSIONS: Final = 20
+MAX_SESSIONS: Final = 20
 
 
-async def begin(
+async def begin_session(
     context: Context, connection: AsyncConnection, account: Any, opening: Opening, *, known: bool
 ) -> Opened:
     """A session of this account, which is locked; whoever has the mailbox hears of a device that is not known."""
     now = opening.now
     if not known and account.ip_address and network_of(account.ip_address) != network_of(context.caller.address):
         await write_letter(connection, subject_id=account.id, notice=Notice.NEW_DEVICE, now=now)
-    await _move(context, connection, account)
-    await _make_room(connection, account.id, now)
+    await _record_address(context, connection, account)
+    await _end_oldest_sessions(connection, account.id, now)
     return await open_session(connection, context.services.keys, opening)
 
 
-async def signed_in(info: Info[Context, None], opened: Opened, email: str | None = None) -> SignedIn:
+async def signed_in_result(info: Info[Context, None], opened: Opened, email: str | None = None) -> SignedIn:
     """What the holder is shown; `email`: for a device that shall be known for this canonical address."""
     context, row = info.context, opened.row
     member = Caller.of(row, context.caller.address)
-    device = new_device(context.services.keys, email) if email else None
-    seen = await own_record(context, member, context.asked(info).bits)
+    device = new_device_token(context.services.keys, email) if email else None
+    seen = await own_record(context, member, context.requested_fields(info).bits)
     ends = row.secret_expires_at
     viewer = Viewer(Role.MEMBER, seen, session_of_caller(member), ends)
     if TokenTransport(row.transport) is TokenTransport.COOKIE:
-        context.carried.handed = Handed(opened.access, ends, opened.refresh, row.expires_at, device)
+        context.cookies.issued = IssuedSecrets(opened.access, ends, opened.refresh, row.expires_at, device)
         return SignedIn(None, None, None, ends, viewer)
     return SignedIn(opened.access, opened.refresh, device, ends, viewer)
 
@@ -64,23 +64,23 @@ async def end_challenges(connection: AsyncConnection, subject_id: str, now: date
     await connection.execute(waiting.values(ended_at=now))
 
 
-async def goes_on(connection: AsyncConnection, id: str | None) -> bool:
+async def is_live_token(connection: AsyncConnection, id: str | None) -> bool:
     """Whether the session that asks was not ended while it waited for the account."""
     live = select(ACCESS_TOKENS.c.id).where(ACCESS_TOKENS.c.id == id, ACCESS_TOKENS.c.revoked_at.is_(None))
     return (await connection.execute(live)).first() is not None
 
 
-async def _move(context: Context, connection: AsyncConnection, account: Any) -> None:
+async def _record_address(context: Context, connection: AsyncConnection, account: Any) -> None:
     """Keeps the address of this sign-in, and under SOCIAL the place that it is in."""
     address = context.caller.address or None
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(ip_address=address))
     if context.caller.opts_out:
         await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, context.now())
     if stands(account, Purpose.SOCIAL):
-        await keep_place(connection, account.id, place_columns(context.services.geolocation, address))
+        await store_place(connection, account.id, place_columns(context.services.geolocation, address))
 
 
-async def _make_room(connection: AsyncConnection, subject_id: str, now: datetime) -> None:
+async def _end_oldest_sessions(connection: AsyncConnection, subject_id: str, now: datetime) -> None:
     """The oldest sessions end so that there are never more than twenty."""
     live = (
         select(ACCESS_TOKENS.c.id)
@@ -88,7 +88,7 @@ async def _make_room(connection: AsyncConnection, subject_id: str, now: datetime
         .where(ACCESS_TOKENS.c.revoked_at.is_(None), ACCESS_TOKENS.c.expires_at > now)
         .order_by(ACCESS_TOKENS.c.created_at.desc(), ACCESS_TOKENS.c.id)
     )
-    surplus = list((await connection.execute(live)).scalars())[MOST_SESSIONS - 1 :]
+    surplus = list((await connection.execute(live)).scalars())[MAX_SESSIONS - 1 :]
     if surplus:
         ended = update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id.in_(surplus))
         await connection.execute(ended.values(revoked_at=now))

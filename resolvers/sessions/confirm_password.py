@@ -11,14 +11,14 @@ from models.tables import ACCOUNTS, CREDENTIALS
 from models.tokens.token_rows import is_staff
 from models.vocabulary import RefusalCode
 from resolvers.context import Context
-from resolvers.hashing.password_hash import Busy
+from resolvers.hashing.worker_pool import PoolFull
 from resolvers.sessions import attempt_limits
-from resolvers.sessions.attempt_limits import ACCOUNT_MAY, LATER
+from resolvers.sessions.attempt_limits import ACCOUNT_LIMITS, TRY_LATER
 from resolvers.subjects.account_lock import lock_account_if_any
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class ConfirmedPassword:
     """Whose password was right, the hash that it was right for, and whether they held a staff role."""
 
     subject_id: str
@@ -27,37 +27,39 @@ class Proven:
     password_hash: str
     is_staff: bool
 
-    async def lock(self, connection: AsyncConnection) -> Any:
+    async def lock_account(self, connection: AsyncConnection) -> Any:
         """The account, locked, or None where the password has been changed meanwhile, or its subject is gone."""
         account = await lock_account_if_any(connection, self.subject_id)
-        return account if await is_still(connection, self.subject_id, self.password_hash) else None
+        return account if await is_current_hash(connection, self.subject_id, self.password_hash) else None
 
 
-async def is_still(connection: AsyncConnection, subject_id: str, password_hash: str) -> bool:
+async def is_current_hash(connection: AsyncConnection, subject_id: str, password_hash: str) -> bool:
     """Whether the hash that was verified is the one that is stored; whoever changes it locks the account first."""
     stored = select(CREDENTIALS.c.password_hash).where(CREDENTIALS.c.subject_id == subject_id)
     return (await connection.execute(stored)).scalar_one_or_none() == password_hash
 
 
-def wrong(field: str) -> Refused:
+def wrong_password(field: str) -> Refused:
     """The password was not the caller's."""
     return Refused(RefusalCode.INVALID_CREDENTIALS, "The password is wrong.", field)
 
 
-async def reproof(context: Context, password: str, field: str) -> Proven | Refused:
+async def confirm_password(context: Context, password: str, field: str) -> ConfirmedPassword | Refused:
     """The caller's own password, counted before it is checked."""
-    bucket = attempt_limits.of_caller(context, "password again", ACCOUNT_MAY)
-    if refusal := await attempt_limits.before_hashing(context, bucket):
+    bucket = attempt_limits.per_caller(context, "password again", ACCOUNT_LIMITS)
+    if refusal := await attempt_limits.count_password_attempt(context, bucket):
         return refusal
     person = await _person(context)
     try:
         verdict = await context.services.hashing.verify(person.password_hash if person else None, password)
-    except Busy:
-        return LATER
+    except PoolFull:
+        return TRY_LATER
     if not verdict.right:
-        return wrong(field)
-    await attempt_limits.forgive(context, bucket)
-    return Proven(person.id, person.email, person.email_canonical, person.password_hash, bool(person.is_staff))
+        return wrong_password(field)
+    await attempt_limits.reset(context, bucket)
+    return ConfirmedPassword(
+        person.id, person.email, person.email_canonical, person.password_hash, bool(person.is_staff)
+    )
 
 
 async def _person(context: Context) -> Any:

@@ -7,19 +7,19 @@ from models.keys import KeyRing
 from models.tokens.token_format import Kind, kind_of, secret_of, written
 
 USE: Final = "known device"
-NONCE: Final = 8
-MAC: Final = 32 - NONCE
+NONCE_BYTES: Final = 8
+MAC_BYTES: Final = 32 - NONCE_BYTES
 
 
-def new_device(keys: KeyRing, email: str) -> str:
+def new_device_token(keys: KeyRing, email: str) -> str:
     """What a device keeps to be known again, for this canonical address alone."""
-    nonce = secrets.token_bytes(NONCE)
-    return written(Kind.DEVICE, nonce + keys.mac(USE, nonce + email.encode())[:MAC])
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return written(Kind.DEVICE, nonce + keys.mac(USE, nonce + email.encode())[:MAC_BYTES])
 
 
-def device_of(keys: KeyRing, token: str | None, email: str) -> str | None:
+def device_id(keys: KeyRing, token: str | None, email: str) -> str | None:
     """The device's name where the token was made here for this address."""
     if token is None or kind_of(token) is not Kind.DEVICE:
         return None
-    nonce, mac = secret_of(token)[:NONCE], secret_of(token)[NONCE:]
-    return nonce.hex() if keys.recognises(USE, nonce + email.encode(), mac, MAC) else None
+    nonce, mac = secret_of(token)[:NONCE_BYTES], secret_of(token)[NONCE_BYTES:]
+    return nonce.hex() if keys.recognises(USE, nonce + email.encode(), mac, MAC_BYTES) else None

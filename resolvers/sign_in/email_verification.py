@@ -18,21 +18,21 @@ from resolvers.arguments import LinkToken, NewEmail, Password
 from resolvers.consent.state import counts
 from resolvers.context import Context
 from resolvers.geolocation.lookup import Geolocation
-from resolvers.geolocation.stored_place import keep_place, place_columns
+from resolvers.geolocation.stored_place import place_columns, store_place
 from resolvers.sessions import attempt_limits
-from resolvers.sessions.attempt_limits import WRITING_MAY, WRITING_TO_MAY
-from resolvers.sessions.confirm_password import Proven, reproof, wrong
+from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, SENDER_LIMITS
+from resolvers.sessions.confirm_password import ConfirmedPassword, confirm_password, wrong_password
 from resolvers.sign_in import link_tokens
-from resolvers.sign_in.letter_recipient import owner_of
+from resolvers.sign_in.letter_recipient import address_owner
 from resolvers.subjects.account_lock import lock_account_if_any
 
 UNVERIFIED = Refused(RefusalCode.EMAIL_NOT_VERIFIED, "Verify the address that you have first.")
-STRANGER = Refused(
+NOT_REQUESTED_HERE = Refused(
     RefusalCode.NOT_PERMITTED,
     "Sign in with the password that was chosen when this address was registered, and confirm it then. "
     "Without that password, ask for a new one; what was entered before is then discarded.",
 )
-NO_ADDRESS = Refused(RefusalCode.INVALID_INPUT, "`newEmail` is not an e-mail address.", "newEmail")
+INVALID_ADDRESS = Refused(RefusalCode.INVALID_INPUT, "`newEmail` is not an e-mail address.", "newEmail")
 
 
 async def verify_email(info: Info[Context, None], token: LinkToken) -> EmailVerified | Refused:
@@ -42,29 +42,29 @@ async def verify_email(info: Info[Context, None], token: LinkToken) -> EmailVeri
     link it takes the network that it was registered from, or a session of the account, which takes the password.
     """
     context, now = info.context, info.context.now()
-    if refusal := await attempt_limits.too_often(context, attempt_limits.from_address(context, "mailed token")):
+    if refusal := await attempt_limits.count_attempt(context, attempt_limits.per_network(context, "mailed token")):
         return refusal
     uses = (MailedUse.VERIFY, MailedUse.CHANGE)
     try:
         async with context.database.writing() as connection:
-            row = await link_tokens.proof(connection, token, now, *uses)
+            row = await link_tokens.find_live(connection, token, now, *uses)
             # the account is locked before its link, as whoever ends links does
             account = await lock_account_if_any(connection, row.subject_id) if row else None
             if account is None:
-                return link_tokens.OVER
-            if row.use == MailedUse.VERIFY and not _registered_it(context, row):
-                return STRANGER
-            if not await link_tokens.use(connection, token, now, *uses):
-                return link_tokens.OVER
+                return link_tokens.LINK_EXPIRED
+            if row.use == MailedUse.VERIFY and not _requested_link(context, row):
+                return NOT_REQUESTED_HERE
+            if not await link_tokens.spend(connection, token, now, *uses):
+                return link_tokens.LINK_EXPIRED
             if row.use == MailedUse.CHANGE:
-                await _move(connection, account, row.email, now)
+                await _change_address(connection, account, row.email, now)
             await mark_verified(connection, account, context.services.geolocation)
     except IntegrityError:  # the new address was taken meanwhile, and the link is not used up for that
-        return link_tokens.OVER
+        return link_tokens.LINK_EXPIRED
     return EmailVerified(row.email or account.email)
 
 
-def _registered_it(context: Context, row: Any) -> bool:
+def _requested_link(context: Context, row: Any) -> bool:
     """Whether whoever has the link is known to have asked for it."""
     if context.caller.is_member and context.caller.subject_id == row.subject_id:
         return True
@@ -81,28 +81,30 @@ async def change_email(
     try:
         email, wanted = given(new_email), canonical(new_email)
     except NotAnAddress:
-        return NO_ADDRESS
+        return INVALID_ADDRESS
     limits = (
-        attempt_limits.on_address(context, "letter", wanted, WRITING_TO_MAY),
-        attempt_limits.of_caller(context, "letters of", WRITING_MAY),
+        attempt_limits.per_email(context, "letter", wanted, RECIPIENT_LIMITS),
+        attempt_limits.per_caller(context, "letters of", SENDER_LIMITS),
     )
-    if refusal := await attempt_limits.too_often(context, *limits):
+    if refusal := await attempt_limits.count_attempt(context, *limits):
         return refusal
-    proven = await reproof(context, password, "password")
-    if isinstance(proven, Refused):
-        return proven
+    confirmed = await confirm_password(context, password, "password")
+    if isinstance(confirmed, Refused):
+        return confirmed
     async with context.database.writing() as connection:
-        if await proven.lock(connection) is None:
-            return wrong("password")
-        await _ask_to_move(context, connection, proven, email)
+        if await confirmed.lock_account(connection) is None:
+            return wrong_password("password")
+        await _mail_change_link(context, connection, confirmed, email)
     return EmailChangeRequested(email)
 
 
-async def _ask_to_move(context: Context, connection: AsyncConnection, proven: Proven, email: str) -> None:
+async def _mail_change_link(
+    context: Context, connection: AsyncConnection, confirmed: ConfirmedPassword, email: str
+) -> None:
     """A link to the new address, where it is free; an earlier link ends in any case, or it would tell."""
-    now, mine = context.now(), proven.subject_id
+    now, mine = context.now(), confirmed.subject_id
     await end_mailed_tokens(connection, mine, now, MailedUse.CHANGE)
-    owner = await owner_of(connection, canonical(email), now)
+    owner = await address_owner(connection, canonical(email), now)
     await write_mailed_token(
         connection,
         context.services.keys,
@@ -112,7 +114,7 @@ async def _ask_to_move(context: Context, connection: AsyncConnection, proven: Pr
         address=email,
     )
     notice = Notice.ADDRESS_CHANGING
-    await write_letter(connection, subject_id=mine, notice=notice, now=now, address=proven.email)
+    await write_letter(connection, subject_id=mine, notice=notice, now=now, address=confirmed.email)
 
 
 async def mark_verified(connection: AsyncConnection, account: Any, geolocation: Geolocation) -> None:
@@ -125,10 +127,10 @@ async def mark_verified(connection: AsyncConnection, account: Any, geolocation: 
     mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
     await connection.execute(mine.values(email_verified=True, **begins))
     if counts(account, Purpose.SOCIAL):
-        await keep_place(connection, account.id, place_columns(geolocation, account.ip_address))
+        await store_place(connection, account.id, place_columns(geolocation, account.ip_address))
 
 
-async def _move(connection: AsyncConnection, account: Any, email: str, now: datetime) -> None:
+async def _change_address(connection: AsyncConnection, account: Any, email: str, now: datetime) -> None:
     """The new address is the account's; links that were sent to the old one do nothing any more."""
     mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == account.id)
     await connection.execute(mine.values(email_canonical=canonical(email)))

@@ -16,14 +16,14 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Mailbox:
+class Recipient:
     """Who reads what is sent to an address, and what they are told there about setting a password."""
 
     subject_id: str | None
     notice: Notice
 
 
-async def owner_of(connection: AsyncConnection, email: str, now: datetime) -> Any:
+async def address_owner(connection: AsyncConnection, email: str, now: datetime) -> Any:
     """Who has this canonical address, with what decides whether a password may be set by mail; or None."""
     staff = is_staff(ACCOUNTS.c.id, now).label("is_staff")
     known = (
@@ -34,11 +34,11 @@ async def owner_of(connection: AsyncConnection, email: str, now: datetime) -> An
     return (await connection.execute(known)).one_or_none()
 
 
-def mailbox_of(owner: Any, notice: Notice) -> Mailbox:
+def recipient_of(owner: Any, notice: Notice) -> Recipient:
     """Nobody's mailbox where there is no owner, or one who sets no password by mail: disabled, or staff."""
     if owner is None or owner.disabled_at is not None:
-        return Mailbox(None, notice)
+        return Recipient(None, notice)
     if owner.is_staff:
         log.warning("somebody asked to reset the password of a person with a staff role", extra={"id": owner.id})
-        return Mailbox(None, notice)
-    return Mailbox(owner.id, notice if owner.email_verified else Notice.CLAIM_ADDRESS)
+        return Recipient(None, notice)
+    return Recipient(owner.id, notice if owner.email_verified else Notice.CLAIM_ADDRESS)

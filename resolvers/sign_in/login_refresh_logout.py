@@ -19,26 +19,27 @@ from permissions.failure import forbidden
 from resolvers.arguments import RefreshToken
 from resolvers.consent.objections import object_to
 from resolvers.context import Context
-from resolvers.hashing.password_hash import Busy, Verdict, too_long
+from resolvers.hashing.password_hash import Verification, is_too_long
+from resolvers.hashing.worker_pool import PoolFull
 from resolvers.inputs import LoginInput
 from resolvers.second_factor.login_challenge import begin_challenge
-from resolvers.second_factor.totp_codes import authenticator_of
+from resolvers.second_factor.totp_codes import confirmed_authenticator
 from resolvers.sessions import attempt_limits
-from resolvers.sessions.attempt_limits import ACCOUNT_MAY, LATER
-from resolvers.sessions.begin_session import begin, end_challenges, signed_in
-from resolvers.sessions.confirm_password import is_still
+from resolvers.sessions.attempt_limits import ACCOUNT_LIMITS, TRY_LATER
+from resolvers.sessions.begin_session import begin_session, end_challenges, signed_in_result
+from resolvers.sessions.confirm_password import is_current_hash
 from resolvers.subjects.account_lock import lock_account_if_any
 from resolvers.validation.free_text import InvalidValue, clean_text
 
-WRONG: Final = Refused(RefusalCode.INVALID_CREDENTIALS, "The e-mail address or the password is wrong.")
-NO_BROWSER: Final = Refused(
+WRONG_CREDENTIALS: Final = Refused(RefusalCode.INVALID_CREDENTIALS, "The e-mail address or the password is wrong.")
+NOT_A_BROWSER: Final = Refused(
     RefusalCode.INVALID_INPUT, "Cookies are for browsers, which send `X-ConsentQL-Client`.", "input.transport"
 )
-OVER: Final = Refused(RefusalCode.TOKEN_EXPIRED, "The session is over; please sign in again.", "refreshToken")
+SESSION_EXPIRED: Final = Refused(RefusalCode.TOKEN_EXPIRED, "The session has ended. Sign in again.", "refreshToken")
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class LoginAttempt:
     """A sign-in as it was asked for, cleaned; an address that is none is nobody's."""
 
     email: str
@@ -54,48 +55,50 @@ async def login(
 ) -> SignedIn | TotpRequired | Refused:
     """The same answer and the same work for a wrong password and for an address that nobody has."""
     context = info.context
-    attempt = _attempt(context, input)
+    attempt = _parse_attempt(context, input)
     if isinstance(attempt, Refused):
         return attempt
-    bucket, known = attempt_limits.by_device(context, "login", attempt.email, attempt.device, ACCOUNT_MAY)
-    if refusal := await attempt_limits.before_hashing(context, attempt_limits.from_address(context, "login"), bucket):
+    bucket, known = attempt_limits.per_device_or_email(context, "login", attempt.email, attempt.device, ACCOUNT_LIMITS)
+    if refusal := await attempt_limits.count_password_attempt(
+        context, attempt_limits.per_network(context, "login"), bucket
+    ):
         return refusal
-    begun = await _checked(context, attempt, await _person(context, attempt.email), known=known)
+    begun = await _verify_and_begin(context, attempt, await _person(context, attempt.email), known=known)
     if not isinstance(begun, Opened):
         return begun
-    await attempt_limits.forgive(context, bucket)
-    return await signed_in(info, begun, attempt.email)
+    await attempt_limits.reset(context, bucket)
+    return await signed_in_result(info, begun, attempt.email)
 
 
-async def _checked(
-    context: Context, attempt: Attempt, person: Any, *, known: bool, again: bool = True
+async def _verify_and_begin(
+    context: Context, attempt: LoginAttempt, person: Any, *, known: bool, again: bool = True
 ) -> Opened | TotpRequired | Refused:
     """The password is verified before anything that is known of the account counts."""
     try:
         verdict = await context.services.hashing.verify(person.password_hash if person else None, attempt.password)
-    except Busy:
-        return LATER
+    except PoolFull:
+        return TRY_LATER
     if person is None or not verdict.right or person.disabled_at is not None:
-        return WRONG
-    begun = await _begun(context, attempt, person, verdict, known=known)
-    if begun is WRONG and again:  # another sign-in may just have replaced the hash of the same password
+        return WRONG_CREDENTIALS
+    begun = await _begin(context, attempt, person, verdict, known=known)
+    if begun is WRONG_CREDENTIALS and again:  # another sign-in may just have replaced the hash of the same password
         person = await _person(context, attempt.email)
-        return await _checked(context, attempt, person, known=known, again=False)
+        return await _verify_and_begin(context, attempt, person, known=known, again=False)
     return begun
 
 
-def _attempt(context: Context, input: LoginInput) -> Attempt | Refused:
+def _parse_attempt(context: Context, input: LoginInput) -> LoginAttempt | Refused:
     transport = input.transport or TokenTransport.BEARER
-    if transport is TokenTransport.COOKIE and not context.carried.by_browser:
-        return NO_BROWSER
+    if transport is TokenTransport.COOKIE and not context.cookies.from_browser:
+        return NOT_A_BROWSER
     try:
         client = clean_text("client", input.client or None, 100)
     except InvalidValue as problem:
         return Refused(RefusalCode.INVALID_INPUT, f"`client` {problem.reason}.", "input.client")
-    if too_long(input.password):
+    if is_too_long(input.password):
         return Refused(RefusalCode.INVALID_INPUT, "`password` is too long.", "input.password")
     email = sought_address(input.email)
-    return Attempt(email, input.password, transport, client, input.device_token or context.carried.device)
+    return LoginAttempt(email, input.password, transport, client, input.device_token or context.cookies.device)
 
 
 async def _person(context: Context, email: str) -> Any:
@@ -108,8 +111,8 @@ async def _person(context: Context, email: str) -> Any:
         return (await connection.execute(known)).one_or_none()
 
 
-async def _begun(
-    context: Context, attempt: Attempt, person: Any, verdict: Verdict, *, known: bool
+async def _begin(
+    context: Context, attempt: LoginAttempt, person: Any, verdict: Verification, *, known: bool
 ) -> Opened | TotpRequired | Refused:
     now = context.now()
     async with context.database.writing() as connection:
@@ -117,28 +120,28 @@ async def _begun(
         if (
             account is None
             or account.disabled_at is not None
-            or not await is_still(connection, person.id, person.password_hash)
+            or not await is_current_hash(connection, person.id, person.password_hash)
         ):
-            return WRONG
+            return WRONG_CREDENTIALS
         if verdict.rehashed:
             mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == person.id)
             await connection.execute(mine.values(password_hash=verdict.rehashed))
         opening = Opening(person.id, attempt.transport, Factors.PASSWORD, attempt.client, now)
-        if await authenticator_of(connection, person.id):
+        if await confirmed_authenticator(connection, person.id):
             return await begin_challenge(connection, opening)
-        return await begin(context, connection, account, opening, known=known)
+        return await begin_session(context, connection, account, opening, known=known)
 
 
 async def refresh_session(info: Info[Context, None], refresh_token: RefreshToken = None) -> SignedIn | Refused:
     """The session's next secrets; asked again within the grace the same ones, later the session is over."""
     context, now = info.context, info.context.now()
-    if refusal := await attempt_limits.too_often(
-        context, attempt_limits.from_address(context, "refresh", ("300/minute",))
+    if refusal := await attempt_limits.count_attempt(
+        context, attempt_limits.per_network(context, "refresh", ("300/minute",))
     ):
         return refusal
     token, transport = refresh_token or "", TokenTransport.BEARER
     if refresh_token is None:
-        token, transport = context.carried.refresh or "", TokenTransport.COOKIE
+        token, transport = context.cookies.refresh or "", TokenTransport.COOKIE
     async with context.database.writing() as connection:
         session = await stored.session_of(connection, context.services.keys, token, transport)
         account = await lock_account_if_any(
@@ -150,9 +153,9 @@ async def refresh_session(info: Info[Context, None], refresh_token: RefreshToken
         if isinstance(opened, Opened) and context.caller.opts_out:
             await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, now)
     if not isinstance(opened, Opened):
-        context.carried.ended = transport is TokenTransport.COOKIE
-        return OVER
-    return await signed_in(info, opened)
+        context.cookies.ended = transport is TokenTransport.COOKIE
+        return SESSION_EXPIRED
+    return await signed_in_result(info, opened)
 
 
 async def logout(info: Info[Context, None]) -> bool:
@@ -161,7 +164,7 @@ async def logout(info: Info[Context, None]) -> bool:
     A browser drops the cookie that it asks with before the one that goes on: that one ends the session as well.
     """
     context, now, keys = info.context, info.context.now(), info.context.services.keys
-    caller, refresh = context.caller, context.carried.refresh
+    caller, refresh = context.caller, context.cookies.refresh
     id, holder = caller.token_id, caller.subject_id if caller.is_member else None
     has_lapsed = caller.role is Role.ANONYMOUS
     if has_lapsed and refresh is None:
@@ -174,6 +177,6 @@ async def logout(info: Info[Context, None]) -> bool:
             await end_challenges(connection, holder, now)
         mine = (ACCESS_TOKENS.c.id == id) & ACCESS_TOKENS.c.revoked_at.is_(None)
         await connection.execute(update(ACCESS_TOKENS).where(mine).values(revoked_at=now))
-    context.carried.ended, context.carried.refresh = context.carried.by_browser, None
+    context.cookies.ended, context.cookies.refresh = context.cookies.from_browser, None
     context.caller = Caller(address=caller.address)  # what follows in this document comes from nobody
     return True

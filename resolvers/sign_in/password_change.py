@@ -20,19 +20,19 @@ from permissions.versions import numbers
 from resolvers.arguments import Email, LinkToken, NewPassword
 from resolvers.consent.state import granted
 from resolvers.context import Context
-from resolvers.hashing.password_hash import Busy
+from resolvers.hashing.worker_pool import PoolFull
 from resolvers.inputs import ChangePasswordInput
 from resolvers.sessions import attempt_limits
-from resolvers.sessions.attempt_limits import LATER, WRITING_TO_MAY
+from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, TRY_LATER
 from resolvers.sessions.begin_session import end_sessions
-from resolvers.sessions.confirm_password import reproof, wrong
+from resolvers.sessions.confirm_password import confirm_password, wrong_password
 from resolvers.sign_in import link_tokens
 from resolvers.sign_in.email_verification import mark_verified
-from resolvers.sign_in.letter_recipient import mailbox_of, owner_of
+from resolvers.sign_in.letter_recipient import address_owner, recipient_of
 from resolvers.sign_in.password_strength import weakness
 from resolvers.subjects.account_lock import lock_account, lock_account_if_any
 
-ASKING_MAY: Final = ("20/minute",)
+RESET_REQUEST_LIMITS: Final = ("20/minute",)
 
 
 async def change_password(
@@ -41,16 +41,18 @@ async def change_password(
 ) -> PasswordChanged | Refused:
     """With the present password; every other session and token of the caller ends."""
     context, now = info.context, info.context.now()
-    proven = await reproof(context, input.current_password, "input.currentPassword")
-    if isinstance(proven, Refused):
-        return proven
-    hashed = await _hashed(context, input.new_password, "input.newPassword", proven.email, staff=proven.is_staff)
+    confirmed = await confirm_password(context, input.current_password, "input.currentPassword")
+    if isinstance(confirmed, Refused):
+        return confirmed
+    hashed = await _check_and_hash(
+        context, input.new_password, "input.newPassword", confirmed.email, staff=confirmed.is_staff
+    )
     if isinstance(hashed, Refused):
         return hashed
     async with context.database.writing() as connection:
-        if await proven.lock(connection) is None:
-            return wrong("input.currentPassword")
-        await _set(connection, proven.subject_id, hashed, now, but=context.caller.token_id)
+        if await confirmed.lock_account(connection) is None:
+            return wrong_password("input.currentPassword")
+        await _store_hash(connection, confirmed.subject_id, hashed, now, but=context.caller.token_id)
     return PasswordChanged(now)
 
 
@@ -58,13 +60,13 @@ async def request_password_reset(info: Info[Context, None], email: Email) -> boo
     """True, and the same work, whether or not anybody has the address."""
     context, now = info.context, info.context.now()
     wanted = sought_address(email)
-    bucket, _ = attempt_limits.by_device(context, "reset", wanted, context.carried.device, WRITING_TO_MAY)
-    if refusal := await attempt_limits.too_often(
-        context, attempt_limits.from_address(context, "reset", ASKING_MAY), bucket
+    bucket, _ = attempt_limits.per_device_or_email(context, "reset", wanted, context.cookies.device, RECIPIENT_LIMITS)
+    if refusal := await attempt_limits.count_attempt(
+        context, attempt_limits.per_network(context, "reset", RESET_REQUEST_LIMITS), bucket
     ):
         raise rate_limited(refusal.retry_after_seconds or 1)
     async with context.database.writing() as connection:
-        box = mailbox_of(await owner_of(connection, wanted, now), Notice.RESET_PASSWORD)
+        box = recipient_of(await address_owner(connection, wanted, now), Notice.RESET_PASSWORD)
         keys = context.services.keys
         await write_mailed_token(connection, keys, subject_id=box.subject_id, notice=box.notice, now=now)
     return True
@@ -75,45 +77,47 @@ async def reset_password(
 ) -> PasswordChanged | Refused:
     """With a link from the mailbox, once; the second factor stays, and nobody is signed in by it."""
     context, now = info.context, info.context.now()
-    if refusal := await attempt_limits.too_often(context, attempt_limits.from_address(context, "mailed token")):
+    if refusal := await attempt_limits.count_attempt(context, attempt_limits.per_network(context, "mailed token")):
         return refusal
     async with context.database.reading() as connection:
-        row = await link_tokens.proof(connection, token, now, MailedUse.RESET)
+        row = await link_tokens.find_live(connection, token, now, MailedUse.RESET)
         mine = select(ACCOUNTS.c.email).where(ACCOUNTS.c.id == (row.subject_id if row else ""))
         email = (await connection.execute(mine)).scalar_one_or_none()
     if email is None:
-        return link_tokens.OVER
-    hashed = await _hashed(context, new_password, "newPassword", email)
+        return link_tokens.LINK_EXPIRED
+    hashed = await _check_and_hash(context, new_password, "newPassword", email)
     if isinstance(hashed, Refused):
         return hashed
     async with context.database.writing() as connection:
         account = await lock_account_if_any(connection, row.subject_id)
-        owner = await owner_of(connection, canonical(email), now)
+        owner = await address_owner(connection, canonical(email), now)
         allowed = (
             account is not None
             and owner is not None
-            and mailbox_of(owner, Notice.RESET_PASSWORD).subject_id == account.id
+            and recipient_of(owner, Notice.RESET_PASSWORD).subject_id == account.id
         )
-        if not allowed or not await link_tokens.use(connection, token, now, MailedUse.RESET):
-            return link_tokens.OVER
+        if not allowed or not await link_tokens.spend(connection, token, now, MailedUse.RESET):
+            return link_tokens.LINK_EXPIRED
         if not account.email_verified:
-            account = await _claim(context, connection, account)
+            account = await _clear_registration(context, connection, account)
             await mark_verified(connection, account, context.services.geolocation)
             await end_mailed_tokens(connection, account.id, now, MailedUse.VERIFY)
-        await _set(connection, account.id, hashed, now)
+        await _store_hash(connection, account.id, hashed, now)
     return PasswordChanged(now)
 
 
-async def _hashed(context: Context, password: str, field: str, email: str, *, staff: bool = False) -> str | Refused:
+async def _check_and_hash(
+    context: Context, password: str, field: str, email: str, *, staff: bool = False
+) -> str | Refused:
     try:
         if refusal := await weakness(context, password, field, (email,), staff=staff):
             return refusal
-        return await context.services.hashing.hash_soon(password)
-    except Busy:
-        return LATER
+        return await context.services.hashing.hash_in_pool(password)
+    except PoolFull:
+        return TRY_LATER
 
 
-async def _set(
+async def _store_hash(
     connection: AsyncConnection, subject_id: str, hashed: str, now: datetime, but: str | None = None
 ) -> None:
     mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == subject_id)
@@ -125,7 +129,7 @@ async def _set(
     await write_letter(connection, subject_id=subject_id, notice=Notice.PASSWORD_CHANGED, now=now)
 
 
-async def _claim(context: Context, connection: AsyncConnection, account: Any) -> Any:
+async def _clear_registration(context: Context, connection: AsyncConnection, account: Any) -> Any:
     """Whoever registered never had the mailbox: what they entered and granted is not its owner's, and goes.
 
     Nor was it the owner who asked for an erasure: they would lose what they enter from now on, and had no letter.

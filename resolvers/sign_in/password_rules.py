@@ -11,30 +11,30 @@ from zxcvbn_rs_py import zxcvbn
 
 from models.outcome import Refused
 from models.vocabulary import RefusalCode
-from resolvers.hashing.breached_passwords import SortedList, is_packaged
-from resolvers.hashing.password_hash import Hashing, too_long
+from resolvers.hashing.breached_passwords import SortedListFile, is_in_packaged_list
+from resolvers.hashing.password_hash import Hashing, is_too_long
 
-SHORTEST: Final = 12
-SHORTEST_OF_STAFF: Final = 15
-LONGEST: Final = 128
-SCORED: Final = 19
+MIN_LENGTH: Final = 12
+MIN_LENGTH_STAFF: Final = 15
+MAX_LENGTH: Final = 128
+MAX_SCORED_LENGTH: Final = 19
 """Code points that are scored, the first ones: the worst 19 took 18 ms, the worst 24 took 30, the worst 72 took 600."""
 
-STRONG: Final = 3
-OURS: Final = ("consentql", "3dprinteros")
-SHORTEST_WORD: Final = 4
-ENDING: Final = re.compile(r"[\W\d_]+$")
+MIN_SCORE: Final = 3
+SERVICE_NAMES: Final = ("consentql", "3dprinteros")
+MIN_WORD_LENGTH: Final = 4
+APPENDED: Final = re.compile(r"[\W\d_]+$")
 BETWEEN_WORDS: Final = re.compile(r"[\W_]+")
-SIGNS: Final = "4@8({[<369|1!0$57+%2"
+SUBSTITUTES: Final = "4@8({[<369|1!0$57+%2"
 LEET: Final[tuple[dict[int, int], ...]] = (
     {},
-    str.maketrans(SIGNS, "aabcccceggiiiossttxz"),
-    str.maketrans(SIGNS, "aabccccegglllossttxz"),
+    str.maketrans(SUBSTITUTES, "aabcccceggiiiossttxz"),
+    str.maketrans(SUBSTITUTES, "aabccccegglllossttxz"),
 )
 """The letters that signs stand for; three of them for i or l."""
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """What is wrong with a password."""
 
     SHORT = "SHORT"
@@ -48,34 +48,34 @@ class Kind(StrEnum):
 class Fault:
     """One reason against a password; it never repeats the password."""
 
-    kind: Kind
+    kind: FaultKind
     reason: str
 
 
-TOO_LONG: Final = Fault(Kind.LONG, f"it is longer than {LONGEST} characters")
-GUESSABLE: Final = Fault(Kind.GUESSABLE, "it is easy to guess")
-BREACHED: Final = Fault(Kind.BREACHED, "it, or most of it, is on a list of stolen passwords")
-CONTEXT: Final = Fault(Kind.CONTEXT, "it contains the name of this service, your name or your e-mail address")
+TOO_LONG: Final = Fault(FaultKind.LONG, f"it is longer than {MAX_LENGTH} characters")
+GUESSABLE: Final = Fault(FaultKind.GUESSABLE, "it is easy to guess")
+BREACHED: Final = Fault(FaultKind.BREACHED, "it, or most of it, is on a list of stolen passwords")
+CONTEXT: Final = Fault(FaultKind.CONTEXT, "it contains the name of this service, your name or your e-mail address")
 
 
 def faults(
-    password: str, *, words: Iterable[str] = (), staff: bool = False, listed: SortedList | None = None
+    password: str, *, words: Iterable[str] = (), staff: bool = False, listed: SortedListFile | None = None
 ) -> tuple[Fault, ...]:
     """Every reason against a password; `words` are the person's address and names. It may take 20 ms."""
-    if too_long(password):
+    if is_too_long(password):
         return (TOO_LONG,)
     password = unicodedata.normalize("NFC", password)
-    if len(password) > LONGEST:
+    if len(password) > MAX_LENGTH:
         return (TOO_LONG,)
-    shortest = SHORTEST_OF_STAFF if staff else SHORTEST
+    shortest = MIN_LENGTH_STAFF if staff else MIN_LENGTH
     found = []
     if len(password) < shortest:
-        found.append(Fault(Kind.SHORT, f"it has fewer than {shortest} characters"))
-    if int(zxcvbn(password[:SCORED]).score) < STRONG:
+        found.append(Fault(FaultKind.SHORT, f"it has fewer than {shortest} characters"))
+    if int(zxcvbn(password[:MAX_SCORED_LENGTH]).score) < MIN_SCORE:
         found.append(GUESSABLE)
-    if any(is_packaged(each) or (listed is not None and each in listed) for each in _spellings(password)):
+    if any(is_in_packaged_list(each) or (listed is not None and each in listed) for each in _spellings(password)):
         found.append(BREACHED)
-    if _contains_any(password, _context(words)):
+    if _contains_any(password, _context_words(words)):
         found.append(CONTEXT)
     return tuple(found)
 
@@ -87,10 +87,10 @@ async def refusal(
     *,
     words: Iterable[str] = (),
     staff: bool = False,
-    listed: SortedList | None = None,
+    listed: SortedListFile | None = None,
 ) -> Refused | None:
     """The answer to a password that is not strong enough, asked in the line of the hashes; Busy where that is full."""
-    found = await hashing.soon(faults, password, words=tuple(words), staff=staff, listed=listed)
+    found = await hashing.run_in_pool(faults, password, words=tuple(words), staff=staff, listed=listed)
     if not found:
         return None
     reasons = "; ".join(fault.reason for fault in found)
@@ -99,18 +99,18 @@ async def refusal(
 
 def _spellings(password: str) -> set[str]:
     """The password, also without what was only added at its end, and with letters for the signs that replace them."""
-    bases = {password, ENDING.sub("", password)}
+    bases = {password, APPENDED.sub("", password)}
     bases |= {base.casefold() for base in bases}
     return {base.translate(letters) for base in bases for letters in LEET if base}
 
 
-def _context(words: Iterable[str]) -> set[str]:
+def _context_words(words: Iterable[str]) -> set[str]:
     """Words of which each would be tried first: of this service, the local part of an address, names."""
-    found = set(OURS)
+    found = set(SERVICE_NAMES)
     for word in words:
         whole = unicodedata.normalize("NFC", word.rpartition("@")[0] or word).casefold()
         found |= {whole, *BETWEEN_WORDS.split(whole)}
-    return {word for word in found if len(word) >= SHORTEST_WORD}
+    return {word for word in found if len(word) >= MIN_WORD_LENGTH}
 
 
 def _contains_any(password: str, words: set[str]) -> bool:

@@ -13,5 +13,5 @@ async def weakness(
     """The refusal, with every reason; Busy where too many people sign in."""
     services = context.services
     return await password_rules.refusal(
-        services.hashing, password, field, words=words, staff=staff, listed=services.breached
+        services.hashing, password, field, words=words, staff=staff, listed=services.breached_list
     )

@@ -18,11 +18,11 @@ from permissions.network import network_of
 from permissions.versions import numbers
 from resolvers.consent.objections import object_to
 from resolvers.context import Context
-from resolvers.hashing.password_hash import Busy
+from resolvers.hashing.worker_pool import PoolFull
 from resolvers.inputs import RegisterInput, sent_fields
 from resolvers.sessions import attempt_limits
-from resolvers.sessions.attempt_limits import LATER, REGISTERING_MAY, WRITING_TO_MAY
-from resolvers.sign_in.letter_recipient import Mailbox, mailbox_of, owner_of
+from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, REGISTRATION_LIMITS, TRY_LATER
+from resolvers.sign_in.letter_recipient import Recipient, address_owner, recipient_of
 from resolvers.sign_in.password_strength import weakness
 from resolvers.subjects.account_lock import lock_account
 from resolvers.subjects.new_person import ConsentEntry, NewPerson
@@ -31,7 +31,7 @@ from resolvers.validation.free_text import InvalidValue, camel_case
 from resolvers.validation.profile_values import clean_pre_registration, clean_profile
 
 
-class Unfit(Exception):
+class InvalidRegistration(Exception):
     """What was sent cannot be registered, and why."""
 
     def __init__(self, code: RefusalCode, sentence: str, field: str) -> None:
@@ -46,23 +46,23 @@ async def register(
     context = info.context
     try:
         person = _person(context, input)
-    except Unfit as problem:
+    except InvalidRegistration as problem:
         return problem.refused
     limits = (
-        attempt_limits.from_address(context, "register", REGISTERING_MAY),
-        attempt_limits.on_address(context, "register", person.email_canonical, WRITING_TO_MAY),
+        attempt_limits.per_network(context, "register", REGISTRATION_LIMITS),
+        attempt_limits.per_email(context, "register", person.email_canonical, RECIPIENT_LIMITS),
     )
-    if refusal := await attempt_limits.before_hashing(context, *limits):
+    if refusal := await attempt_limits.count_password_attempt(context, *limits):
         return refusal
     try:
         words = (person.email, input.first_name or "", input.last_name or "")
         if refusal := await weakness(context, input.password, "input.password", words):
             return refusal
-        person.password_hash = await context.services.hashing.hash_soon(input.password)
-    except Busy:
-        return LATER
+        person.password_hash = await context.services.hashing.hash_in_pool(input.password)
+    except PoolFull:
+        return TRY_LATER
     async with context.database.writing() as connection:
-        await _write(context, connection, person)
+        await _store_and_mail(context, connection, person)
     return Registered(person.email)
 
 
@@ -70,22 +70,24 @@ def _person(context: Context, input: RegisterInput) -> NewPerson:
     try:
         person = NewPerson(given(input.email), canonical(input.email))
     except NotAnAddress:
-        raise Unfit(RefusalCode.INVALID_INPUT, "`email` is not an e-mail address.", "email") from None
+        raise InvalidRegistration(RefusalCode.INVALID_INPUT, "`email` is not an e-mail address.", "email") from None
     if input.policy_version != numbers.current().name:
         sentence = f"The policy's current version is {numbers.current().name}; show that one."
-        raise Unfit(RefusalCode.POLICY_VERSION_OUTDATED, sentence, "policyVersion")
+        raise InvalidRegistration(RefusalCode.POLICY_VERSION_OUTDATED, sentence, "policyVersion")
     if Purpose.SERVICE in input.consents:
-        raise Unfit(RefusalCode.CONSENT_MANDATORY, "SERVICE needs no consent and takes none.", "consents")
+        raise InvalidRegistration(RefusalCode.CONSENT_MANDATORY, "SERVICE needs no consent and takes none.", "consents")
     granted, now = dict.fromkeys(input.consents), context.now()
     person.consents = [ConsentEntry(purpose, True, input.policy_version, now) for purpose in granted]  # noqa: FBT003
     try:
-        _fill(person, input)
+        _add_values(person, input)
     except InvalidValue as problem:
-        raise Unfit(RefusalCode.INVALID_INPUT, f"`{problem.field}` {problem.reason}.", problem.field) from None
+        raise InvalidRegistration(
+            RefusalCode.INVALID_INPUT, f"`{problem.field}` {problem.reason}.", problem.field
+        ) from None
     return person
 
 
-def _fill(person: NewPerson, input: RegisterInput) -> None:
+def _add_values(person: NewPerson, input: RegisterInput) -> None:
     """The values that came, each under the purpose that it is kept for."""
     names = {name: getattr(input, name) for name in ("first_name", "last_name")}
     form = sent_fields(input.pre_registration) if input.pre_registration else {}
@@ -96,26 +98,26 @@ def _fill(person: NewPerson, input: RegisterInput) -> None:
         if person.granted(purpose) is None and (filled := [name for name, value in values.items() if value]):
             field = camel_case(filled[0]) if purpose is Purpose.SOCIAL else "preRegistration"
             sentence = f"`{field}` is kept under {purpose.value}, which is not among the consents."
-            raise Unfit(RefusalCode.CONSENT_REQUIRED, sentence, field)
+            raise InvalidRegistration(RefusalCode.CONSENT_REQUIRED, sentence, field)
 
 
-async def _write(context: Context, connection: AsyncConnection, person: NewPerson) -> None:
+async def _store_and_mail(context: Context, connection: AsyncConnection, person: NewPerson) -> None:
     """The account where the address is free; where it is not, the same work undone, and a letter to its owner."""
     now, keys, id = context.now(), context.services.keys, None
-    owner = await owner_of(connection, person.email_canonical, now)
+    owner = await address_owner(connection, person.email_canonical, now)
     try:
         async with connection.begin_nested() as attempt:
-            id = await _settle(context, connection, person if owner is None else _stranger(person))
+            id = await _store(context, connection, person if owner is None else _with_unused_address(person))
             if owner is not None:
                 await attempt.rollback()
     except IntegrityError:  # somebody else has just registered it
-        owner = await owner_of(connection, person.email_canonical, now)
-    box = Mailbox(id, Notice.VERIFY_ADDRESS) if owner is None else mailbox_of(owner, Notice.ALREADY_REGISTERED)
+        owner = await address_owner(connection, person.email_canonical, now)
+    box = Recipient(id, Notice.VERIFY_ADDRESS) if owner is None else recipient_of(owner, Notice.ALREADY_REGISTERED)
     letter = await write_mailed_token(connection, keys, subject_id=box.subject_id, notice=box.notice, now=now)
     await note_asking(connection, keys, letter, network_of(context.caller.address))
 
 
-async def _settle(context: Context, connection: AsyncConnection, person: NewPerson) -> str:
+async def _store(context: Context, connection: AsyncConnection, person: NewPerson) -> str:
     services = context.services
     store = PeopleStore(services.keys, services.geolocation, context.now(), ConsentSource.REGISTRATION)
     (id,) = await store.store(connection, [person])
@@ -125,7 +127,7 @@ async def _settle(context: Context, connection: AsyncConnection, person: NewPers
     return id
 
 
-def _stranger(person: NewPerson) -> NewPerson:
+def _with_unused_address(person: NewPerson) -> NewPerson:
     """The same person under an address that nobody has."""
     address = f"{new_id()}@{person.email_canonical.rpartition('@')[2]}"
     return replace(person, email=address, email_canonical=address)

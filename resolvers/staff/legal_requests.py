@@ -159,7 +159,7 @@ async def _locked(connection: AsyncConnection, context: Context, id: strawberry.
 async def _one(info: Info[Context, None], connection: AsyncConnection, id: str) -> RequestState:
     row = (await connection.execute(select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == id))).one()
     (state,) = await request_states(info, connection, [row])
-    await write_disclosures.record_within(connection, info.context, info.context.asked(info).bits)
+    await write_disclosures.record_within(connection, info.context, info.context.requested_fields(info).bits)
     return state
 
 
@@ -167,7 +167,7 @@ async def request_states(
     info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]
 ) -> list[RequestState]:
     """The rows with their subjects, read in bulk where they are asked for."""
-    context, asked = info.context, info.context.asked(info)
+    context, asked = info.context, info.context.requested_fields(info)
     seen: dict[str, Subject] = {}
     if "LegalRequest.subject" in asked.coordinates:
         ids = list({row.subject_id for row in rows})

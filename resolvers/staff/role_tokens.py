@@ -12,8 +12,8 @@ from models.vocabulary import STAFF, Factors, RefusalCode
 from resolvers.context import Context
 from resolvers.inputs import IssueRoleTokenInput
 from resolvers.processors.tokens import TokenIssued
-from resolvers.second_factor.totp_codes import authenticator_of
-from resolvers.sessions.begin_session import goes_on
+from resolvers.second_factor.totp_codes import confirmed_authenticator
+from resolvers.sessions.begin_session import is_live_token
 from resolvers.subjects.account_lock import lock_account
 from resolvers.validation.free_text import InvalidValue, clean_text
 
@@ -50,8 +50,8 @@ async def issue_role_token(
         await lock_account(connection, holder)
         if input.role not in STAFF or not await holds(connection, holder, input.role, now):
             return NOT_HELD
-        proven = context.caller.factors is Factors.TOTP and await goes_on(connection, context.caller.token_id)
-        authenticator = await authenticator_of(connection, holder)
+        proven = context.caller.factors is Factors.TOTP and await is_live_token(connection, context.caller.token_id)
+        authenticator = await confirmed_authenticator(connection, holder)
         if not proven or authenticator is None or not _is_fresh(context, authenticator):
             return SECOND_FACTOR_FIRST
         issuance = Issuance(input.role, DOOR, now, input.expires_at, holder, name=name)

@@ -89,5 +89,5 @@ async def _changed(info: Info[Context, None], connection: AsyncConnection, row: 
 async def _shown(info: Info[Context, None], connection: AsyncConnection, row: Any) -> CaseState:
     one = cases(info.context.now()).where(SUPPORT_CASES.c.id == row.id)
     (state,) = await case_states(info, connection, (await connection.execute(one)).all())
-    await write_disclosures.record_within(connection, info.context, info.context.asked(info).bits)
+    await write_disclosures.record_within(connection, info.context, info.context.requested_fields(info).bits)
     return state

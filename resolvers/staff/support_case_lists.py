@@ -72,7 +72,7 @@ def status(row: Any, now: datetime) -> SupportCaseStatus:
 async def case_states(info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]) -> list[CaseState]:
     """The rows as this caller sees them, in a number of statements that does not depend on how many there are."""
     context = info.context
-    asked = context.asked(info)
+    asked = context.requested_fields(info)
     ids = list({row.subject_id for row in rows if _is_theirs(context.caller, row)})
     seen: dict[str, Subject] = {}
     if "SupportCase.subject" in asked.coordinates:

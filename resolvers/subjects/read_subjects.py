@@ -117,7 +117,7 @@ async def through_grounds(
         each = grounds[row["id"]]
         if subject := show(each.audience, row, bits, each):
             shown[subject.id] = subject
-            context.met.append(subject)
+            context.subjects_read.append(subject)
     return shown
 
 

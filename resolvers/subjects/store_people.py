@@ -15,7 +15,7 @@ from models.records.consent import record_of
 from models.tables import ACCOUNTS, CREDENTIALS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import ConsentSource, Purpose
 from resolvers.geolocation.lookup import Geolocation
-from resolvers.geolocation.stored_place import PLACELESS, place_columns
+from resolvers.geolocation.stored_place import NO_PLACE, place_columns
 from resolvers.subjects.new_person import NewPerson
 
 PROFILE_COLUMNS = tuple(column.name for column in PROFILES.columns)
@@ -69,7 +69,7 @@ class PeopleStore:
 
     def _profile(self, id: str, person: NewPerson) -> dict[str, Any] | None:
         shown = person.stands(Purpose.SOCIAL)
-        place = place_columns(self.geolocation, person.ip_address) if shown else PLACELESS
+        place = place_columns(self.geolocation, person.ip_address) if shown else NO_PLACE
         values = {**person.profile, **place}
         if all(value is None for value in values.values()):
             return None

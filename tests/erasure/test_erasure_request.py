@@ -650,7 +650,7 @@ async def test_a_role_granted_while_its_holder_leaves_does_not_outlive_it(leaver
 async def test_a_session_that_ends_while_it_asks_asks_for_nothing(
     leaver: Leaver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both = totp_enrolment.both
+    both = totp_enrolment.confirm_password_before_code
 
     async def ended_meanwhile(context: Any, password: str) -> Any:
         proven = await both(context, password)
@@ -658,7 +658,7 @@ async def test_a_session_that_ends_while_it_asks_asks_for_nothing(
             await end_sessions(connection, leaver.id, leaver.clock.at)
         return proven
 
-    monkeypatch.setattr(totp_enrolment, "both", ended_meanwhile)
+    monkeypatch.setattr(totp_enrolment, "confirm_password_before_code", ended_meanwhile)
     assert (await leaver.request())["code"] == "TOKEN_EXPIRED"
     assert await leaver.leaving_since() is None
 

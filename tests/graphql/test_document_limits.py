@@ -17,7 +17,7 @@ from app.settings import Environment
 from models.database import Database
 from models.vocabulary import Role
 from permissions.graphql.root_fields import CREDENTIAL_FIELDS
-from resolvers.hashing.password_hash import Hashing, Verdict
+from resolvers.hashing.password_hash import Hashing, Verification
 from tests.world import PASSWORD, World, codes, settings_for, world_of
 
 CANARY = "S3cr3tCanary"
@@ -160,7 +160,7 @@ def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     compared: list[str] = []
     stock = Hashing.verify
 
-    async def verify(self: Hashing, stored: str | None, password: str) -> Verdict:
+    async def verify(self: Hashing, stored: str | None, password: str) -> Verification:
         compared.append(password)
         return await stock(self, stored, password)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from resolvers.hashing import anonymous_queue
-from resolvers.hashing.anonymous_queue import Turns, standing_aside
+from resolvers.hashing.anonymous_queue import AnonymousQueue, slot_released
 from resolvers.hashing.password_hash import Hashing
 from tests.statements import counted
 from tests.world import World
@@ -15,13 +15,13 @@ LOGIN = """mutation ($e: String!, $p: String!) { login(input: {email: $e, passwo
   __typename ... on Refusal { code } } }"""
 
 
-async def crowd(waiting: Turns, people: int, work: Any) -> list[int]:
+async def crowd(waiting: AnonymousQueue, people: int, work: Any) -> list[int]:
     """How many were within whenever one more had come in."""
     within, seen = 0, []
 
     async def one() -> None:
         nonlocal within
-        async with waiting.turn():
+        async with waiting.slot():
             within += 1
             seen.append(within)
             await work()
@@ -32,23 +32,23 @@ async def crowd(waiting: Turns, people: int, work: Any) -> list[int]:
 
 
 async def test_few_are_worked_on_at_a_time() -> None:
-    seen = await crowd(Turns(2), 20, lambda: asyncio.sleep(0))
+    seen = await crowd(AnonymousQueue(2), 20, lambda: asyncio.sleep(0))
     assert len(seen) == 20
     assert max(seen) == 2
 
 
 async def test_whoever_stands_aside_holds_no_turn_and_takes_another_after() -> None:
-    waiting, order = Turns(1), []
+    waiting, order = AnonymousQueue(1), []
 
     async def first(hashed: asyncio.Event) -> None:
-        async with waiting.turn():
+        async with waiting.slot():
             order.append("first looks up")
-            async with standing_aside():
+            async with slot_released():
                 await hashed.wait()
             order.append("first goes on")
 
     async def second(hashed: asyncio.Event) -> None:
-        async with waiting.turn():
+        async with waiting.slot():
             order.append("second")
             hashed.set()
             await asyncio.sleep(0.01)
@@ -61,13 +61,13 @@ async def test_whoever_stands_aside_holds_no_turn_and_takes_another_after() -> N
 
 @pytest.mark.parametrize("aside", [True, False])
 async def test_a_turn_is_given_back_whatever_happens(*, aside: bool) -> None:
-    waiting = Turns(1)
+    waiting = AnonymousQueue(1)
 
     async def fail() -> None:
-        async with waiting.turn():
+        async with waiting.slot():
             if not aside:
                 raise RuntimeError
-            async with standing_aside():
+            async with slot_released():
                 raise RuntimeError
 
     for _ in range(3):
@@ -77,9 +77,9 @@ async def test_a_turn_is_given_back_whatever_happens(*, aside: bool) -> None:
 
 
 async def test_a_turn_is_a_courtesy_that_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(anonymous_queue, "PATIENCE_SECONDS", 0.02)
-    waiting, reached = Turns(1), []
-    async with waiting.turn():
+    monkeypatch.setattr(anonymous_queue, "MAX_WAIT_SECONDS", 0.02)
+    waiting, reached = AnonymousQueue(1), []
+    async with waiting.slot():
         await asyncio.create_task(crowd(waiting, 1, lambda: asyncio.sleep(0)))
         reached.append(True)
     assert reached
@@ -87,8 +87,8 @@ async def test_a_turn_is_a_courtesy_that_ends(monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_outside_a_turn_nothing_is_given_up() -> None:
-    async with standing_aside():
-        assert anonymous_queue.TURN.get() is None
+    async with slot_released():
+        assert anonymous_queue.CURRENT_SLOT.get() is None
 
 
 async def test_signing_in_holds_no_turn_while_a_password_is_hashed(
@@ -98,7 +98,7 @@ async def test_signing_in_holds_no_turn_while_a_password_is_hashed(
     verify = Hashing.verify
 
     async def watched(self: Hashing, stored: str | None, password: str) -> Any:
-        mine = anonymous_queue.TURN.get()
+        mine = anonymous_queue.CURRENT_SLOT.get()
         assert mine is not None
         held.append(mine.held)
         working = asyncio.create_task(verify(self, stored, password))

@@ -19,7 +19,7 @@ from models.vocabulary import Role
 from permissions.limits import Limits
 from permissions.network import network_of
 from permissions.versions.numbers import current
-from resolvers.hashing.password_hash import acceptable_hash
+from resolvers.hashing.argon2_parameters import is_acceptable_hash
 from tests.serving import consentql
 from tests.world import PASSWORD, World, codes, line, world_of
 
@@ -102,7 +102,7 @@ async def test_a_stronger_hash_from_elsewhere_is_kept(world: World) -> None:
 
 @pytest.mark.parametrize("unsound", ["m=1,t=0,p=0$A$A", "m=8,t=1,p=1$AAAA$AAAA", "m=8,t=0,p=1$AAAAAAAAAAA$AAAAAAAA"])
 def test_a_hash_that_nobody_can_sign_in_with_is_refused(unsound: str) -> None:
-    assert not acceptable_hash(f"$argon2id$v=19${unsound}")
+    assert not is_acceptable_hash(f"$argon2id$v=19${unsound}")
 
 
 async def test_an_unverified_address_keeps_nothing_new_and_is_told_when_the_rest_goes(world: World) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from models.tables import AUTHENTICATORS, CHALLENGES, METADATA, RECOVERY_CODES
 from models.tokens.token_format import Kind, kind_of
 from models.vocabulary import Role
-from resolvers.second_factor.totp_codes import MOST_FAILURES
+from resolvers.second_factor.totp_codes import MAX_FAILURES
 from tests.identity import (
     BEGIN,
     CHANGE,
@@ -327,7 +327,7 @@ async def test_a_hundred_wrong_codes_in_a_row_end_the_authenticator_not_the_reco
     _, token = await member(world)
     app, recovery = await enrolled(world, token)
     async with world.services.database.writing() as connection:
-        await connection.execute(update(AUTHENTICATORS).values(failures=MOST_FAILURES - 1))
+        await connection.execute(update(AUTHENTICATORS).values(failures=MAX_FAILURES - 1))
     clock.forward(minutes=5)
     assert (await complete(world, await challenged(world), "000000"))["code"] == "INVALID_CODE"
     assert (await complete(world, await challenged(world), app.code()))["code"] == "INVALID_CODE"

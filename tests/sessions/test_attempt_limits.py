@@ -116,13 +116,13 @@ async def test_fifty_codes_at_once_are_five_tries_of_one_challenge(
     app, _ = await enrolled(world, (await sign_in(world, "p@example.org"))["accessToken"])
     challenge = (await sign_in(world, "p@example.org"))["challenge"]
     looked: list[str] = []
-    stock = login_challenge.prove
+    stock = login_challenge.verify_code
 
     async def prove(*given: Any) -> Any:
         looked.append(given[-1])
         return await stock(*given)
 
-    monkeypatch.setattr(login_challenge, "prove", prove)
+    monkeypatch.setattr(login_challenge, "verify_code", prove)
     told = await asyncio.gather(*(complete(world, challenge, "000000") for _ in range(50)))
     codes_told = [answer["code"] for answer in told]
     assert (codes_told.count("INVALID_CODE"), codes_told.count("CHALLENGE_EXPIRED")) == (5, 45)

@@ -22,11 +22,13 @@ from models.keys import KeyRing
 from models.tables import CREDENTIALS
 from models.vocabulary import RefusalCode
 from permissions.limits import Limits
-from resolvers.hashing import password_hash
-from resolvers.hashing.breached_passwords import SortedList
-from resolvers.hashing.password_hash import FLOOR_KIB, LONGEST_PASSWORD, Busy, Hashing, Line, too_long
+from resolvers.hashing import password_hash, worker_pool
+from resolvers.hashing.argon2_parameters import MIN_MEMORY_KIB
+from resolvers.hashing.breached_passwords import SortedListFile
+from resolvers.hashing.password_hash import MAX_PASSWORD_BYTES, Hashing, is_too_long
+from resolvers.hashing.worker_pool import PoolFull, WorkerPool
 from resolvers.sign_in import password_rules
-from resolvers.sign_in.password_rules import Kind, faults
+from resolvers.sign_in.password_rules import FaultKind, faults
 from tests.world import KEY, PASSWORD, World, settings_for, world_of
 
 NEWER = "another key that is long enough to be taken for one"
@@ -154,7 +156,7 @@ async def test_a_change_of_password_is_not_overwritten_by_an_upgrade_that_was_sl
     changed = world.services.hashing.hash("quite another one of theirs")
     stock = Hashing.verify
 
-    async def verify(self: Hashing, stored: str | None, password: str) -> password_hash.Verdict:
+    async def verify(self: Hashing, stored: str | None, password: str) -> password_hash.Verification:
         verdict = await stock(self, stored, password)
         if verdict.rehashed is not None:
             await set_hash(world, id, changed)
@@ -176,7 +178,7 @@ EXACT = [
     "  spaces before and after  ",
     "\U0001f9c0\U0001f9c0\U0001f9c0 on toast, again",
     "ж" * 128,
-    "x" * (LONGEST_PASSWORD - 1),
+    "x" * (MAX_PASSWORD_BYTES - 1),
 ]
 
 
@@ -212,12 +214,12 @@ async def test_1025_bytes_are_refused_before_anything_is_done_to_them(
     for module in (password_hash, password_rules):
         monkeypatch.setattr(module, "unicodedata", type("Counting", (), {"normalize": staticmethod(normalize)}))
     marks = "\u0301" * 512
-    assert (len(marks.encode()), too_long(marks), too_long(marks + "a")) == (1024, False, True)
+    assert (len(marks.encode()), is_too_long(marks), is_too_long(marks + "a")) == (1024, False, True)
     for long in (marks + "a", "\u0301" * 1024, "x" * 1025, "\U0001f9c0" * 257):
         assert (await sign_in(world, "p@example.org", long))["code"] == "INVALID_INPUT"
-        assert [fault.kind for fault in faults(long)] == [Kind.LONG]
+        assert [fault.kind for fault in faults(long)] == [FaultKind.LONG]
         assert not (await world.services.hashing.verify(None, long)).right
-        with pytest.raises(ValueError, match="sign in"):
+        with pytest.raises(ValueError, match="at most 1024 bytes"):
             world.services.hashing.hash(long)
     assert (normalised, work) == ([], [])
     assert (await sign_in(world, "p@example.org", marks))["code"] == "INVALID_CREDENTIALS"
@@ -237,10 +239,10 @@ class Gate:
 
 
 async def test_a_line_that_is_full_sheds(made: Callable[..., Hashing]) -> None:
-    line, gate = Line("test", 1, 2), Gate()
+    line, gate = WorkerPool("test", 1, 2), Gate()
     waiting = [asyncio.create_task(line.run(gate.pass_through)) for _ in range(2)]
     await asyncio.to_thread(gate.begun.wait, 30)
-    with pytest.raises(Busy):
+    with pytest.raises(PoolFull):
         await line.run(gate.pass_through)
     gate.open.set()
     assert await asyncio.gather(*waiting) == ["through", "through"]
@@ -249,11 +251,11 @@ async def test_a_line_that_is_full_sheds(made: Callable[..., Hashing]) -> None:
 
 
 async def test_what_waits_too_long_is_shed_and_what_has_begun_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(password_hash, "PATIENCE_SECONDS", 0.05)
-    line, gate, never = Line("test", 1, 8), Gate(), Gate()
+    monkeypatch.setattr(worker_pool, "MAX_WAIT_SECONDS", 0.05)
+    line, gate, never = WorkerPool("test", 1, 8), Gate(), Gate()
     first = asyncio.create_task(line.run(gate.pass_through))
     await asyncio.to_thread(gate.begun.wait, 30)
-    with pytest.raises(Busy):
+    with pytest.raises(PoolFull):
         await line.run(never.pass_through)
     gate.open.set()
     assert await first == "through"
@@ -262,7 +264,7 @@ async def test_what_waits_too_long_is_shed_and_what_has_begun_is_ended(monkeypat
 
 
 async def test_a_thread_rests_between_two_of_a_crowd_as_long_as_it_worked_but_not_for_ever() -> None:
-    line, worked = Line("test", 1, 8), []
+    line, worked = WorkerPool("test", 1, 8), []
 
     def work(seconds: float) -> None:
         began = time.monotonic()
@@ -271,15 +273,15 @@ async def test_a_thread_rests_between_two_of_a_crowd_as_long_as_it_worked_but_no
 
     await asyncio.gather(*(line.run(work, seconds) for seconds in (0.01, 0.2, 0)))
     (first, ended), (second, ended_again), (third, _) = worked
-    assert second - ended >= min(ended - first, password_hash.LONGEST_REST_SECONDS)
-    assert password_hash.LONGEST_REST_SECONDS <= third - ended_again < ended_again - second
+    assert second - ended >= min(ended - first, worker_pool.MAX_REST_SECONDS)
+    assert worker_pool.MAX_REST_SECONDS <= third - ended_again < ended_again - second
     line.close()
 
 
 async def test_reads_are_served_while_every_thread_that_hashes_is_taken(world: World) -> None:
     _, mine = await world.member("p@example.org")
     gate = Gate()
-    taken = [asyncio.create_task(world.services.hashing.soon(gate.pass_through)) for _ in range(8)]
+    taken = [asyncio.create_task(world.services.hashing.run_in_pool(gate.pass_through)) for _ in range(8)]
     await asyncio.to_thread(gate.begun.wait, 30)
     assert (await world.data("{ me { user { email } } }", mine))["me"]["user"] == {"email": "p@example.org"}
     assert [task.done() for task in taken] == [False] * 8
@@ -290,42 +292,42 @@ async def test_reads_are_served_while_every_thread_that_hashes_is_taken(world: W
 async def test_too_many_who_sign_in_at_once_are_told_to_come_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(world.services.hashing._usual, "_room", 0)
+    monkeypatch.setattr(world.services.hashing._usual, "_queue_length", 0)
     told = await sign_in(world, "p@example.org")
     assert (told["code"], told["retryAfterSeconds"] > 0) == ("TRY_LATER", True)
-    with pytest.raises(Busy):
-        await world.services.hashing.hash_soon(PASSWORD)
+    with pytest.raises(PoolFull):
+        await world.services.hashing.hash_in_pool(PASSWORD)
 
 
 async def test_a_hash_made_in_the_line_is_one_that_is_verified(world: World) -> None:
-    stored = await world.services.hashing.hash_soon(PASSWORD)
-    assert (await world.services.hashing.verify(stored, PASSWORD)) == password_hash.Verdict(right=True)
+    stored = await world.services.hashing.hash_in_pool(PASSWORD)
+    assert (await world.services.hashing.verify(stored, PASSWORD)) == password_hash.Verification(right=True)
 
 
 ADA = ("ada.lovelace@example.org", "Ada", "Lovelace")
-REASONS: list[tuple[str, set[Kind]]] = [
+REASONS: list[tuple[str, set[FaultKind]]] = [
     ("grey otter w", set()),
-    ("grey otter ", {Kind.SHORT}),
-    ("\U0001f9c0" * 11, {Kind.SHORT, Kind.GUESSABLE}),
-    ("ж" * 129, {Kind.LONG}),
+    ("grey otter ", {FaultKind.SHORT}),
+    ("\U0001f9c0" * 11, {FaultKind.SHORT, FaultKind.GUESSABLE}),
+    ("ж" * 129, {FaultKind.LONG}),
     ("correct horse battery staple", set()),
-    ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", {Kind.GUESSABLE}),
-    ("passwordpasswordpassword", {Kind.GUESSABLE, Kind.BREACHED}),
-    ("correcthorsebatterystaple", {Kind.BREACHED}),
-    ("correcthorsebatterystaple2026!!", {Kind.BREACHED}),
-    ("CORRECTHORSEBATTERYSTAPLE", {Kind.BREACHED}),
-    ("c0rr3ctH0rseB@ttery$tap|e", {Kind.BREACHED}),
-    ("river of consentql rain", {Kind.CONTEXT}),
-    ("river of 3DPR1NT3R0S rain", {Kind.CONTEXT}),
-    ("river of lovelace rain", {Kind.CONTEXT}),
-    ("river of L0VE1@CE rain", {Kind.CONTEXT}),
-    ("river of ada.lovelace rain", {Kind.CONTEXT}),
+    ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", {FaultKind.GUESSABLE}),
+    ("passwordpasswordpassword", {FaultKind.GUESSABLE, FaultKind.BREACHED}),
+    ("correcthorsebatterystaple", {FaultKind.BREACHED}),
+    ("correcthorsebatterystaple2026!!", {FaultKind.BREACHED}),
+    ("CORRECTHORSEBATTERYSTAPLE", {FaultKind.BREACHED}),
+    ("c0rr3ctH0rseB@ttery$tap|e", {FaultKind.BREACHED}),
+    ("river of consentql rain", {FaultKind.CONTEXT}),
+    ("river of 3DPR1NT3R0S rain", {FaultKind.CONTEXT}),
+    ("river of lovelace rain", {FaultKind.CONTEXT}),
+    ("river of L0VE1@CE rain", {FaultKind.CONTEXT}),
+    ("river of ada.lovelace rain", {FaultKind.CONTEXT}),
     ("canada is a wide river", set()),
 ]
 
 
 @pytest.mark.parametrize(("password", "kinds"), REASONS)
-def test_a_password_is_refused_for_every_reason_there_is_and_no_other(password: str, kinds: set[Kind]) -> None:
+def test_a_password_is_refused_for_every_reason_there_is_and_no_other(password: str, kinds: set[FaultKind]) -> None:
     found = faults(password, words=ADA)
     assert {fault.kind for fault in found} == kinds
     assert len(found) == len(kinds)
@@ -339,14 +341,14 @@ def test_nobody_is_told_which_kinds_of_letters_to_use(password: str) -> None:
 
 
 def test_who_holds_a_staff_role_has_a_longer_one() -> None:
-    for length, kinds in ((14, [Kind.SHORT]), (15, [])):
+    for length, kinds in ((14, [FaultKind.SHORT]), (15, [])):
         assert [fault.kind for fault in faults("plum tide wagon"[:length], staff=True)] == kinds
         assert faults("plum tide wagon"[:length]) == ()
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_length_is_counted_in_composed_characters(form: str) -> None:
-    for length, kinds in ((11, [Kind.SHORT]), (12, [])):
+    for length, kinds in ((11, [FaultKind.SHORT]), (12, [])):
         text = unicodedata.normalize(form, "éôà ñüß çåøîï"[:length])
         assert [fault.kind for fault in faults(text)] == kinds
 
@@ -384,12 +386,12 @@ def written(path: Path, passwords: list[str], *, hashed: bool) -> Path:
 @pytest.mark.parametrize("size", [1, 2, 3, 500])
 def test_a_list_of_an_operators_own_is_searched_to_its_ends(tmp_path: Path, size: int, *, hashed: bool) -> None:
     passwords = [f"{'é' * (number % 7)}river of stones {number}" for number in range(size)]
-    listed = SortedList(written(tmp_path / "list", passwords, hashed=hashed))
+    listed = SortedListFile(written(tmp_path / "list", passwords, hashed=hashed))
     assert all(each in listed for each in passwords)
     assert not any(
         each in listed for each in ("", "\0", "river of stones", "river of stones 5000", "￿", passwords[0] + "x")
     )
-    assert [fault.kind for fault in faults("river of stones 0", listed=listed)] == [Kind.BREACHED]
+    assert [fault.kind for fault in faults("river of stones 0", listed=listed)] == [FaultKind.BREACHED]
     assert [fault.kind for fault in faults("R1ver of Stones 0!!", listed=listed)] == []
     assert faults("river of gravel 0", listed=listed) == ()
     listed.close()
@@ -406,9 +408,9 @@ def test_a_list_that_is_not_sorted_or_not_there_is_named_before_anything_starts(
 
 
 @pytest.mark.parametrize("environment", ["development", "production"])
-@pytest.mark.parametrize("passes", [*FLOOR_KIB, 9])
+@pytest.mark.parametrize("passes", [*MIN_MEMORY_KIB, 9])
 def test_no_process_starts_below_the_floor_of_owasp(environment: str, passes: int) -> None:
-    floor = FLOOR_KIB[min(passes, 5)]
+    floor = MIN_MEMORY_KIB[min(passes, 5)]
     sound = {
         "environment": environment,
         "secret_keys": (KEY,),
@@ -425,7 +427,7 @@ def test_what_a_process_uses_is_what_its_settings_say(database: Database) -> Non
     from app.main import services_of
 
     services = services_of(settings_for(database, password_memory_kib=12288, password_passes=3))
-    assert "m=12288,t=3,p=1" in services.hashing._nobody
+    assert "m=12288,t=3,p=1" in services.hashing._decoy
     services.hashing.close()
 
 

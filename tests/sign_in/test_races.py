@@ -116,9 +116,9 @@ async def test_whoever_is_gone_while_a_password_is_hashed_is_answered_as_nobody(
     id = await world.person("p@example.org", password=STRONG)
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
     (link,) = await mailed(world, MailedUse.RESET)
-    stock_hash, stock_verify = Hashing.hash_soon, Hashing.verify
+    stock_hash, stock_verify = Hashing.hash_in_pool, Hashing.verify
 
-    async def hash_soon(self: Hashing, password: str) -> str:
+    async def hash_in_pool(self: Hashing, password: str) -> str:
         await forget(world, id)
         return await stock_hash(self, password)
 
@@ -126,7 +126,7 @@ async def test_whoever_is_gone_while_a_password_is_hashed_is_answered_as_nobody(
         await forget(world, again)
         return await stock_verify(self, stored, password)
 
-    monkeypatch.setattr(Hashing, "hash_soon", hash_soon)
+    monkeypatch.setattr(Hashing, "hash_in_pool", hash_in_pool)
     answer = (await world.data(RESET, None, {"t": link, "p": OTHER}))["resetPassword"]
     assert answer["code"] == "TOKEN_EXPIRED"
     again = await world.person("p@example.org", password=STRONG)

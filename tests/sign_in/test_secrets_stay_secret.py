@@ -152,7 +152,7 @@ async def test_what_fails_tells_neither_its_text_nor_what_was_sent(
         reached.append(name)
         raise RuntimeError(f"{MARKER} cannot be counted") from ValueError(MARKER)
 
-    monkeypatch.setattr(attempt_limits, "too_often", fails)
+    monkeypatch.setattr(attempt_limits, "count_attempt", fails)
     for document, variables in complete_documents(name):
         response = await world.post(document, token, variables)
         assert codes(response.json()) == ["INTERNAL"], response.text

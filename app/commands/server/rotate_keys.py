@@ -13,7 +13,7 @@ from app.commands.console.progress_bar import progress
 from models.keys import Unreadable
 from models.tables import AUTHENTICATORS, CREDENTIALS
 from resolvers.context import Services
-from resolvers.second_factor.totp_codes import resealed
+from resolvers.second_factor.totp_codes import reseal_secret
 
 PAGE: Final = 500
 
@@ -63,7 +63,7 @@ async def _pages(services: Services, old: Any) -> AsyncIterator[Sequence[Any]]:
 async def _reseal(services: Services, row: Any) -> bool:
     """Whether the secret could be opened."""
     try:
-        secret = resealed(services.keys, row)
+        secret = reseal_secret(services.keys, row)
     except Unreadable:
         return False
     same = update(AUTHENTICATORS).where(AUTHENTICATORS.c.id == row.id, AUTHENTICATORS.c.secret == row.secret)
