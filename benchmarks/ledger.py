@@ -30,7 +30,7 @@ from permissions.limits import Limits
 from resolvers.context import Services, utc_now
 from resolvers.geolocation.lookup import Geolocation
 from resolvers.hashing.password_hash import Hashing
-from resolvers.imports.parse_line import person
+from resolvers.imports.parse_line import parse_person
 from resolvers.ledger import write_disclosures
 from resolvers.subjects.store_people import PeopleStore
 
@@ -39,7 +39,7 @@ SUBJECTS: Final = 1000
 KEY: Final = "a key that is long enough to be taken for one"
 DOCUMENT: Final = """mutation ($ids: [ID!]!) { openProcessorView(input: {userIds: $ids, reason: "A letter."}) {
   ... on MandrillView { withheld recipients { userId email firstName lastName } } } }"""
-RECORDING: Final = write_disclosures.enter
+RECORDING: Final = write_disclosures.append_entries
 
 
 async def unrecorded(*_: Any) -> None:
@@ -63,7 +63,7 @@ class Platform:
         lines = list(Population(SUBJECTS, 1, now).lines())
         while len(lines) < SUBJECTS:
             lines += [{**line, "email": f"{len(lines)}.{line['email']}"} for line in lines[: SUBJECTS - len(lines)]]
-        people = [person({**line, "emailVerified": True}, now) for line in lines[:SUBJECTS]]
+        people = [parse_person({**line, "emailVerified": True}, now) for line in lines[:SUBJECTS]]
         store = PeopleStore(services.keys, services.geolocation, now, ConsentSource.DEMONSTRATION)
         issuance = Issuance(Role.PROCESSOR, "benchmark", now, now + timedelta(hours=1), None, Processor.MANDRILL)
         async with services.database.writing() as connection:
@@ -76,7 +76,7 @@ class Platform:
 
     async def view(self, *, recorded: bool) -> float:
         """Seconds of one request."""
-        write_disclosures.enter = RECORDING if recorded else unrecorded
+        write_disclosures.append_entries = RECORDING if recorded else unrecorded
         gc.collect()
         before = time.perf_counter()
         answer = await self.client.post("/graphql", **self.request)

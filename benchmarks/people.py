@@ -18,7 +18,7 @@ from models.keys import KeyRing
 from models.vocabulary import ConsentSource
 from permissions.versions.numbers import current
 from resolvers.geolocation.lookup import Geolocation
-from resolvers.imports.parse_line import person
+from resolvers.imports.parse_line import parse_person
 from resolvers.subjects.new_person import NewPerson
 from resolvers.subjects.store_people import PeopleStore
 
@@ -95,7 +95,7 @@ class People:
                     for purpose, granted in self._consents.get(row["id"], [])
                 ],
             }
-            yield person(line, now)
+            yield parse_person(line, now)
 
 
 def environment(server: str) -> dict[str, str]:

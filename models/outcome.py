@@ -149,3 +149,14 @@ class EmailChangeRequested:
     """A letter is on its way to this address; whether it is taken is not told."""
 
     new_email: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A new role or processor token. `token` is the secret and is shown once."""
+
+    id: str
+    token: str
+    role: Role
+    processor: Processor | None
+    expires_at: datetime

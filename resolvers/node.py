@@ -38,14 +38,14 @@ async def node(info: Info[Context, None], id: NodeId) -> Any:
 
 async def _case(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
     context = info.context
-    mine = support_case_lists.mine(context.caller, context.now())
-    one = support_case_lists.cases(context.now()).where(SUPPORT_CASES.c.id == id, mine)
+    mine = support_case_lists.reachable_cases(context.caller, context.now())
+    one = support_case_lists.select_cases(context.now()).where(SUPPORT_CASES.c.id == id, mine)
     rows = (await connection.execute(one)).all()
     return (await support_case_lists.case_states(info, connection, rows))[0] if rows else None
 
 
 async def _request(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
-    one = select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == id, legal_requests.standing(info.context))
+    one = select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == id, legal_requests.is_pending_or_open(info.context))
     rows = (await connection.execute(one)).all()
     return (await legal_requests.request_states(info, connection, rows))[0] if rows else None
 
@@ -61,14 +61,14 @@ async def _session(info: Info[Context, None], connection: AsyncConnection, id: s
 
 
 async def _disclosure(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
-    row = (await connection.execute(own_disclosures.own(info.context).where(LEDGER.c.name == id))).one_or_none()
-    return own_disclosures.disclosed(row) if row else None
+    row = (await connection.execute(own_disclosures.select_own(info.context).where(LEDGER.c.name == id))).one_or_none()
+    return own_disclosures.disclosure_state(row) if row else None
 
 
 async def _withdrawal(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
-    mine = withdrawals.outstanding(info.context.caller.processor).where(WITHDRAWALS.c.id == id)
+    mine = withdrawals.select_outstanding(info.context.caller.processor).where(WITHDRAWALS.c.id == id)
     row = (await connection.execute(mine)).one_or_none()
-    return withdrawals.state(row) if row else None
+    return withdrawals.withdrawal_state(row) if row else None
 
 
 REACHED: Final[dict[Role, tuple[Found, ...]]] = {

@@ -6,7 +6,7 @@ import strawberry
 
 from models.vocabulary import Audience, PersonalField, Processor
 from permissions.graphql.classification import impersonal
-from resolvers.ledger.own_disclosures import Disclosed
+from resolvers.ledger.own_disclosures import DisclosureState
 from schema.node import CURSOR, EDGES, PAGE_INFO, Node, PageInfo
 from schema.type_resolution import is_type_of
 
@@ -38,7 +38,7 @@ class ProcessorState:
 
 @impersonal(OWN)
 @strawberry.type(description="One reading of the caller's data by staff or a processor.")
-@is_type_of(Disclosed)
+@is_type_of(DisclosureState)
 class Disclosure(Node):
     at: datetime = strawberry.field(description="When the data was read.")
     audience: Audience = strawberry.field(description="The audience that the recipient belonged to.")

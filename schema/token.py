@@ -5,9 +5,9 @@ from typing import Annotated
 
 import strawberry
 
+from models.outcome import IssuedToken
 from models.vocabulary import Processor, Role
 from permissions.graphql.classification import impersonal
-from resolvers.processors.tokens import TokenIssued
 from schema.node import CURSOR, EDGES, PAGE_INFO, PageInfo, Refusal
 from schema.type_resolution import is_type_of
 
@@ -16,7 +16,7 @@ AUTHORITY = "lists staff and tokens by opaque ids and pseudonyms"
 
 @impersonal(AUTHORITY)
 @strawberry.type(description="A new token, shown only once.")
-@is_type_of(TokenIssued)
+@is_type_of(IssuedToken)
 class RoleToken:
     id: strawberry.ID = strawberry.field(
         description="The token's id, for `revokeRoleToken` and `approveProcessorToken`."

@@ -20,7 +20,7 @@ from permissions.versions.numbers import current
 from resolvers.context import Services
 from resolvers.geolocation.lookup import Geolocation
 from resolvers.hashing.password_hash import Hashing
-from resolvers.imports.parse_line import person
+from resolvers.imports.parse_line import parse_person
 from resolvers.subjects.store_people import PeopleStore
 
 KEY = "a key that is long enough to be taken for one"
@@ -97,7 +97,7 @@ class World:
     async def store_people(self, *lines: dict[str, Any], **options: Any) -> list[str]:
         """Stores people and returns their ids."""
         now = self.services.now()
-        people = [person(each, now) for each in lines]
+        people = [parse_person(each, now) for each in lines]
         for each in people:
             if each.password is not None:
                 each.password, each.password_hash = None, self.services.hashing.hash(each.password)

@@ -135,7 +135,7 @@ class Surrounding(SchemaExtension):
 async def _recorded(context: Context, result: Any) -> None:
     """Enters the reading in the ledger before anything of it leaves; what cannot be entered is not shown."""
     try:
-        await write_disclosures.record(context)
+        await write_disclosures.record_answer(context)
     except Exception as problem:  # noqa: BLE001  # whatever kept the ledger from being written, nothing is shown
         log.error("a reading could not be recorded", extra={"kind": type(problem).__name__})
         result.data = None

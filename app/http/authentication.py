@@ -97,7 +97,7 @@ def _works(row: Any, now: datetime) -> bool:
 
 def _idle(row: Any, now: datetime) -> bool:
     """Whether a staff token that the API issued lay unused for too long; the operator's own says its time itself."""
-    return bool(row.issued_by == role_tokens.DOOR and now - (row.last_used_at or row.created_at) > STAFF_IDLE)
+    return bool(row.issued_by == role_tokens.ISSUED_BY and now - (row.last_used_at or row.created_at) > STAFF_IDLE)
 
 
 async def _note_use(database: Database, id: str, now: datetime) -> None:

@@ -17,7 +17,7 @@ from resolvers.arguments import After, Before, First, Last
 from resolvers.consent.state import consent_states, recorded
 from resolvers.context import Context
 from resolvers.pagination.keyset import Connection, Keyset
-from resolvers.pagination.listing import Listing, one_by_one
+from resolvers.pagination.listing import Listing, row_by_row
 from resolvers.second_factor.totp_codes import confirmed_authenticator
 from resolvers.subjects.own_record import own_record
 
@@ -95,7 +95,7 @@ async def consent_history(
     """Every record of the caller's consent, newest first."""
     keyset = Keyset(CONSENT_RECORDS.c.sequence, number=True, descending=True)
     history = Listing("Account.consentHistory", own_records(info.context), keyset)
-    return await history.page(info.context, (first, after, last, before), one_by_one(recorded))
+    return await history.page(info.context, (first, after, last, before), row_by_row(recorded))
 
 
 def live_sessions(context: Context) -> Any:

@@ -74,7 +74,7 @@ async def _record(
     mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
     await connection.execute(mine.values({f"{name}_version": number, f"{name}_lapsed_at": lapsed}))
     if not granted:
-        await withdrawals.lose(connection, account.id, withdrawals.lost_with(purpose), now)
+        await withdrawals.record_withdrawals(connection, account.id, withdrawals.fields_read_only_under(purpose), now)
     if purpose is Purpose.SOCIAL:
         place = place_columns(context.services.geolocation, account.ip_address) if begins else NO_PLACE
         await store_place(connection, account.id, place)

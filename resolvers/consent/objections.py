@@ -63,7 +63,7 @@ async def object_to(
     await connection.execute(insert(OBJECTIONS), objection)
     mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
     await connection.execute(mine.values(objected=account.objected | processor.bit))
-    await withdrawals.lose(connection, account.id, {processor: reach([Audience(processor)])}, now)
+    await withdrawals.record_withdrawals(connection, account.id, {processor: reach([Audience(processor)])}, now)
 
 
 async def withdraw_objection(info: Info[Context, None], processor: OfProcessor) -> ObjectionChanged:

@@ -53,7 +53,7 @@ class Erasing:
         """Grants, tokens and cases in the order in which all others lock them; the chain's head at the end."""
         holds = await held(self.connection, ids, self.now)
         for id in ids:
-            await withdrawals.lose(self.connection, id, dict.fromkeys(Processor, EVERY_FIELD), self.now)
+            await withdrawals.record_withdrawals(self.connection, id, dict.fromkeys(Processor, EVERY_FIELD), self.now)
         for table, owner in GOES.items():
             await self.connection.execute(delete(table).where(owner.in_(ids)))
         await self._end_cases(ids)

@@ -8,102 +8,110 @@ from models.columns import in_utc
 from models.tables import ACCESS_TOKENS
 from models.vocabulary import Role
 from permissions.retention_periods import RecordKind as K
-from resolvers.export.record_kind import OWNER, SECRET, STAFF, SUBJECT, Kind, as_they_are, owned
+from resolvers.export.section import (
+    OWNER_COLUMN,
+    SECRET,
+    STAFF_ID,
+    SUBJECT_ID,
+    ExportSection,
+    columns_of,
+    rows_owned_by,
+)
 
 STEP_SECONDS: Final = 30
 
-TOKEN: Final = {
+TOKEN_OMITTED: Final = {
     "digest": SECRET,
     "previous_digest": SECRET,
-    "holder_id": SUBJECT,
-    "issuer_id": STAFF,
-    "approved_by": STAFF,
+    "holder_id": SUBJECT_ID,
+    "issuer_id": STAFF_ID,
+    "approved_by": STAFF_ID,
     "processor": "empty: a processor's token has no holder",
 }
-OF_TOKENS: Final = ("id", "role", "name", "issued_by", "approved_at", "created_at", "expires_at", "last_used_at")
-OF_SESSIONS: Final = ("revoked_at", "secret_expires_at", "generation", "rotated_at", "transport", "factors")
-OF_SESSIONS_ALONE: Final = dict.fromkeys(OF_SESSIONS[1:], "empty: only a session's secret changes")
+TOKEN_COLUMNS: Final = ("id", "role", "name", "issued_by", "approved_at", "created_at", "expires_at", "last_used_at")
+SESSION_COLUMNS: Final = ("revoked_at", "secret_expires_at", "generation", "rotated_at", "transport", "factors")
+SESSION_OMITTED: Final = dict.fromkeys(SESSION_COLUMNS[1:], "empty: only a session's secret changes")
 
 
-def _is_there(value: object) -> bool:
+def _is_set(value: object) -> bool:
     return value is not None
 
 
-def _instant_of(step: int) -> str | None:
+def _time_of_step(step: int) -> str | None:
     return in_utc(datetime.fromtimestamp(step * STEP_SECONDS, UTC)) if step else None
 
 
-OF_ACCESS: Final = (
-    Kind(
+ACCESS_SECTIONS: Final = (
+    ExportSection(
         "signIn",
         (tables.CREDENTIALS,),
         (K.ACCOUNTS,),
-        owned(tables.CREDENTIALS.c.subject_id),
-        {"email_canonical": None, "password_hash": _is_there},
-        OWNER,
+        rows_owned_by(tables.CREDENTIALS.c.subject_id),
+        {"email_canonical": None, "password_hash": _is_set},
+        OWNER_COLUMN,
     ),
-    Kind(
+    ExportSection(
         "sessions",
         (ACCESS_TOKENS,),
         (K.SESSIONS,),
-        owned(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role == Role.MEMBER.value),
-        as_they_are(*OF_TOKENS, *OF_SESSIONS),
-        TOKEN,
+        rows_owned_by(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role == Role.MEMBER.value),
+        columns_of(*TOKEN_COLUMNS, *SESSION_COLUMNS),
+        TOKEN_OMITTED,
     ),
-    Kind(
+    ExportSection(
         "roleTokens",
         (ACCESS_TOKENS,),
         (K.SESSIONS,),
-        owned(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role != Role.MEMBER.value),
-        as_they_are(*OF_TOKENS, "revoked_at"),
-        TOKEN | OF_SESSIONS_ALONE,
+        rows_owned_by(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role != Role.MEMBER.value),
+        columns_of(*TOKEN_COLUMNS, "revoked_at"),
+        TOKEN_OMITTED | SESSION_OMITTED,
     ),
-    Kind(
+    ExportSection(
         "staffRoles",
         (tables.ROLE_GRANTS,),
         (K.ACCOUNTS,),
-        owned(tables.ROLE_GRANTS.c.subject_id),
-        as_they_are("id", "role", "granted_at", "expires_at", "revoked_at"),
-        OWNER | {"granted_by": STAFF},
+        rows_owned_by(tables.ROLE_GRANTS.c.subject_id),
+        columns_of("id", "role", "granted_at", "expires_at", "revoked_at"),
+        OWNER_COLUMN | {"granted_by": STAFF_ID},
     ),
-    Kind(
+    ExportSection(
         "authenticators",
         (tables.AUTHENTICATORS,),
         (K.ACCOUNTS,),
-        owned(tables.AUTHENTICATORS.c.subject_id),
-        as_they_are("id", "begun_at", "confirmed_at", "failures", last_step=_instant_of),
-        OWNER | {"secret": SECRET},
+        rows_owned_by(tables.AUTHENTICATORS.c.subject_id),
+        columns_of("id", "begun_at", "confirmed_at", "failures", last_step=_time_of_step),
+        OWNER_COLUMN | {"secret": SECRET},
     ),
-    Kind(
+    ExportSection(
         "recoveryCodes",
         (tables.RECOVERY_CODES,),
         (K.ACCOUNTS,),
-        owned(tables.RECOVERY_CODES.c.subject_id),
-        as_they_are("used_at"),
-        OWNER | {"digest": SECRET},
+        rows_owned_by(tables.RECOVERY_CODES.c.subject_id),
+        columns_of("used_at"),
+        OWNER_COLUMN | {"digest": SECRET},
     ),
-    Kind(
+    ExportSection(
         "signInsUnderWay",
         (tables.CHALLENGES,),
         (K.SESSIONS,),
-        owned(tables.CHALLENGES.c.subject_id),
-        as_they_are("id", "client", "transport", "begun_at", "expires_at", "tries", "ended_at"),
-        OWNER | {"digest": SECRET},
+        rows_owned_by(tables.CHALLENGES.c.subject_id),
+        columns_of("id", "client", "transport", "begun_at", "expires_at", "tries", "ended_at"),
+        OWNER_COLUMN | {"digest": SECRET},
     ),
-    Kind(
+    ExportSection(
         "letters",
         (tables.OUTBOX,),
         (K.LETTERS,),
-        owned(tables.OUTBOX.c.subject_id),
-        as_they_are("id", "notice", "about", "written_at", "sent_at", "address", "due_at", "attempts"),
-        OWNER,
+        rows_owned_by(tables.OUTBOX.c.subject_id),
+        columns_of("id", "notice", "about", "written_at", "sent_at", "address", "due_at", "attempts"),
+        OWNER_COLUMN,
     ),
-    Kind(
+    ExportSection(
         "links",
         (tables.MAILED_TOKENS,),
         (K.LETTERS,),
-        owned(tables.MAILED_TOKENS.c.subject_id),
-        as_they_are("id", "use", "email", "made_at", "expires_at", "used_at"),
-        OWNER | {"digest": SECRET, "asked_from": "a keyed hash of the network that the link was asked for in"},
+        rows_owned_by(tables.MAILED_TOKENS.c.subject_id),
+        columns_of("id", "use", "email", "made_at", "expires_at", "used_at"),
+        OWNER_COLUMN | {"digest": SECRET, "asked_from": "a keyed hash of the network that the link was asked for in"},
     ),
 )

@@ -18,11 +18,11 @@ from permissions.versions import numbers
 from resolvers.consent.objections import processor_states
 from resolvers.consent.state import consent_states
 from resolvers.context import Context, Services
-from resolvers.export.access_records import OF_ACCESS
-from resolvers.export.legal_hold_records import OF_REQUESTS
-from resolvers.export.personal_records import OF_THE_SUBJECT
-from resolvers.export.record_kind import Kind, plain
-from resolvers.imports.write_line import import_line
+from resolvers.export.access_records import ACCESS_SECTIONS
+from resolvers.export.legal_hold_records import LEGAL_HOLD_SECTIONS
+from resolvers.export.personal_records import PERSONAL_SECTIONS
+from resolvers.export.section import ExportSection, json_value
+from resolvers.imports.write_line import write_import_line
 from resolvers.validation.free_text import camel_case
 
 FORMAT: Final = "consentql-export"
@@ -31,7 +31,7 @@ BATCH: Final = 500
 MOST_BYTES: Final = 10_000_000
 """What an answer of the API may hold; the operator's shell writes any amount."""
 
-KINDS: Final = (*OF_THE_SUBJECT, *OF_REQUESTS, *OF_ACCESS)
+SECTIONS: Final = (*PERSONAL_SECTIONS, *LEGAL_HOLD_SECTIONS, *ACCESS_SECTIONS)
 
 
 async def export_my_data(info: Info[Context, None]) -> Any:
@@ -40,7 +40,7 @@ async def export_my_data(info: Info[Context, None]) -> Any:
     if context.caller.recovered:
         raise authenticator_first()
     parts, size = [], 0
-    async with aclosing(document(context.services, str(context.caller.subject_id))) as written:
+    async with aclosing(write_document(context.services, str(context.caller.subject_id))) as written:
         async for part in written:
             parts.append(part)
             size += len(part)
@@ -49,18 +49,18 @@ async def export_my_data(info: Info[Context, None]) -> Any:
     return orjson.loads(b"".join(parts))
 
 
-async def document(services: Services, subject_id: str) -> AsyncGenerator[bytes, None]:
+async def write_document(services: Services, subject_id: str) -> AsyncGenerator[bytes, None]:
     """The document of one state of the database, in parts that are small whatever is held; close it when done."""
     now = services.now()
     async with services.database.snapshot() as connection:
-        yield b"{" + _members(_head(services, now)) + b',\n"records": {'
-        for place, kind in enumerate(KINDS):
-            head = _members(kind.head(services.retention))
+        yield b"{" + _json_members(_head(services, now)) + b',\n"records": {'
+        for place, kind in enumerate(SECTIONS):
+            head = _json_members(kind.head(services.retention))
             yield b'%b\n%b: {%b, "items": [' % (b"," if place else b"", _json(kind.name), head)
             async for part in _items(services, connection, kind, subject_id, now):
                 yield part
             yield b"]}"
-        yield b"},\n" + _members(await _tail(services, connection, subject_id)) + b"}\n"
+        yield b"},\n" + _json_members(await _tail(services, connection, subject_id)) + b"}\n"
 
 
 def _head(services: Services, now: datetime) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _head(services: Services, now: datetime) -> dict[str, Any]:
         "version": VERSION,
         "exportedAt": in_utc(now),
         "policyVersion": numbers.current().name,
-        "controller": _told(services.controller),
+        "controller": _as_json_object(services.controller),
         "complaint": COMPLAINT,
         "rights": RIGHTS,
         "transfers": TRANSFERS,
@@ -77,10 +77,10 @@ def _head(services: Services, now: datetime) -> dict[str, Any]:
 
 
 async def _items(
-    services: Services, connection: AsyncConnection, kind: Kind, subject_id: str, now: datetime
+    services: Services, connection: AsyncConnection, kind: ExportSection, subject_id: str, now: datetime
 ) -> AsyncIterator[bytes]:
     separator = b"\n"
-    async with connection.stream(kind.read(subject_id, now)) as rows:
+    async with connection.stream(kind.query(subject_id, now)) as rows:
         async for some in rows.partitions(BATCH):
             yield separator + b",\n".join(_json(kind.item(row, services.keys, now)) for row in some)
             separator = b",\n"
@@ -90,17 +90,17 @@ async def _tail(services: Services, connection: AsyncConnection, subject_id: str
     _, standing = await consent_states(connection, subject_id, services.retention)
     processors = await processor_states(connection, subject_id)
     return {
-        "standing": [_told(state) for state in standing],
-        "processors": [{**_told(state), "text": PROCESSORS[state.processor]} for state in processors],
-        "import": await import_line(connection, subject_id),
+        "standing": [_as_json_object(state) for state in standing],
+        "processors": [{**_as_json_object(state), "text": PROCESSORS[state.processor]} for state in processors],
+        "import": await write_import_line(connection, subject_id),
     }
 
 
-def _told(thing: Any) -> dict[str, Any]:
-    return {camel_case(each.name): plain(getattr(thing, each.name)) for each in fields(thing)}
+def _as_json_object(thing: Any) -> dict[str, Any]:
+    return {camel_case(each.name): json_value(getattr(thing, each.name)) for each in fields(thing)}
 
 
-def _members(values: dict[str, Any]) -> bytes:
+def _json_members(values: dict[str, Any]) -> bytes:
     return b",\n".join(b"%b: %b" % (_json(name), _json(value)) for name, value in values.items())
 
 

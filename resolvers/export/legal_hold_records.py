@@ -9,11 +9,11 @@ from sqlalchemy import Select, Table, case, exists, null, or_, select
 from models.columns import fields_in
 from models.tables import HELD_FORMS, HELD_PROFILES, LEGAL_REQUESTS
 from permissions.retention_periods import RecordKind as K
-from resolvers.export.record_kind import OWNER, Form, Kind, Read
+from resolvers.export.section import OWNER_COLUMN, ExportSection, Formatter, RowQuery
 from resolvers.subjects.access_grounds import may_be_told, request_is_open
 
 
-def _held(table: Table) -> Read:
+def _held_values(table: Table) -> RowQuery:
     """Each value where a request of which they may know holds it; a row without one is none."""
 
     def read(subject_id: str, now: datetime) -> Select[Any]:
@@ -29,9 +29,9 @@ def _held(table: Table) -> Read:
     return read
 
 
-def _kind(name: str, table: Table) -> Kind:
-    shown: Mapping[str, Form | None] = dict.fromkeys(fields_in(table))
-    return Kind(name, (table,), (K.LEGAL_REQUESTS,), _held(table), shown, OWNER)
+def _section(name: str, table: Table) -> ExportSection:
+    shown: Mapping[str, Formatter | None] = dict.fromkeys(fields_in(table))
+    return ExportSection(name, (table,), (K.LEGAL_REQUESTS,), _held_values(table), shown, OWNER_COLUMN)
 
 
-OF_REQUESTS: Final = (_kind("heldProfile", HELD_PROFILES), _kind("heldForm", HELD_FORMS))
+LEGAL_HOLD_SECTIONS: Final = (_section("heldProfile", HELD_PROFILES), _section("heldForm", HELD_FORMS))

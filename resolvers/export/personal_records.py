@@ -17,15 +17,23 @@ from models.vocabulary import Processor, fields_of
 from permissions.mask import FOLDED
 from permissions.retention_periods import RecordKind as K
 from permissions.versions import numbers
-from resolvers.export.record_kind import ORDER, OWNER, STAFF, Form, Kind, as_they_are, owned
-from resolvers.ledger.own_disclosures import NEWEST_FIRST, visible
+from resolvers.export.section import (
+    OWNER_COLUMN,
+    SORT_KEY,
+    STAFF_ID,
+    ExportSection,
+    Formatter,
+    columns_of,
+    rows_owned_by,
+)
+from resolvers.ledger.own_disclosures import NEWEST_FIRST, is_visible
 from resolvers.staff import legal_requests, support_case_lists
 from resolvers.subjects.access_grounds import told_of
 
-COPY: Final = "the text beside it once more, folded for search"
+SEARCH_COPY: Final = "the text beside it once more, folded for search"
 RECEIPT: Final = "a part of the receipt"
 
-NOBODYS: Final[Mapping[Table, str]] = {
+TABLES_WITHOUT_SUBJECTS: Final[Mapping[Table, str]] = {
     tables.CHAIN_HEADS: "where each log ends",
     tables.CHAIN_GAPS: "where links left a log when their time was over",
     tables.UNSCRUBBED: "names of tables from which something was deleted",
@@ -36,15 +44,15 @@ NOBODYS: Final[Mapping[Table, str]] = {
 """Tables that name no subject, and what they hold."""
 
 
-def _names(mask: int) -> list[str]:
+def _field_names(mask: int) -> list[str]:
     return [field.value for field in fields_of(mask)]
 
 
-def _processors(mask: int) -> list[str]:
+def _processor_names(mask: int) -> list[str]:
     return [processor.value for processor in Processor if mask & processor.bit]
 
 
-def _version(number: int | None) -> str | None:
+def _version_name(number: int | None) -> str | None:
     return numbers.name(number) if number else None
 
 
@@ -65,115 +73,121 @@ def _request(row: Any, _keys: KeyRing, now: datetime) -> dict[str, Any]:
 
 
 def _entries(subject_id: str, now: datetime) -> Select[Any]:
-    return select(LEDGER).where(ledger.of(subject_id), visible(now)).order_by(NEWEST_FIRST.column.desc())
+    return select(LEDGER).where(ledger.of(subject_id), is_visible(now)).order_by(NEWEST_FIRST.column.desc())
 
 
 def _cases(subject_id: str, now: datetime) -> Select[Any]:
     return (
-        support_case_lists.cases(now).where(SUPPORT_CASES.c.subject_id == subject_id).order_by(SUPPORT_CASES.c.ordinal)
+        support_case_lists.select_cases(now)
+        .where(SUPPORT_CASES.c.subject_id == subject_id)
+        .order_by(SUPPORT_CASES.c.ordinal)
     )
 
 
-_lapsing: Final = (K.ACCOUNTS, K.LAPSED_PURPOSES)
-_folded: Final = dict.fromkeys((column.name for column in PROFILES.columns if column.name.endswith(FOLDED)), COPY)
+_purpose_records: Final = (K.ACCOUNTS, K.LAPSED_PURPOSES)
+_search_columns: Final = dict.fromkeys(
+    (column.name for column in PROFILES.columns if column.name.endswith(FOLDED)), SEARCH_COPY
+)
 
 
-def _personal(table: Table) -> dict[str, Form | None]:
+def _personal_columns(table: Table) -> dict[str, Formatter | None]:
     """What the table holds of personal fields; any other column of it is to be explained."""
-    return {name: None for name in fields_in(table) if name not in _folded}
+    return {name: None for name in fields_in(table) if name not in _search_columns}
 
 
-OF_THE_SUBJECT: Final = (
-    Kind(
+PERSONAL_SECTIONS: Final = (
+    ExportSection(
         "account",
         (ACCOUNTS,),
         (K.ACCOUNTS,),
-        owned(ACCOUNTS.c.id),
-        as_they_are("id", "account_id", "email", "ip_address", "email_verified", "created_at")
-        | as_they_are("social_lapsed_at", "expansion_lapsed_at", social_version=_version, expansion_version=_version)
-        | as_they_are("restricted_at", "leaving_since", "disabled_at", hidden=_names, objected=_processors),
+        rows_owned_by(ACCOUNTS.c.id),
+        columns_of("id", "account_id", "email", "ip_address", "email_verified", "created_at")
+        | columns_of(
+            "social_lapsed_at", "expansion_lapsed_at", social_version=_version_name, expansion_version=_version_name
+        )
+        | columns_of("restricted_at", "leaving_since", "disabled_at", hidden=_field_names, objected=_processor_names),
     ),
-    Kind(
+    ExportSection(
         "profile",
         (PROFILES,),
-        _lapsing,
-        owned(PROFILES.c.subject_id),
-        _personal(PROFILES),
-        OWNER | _folded,
+        _purpose_records,
+        rows_owned_by(PROFILES.c.subject_id),
+        _personal_columns(PROFILES),
+        OWNER_COLUMN | _search_columns,
     ),
-    Kind(
+    ExportSection(
         "preRegistration",
         (tables.PRE_REGISTRATIONS,),
-        _lapsing,
-        owned(tables.PRE_REGISTRATIONS.c.subject_id),
-        _personal(tables.PRE_REGISTRATIONS),
-        OWNER,
+        _purpose_records,
+        rows_owned_by(tables.PRE_REGISTRATIONS.c.subject_id),
+        _personal_columns(tables.PRE_REGISTRATIONS),
+        OWNER_COLUMN,
     ),
-    Kind(
+    ExportSection(
         "consents",
         (tables.CONSENT_RECORDS,),
         (K.CONSENT_RECORDS,),
-        owned(tables.CONSENT_RECORDS.c.subject_id),
-        as_they_are("id", "purpose", "granted", "policy_version", "recorded_at", "source"),
-        OWNER | {"sequence": RECEIPT, "hash": RECEIPT},
+        rows_owned_by(tables.CONSENT_RECORDS.c.subject_id),
+        columns_of("id", "purpose", "granted", "policy_version", "recorded_at", "source"),
+        OWNER_COLUMN | {"sequence": RECEIPT, "hash": RECEIPT},
         _receipt,
     ),
-    Kind(
+    ExportSection(
         "disclosures",
         (tables.DISCLOSURES, tables.READINGS),
         (K.DISCLOSURES,),
         _entries,
-        as_they_are("at", "audience", "recipient", "reason", fields=_names),
-        OWNER
+        columns_of("at", "audience", "recipient", "reason", fields=_field_names),
+        OWNER_COLUMN
         | {"sequence": RECEIPT, "hash": RECEIPT, "id": "the entry's own, or else the beginning of its hash"}
-        | {"chain": "which log", "reading": "joins the entry to its reading", "ordinal": ORDER}
-        | {"recipient_id": STAFF, "token_id": "the token of a member of staff or a processor"}
+        | {"chain": "which log", "reading": "joins the entry to its reading", "ordinal": SORT_KEY}
+        | {"recipient_id": STAFF_ID, "token_id": "the token of a member of staff or a processor"}
         | {"ground": "the id of what the reason tells", "visible_at": "in the past for every entry told"}
         | {"commitment": "tamper evidence over the reason", "salt": "tamper evidence over the reason"},
         _entry,
     ),
-    Kind(
+    ExportSection(
         "objections",
         (tables.OBJECTIONS,),
         (K.ACCOUNTS,),
-        owned(tables.OBJECTIONS.c.subject_id),
-        as_they_are("id", "processor", "objected_at", "source", "withdrawn_at"),
-        OWNER,
+        rows_owned_by(tables.OBJECTIONS.c.subject_id),
+        columns_of("id", "processor", "objected_at", "source", "withdrawn_at"),
+        OWNER_COLUMN,
     ),
-    Kind(
+    ExportSection(
         "restrictions",
         (tables.RESTRICTIONS,),
         (K.ACCOUNTS,),
-        owned(tables.RESTRICTIONS.c.subject_id),
-        as_they_are("id", "restricted_at", "lifted_at"),
-        OWNER,
+        rows_owned_by(tables.RESTRICTIONS.c.subject_id),
+        columns_of("id", "restricted_at", "lifted_at"),
+        OWNER_COLUMN,
     ),
-    Kind(
+    ExportSection(
         "withdrawals",
         (tables.WITHDRAWALS,),
         (K.DISCLOSURES,),
-        owned(tables.WITHDRAWALS.c.subject_id),
-        as_they_are("id", "processor", "withdrawn_at", "due_at", "acknowledged_at", fields=_names),
-        OWNER | {"ordinal": ORDER},
+        rows_owned_by(tables.WITHDRAWALS.c.subject_id),
+        columns_of("id", "processor", "withdrawn_at", "due_at", "acknowledged_at", fields=_field_names),
+        OWNER_COLUMN | {"ordinal": SORT_KEY},
     ),
-    Kind(
+    ExportSection(
         "supportCases",
         (SUPPORT_CASES,),
         (K.SUPPORT_CASES,),
         _cases,
-        as_they_are("id", "reference", "reason", "opened_at", "expires_at", "closed_at", extent=_names)
-        | as_they_are("opened_by_subject"),
-        OWNER | {"opened_by": STAFF, "agent_id": "told as a pseudonym, `assignedTo`", "ordinal": ORDER},
+        columns_of("id", "reference", "reason", "opened_at", "expires_at", "closed_at", extent=_field_names)
+        | columns_of("opened_by_subject"),
+        OWNER_COLUMN | {"opened_by": STAFF_ID, "agent_id": "told as a pseudonym, `assignedTo`", "ordinal": SORT_KEY},
         _case,
     ),
-    Kind(
+    ExportSection(
         "legalRequests",
         (LEGAL_REQUESTS,),
         (K.LEGAL_REQUESTS,),
         told_of,
-        as_they_are("id", "authority", "reference", "basis", "opened_at", "expires_at", extent=_names)
-        | as_they_are("notice_after", "approved_at", "closed_at"),
-        OWNER | {"opened_by": STAFF, "approved_by": STAFF, "ordinal": ORDER},
+        columns_of("id", "authority", "reference", "basis", "opened_at", "expires_at", extent=_field_names)
+        | columns_of("notice_after", "approved_at", "closed_at"),
+        OWNER_COLUMN | {"opened_by": STAFF_ID, "approved_by": STAFF_ID, "ordinal": SORT_KEY},
         _request,
     ),
 )

@@ -44,11 +44,11 @@ FIELD_NAMES: Final = frozenset(field.value for field in PersonalField)
 FORM_KEYS: Final = {camel_case(name): name for name in PreRegistration.model_fields if name != "subject_id"}
 
 
-def person(line: object, now: datetime) -> NewPerson:
+def parse_person(line: object, now: datetime) -> NewPerson:
     """A checked person; InvalidValue names the first field at fault and never its value."""
     if not isinstance(line, Mapping):
         raise InvalidValue("line", "is not a JSON object")
-    _known(line, KEYS, "")
+    _check_keys(line, KEYS, "")
     try:
         email = line.get("email")
         person = NewPerson(given(email), canonical(email)) if isinstance(email, str) else None
@@ -57,8 +57,8 @@ def person(line: object, now: datetime) -> NewPerson:
     if person is None:
         raise InvalidValue("email", "is not an e-mail address")
     person.password, person.password_hash = _password(line)
-    person.ip_address = _address(line.get("ipAddress"))
-    person.verified = _truth("emailVerified", line.get("emailVerified", False))
+    person.ip_address = _ip_address(line.get("ipAddress"))
+    person.verified = _boolean("emailVerified", line.get("emailVerified", False))
     if "hidden" in line:
         person.hidden = _hidden(line["hidden"])
     person.profile = clean_profile(_object("profile", line, PROFILE_KEYS), "profile.")
@@ -67,7 +67,7 @@ def person(line: object, now: datetime) -> NewPerson:
     return person
 
 
-def _known(values: Mapping[str, Any], keys: Any, prefix: str) -> None:
+def _check_keys(values: Mapping[str, Any], keys: Any, prefix: str) -> None:
     for key in values:
         if key not in keys:
             raise InvalidValue(prefix + (key if PRINTABLE_KEY.fullmatch(key) else "a key"), "is not known")
@@ -84,20 +84,20 @@ def _password(line: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return password, stored
 
 
-def _address(value: object) -> str | None:
+def _ip_address(value: object) -> str | None:
     if value is None:
         return None
     try:
-        return str(ipaddress.ip_address(value)) if isinstance(value, str) and "%" not in value else _no_address()
+        return str(ipaddress.ip_address(value)) if isinstance(value, str) and "%" not in value else _not_an_ip_address()
     except ValueError:
-        return _no_address()
+        return _not_an_ip_address()
 
 
-def _no_address() -> str:
+def _not_an_ip_address() -> str:
     raise InvalidValue("ipAddress", "is not an IP address")
 
 
-def _truth(name: str, value: object) -> bool:
+def _boolean(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise InvalidValue(name, "is not true or false")
     return value
@@ -115,7 +115,7 @@ def _object(name: str, line: Mapping[str, Any], keys: Mapping[str, str]) -> dict
         return {}
     if not isinstance(value, Mapping):
         raise InvalidValue(name, "is not a JSON object")
-    _known(value, keys, f"{name}.")
+    _check_keys(value, keys, f"{name}.")
     return {keys[key]: each for key, each in value.items()}
 
 
@@ -129,17 +129,17 @@ def _consents(value: object, now: datetime) -> list[ConsentEntry]:
 def _consent(name: str, entry: object, now: datetime) -> ConsentEntry:
     if not isinstance(entry, Mapping):
         raise InvalidValue(name, "is not a JSON object")
-    _known(entry, CONSENT_KEYS, f"{name}.")
+    _check_keys(entry, CONSENT_KEYS, f"{name}.")
     if entry.get("purpose") not in (Purpose.SOCIAL, Purpose.EXPANSION):
         raise InvalidValue(f"{name}.purpose", "is not a purpose that can be granted")
-    granted = _truth(f"{name}.granted", entry.get("granted"))
+    granted = _boolean(f"{name}.granted", entry.get("granted"))
     named = entry.get("policyVersion")
     if not isinstance(named, str) or numbers.number(named) is None:
         raise InvalidValue(f"{name}.policyVersion", "is not a version of the policy")
-    return ConsentEntry(Purpose(entry["purpose"]), granted, named, _instant(f"{name}.at", entry.get("at"), now))
+    return ConsentEntry(Purpose(entry["purpose"]), granted, named, _past_time(f"{name}.at", entry.get("at"), now))
 
 
-def _instant(name: str, value: object, now: datetime) -> datetime:
+def _past_time(name: str, value: object, now: datetime) -> datetime:
     if value is None:
         return now
     try:

@@ -18,7 +18,7 @@ PARTS: Final = (
 )
 
 
-async def import_line(connection: AsyncConnection, subject_id: str) -> dict[str, Any]:
+async def write_import_line(connection: AsyncConnection, subject_id: str) -> dict[str, Any]:
     """What is kept, as far as an import takes it: a value from before a rule of today is in the records alone."""
     account = await _row(connection, ACCOUNTS, ACCOUNTS.c.id == subject_id)
     line = {
@@ -30,7 +30,7 @@ async def import_line(connection: AsyncConnection, subject_id: str) -> dict[str,
     for name, table, keys, clean in PARTS:
         row = await _row(connection, table, table.c.subject_id == subject_id)
         values = {key: getattr(row, column, None) for key, column in keys.items()}
-        line[name] = {key: value for key, value in values.items() if _is_taken({keys[key]: value}, clean)}
+        line[name] = {key: value for key, value in values.items() if _is_importable({keys[key]: value}, clean)}
     return {**line, "consents": await _consents(connection, subject_id)}
 
 
@@ -38,7 +38,7 @@ async def _row(connection: AsyncConnection, table: Table, mine: ColumnElement[bo
     return (await connection.execute(select(table).where(mine))).one_or_none()
 
 
-def _is_taken(value: dict[str, Any], clean: Any) -> bool:
+def _is_importable(value: dict[str, Any], clean: Any) -> bool:
     try:
         return any(each is not None for each in clean(value).values())
     except InvalidValue:

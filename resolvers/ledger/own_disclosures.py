@@ -14,13 +14,13 @@ from models.vocabulary import Audience, PersonalField, fields_of
 from resolvers.arguments import After, Before, First, Last
 from resolvers.context import Context
 from resolvers.pagination.keyset import Connection, Keyset
-from resolvers.pagination.listing import Listing, one_by_one
+from resolvers.pagination.listing import Listing, row_by_row
 
 NEWEST_FIRST = Keyset(LEDGER.c.position, descending=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Disclosed:
+class DisclosureState:
     """One entry as its subject sees it."""
 
     id: str
@@ -32,19 +32,19 @@ class Disclosed:
     receipt: str
 
 
-def visible(now: datetime) -> ColumnElement[bool]:
+def is_visible(now: datetime) -> ColumnElement[bool]:
     """Whether the subject may know of an entry yet."""
     return or_(LEDGER.c.visible_at.is_(None), LEDGER.c.visible_at <= now)
 
 
-def own(context: Context) -> Any:
+def select_own(context: Context) -> Any:
     """The caller's entries that they may know of."""
-    return select(LEDGER).where(ledger.of(context.caller.subject_id or ""), visible(context.now()))
+    return select(LEDGER).where(ledger.of(context.caller.subject_id or ""), is_visible(context.now()))
 
 
-def disclosed(row: Any) -> Disclosed:
+def disclosure_state(row: Any) -> DisclosureState:
     """A stored entry as its subject sees it; the reason is gone once it was erased."""
-    return Disclosed(
+    return DisclosureState(
         id=row.name,
         at=row.at,
         audience=Audience(row.audience),
@@ -63,5 +63,5 @@ async def disclosures(
     before: Before = None,
 ) -> Connection:
     """The caller's entries, newest first."""
-    ledger = Listing("Account.disclosures", own(info.context), NEWEST_FIRST)
-    return await ledger.page(info.context, (first, after, last, before), one_by_one(disclosed))
+    ledger = Listing("Account.disclosures", select_own(info.context), NEWEST_FIRST)
+    return await ledger.page(info.context, (first, after, last, before), row_by_row(disclosure_state))

@@ -38,10 +38,10 @@ class Entry:
     token_id: str | None = None
 
 
-SHARED: Final = attrgetter("audience", "recipient", "recipient_id", "token_id", "ground")
+same_reading: Final = attrgetter("audience", "recipient", "recipient_id", "token_id", "ground")
 """What makes entries of one answer one reading."""
 
-Together = tuple[dict[str, Any], list[Entry]]
+ReadingEntries = tuple[dict[str, Any], list[Entry]]
 """A reading, and its entries."""
 
 
@@ -50,9 +50,9 @@ def commitment(salt: str, reason: str) -> str:
     return hashlib.sha256(f"{len(salt)}:{salt}:{reason}".encode()).hexdigest()
 
 
-async def enter(connection: AsyncConnection, keys: KeyRing, entries: Sequence[Entry], now: datetime) -> None:
+async def append_entries(connection: AsyncConnection, keys: KeyRing, entries: Sequence[Entry], now: datetime) -> None:
     """Appends entries in the transaction that is given; sealed ones to a chain of their own."""
-    alike = [list(some) for _, some in itertools.groupby(entries, SHARED)]
+    alike = [list(some) for _, some in itertools.groupby(entries, same_reading)]
     together = [(_reading(some[0], now), some) for some in alike]
     for log, sealed in ((chain.DISCLOSURE, False), (chain.SEALED, True)):
         if mine := [each for each in together if (each[0]["visible_at"] is not None) is sealed]:
@@ -76,7 +76,9 @@ def _reading(entry: Entry, now: datetime) -> dict[str, Any]:
     }
 
 
-async def _append(connection: AsyncConnection, keys: KeyRing, log: chain.Log, together: Sequence[Together]) -> None:
+async def _append(
+    connection: AsyncConnection, keys: KeyRing, log: chain.Log, together: Sequence[ReadingEntries]
+) -> None:
     end = await chain.End.of(connection, log)
     first, places, hashes = end.sequence + 1, [], []
     for reading, entries in together:
@@ -98,21 +100,21 @@ async def _append(connection: AsyncConnection, keys: KeyRing, log: chain.Log, to
     await end.move(connection)
 
 
-async def record(context: Context) -> None:
+async def record_answer(context: Context) -> None:
     """Enters every subject whom this answer met through a case or a request, in one transaction."""
     if not context.subjects_read:
         return
     entries = _entries(context)
     async with context.database.writing() as connection:
-        await enter(connection, context.services.keys, entries, context.now())
+        await append_entries(connection, context.services.keys, entries, context.now())
 
 
-async def record_within(connection: AsyncConnection, context: Context, bits: int) -> None:
+async def record_in_transaction(connection: AsyncConnection, context: Context, bits: int) -> None:
     """Enters what a mutation is about to show, in its own transaction: both commit, or neither does."""
     for subject in context.subjects_read:
         subject.disclosed |= subject.mask & bits
     try:
-        await enter(connection, context.services.keys, _entries(context), context.now())
+        await append_entries(connection, context.services.keys, _entries(context), context.now())
     except Exception as problem:
         raise not_recorded() from problem
     finally:

@@ -16,37 +16,37 @@ from permissions.failure import bad_input, invalid_cursor
 
 DEFAULT_SIZE: Final = 20
 LARGEST_SIZE: Final = 100
-USE: Final = "cursor"
+KEY_USE: Final = "cursor"
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class CursorCipher:
     """Makes and opens the cursors of one field for one caller; deterministic authenticated encryption (RFC 5297)."""
 
     keys: KeyRing
     bound_to: tuple[bytes, ...]
 
     @classmethod
-    def of(cls, keys: KeyRing, caller: Caller, field: str, search: str | None = None) -> "Seal":
+    def of(cls, keys: KeyRing, caller: Caller, field: str, search: str | None = None) -> "CursorCipher":
         """Bound to who asks and what for, not to the page's size."""
         who = caller.subject_id or caller.processor or ""
         parts = (who, caller.role.value, field, "" if search is None else f"?{search}")
         return cls(keys, tuple(part.encode() for part in parts))
 
-    def close(self, position: str) -> str:
+    def encrypt(self, position: str) -> str:
         """The cursor of a position."""
-        sealed = self.keys.sealer(USE).encrypt(position.encode(), list(self.bound_to))
+        sealed = self.keys.sealer(KEY_USE).encrypt(position.encode(), list(self.bound_to))
         return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
-    def open(self, cursor: str, argument: str) -> str:
-        """The position of a cursor that this seal closed; any other is INVALID_CURSOR."""
+    def decrypt(self, cursor: str, argument: str) -> str:
+        """The position of a cursor that this cipher closed; any other is INVALID_CURSOR."""
         try:
             sealed = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         except (ValueError, binascii.Error):
             raise invalid_cursor(argument) from None
         for place in range(len(self.keys)):
             try:
-                position = self.keys.sealer(USE, place).decrypt(sealed, list(self.bound_to)).decode()
+                position = self.keys.sealer(KEY_USE, place).decrypt(sealed, list(self.bound_to)).decode()
             except (InvalidTag, ValueError):
                 continue
             if self._is_its_only_spelling(sealed, cursor):
@@ -59,7 +59,7 @@ class Seal:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class PageRequest:
     """Which part of a list is asked for: `size` items, forwards from `after` or backwards from `before`."""
 
     size: int
@@ -68,7 +68,9 @@ class Window:
     before: str | None
 
     @classmethod
-    def of(cls, seal: Seal, first: int | None, after: str | None, last: int | None, before: str | None) -> "Window":
+    def of(
+        cls, cipher: CursorCipher, first: int | None, after: str | None, last: int | None, before: str | None
+    ) -> "PageRequest":
         """Checks the four arguments; nothing is clamped or ignored."""
         if first is not None and last is not None:
             raise bad_input("last", "`first` and `last` exclude each other.")
@@ -79,25 +81,25 @@ class Window:
         return cls(
             size=first or last or DEFAULT_SIZE,
             forward=not backward,
-            after=seal.open(after, "after") if after is not None else None,
-            before=seal.open(before, "before") if before is not None else None,
+            after=cipher.decrypt(after, "after") if after is not None else None,
+            before=cipher.decrypt(before, "before") if before is not None else None,
         )
 
 
 class Edge:
     """A node and, once somebody asks, its cursor."""
 
-    __slots__ = ("_position", "_seal", "node")
+    __slots__ = ("_cipher", "_position", "node")
 
-    def __init__(self, node: Any, position: str, seal: Seal) -> None:
+    def __init__(self, node: Any, position: str, cipher: CursorCipher) -> None:
         self.node = node
         self._position = position
-        self._seal = seal
+        self._cipher = cipher
 
     @property
     def cursor(self) -> str:
         """Where this edge is, sealed."""
-        return self._seal.close(self._position)
+        return self._cipher.encrypt(self._position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class Keyset:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class PageRows:
     """The rows of one page in the list's order."""
 
     rows: Sequence[Row[Any]]
@@ -160,29 +162,35 @@ class Slice:
     more_before: bool
 
 
-async def cut(
-    connection: AsyncConnection, statement: Select[Any], keyset: Keyset, window: Window, values: dict[str, object]
-) -> Slice:
+async def read_page(
+    connection: AsyncConnection,
+    statement: Select[Any],
+    keyset: Keyset,
+    request: PageRequest,
+    values: dict[str, object],
+) -> PageRows:
     """Two statements at most, their number a matter of the arguments and never of the data."""
     page = statement
-    if window.after is not None:
-        page = page.where(keyset.beyond(window.after, later=True))
-    if window.before is not None:
-        page = page.where(keyset.beyond(window.before, later=False))
-    page = page.order_by(keyset.order(forward=window.forward)).limit(window.size + 1)
+    if request.after is not None:
+        page = page.where(keyset.beyond(request.after, later=True))
+    if request.before is not None:
+        page = page.where(keyset.beyond(request.before, later=False))
+    page = page.order_by(keyset.order(forward=request.forward)).limit(request.size + 1)
     rows = (await connection.execute(page, values)).all()
-    more = len(rows) > window.size
-    rows = rows[: window.size]
-    bound = window.before if window.forward else window.after
-    other = window.after if window.forward else window.before
-    past = await _exist(connection, statement, keyset, (bound, window.forward), (other, not window.forward), values)
+    more = len(rows) > request.size
+    rows = rows[: request.size]
+    bound = request.before if request.forward else request.after
+    other = request.after if request.forward else request.before
+    past = await _exist_outside(
+        connection, statement, keyset, (bound, request.forward), (other, not request.forward), values
+    )
     ahead, behind = more or past[0], past[1]
-    if window.forward:
-        return Slice(rows, more_after=ahead, more_before=behind)
-    return Slice(rows[::-1], more_after=behind, more_before=ahead)
+    if request.forward:
+        return PageRows(rows, more_after=ahead, more_before=behind)
+    return PageRows(rows[::-1], more_after=behind, more_before=ahead)
 
 
-async def _exist(
+async def _exist_outside(
     connection: AsyncConnection,
     statement: Select[Any],
     keyset: Keyset,
@@ -206,7 +214,7 @@ async def _exist(
     return bool(row[0]), bool(row[1])
 
 
-def connection_of(nodes: Sequence[tuple[Any, str]], part: Slice, seal: Seal) -> Connection:
+def connection_of(nodes: Sequence[tuple[Any, str]], part: PageRows, cipher: CursorCipher) -> Connection:
     """The page as clients see it, from each node and its position."""
-    edges = [Edge(node, position, seal) for node, position in nodes]
+    edges = [Edge(node, position, cipher) for node, position in nodes]
     return Connection(edges, PageInfo(part.more_after, part.more_before, edges))

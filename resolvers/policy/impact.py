@@ -14,22 +14,22 @@ from permissions.policy import Cell
 from permissions.versions.diff import Change
 
 
-async def touched(connection: AsyncConnection, changes: Sequence[Change], since: int | None = None) -> list[int]:
+async def count_affected(connection: AsyncConnection, changes: Sequence[Change], since: int | None = None) -> list[int]:
     """For each change, the subjects whose field its audience could read before or after it, but not both.
 
     Consent, locks and hiding count as they are now; that a case or a request is also needed does not. `since`: the
     version whose grants count, where a later one has outdated them.
     """
-    return await _counted(connection, [_differs(change) for change in changes], since)
+    return await _count(connection, [_differs(change) for change in changes], since)
 
 
-async def standing(connection: AsyncConnection, purposes: Sequence[Purpose]) -> list[int]:
+async def count_consenting(connection: AsyncConnection, purposes: Sequence[Purpose]) -> list[int]:
     """For each purpose, the subjects for whom it stands; SERVICE stands for all of them."""
     conditions = [stands(purpose) if purpose in GRANTED else _everyone() for purpose in purposes]
-    return await _counted(connection, conditions, None)
+    return await _count(connection, conditions, None)
 
 
-async def _counted(
+async def _count(
     connection: AsyncConnection, conditions: Sequence[ColumnElement[bool]], since: int | None
 ) -> list[int]:
     if not conditions:
@@ -44,7 +44,7 @@ def _everyone() -> ColumnElement[bool]:
     return ACCOUNTS.c.id.is_not(None)
 
 
-def _read(audience: Audience, cell: Cell | None) -> ColumnElement[bool]:
+def _may_read(audience: Audience, cell: Cell | None) -> ColumnElement[bool]:
     if cell is None:
         return false()
     # a purpose that was never granted is neither read nor unread to SQL, unless told
@@ -52,7 +52,7 @@ def _read(audience: Audience, cell: Cell | None) -> ColumnElement[bool]:
 
 
 def _differs(change: Change) -> ColumnElement[bool]:
-    before, after = _read(change.audience, change.before), _read(change.audience, change.after)
+    before, after = _may_read(change.audience, change.before), _may_read(change.audience, change.after)
     differs = [and_(before, not_(after)) | and_(after, not_(before)), unlocked(change.audience)]
     if change.audience in NARROWED_BY_HIDING:
         differs.append(ACCOUNTS.c.hidden.op("&")(change.field.bit) == 0)

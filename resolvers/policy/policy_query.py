@@ -27,11 +27,11 @@ async def dimensions() -> list[PolicyDimension]:
     return [PolicyDimension(each, values_of(each)) for each in Dimension]
 
 
-def stated(name: str | None, periods: Retention) -> Policy | None:
+def policy_text_of(name: str | None, periods: Retention) -> Policy | None:
     """The current version as it is enforced, an older one as it was published, None for what nobody published."""
     return told(periods) if name in (None, numbers.current().name) else published(str(name))
 
 
 async def policy(info: Info[Context, None], version: PolicyVersion = None) -> Policy | None:
     """The current version, or the named one; null where nobody published it."""
-    return stated(version, info.context.services.retention)
+    return policy_text_of(version, info.context.services.retention)

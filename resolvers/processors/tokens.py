@@ -1,49 +1,37 @@
 """A processor's token: issued by one person of OPERATIONS, let work by another of COMPLIANCE."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import select, update
 from strawberry.types.info import Info
 
 from models.columns import sought
-from models.outcome import Refused
+from models.outcome import IssuedToken, Refused
 from models.tables import ACCESS_TOKENS
 from models.tokens.token_rows import Issuance, issue_token
-from models.vocabulary import Processor, RefusalCode, Role
+from models.vocabulary import RefusalCode, Role
 from permissions.failure import bad_input
 from resolvers.arguments import OfProcessor, ProcessorTokenEnd, TokenId
 from resolvers.context import Context
 
-LONGEST: Final = timedelta(days=90)
-
-
-@dataclass(frozen=True, slots=True)
-class TokenIssued:
-    """A token, shown this once."""
-
-    id: str
-    token: str
-    role: Role
-    processor: Processor | None
-    expires_at: datetime
+LONGEST_LIFETIME: Final = timedelta(days=90)
 
 
 async def issue_processor_token(
     info: Info[Context, None], processor: OfProcessor, expires_at: ProcessorTokenEnd
-) -> TokenIssued | Refused:
+) -> IssuedToken | Refused:
     """Makes a token that does not work yet."""
     context, now = info.context, info.context.now()
-    if not now < expires_at <= now + LONGEST:
-        sentence = f"`expiresAt` lies in the future, within {LONGEST.days} days."
+    if not now < expires_at <= now + LONGEST_LIFETIME:
+        sentence = f"`expiresAt` lies in the future, within {LONGEST_LIFETIME.days} days."
         return Refused(RefusalCode.INVALID_INPUT, sentence, "expiresAt")
     issuance = Issuance(
         Role.PROCESSOR, "operations", now, expires_at, processor=processor, issuer_id=context.caller.subject_id
     )
     async with context.database.writing() as connection:
         token, row = await issue_token(connection, issuance)
-    return TokenIssued(row["id"], token, Role.PROCESSOR, processor, expires_at)
+    return IssuedToken(row["id"], token, Role.PROCESSOR, processor, expires_at)
 
 
 async def approve_processor_token(info: Info[Context, None], id: TokenId) -> bool:

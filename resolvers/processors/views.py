@@ -38,13 +38,13 @@ KEY_FIELD: Final = {
 }
 """The column without which a subject is no row of the view."""
 
-NAMES: Final = {
+RECIPIENT_NAMES: Final = {
     Processor.INTERCOM: "Intercom",
     Processor.MANDRILL: "Mandrill",
     Processor.MAILCHIMP: "Mailchimp",
     Processor.GOOGLE_ANALYTICS: "Google Analytics",
 }
-ROWS: Final = {
+ROW_TYPES: Final = {
     Processor.INTERCOM: "IntercomContact",
     Processor.MANDRILL: "MandrillRecipient",
     Processor.MAILCHIMP: "MailchimpSubscriber",
@@ -98,14 +98,14 @@ async def open_processor_view(
     if len(reason) < SHORTEST_REASON:
         sentence = f"`reason` has {SHORTEST_REASON} to {LONGEST_REASON} characters."
         return Refused(RefusalCode.INVALID_INPUT, sentence, "input.reason")
-    asked = _asked(info, processor)
+    asked = _requested_fields(info, processor)
     async with context.database.writing() as connection:
-        opening = Opening(context.services, processor, reason, context.caller.token_id)
+        opening = ViewRequest(context.services, processor, reason, context.caller.token_id)
         return await opening.open(connection, wanted, asked)
 
 
-def _asked(info: Info[Context, None], processor: Processor) -> int:
-    row = ROWS[processor]
+def _requested_fields(info: Info[Context, None], processor: Processor) -> int:
+    row = ROW_TYPES[processor]
     coordinates = info.context.requested_fields(info).coordinates
     return sum(
         field.bit
@@ -114,7 +114,7 @@ def _asked(info: Info[Context, None], processor: Processor) -> int:
     )
 
 
-async def _lock(connection: AsyncConnection, ids: Sequence[str]) -> None:
+async def _lock_accounts(connection: AsyncConnection, ids: Sequence[str]) -> None:
     """Accounts stay locked until the ledger holds the reading, so that a withdrawal comes before or after it."""
     # not shared: views one after another would leave a writer no gap; in order, so that no two wait for each other
     locked = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(ids)).order_by(ACCOUNTS.c.id)
@@ -122,7 +122,7 @@ async def _lock(connection: AsyncConnection, ids: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class ViewRequest:
     """How a view is opened: by the processor through its token, or by an operator for it."""
 
     services: Services
@@ -133,21 +133,21 @@ class Opening:
     async def open(self, connection: AsyncConnection, wanted: Sequence[str], asked: int) -> View:
         """The rows in the order asked; whatever keeps a subject out is one number."""
         audience, ids = Audience(self.processor), [id for id in wanted if storable(id)]
-        await _lock(connection, ids)
-        orders = await withdrawals.asked_of(connection, self.processor, ids)
-        now = withdrawals.later_than(orders.last, self.services.now())
+        await _lock_accounts(connection, ids)
+        orders = await withdrawals.withdrawal_summary(connection, self.processor, ids)
+        now = withdrawals.later_than(orders.last_at, self.services.now())
         shown = await self._read(connection, ids, asked | KEY_FIELD[self.processor].bit)
-        rows = [shown[id] for id in wanted if id in shown and id not in orders.owed]
+        rows = [shown[id] for id in wanted if id in shown and id not in orders.outstanding]
         view = View(new_id(), self.processor, now, self.reason, len(wanted) - len(rows), rows)
         await connection.execute(insert(PROCESSOR_VIEWS), self._stored(view))
         ground = Ground(view.id, asked, self.reason)
         entries = [
             write_disclosures.Entry(
-                row.id, audience, NAMES[self.processor], row.mask & asked, ground, token_id=self.token_id
+                row.id, audience, RECIPIENT_NAMES[self.processor], row.mask & asked, ground, token_id=self.token_id
             )
             for row in rows
         ]
-        await write_disclosures.enter(connection, self.services.keys, entries, now)
+        await write_disclosures.append_entries(connection, self.services.keys, entries, now)
         return view
 
     async def _read(self, connection: AsyncConnection, ids: Sequence[str], bits: int) -> dict[str, Subject]:

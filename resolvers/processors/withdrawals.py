@@ -19,12 +19,12 @@ from permissions.failure import bad_input
 from resolvers.arguments import After, Before, First, Last, WithdrawalIds
 from resolvers.context import Context
 from resolvers.pagination.keyset import Connection, Keyset
-from resolvers.pagination.listing import Listing, one_by_one
+from resolvers.pagination.listing import Listing, row_by_row
 
 DUE_AFTER: Final = timedelta(hours=72)
 MOST_IDS: Final = 100
 OLDEST_FIRST: Final = Keyset(WITHDRAWALS.c.ordinal)
-MOMENT: Final = timedelta(microseconds=1)
+ONE_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +61,17 @@ def _copies(processor: Processor, entries: Iterable[Any], gone: Iterable[Any]) -
             erased |= each.fields
         fields |= entry.fields & ~erased
     newest = max((entry.ordinal for entry in mine), default=None)
-    return Copies(fields, instant_of(newest) if newest else None)
+    return Copies(fields, ordinal_time(newest) if newest else None)
 
 
-def instant_of(text: str) -> datetime:
+def ordinal_time(text: str) -> datetime:
     """The instant within an ordinal."""
     return datetime.fromisoformat("1970-01-01T00:00:00+00:00") + timedelta(microseconds=int(text[:20]))
 
 
-async def lose(connection: AsyncConnection, subject_id: str, losing: dict[Processor, int], now: datetime) -> None:
+async def record_withdrawals(
+    connection: AsyncConnection, subject_id: str, losing: dict[Processor, int], now: datetime
+) -> None:
     """One row for each processor that holds some of what it loses; none for one that was shown nothing of it."""
     copies = await copies_of(connection, subject_id)
     lost = {processor: copies[processor].fields & fields for processor, fields in losing.items()}
@@ -83,7 +85,7 @@ async def lose(connection: AsyncConnection, subject_id: str, losing: dict[Proces
 
 def later_than(earlier: datetime | None, now: datetime) -> datetime:
     """Now, or just after what is known to be earlier, where another machine's clock is ahead of this one's."""
-    return max(now, earlier + MOMENT) if earlier else now
+    return max(now, earlier + ONE_MICROSECOND) if earlier else now
 
 
 def _row(processor: Processor, subject_id: str, fields: int, now: datetime) -> dict[str, Any]:
@@ -100,7 +102,7 @@ def _row(processor: Processor, subject_id: str, fields: int, now: datetime) -> d
     }
 
 
-def lost_with(purpose: Purpose) -> dict[Processor, int]:
+def fields_read_only_under(purpose: Purpose) -> dict[Processor, int]:
     """The fields that each processor reads under this purpose alone."""
     return {processor: under(Audience(processor), purpose) for processor in Processor}
 
@@ -117,27 +119,29 @@ class WithdrawalState:
     acknowledged_at: datetime | None
 
 
-def state(row: Any) -> WithdrawalState:
+def withdrawal_state(row: Any) -> WithdrawalState:
     """A stored withdrawal as its processor sees it."""
     return WithdrawalState(
         row.id, row.subject_id, fields_of(row.fields), row.withdrawn_at, row.due_at, row.acknowledged_at
     )
 
 
-def outstanding(processor: Processor | None) -> Any:
+def select_outstanding(processor: Processor | None) -> Any:
     """This processor's withdrawals that it has not acknowledged."""
     return select(WITHDRAWALS).where(WITHDRAWALS.c.processor == processor, WITHDRAWALS.c.acknowledged_at.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class WithdrawalSummary:
     """Whom one processor still has to forget, and when it was last asked to forget any of these subjects."""
 
-    owed: frozenset[str]
-    last: datetime | None
+    outstanding: frozenset[str]
+    last_at: datetime | None
 
 
-async def asked_of(connection: AsyncConnection, processor: Processor, subject_ids: list[str]) -> Asked:
+async def withdrawal_summary(
+    connection: AsyncConnection, processor: Processor, subject_ids: list[str]
+) -> WithdrawalSummary:
     """What this processor was asked to forget of these subjects, acknowledged or not."""
     done, newest = func.count(WITHDRAWALS.c.acknowledged_at), func.max(WITHDRAWALS.c.ordinal)
     asked = (
@@ -147,7 +151,9 @@ async def asked_of(connection: AsyncConnection, processor: Processor, subject_id
     )
     rows = (await connection.execute(asked)).all()
     last = max((row.newest for row in rows), default=None)
-    return Asked(frozenset(row.subject_id for row in rows if row.owed), instant_of(last) if last else None)
+    return WithdrawalSummary(
+        frozenset(row.subject_id for row in rows if row.owed), ordinal_time(last) if last else None
+    )
 
 
 async def processor_withdrawals(
@@ -158,8 +164,8 @@ async def processor_withdrawals(
     before: Before = None,
 ) -> Connection:
     """Unacknowledged, oldest first; told again until they are acknowledged."""
-    due = Listing("Query.processorWithdrawals", outstanding(info.context.caller.processor), OLDEST_FIRST)
-    return await due.page(info.context, (first, after, last, before), one_by_one(state))
+    due = Listing("Query.processorWithdrawals", select_outstanding(info.context.caller.processor), OLDEST_FIRST)
+    return await due.page(info.context, (first, after, last, before), row_by_row(withdrawal_state))
 
 
 async def acknowledge_withdrawals(info: Info[Context, None], ids: WithdrawalIds) -> int:

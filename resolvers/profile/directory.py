@@ -14,7 +14,7 @@ from permissions.mask import FOLDED, parameters, readable
 from permissions.subject import Subject
 from resolvers.arguments import After, Before, First, Last, Search, UserId
 from resolvers.context import Context
-from resolvers.pagination.keyset import Connection, Keyset, Seal, Window, connection_of, cut
+from resolvers.pagination.keyset import Connection, CursorCipher, Keyset, PageRequest, connection_of, read_page
 from resolvers.subjects import read_subjects
 from resolvers.validation.free_text import fold_for_search
 
@@ -48,15 +48,15 @@ async def users(
     """Everyone who stands consented to SOCIAL and shows the caller something, by id."""
     context, bits = info.context, info.context.requested_fields(info).bits
     terms = search_terms(search)
-    seal = Seal.of(context.services.keys, context.caller, "Query.users", " ".join(terms) if terms else None)
-    window = Window.of(seal, first, after, last, before)
+    cipher = CursorCipher.of(context.services.keys, context.caller, "Query.users", " ".join(terms) if terms else None)
+    request = PageRequest.of(cipher, first, after, last, before)
     audience = context.caller.meets_others
     statement = matching(read_subjects.directory(audience, bits, profile=bool(terms)), audience, terms)
     async with context.database.reading() as connection:
-        part = await cut(connection, statement, BY_ID, window, parameters(context.caller))
+        part = await read_page(connection, statement, BY_ID, request, parameters(context.caller))
     rows = read_subjects.rows_of(part.rows)
     seen = (read_subjects.show(context.caller.audience(row["id"]), row, bits) for row in rows)
-    return connection_of([(each, each.id) for each in seen if each], part, seal)
+    return connection_of([(each, each.id) for each in seen if each], part, cipher)
 
 
 def search_terms(search: str | None) -> tuple[str, ...]:

@@ -23,17 +23,17 @@ from resolvers.ledger import write_disclosures
 from resolvers.pagination.keyset import Connection, Keyset
 from resolvers.pagination.listing import Listing
 from resolvers.staff import case_scope
-from resolvers.staff.case_scope import Lasting
+from resolvers.staff.case_scope import ExpiryLimit
 from resolvers.subjects import read_subjects
 
-OPEN_FOR: Final = Lasting(most=timedelta(days=90))
+EXPIRY: Final = ExpiryLimit(longest=timedelta(days=90))
 LONGEST_NOTICE: Final = timedelta(days=366)
 LONGEST_ID: Final = 48
 NEWEST_FIRST: Final = Keyset(LEGAL_REQUESTS.c.ordinal, descending=True)
 
 NOT_FOUND: Final = Refused(RefusalCode.NOT_FOUND, "There is no such request here.", "id")
-ABOUT_ONESELF: Final = Refused(RefusalCode.NOT_PERMITTED, "Nobody records a request about themself.", "input.subjectId")
-NOT_ALONE: Final = Refused(RefusalCode.NOT_PERMITTED, "A second person approves a request.", "id")
+ABOUT_CALLER: Final = Refused(RefusalCode.NOT_PERMITTED, "Nobody records a request about themself.", "input.subjectId")
+SAME_PERSON: Final = Refused(RefusalCode.NOT_PERMITTED, "A second person approves a request.", "id")
 
 
 @strawberry.input(description="The input of `openLegalRequest`.")
@@ -80,23 +80,23 @@ async def open_legal_request(
     if isinstance(row, Refused):
         return row
     if row["subject_id"] == context.caller.subject_id:
-        return ABOUT_ONESELF
+        return ABOUT_CALLER
     async with context.database.writing() as connection:
         await connection.execute(insert(LEGAL_REQUESTS), row)
-        return await _one(info, connection, row["id"])
+        return await _read_state(info, connection, row["id"])
 
 
 def _row(input: OpenLegalRequestInput, opener: str, now: datetime) -> dict[str, Any] | Refused:
     id = new_id()
     row = {
         "id": id,
-        "subject_id": case_scope.sentence("subjectId", str(input.subject_id), LONGEST_ID),
-        "authority": case_scope.sentence("authority", input.authority, 200),
-        "reference": case_scope.sentence("reference", input.reference, 100),
-        "basis": case_scope.sentence("basis", input.basis, 1000),
-        "extent": case_scope.extent(input.extent, Audience.LEGAL_REQUEST),
+        "subject_id": case_scope.required_text("subjectId", str(input.subject_id), LONGEST_ID),
+        "authority": case_scope.required_text("authority", input.authority, 200),
+        "reference": case_scope.required_text("reference", input.reference, 100),
+        "basis": case_scope.required_text("basis", input.basis, 1000),
+        "extent": case_scope.checked_extent(input.extent, Audience.LEGAL_REQUEST),
         "opened_at": now,
-        "expires_at": OPEN_FOR.until(input.expires_at, now),
+        "expires_at": EXPIRY.check(input.expires_at, now),
         "notice_after": input.notice_after,
         "opened_by": opener,
         "approved_by": None,
@@ -108,7 +108,7 @@ def _row(input: OpenLegalRequestInput, opener: str, now: datetime) -> dict[str, 
         if isinstance(value, Refused):
             return value
     if input.notice_after is not None and not now < input.notice_after <= now + LONGEST_NOTICE:
-        return case_scope.refused("noticeAfter", "lies in the future, within a year")
+        return case_scope.invalid_input("noticeAfter", "lies in the future, within a year")
     return row
 
 
@@ -116,31 +116,31 @@ async def approve_legal_request(info: Info[Context, None], id: RequestId) -> Req
     """By another person than the one who recorded it, and not by its subject."""
     context = info.context
     async with context.database.writing() as connection:
-        row = await _locked(connection, context, id)
+        row = await _lock_request(connection, context, id)
         if row is None:
             return NOT_FOUND
         if row.opened_by == context.caller.subject_id:
-            return NOT_ALONE
+            return SAME_PERSON
         if row.approved_at is None:
             approval = {"approved_by": context.caller.subject_id, "approved_at": context.now()}
             await connection.execute(update(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == row.id).values(**approval))
-        return await _one(info, connection, row.id)
+        return await _read_state(info, connection, row.id)
 
 
 async def close_legal_request(info: Info[Context, None], id: RequestId) -> RequestState | Refused:
     """Ends a request, approved or not; counts for the next read."""
     context = info.context
     async with context.database.writing() as connection:
-        row = await _locked(connection, context, id)
+        row = await _lock_request(connection, context, id)
         if row is None:
             return NOT_FOUND
         await connection.execute(
             update(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == row.id).values(closed_at=context.now())
         )
-        return await _one(info, connection, row.id)
+        return await _read_state(info, connection, row.id)
 
 
-def standing(context: Context) -> ColumnElement[bool]:
+def is_pending_or_open(context: Context) -> ColumnElement[bool]:
     """Requests that stand or wait for approval, but for one about the caller."""
     return and_(
         LEGAL_REQUESTS.c.closed_at.is_(None),
@@ -149,17 +149,17 @@ def standing(context: Context) -> ColumnElement[bool]:
     )
 
 
-async def _locked(connection: AsyncConnection, context: Context, id: strawberry.ID) -> Any:
+async def _lock_request(connection: AsyncConnection, context: Context, id: strawberry.ID) -> Any:
     one = LEGAL_REQUESTS.c.id == sought(str(id))
     return (
-        await connection.execute(select(LEGAL_REQUESTS).where(one, standing(context)).with_for_update())
+        await connection.execute(select(LEGAL_REQUESTS).where(one, is_pending_or_open(context)).with_for_update())
     ).one_or_none()
 
 
-async def _one(info: Info[Context, None], connection: AsyncConnection, id: str) -> RequestState:
+async def _read_state(info: Info[Context, None], connection: AsyncConnection, id: str) -> RequestState:
     row = (await connection.execute(select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == id))).one()
     (state,) = await request_states(info, connection, [row])
-    await write_disclosures.record_within(connection, info.context, info.context.requested_fields(info).bits)
+    await write_disclosures.record_in_transaction(connection, info.context, info.context.requested_fields(info).bits)
     return state
 
 
@@ -207,6 +207,6 @@ async def legal_requests(
     before: Before = None,
 ) -> Connection:
     """Requests that stand or wait for approval, newest first."""
-    rows = select(LEGAL_REQUESTS).where(standing(info.context))
+    rows = select(LEGAL_REQUESTS).where(is_pending_or_open(info.context))
     requests = Listing("Query.legalRequests", rows, NEWEST_FIRST)
     return await requests.page(info.context, (first, after, last, before), partial(request_states, info))

@@ -6,25 +6,24 @@ from typing import Annotated, Any, Final
 from strawberry import argument
 from strawberry.types.info import Info
 
-from models.outcome import Refused
+from models.outcome import IssuedToken, Refused
 from models.tokens.token_rows import Issuance, holds, issue_token
 from models.vocabulary import STAFF, Factors, RefusalCode
 from resolvers.context import Context
 from resolvers.inputs import IssueRoleTokenInput
-from resolvers.processors.tokens import TokenIssued
 from resolvers.second_factor.totp_codes import confirmed_authenticator
 from resolvers.sessions.begin_session import is_live_token
 from resolvers.subjects.account_lock import lock_account
 from resolvers.validation.free_text import InvalidValue, clean_text
 
-LONGEST: Final = timedelta(hours=8)
-PROOF_LASTS: Final = timedelta(hours=24)
+LONGEST_LIFETIME: Final = timedelta(hours=8)
+FACTOR_VALID_FOR: Final = timedelta(hours=24)
 """A second factor that was proven earlier opens no role (NIST SP 800-63B-4, 2.2.3)."""
 
-DOOR: Final = "role token"
+ISSUED_BY: Final = "role token"
 
 NOT_HELD: Final = Refused(RefusalCode.NOT_PERMITTED, "You do not hold this role.", "input.role")
-SECOND_FACTOR_FIRST: Final = Refused(
+SECOND_FACTOR_NEEDED: Final = Refused(
     RefusalCode.TOTP_REQUIRED, "Switch a second factor on, and sign in with a code of it; then a role token is issued."
 )
 
@@ -34,10 +33,10 @@ async def issue_role_token(
     input: Annotated[
         IssueRoleTokenInput, argument(description="The role, what the token is for, and when it expires.")
     ],
-) -> TokenIssued | Refused:
+) -> IssuedToken | Refused:
     """Nothing about the role is frozen in it: the token works while its holder has the role."""
     context, now = info.context, info.context.now()
-    if not now < input.expires_at <= now + LONGEST:
+    if not now < input.expires_at <= now + LONGEST_LIFETIME:
         return Refused(RefusalCode.INVALID_INPUT, "`expiresAt` lies in the future, within 8 hours.", "input.expiresAt")
     try:
         name = clean_text("name", input.name, 100)
@@ -53,13 +52,13 @@ async def issue_role_token(
         proven = context.caller.factors is Factors.TOTP and await is_live_token(connection, context.caller.token_id)
         authenticator = await confirmed_authenticator(connection, holder)
         if not proven or authenticator is None or not _is_fresh(context, authenticator):
-            return SECOND_FACTOR_FIRST
-        issuance = Issuance(input.role, DOOR, now, input.expires_at, holder, name=name)
+            return SECOND_FACTOR_NEEDED
+        issuance = Issuance(input.role, ISSUED_BY, now, input.expires_at, holder, name=name)
         token, row = await issue_token(connection, issuance)
-    return TokenIssued(row["id"], token, input.role, None, input.expires_at)
+    return IssuedToken(row["id"], token, input.role, None, input.expires_at)
 
 
 def _is_fresh(context: Context, authenticator: Any) -> bool:
     """Whether the second factor was proven of late: at this sign-in, or by enrolling, which left this session alone."""
     begun_at = context.caller.created_at
-    return begun_at is not None and context.now() - max(begun_at, authenticator.confirmed_at) < PROOF_LASTS
+    return begun_at is not None and context.now() - max(begun_at, authenticator.confirmed_at) < FACTOR_VALID_FOR

@@ -16,7 +16,7 @@ from resolvers.arguments import After, Before, First, Last
 from resolvers.context import Context
 from resolvers.ledger.pseudonyms import pseudonym
 from resolvers.pagination.keyset import Connection, Keyset
-from resolvers.pagination.listing import Listing, one_by_one
+from resolvers.pagination.listing import Listing, row_by_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ async def role_tokens(
         or_(ACCESS_TOKENS.c.role == Role.PROCESSOR.value, held),
     )
     tokens = Listing("Query.roleTokens", alive, TOKENS_BY_ID)
-    return await tokens.page(info.context, (first, after, last, before), one_by_one(_token))
+    return await tokens.page(info.context, (first, after, last, before), row_by_row(_token))
 
 
 def _token(row: Any) -> LiveToken:

@@ -17,11 +17,11 @@ from resolvers.arguments import AgentId, CaseId, RemainingExtent
 from resolvers.context import Context
 from resolvers.ledger import write_disclosures
 from resolvers.staff.case_scope import MOST_FIELDS
-from resolvers.staff.support_case_lists import CaseState, case_states, cases, status
+from resolvers.staff.support_case_lists import CaseState, case_states, select_cases, status
 
 NOT_FOUND: Final = Refused(RefusalCode.NOT_FOUND, "There is no such case here.", "id")
-NOT_THIS_PERSON: Final = Refused(RefusalCode.NOT_PERMITTED, "This person cannot be assigned this case.", "agentId")
-WIDER: Final = Refused(RefusalCode.INVALID_INPUT, "A case is narrowed, never widened.", "extent")
+AGENT_NOT_ALLOWED: Final = Refused(RefusalCode.NOT_PERMITTED, "This person cannot be assigned this case.", "agentId")
+NOT_NARROWER: Final = Refused(RefusalCode.INVALID_INPUT, "A case is narrowed, never widened.", "extent")
 
 
 async def assign_support_case(info: Info[Context, None], id: CaseId, agent_id: AgentId) -> CaseState | Refused:
@@ -30,29 +30,29 @@ async def assign_support_case(info: Info[Context, None], id: CaseId, agent_id: A
     async with context.database.writing() as connection:
         # the grant is locked before the case, as where a role is granted or ends: no two wait for each other
         serves = await holds(connection, agent, Role.SUPPORT, context.now())
-        row = await _locked(connection, context, id)
+        row = await _lock_case(connection, context, id)
         if row is None or status(row, context.now()) is not SupportCaseStatus.OPEN:
             return NOT_FOUND
         if not serves or agent in (context.caller.subject_id, row.subject_id):
-            return NOT_THIS_PERSON
+            return AGENT_NOT_ALLOWED
         if row.agent_id != agent:
             await write_letter(
                 connection, subject_id=row.subject_id, notice=Notice.CASE_ASSIGNED, about=row.id, now=context.now()
             )
-        return await _changed(info, connection, row, agent_id=agent)
+        return await _update_case(info, connection, row, agent_id=agent)
 
 
 async def close_support_case(info: Info[Context, None], id: CaseId) -> CaseState | Refused:
     """By the member it is about, the assigned agent or OPERATIONS; one that is closed stays so."""
     context = info.context
     async with context.database.writing() as connection:
-        row = await _locked(connection, context, id)
+        row = await _lock_case(connection, context, id)
         if row is None or not _may_close(context, row):
             return NOT_FOUND
         if row.closed_at is not None:
-            return await _shown(info, connection, row)
+            return await _read_state(info, connection, row)
         agent_id = row.agent_id if row.served else None
-        return await _changed(info, connection, row, closed_at=context.now(), agent_id=agent_id)
+        return await _update_case(info, connection, row, closed_at=context.now(), agent_id=agent_id)
 
 
 def _may_close(context: Context, row: Any) -> bool:
@@ -66,28 +66,28 @@ async def narrow_support_case(info: Info[Context, None], id: CaseId, extent: Rem
     """By the member it is about."""
     context, bits = info.context, mask_of(tuple(extent))
     if len(extent) > MOST_FIELDS:
-        return WIDER
+        return NOT_NARROWER
     async with context.database.writing() as connection:
-        row = await _locked(connection, context, id)
+        row = await _lock_case(connection, context, id)
         if row is None or row.subject_id != context.caller.subject_id:
             return NOT_FOUND
         if bits & ~row.extent:
-            return WIDER
-        return await _changed(info, connection, row, extent=bits)
+            return NOT_NARROWER
+        return await _update_case(info, connection, row, extent=bits)
 
 
-async def _locked(connection: AsyncConnection, context: Context, id: strawberry.ID) -> Any:
-    one = cases(context.now()).where(SUPPORT_CASES.c.id == sought(str(id))).with_for_update()
+async def _lock_case(connection: AsyncConnection, context: Context, id: strawberry.ID) -> Any:
+    one = select_cases(context.now()).where(SUPPORT_CASES.c.id == sought(str(id))).with_for_update()
     return (await connection.execute(one)).one_or_none()
 
 
-async def _changed(info: Info[Context, None], connection: AsyncConnection, row: Any, **values: Any) -> CaseState:
+async def _update_case(info: Info[Context, None], connection: AsyncConnection, row: Any, **values: Any) -> CaseState:
     await connection.execute(update(SUPPORT_CASES).where(SUPPORT_CASES.c.id == row.id).values(**values))
-    return await _shown(info, connection, row)
+    return await _read_state(info, connection, row)
 
 
-async def _shown(info: Info[Context, None], connection: AsyncConnection, row: Any) -> CaseState:
-    one = cases(info.context.now()).where(SUPPORT_CASES.c.id == row.id)
+async def _read_state(info: Info[Context, None], connection: AsyncConnection, row: Any) -> CaseState:
+    one = select_cases(info.context.now()).where(SUPPORT_CASES.c.id == row.id)
     (state,) = await case_states(info, connection, (await connection.execute(one)).all())
-    await write_disclosures.record_within(connection, info.context, info.context.requested_fields(info).bits)
+    await write_disclosures.record_in_transaction(connection, info.context, info.context.requested_fields(info).bits)
     return state

@@ -43,23 +43,23 @@ class CaseState:
     subject: Subject | None
 
 
-def cases(now: datetime) -> Select[Any]:
+def select_cases(now: datetime) -> Select[Any]:
     """Cases, each with whether its agent holds the role in the same reading."""
     return select(SUPPORT_CASES, agent_serves(now).label("served"))
 
 
-def waiting(now: datetime) -> ColumnElement[bool]:
+def is_unassigned(now: datetime) -> ColumnElement[bool]:
     """Whether an open case has no agent, or one whose role is over."""
     return and_(not_(agent_serves(now)), case_is_open(now))
 
 
-def mine(caller: Caller, now: datetime) -> Any:
+def reachable_cases(caller: Caller, now: datetime) -> Any:
     """The cases that this caller reaches: those about a member, an agent's open ones, the queue for OPERATIONS."""
     if caller.is_member:
         return SUPPORT_CASES.c.subject_id == caller.subject_id
     if caller.role is Role.SUPPORT:
         return and_(SUPPORT_CASES.c.agent_id == caller.subject_id, agent_serves(now), case_is_open(now))
-    return waiting(now)
+    return is_unassigned(now)
 
 
 def status(row: Any, now: datetime) -> SupportCaseStatus:
@@ -73,21 +73,25 @@ async def case_states(info: Info[Context, None], connection: AsyncConnection, ro
     """The rows as this caller sees them, in a number of statements that does not depend on how many there are."""
     context = info.context
     asked = context.requested_fields(info)
-    ids = list({row.subject_id for row in rows if _is_theirs(context.caller, row)})
+    ids = list({row.subject_id for row in rows if _opens_subject(context.caller, row)})
     seen: dict[str, Subject] = {}
     if "SupportCase.subject" in asked.coordinates:
-        seen = await _seen(context, connection, ids, asked.bits)
-    return [_state(context, row, seen.get(row.subject_id) if _is_theirs(context.caller, row) else None) for row in rows]
+        seen = await _read_subjects(context, connection, ids, asked.bits)
+    return [
+        _state(context, row, seen.get(row.subject_id) if _opens_subject(context.caller, row) else None) for row in rows
+    ]
 
 
-def _is_theirs(caller: Caller, row: Any) -> bool:
+def _opens_subject(caller: Caller, row: Any) -> bool:
     """Whether the case opens anything to this caller: an agent learns nothing of one that is not theirs."""
     if row.subject_id is None:
         return False
     return bool(row.subject_id == caller.subject_id if caller.is_member else row.agent_id == caller.subject_id)
 
 
-async def _seen(context: Context, connection: AsyncConnection, ids: list[str], bits: int) -> dict[str, Subject]:
+async def _read_subjects(
+    context: Context, connection: AsyncConnection, ids: list[str], bits: int
+) -> dict[str, Subject]:
     caller = context.caller
     if caller.is_member:
         own = await read_subjects.read_as(connection, caller, str(caller.subject_id), bits)
@@ -124,7 +128,7 @@ async def support_cases(
     before: Before = None,
 ) -> Connection:
     """Those about a member, or an agent's assigned and open ones, newest first."""
-    return await _cases(info.context, "Query.supportCases", NEWEST_FIRST).page(
+    return await _listing(info.context, "Query.supportCases", NEWEST_FIRST).page(
         info.context, (first, after, last, before), partial(case_states, info)
     )
 
@@ -137,10 +141,10 @@ async def case_queue(
     before: Before = None,
 ) -> Connection:
     """Open cases without an agent, oldest first, without their free text."""
-    return await _cases(info.context, "Query.caseQueue", OLDEST_FIRST).page(
+    return await _listing(info.context, "Query.caseQueue", OLDEST_FIRST).page(
         info.context, (first, after, last, before), partial(case_states, info)
     )
 
 
-def _cases(context: Context, field: str, order: Keyset) -> Listing:
-    return Listing(field, cases(context.now()).where(mine(context.caller, context.now())), order)
+def _listing(context: Context, field: str, order: Keyset) -> Listing:
+    return Listing(field, select_cases(context.now()).where(reachable_cases(context.caller, context.now())), order)

@@ -20,14 +20,14 @@ from models.vocabulary import Audience, Notice, PersonalField, RefusalCode
 from permissions.caller import Caller
 from resolvers.context import Context
 from resolvers.staff import case_scope
-from resolvers.staff.case_scope import Lasting
+from resolvers.staff.case_scope import ExpiryLimit
 from resolvers.staff.support_case_lists import CaseState, case_states
 
-OPEN_FOR: Final = Lasting(most=timedelta(days=30), usual=timedelta(days=7))
+EXPIRY: Final = ExpiryLimit(longest=timedelta(days=30), default=timedelta(days=7))
 LONGEST_REFERENCE: Final = 100
 LONGEST_REASON: Final = 1000
 
-ABOUT_ONESELF = Refused(RefusalCode.NOT_PERMITTED, "A member opens cases about themself alone.", "input.subjectId")
+NOT_OWN_CASE = Refused(RefusalCode.NOT_PERMITTED, "A member opens cases about themself alone.", "input.subjectId")
 
 
 @strawberry.input(description="The input of `openSupportCase`. Send exactly one of `subjectId` and `email`.")
@@ -49,7 +49,7 @@ class OpenSupportCaseInput:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedInput:
     """An input that may become a case."""
 
     reference: str
@@ -64,16 +64,16 @@ async def open_support_case(
 ) -> CaseState | Refused:
     """Opens a case for OPERATIONS to assign; its subject is told where somebody else opened it."""
     context = info.context
-    checked = _checked(input, context.now())
+    checked = _check_input(input, context.now())
     if isinstance(checked, Refused):
         return checked
     if (input.subject_id is None) == (input.email is None):
-        return case_scope.refused("subjectId", "or `email` is given, and not both")
+        return case_scope.invalid_input("subjectId", "or `email` is given, and not both")
     async with context.database.writing() as connection:
         caller = context.caller
         subject_id = await _subject(connection, caller, input)
         if caller.is_member and subject_id != caller.subject_id:
-            return ABOUT_ONESELF
+            return NOT_OWN_CASE
         row = _row(caller, subject_id, checked, context.now())
         await connection.execute(insert(SUPPORT_CASES), row)
         if not caller.is_member:
@@ -83,15 +83,15 @@ async def open_support_case(
         return (await case_states(info, connection, [SimpleNamespace(**row, served=False)]))[0]
 
 
-def _checked(input: OpenSupportCaseInput, now: datetime) -> Checked | Refused:
-    reference = case_scope.sentence("reference", input.reference, LONGEST_REFERENCE)
-    reason = case_scope.sentence("reason", input.reason, LONGEST_REASON)
-    bits = case_scope.extent(input.extent, Audience.SUPPORT_CASE)
-    expires_at = OPEN_FOR.until(input.expires_at, now)
+def _check_input(input: OpenSupportCaseInput, now: datetime) -> CheckedInput | Refused:
+    reference = case_scope.required_text("reference", input.reference, LONGEST_REFERENCE)
+    reason = case_scope.required_text("reason", input.reason, LONGEST_REASON)
+    bits = case_scope.checked_extent(input.extent, Audience.SUPPORT_CASE)
+    expires_at = EXPIRY.check(input.expires_at, now)
     for part in (reference, reason, bits, expires_at):
         if isinstance(part, Refused):
             return part
-    return Checked(reference, reason, bits, expires_at)  # type: ignore[arg-type]  # the loop above left no refusal
+    return CheckedInput(reference, reason, bits, expires_at)  # type: ignore[arg-type]  # the loop above left no refusal
 
 
 async def _subject(connection: AsyncConnection, caller: Caller, input: OpenSupportCaseInput) -> str | None:
@@ -114,7 +114,7 @@ async def _subject(connection: AsyncConnection, caller: Caller, input: OpenSuppo
     return str(found) if found else None
 
 
-def _row(caller: Caller, subject_id: str | None, checked: Checked, now: datetime) -> dict[str, Any]:
+def _row(caller: Caller, subject_id: str | None, checked: CheckedInput, now: datetime) -> dict[str, Any]:
     id = new_id()
     return {
         "id": id,

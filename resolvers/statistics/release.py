@@ -32,11 +32,11 @@ class Release:
     number: int
     released_at: datetime
     next_at: datetime
-    free_at: datetime
+    early_from: datetime
     noise: Noise
 
 
-async def newest(connection: AsyncConnection, per_year: int) -> Release | None:
+async def newest_release(connection: AsyncConnection, per_year: int) -> Release | None:
     """The release that stands."""
     last = select(STATISTICS_RELEASES).order_by(STATISTICS_RELEASES.c.number.desc()).limit(per_year)
     rows = (await connection.execute(last)).all()
@@ -54,45 +54,47 @@ def quarter_end(at: datetime) -> datetime:
     return datetime(quarters // 4, 3 * (quarters % 4) + 1, 1, tzinfo=UTC)
 
 
-async def standing(services: Services) -> Release:
+async def current_release(services: Services) -> Release:
     """The release to answer from; the first question of a quarter makes it."""
     async with services.database.reading() as connection:
-        found = await newest(connection, services.releases_per_year)
+        found = await newest_release(connection, services.releases_per_year)
     if found and services.now() < found.next_at:
         return found
-    await release(services, early=False)
+    await make_release(services, early=False)
     async with services.database.reading() as connection:
-        made = await newest(connection, services.releases_per_year)
+        made = await newest_release(connection, services.releases_per_year)
     if made is None:
         raise LookupError("a release was made and is not there")
     return made
 
 
-async def release(services: Services, *, early: bool) -> bool:
+async def make_release(services: Services, *, early: bool) -> bool:
     """Makes the next release, all of it or nothing; False where it is not time or another process made it."""
     try:
         async with services.database.writing() as connection:
-            last = await newest(connection, services.releases_per_year)
+            last = await newest_release(connection, services.releases_per_year)
             now = services.now()
-            if last and now < (last.free_at if early else last.next_at):
+            if last and now < (last.early_from if early else last.next_at):
                 return False
-            await _fill(connection, last.number + 1 if last else 1, now, services.noise)
+            await _store_release(connection, last.number + 1 if last else 1, now, services.noise)
     except IntegrityError:
         return False  # another process has the number; its release is there once this waited for it
     return True
 
 
-async def _fill(connection: AsyncConnection, number: int, now: datetime, noise: Noise) -> None:
+async def _store_release(connection: AsyncConnection, number: int, now: datetime, noise: Noise) -> None:
     row = {"number": number, "released_at": now, "epsilon": str(noise.epsilon), "bound": noise.bound}
     await connection.execute(insert(STATISTICS_RELEASES), row)
     rows = (await connection.execute(counts(now), parameters(Caller()))).all()
     true = {tuple(row[:-1]): int(row[-1]) for row in rows}
-    cells = await asyncio.to_thread(lambda: [cell for each in HISTOGRAMS for cell in shown(each, true, noise)])
+    cells = await asyncio.to_thread(
+        lambda: [cell for each in HISTOGRAMS for cell in published_cells(each, true, noise)]
+    )
     if cells:
         await connection.execute(insert(STATISTICS_CELLS), [{"release_number": number, **cell} for cell in cells])
 
 
-def shown(histogram: Histogram, true: Counts, noise: Noise) -> Iterable[dict[str, Any]]:
+def published_cells(histogram: Histogram, true: Counts, noise: Noise) -> Iterable[dict[str, Any]]:
     """The cells that are published. Noise is drawn for the empty ones too: the work is the same whoever is there."""
     for values in histogram.groups():
         first, second = (*values, "", "")[:2]

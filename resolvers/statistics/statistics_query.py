@@ -39,9 +39,9 @@ class Statistics:
 
 async def statistics(info: Info[Context, None], group_by: GroupBy) -> Statistics:
     """The standing release by these dimensions."""
-    histogram = _asked(group_by)
+    histogram = _requested_histogram(group_by)
     services = info.context.services
-    standing = await release.standing(services)
+    standing = await release.current_release(services)
     cells = select(STATISTICS_CELLS).where(
         STATISTICS_CELLS.c.release_number == standing.number,
         STATISTICS_CELLS.c.histogram.in_([histogram.name, histogram.total]),
@@ -63,7 +63,7 @@ async def statistics(info: Info[Context, None], group_by: GroupBy) -> Statistics
     )
 
 
-def _asked(group_by: list[Dimension]) -> Histogram:
+def _requested_histogram(group_by: list[Dimension]) -> Histogram:
     histogram = histogram_of(group_by)
     if histogram is None:
         allowed = ", ".join(f"[{', '.join(each.dimensions)}]" for each in ALLOWED)

@@ -24,7 +24,7 @@ from permissions.statistics.counting import counts
 from permissions.versions.numbers import current
 from resolvers.second_factor import totp_enrolment
 from resolvers.sessions.begin_session import end_sessions
-from resolvers.statistics.release import release
+from resolvers.statistics.release import make_release
 from tests.http.test_browser_sessions import from_browser
 from tests.identity import (
     ASK_RESET,
@@ -698,7 +698,7 @@ async def test_oversight_tells_erasures_and_releases_that_are_overdue_alike_in_w
     lines, report = said()
     assert (report["overdue_erasures"], report["statistics"]) == ({"many": 0, "since": None}, None)
     assert not [each for each in lines if "overdue" in each]
-    assert await release(world.services, early=True)
+    assert await make_release(world.services, early=True)
     _, report = said()
     assert report["statistics"]["overdue"] is False
     await left(ids[1], late)

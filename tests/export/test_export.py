@@ -31,9 +31,9 @@ from permissions.limits import Limits
 from permissions.policy import POLICY
 from permissions.retention_periods import RETENTION, RecordKind
 from resolvers.export import document as export
-from resolvers.export.document import KINDS
-from resolvers.export.personal_records import NOBODYS
-from resolvers.export.record_kind import Kind, unexplained
+from resolvers.export.document import SECTIONS
+from resolvers.export.personal_records import TABLES_WITHOUT_SUBJECTS
+from resolvers.export.section import ExportSection, unaccounted_columns
 from resolvers.ledger import write_disclosures
 from resolvers.ledger.pseudonyms import pseudonym
 from tests.retaining import DAY, Keeper
@@ -66,12 +66,12 @@ def items(document: dict[str, Any], kind: str) -> list[Any]:
 
 
 def test_every_column_of_every_table_is_exported_or_explained() -> None:
-    assert unexplained(KINDS, NOBODYS, METADATA.tables.values()) == []
-    for kind in KINDS:
+    assert unaccounted_columns(SECTIONS, TABLES_WITHOUT_SUBJECTS, METADATA.tables.values()) == []
+    for kind in SECTIONS:
         names = {column.name for column in kind.columns}
-        assert set(kind.left_out) <= names, "nothing is explained that is not there"
-        assert not set(kind.shown) & set(kind.left_out)
-    assert {table.name for table in NOBODYS} <= set(METADATA.tables)
+        assert set(kind.omitted) <= names, "nothing is explained that is not there"
+        assert not set(kind.exported) & set(kind.omitted)
+    assert {table.name for table in TABLES_WITHOUT_SUBJECTS} <= set(METADATA.tables)
 
 
 def test_a_new_table_and_a_new_column_are_named_until_they_are_handled() -> None:
@@ -80,10 +80,10 @@ def test_a_new_table_and_a_new_column_are_named_until_they_are_handled() -> None
         table.to_metadata(later)
     new = Table("devices", later, Column("id", String(32), primary_key=True), Column("subject_id", String(32)))
     here = [*METADATA.tables.values(), new]
-    assert unexplained(KINDS, NOBODYS, here) == ["devices.id", "devices.subject_id"]
+    assert unaccounted_columns(SECTIONS, TABLES_WITHOUT_SUBJECTS, here) == ["devices.id", "devices.subject_id"]
     grown = Table("objections_grown", later, Column("id", String(32), primary_key=True), Column("note", String(9)))
-    wider = tuple(replace(kind, tables=(grown,)) if kind.name == "objections" else kind for kind in KINDS)
-    assert "objections_grown.note" in unexplained(wider, NOBODYS, [grown])
+    wider = tuple(replace(kind, tables=(grown,)) if kind.name == "objections" else kind for kind in SECTIONS)
+    assert "objections_grown.note" in unaccounted_columns(wider, TABLES_WITHOUT_SUBJECTS, [grown])
 
 
 SETTLED = {"account", "profile", "preRegistration", "consents", "disclosures", "signIn", "heldProfile", "heldForm"}
@@ -103,7 +103,7 @@ NEVER: Final = {
 """What nobody is shown, whatever a kind says: secrets, and who of staff it was."""
 
 
-def marked(kind: Kind, subject: str, now: datetime) -> dict[str, Any]:
+def marked(kind: ExportSection, subject: str, now: datetime) -> dict[str, Any]:
     """A row of this kind, each text in it a mark of its own."""
     row: dict[str, Any] = {}
     for place, column in enumerate(kind.tables[0].columns):
@@ -126,7 +126,7 @@ async def filled(world: World, subject: str) -> dict[str, dict[str, Any]]:
     """A row of every kind that names this person."""
     rows = {}
     async with world.services.database.writing() as connection:
-        for kind in KINDS:
+        for kind in SECTIONS:
             if kind.name not in SETTLED:
                 rows[kind.name] = marked(kind, subject, world.services.now())
                 await connection.execute(insert(kind.tables[0]), rows[kind.name])
@@ -138,16 +138,16 @@ async def test_what_names_the_subject_is_in_it_no_secret_and_nobody_elses(world:
     other, _ = await world.member("other@example.org", BOTH, profile={"about": "Somebody else."})
     rows, foreign = await filled(world, subject), await filled(world, other)
     document = await exported(world, mine)
-    for kind in KINDS:
+    for kind in SECTIONS:
         if kind.name in SETTLED:
             continue
         row, text = rows[kind.name], json.dumps(items(document, kind.name))
         for name, value in row.items():
             if isinstance(value, str) and value != subject:
-                assert (value in text) is (name in kind.shown), f"{kind.name}.{name}"
+                assert (value in text) is (name in kind.exported), f"{kind.name}.{name}"
                 assert name not in NEVER or value not in json.dumps(document), f"{kind.name}.{name}"
-                assert name in kind.shown or value not in json.dumps(document), f"{kind.name}.{name}"
-            if isinstance(value, datetime) and name in kind.shown:
+                assert name in kind.exported or value not in json.dumps(document), f"{kind.name}.{name}"
+            if isinstance(value, datetime) and name in kind.exported:
                 assert in_utc(value) in text, f"{kind.name}.{name}"
     text = json.dumps(document)
     assert not [
@@ -169,7 +169,7 @@ async def test_what_names_the_subject_is_in_it_no_secret_and_nobody_elses(world:
 
 
 def test_purposes_basis_retention_and_recipients_are_the_policys() -> None:
-    heads = {kind.name: kind.head(RETENTION) for kind in KINDS}
+    heads = {kind.name: kind.head(RETENTION) for kind in SECTIONS}
     assert [str(each) for each in heads["profile"]["purposes"]] == ["SOCIAL"]
     assert [str(each) for each in heads["preRegistration"]["purposes"]] == ["EXPANSION"]
     assert heads["preRegistration"]["lawfulBasis"] == ["Consent (GDPR 6(1)(a))"]
@@ -185,9 +185,9 @@ def test_purposes_basis_retention_and_recipients_are_the_policys() -> None:
         for audience, cell in row.cells.items()
     }
     shorter = {**RETENTION, RecordKind.SESSIONS: replace(RETENTION[RecordKind.SESSIONS], period=timedelta(days=3))}
-    (sessions,) = (kind for kind in KINDS if kind.name == "sessions")
+    (sessions,) = (kind for kind in SECTIONS if kind.name == "sessions")
     assert sessions.head(shorter)["retention"][0]["why"].startswith("3 days after they end")
-    assert {kind for each in KINDS for kind in each.kept} == set(RecordKind), "every period is told"
+    assert {kind for each in SECTIONS for kind in each.record_kinds} == set(RecordKind), "every period is told"
 
 
 # ---------------------------------------------------------------- what the subject may know
@@ -392,7 +392,7 @@ async def disclosed(world: World, subject: str, many: int) -> None:
             for place in range(begin, min(begin + 5000, many))
         ]
         async with world.services.database.writing() as connection:
-            await write_disclosures.enter(connection, keys, entries, now)
+            await write_disclosures.append_entries(connection, keys, entries, now)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell a process's own peak")

@@ -35,7 +35,6 @@ from models.tables import (
 from models.vocabulary import Processor, Role
 from resolvers.ledger import write_disclosures
 from resolvers.ledger.pseudonyms import pseudonym
-from resolvers.processors import views
 from resolvers.subjects import read_subjects
 from tests.expectation import BITS, FIELDS, Circumstances, ever, seen
 from tests.statements import counted
@@ -532,7 +531,11 @@ async def _the_head_is_gone(desk: Desk, _: pytest.MonkeyPatch) -> None:
 
 async def _the_database_goes_away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the decision and the answer: for staff no transaction can begin, for a view the one that is open dies."""
-    database, enter, through = desk.world.services.database, write_disclosures.enter, read_subjects.through_grounds
+    database, enter, through = (
+        desk.world.services.database,
+        write_disclosures.append_entries,
+        read_subjects.through_grounds,
+    )
 
     async def gone(*arguments: Any) -> Any:
         found = await through(*arguments)
@@ -545,7 +548,7 @@ async def _the_database_goes_away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
         await enter(connection, *arguments)
 
     monkeypatch.setattr(read_subjects, "through_grounds", gone)
-    monkeypatch.setattr(views.ledger, "enter", cut)
+    monkeypatch.setattr(write_disclosures, "append_entries", cut)
 
 
 FAULTS: tuple[Callable[[Desk, pytest.MonkeyPatch], Any], ...] = (

@@ -165,7 +165,9 @@ async def fill(services: Services, many: int, batch: int = ENTRIES) -> None:
             await chain.append(connection, services.keys, chain.CONSENT, [consent(number) for number in numbers])
             for sealed in (False, True):
                 some = [reading(number, sealed=sealed) for number in numbers]
-                await write_disclosures.enter(connection, services.keys, some, START + timedelta(minutes=first))
+                await write_disclosures.append_entries(
+                    connection, services.keys, some, START + timedelta(minutes=first)
+                )
 
 
 def other(column: Any, value: Any) -> Any:
@@ -315,7 +317,7 @@ async def test_a_tail_that_grew_again_is_not_the_one_of_the_checkpoint(filled: W
             if name == "consent":
                 await chain.append(attacker.connection, keys, chain.CONSENT, [consent(number + 50)])
             else:
-                await write_disclosures.enter(
+                await write_disclosures.append_entries(
                     attacker.connection, keys, [reading(number, sealed=name == "sealed")], now
                 )
         assert await attacker.found(filled.services) == []
@@ -387,7 +389,7 @@ async def test_a_reason_that_was_erased_is_missed_while_any_of_its_subjects_has_
     people = [await filled.person(f"{number}@example.org") for number in range(3)]
     shared = reading(100, sealed=name == "sealed")
     async with services.database.writing() as connection:
-        await write_disclosures.enter(
+        await write_disclosures.append_entries(
             connection, services.keys, [replace(shared, subject_id=id) for id in people], START
         )
     assert await faults(services) == []

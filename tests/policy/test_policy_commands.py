@@ -34,7 +34,7 @@ from permissions.versions import diff as difference
 from permissions.versions import guard, published
 from permissions.versions.diff import Change
 from permissions.versions.guard import Unannounced, require_announced, unannounced
-from resolvers.policy.impact import standing, touched
+from resolvers.policy.impact import count_affected, count_consenting
 from schema.build import build
 from tests.serving import COMMAND, consentql, environment
 from tests.world import World, settings_for, world_of
@@ -409,21 +409,21 @@ async def test_a_change_touches_those_whose_field_is_read_before_or_after_but_no
     for start in range(0, len(changes), 225):
         some = changes[start : start + 225]
         async with world.services.database.reading() as connection:
-            counted = await touched(connection, some)
+            counted = await count_affected(connection, some)
         for change, count in zip(some, counted, strict=True):
             place = (change.audience, change.field)
             expected = [_sees(p, *place, change.before) != _sees(p, *place, change.after) for p in people]
             assert count == sum(expected), change
     async with world.services.database.reading() as connection:
-        found = await standing(connection, tuple(Purpose))
+        found = await count_consenting(connection, tuple(Purpose))
     assert found == [len(people), *(sum(name in p["stands"] for p in people) for name in ("SOCIAL", "EXPANSION"))]
 
 
 async def test_nobody_is_counted_on_an_empty_platform_or_for_no_change(world: World) -> None:
     change = Change(PersonalField.EMAIL, Audience.PUBLIC, None, Cell(Purpose.SOCIAL))
     async with world.services.database.reading() as connection:
-        assert await touched(connection, [change]) == [0]
-        assert await touched(connection, []) == await standing(connection, []) == []
+        assert await count_affected(connection, [change]) == [0]
+        assert await count_affected(connection, []) == await count_consenting(connection, []) == []
 
 
 def proposal(path: Path, **changes: Any) -> Path:

@@ -1037,13 +1037,13 @@ async def waits_for(first: asyncio.Task[Any], gate: Gate, second: asyncio.Task[A
 async def test_a_withdrawal_waits_for_a_view_that_has_read_and_counts_what_it_showed(
     trade: Trade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate, enter = Gate(), write_disclosures.enter
+    gate, enter = Gate(), write_disclosures.append_entries
 
     async def held(*arguments: Any) -> None:
         await gate.passed()
         await enter(*arguments)
 
-    monkeypatch.setattr(write_disclosures, "enter", held)
+    monkeypatch.setattr(write_disclosures, "append_entries", held)
     viewing = asyncio.create_task(trade.rows("MAILCHIMP"))
     await gate.reached.wait()
     rows, _ = await waits_for(viewing, gate, asyncio.create_task(trade.act(WITHDRAW)))
@@ -1055,13 +1055,13 @@ async def test_a_withdrawal_waits_for_a_view_that_has_read_and_counts_what_it_sh
 async def test_a_view_waits_for_a_withdrawal_that_has_looked_and_shows_nothing_of_what_it_took(
     trade: Trade, monkeypatch: pytest.MonkeyPatch, act: str
 ) -> None:
-    gate, lose = Gate(), withdrawals.lose
+    gate, lose = Gate(), withdrawals.record_withdrawals
 
     async def held(*arguments: Any) -> None:
         await lose(*arguments)
         await gate.passed()
 
-    monkeypatch.setattr(withdrawals, "lose", held)
+    monkeypatch.setattr(withdrawals, "record_withdrawals", held)
     acting = asyncio.create_task(trade.act(act, "MAILCHIMP" if act is OBJECT else None))
     await gate.reached.wait()
     _, rows = await waits_for(acting, gate, asyncio.create_task(trade.rows("MAILCHIMP")))

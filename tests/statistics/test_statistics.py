@@ -28,7 +28,7 @@ from models.tables import ACCOUNTS, DISCLOSURES, METADATA, ROLE_GRANTS, STATISTI
 from models.vocabulary import Dimension, Role
 from permissions.statistics.histograms import ALLOWED, HISTOGRAMS, histogram_of
 from permissions.statistics.publication import margin, published
-from resolvers.statistics.release import newest, release, shown
+from resolvers.statistics.release import make_release, newest_release, published_cells
 from tests.serving import COMMAND, ROOT, consentql, environment, serving
 from tests.statements import counted
 from tests.world import FORM, KEY, PROFILE, World, codes, line, world_of
@@ -183,7 +183,7 @@ def membership_guessed(others: int, noise: Noise, releases: int = 600) -> float:
     for _ in range(releases):
         there = coins.random() < 0.5
         true = {("SPECIALIZATION", "art", ""): others + there, ("SPECIALIZATION", "robotics", ""): 80}
-        cells = {cell["first_value"]: cell["shown"] for cell in shown(histogram, true, noise)}
+        cells = {cell["first_value"]: cell["shown"] for cell in published_cells(histogram, true, noise)}
         seen = cells.get("art")
         guess = with_target[seen] > without[seen] if with_target[seen] != without[seen] else coins.random() < 0.5
         right += guess == there
@@ -208,7 +208,7 @@ def test_an_empty_group_costs_the_same_work_as_a_full_one_and_is_never_shown() -
     worst = Drawn(Fraction(1, 4), 48, below)
     for histogram in HISTOGRAMS:
         drawn_for.clear()
-        assert list(shown(histogram, {}, worst)) == []
+        assert list(published_cells(histogram, {}, worst)) == []
         assert len(drawn_for) == histogram.size
 
 
@@ -452,7 +452,7 @@ async def test_an_answer_reads_the_release_alone_with_the_same_statements_always
 
     empty = await sent()
     await platform.crowd("p", 40)
-    assert await release(platform.world.services, early=True)
+    assert await make_release(platform.world.services, early=True)
     assert await sent() == empty
     assert all("statistics_" in statement for statement in empty)
     assert len(empty) == 2 * len(ALLOWED)
@@ -461,7 +461,7 @@ async def test_an_answer_reads_the_release_alone_with_the_same_statements_always
 async def test_a_release_costs_the_same_few_statements_however_many_people_there_are(platform: Platform) -> None:
     async def cost() -> list[str]:
         async with counted(platform.world.services.database) as statements:
-            assert await release(platform.world.services, early=True)
+            assert await make_release(platform.world.services, early=True)
         return [statement for statement in statements if "BEGIN" not in statement and "PRAGMA" not in statement]
 
     await platform.crowd("p", 10)
@@ -544,7 +544,7 @@ async def test_a_year_has_six_releases_and_then_the_last_one_stands(platform: Pl
     services = platform.world.services
     made = []
     for _ in range(8):
-        made.append(await release(services, early=True))
+        made.append(await make_release(services, early=True))
         platform.now += timedelta(days=1)
     assert made == [True] * 6 + [False] * 2
     last = await platform.asked("COUNTRY")
@@ -554,7 +554,7 @@ async def test_a_year_has_six_releases_and_then_the_last_one_stands(platform: Pl
     assert await platform.asked("COUNTRY") == last
     platform.now += timedelta(minutes=1)
     assert (await platform.asked("COUNTRY"))["releasedAt"] == "2027-11-20T12:00:00.000000Z"
-    assert not await release(services, early=True), "the second of them is not a year old"
+    assert not await make_release(services, early=True), "the second of them is not a year old"
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -567,7 +567,7 @@ async def test_no_year_has_more_releases_than_are_allowed_and_no_quarter_asked_o
     for _ in range(30):
         platform.now += timedelta(days=chance.choice((-20, 0, 1, 5, 30, 90)), seconds=chance.randint(0, 86_400))
         if chance.random() < 0.5:
-            await release(services, early=True)
+            await make_release(services, early=True)
             continue
         answer = await platform.asked("COUNTRY")
         assert answer["nextAt"] > platform.now.isoformat()[:26]
@@ -597,7 +597,7 @@ async def test_the_command_makes_the_next_release_and_says_nothing_of_it(databas
         done = consentql(database.url, "release-statistics", cwd=tmp_path, CONSENTQL_STATISTICS_RELEASES_PER_YEAR="2")
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
         async with database.reading() as connection:
-            standing = await newest(connection, 2)
+            standing = await newest_release(connection, 2)
         assert standing is not None
         assert standing.number == number
         assert done.stderr == f"Released at {standing.released_at}; the next is due at {standing.next_at}.\n"

@@ -11,7 +11,7 @@ import pytest
 from app.commands.people.demo_people import Population, sign_in_people
 from models.statistics.countries import COUNTRIES
 from permissions.versions.numbers import current
-from resolvers.imports.parse_line import person
+from resolvers.imports.parse_line import parse_person
 from tests.serving import consentql
 from tests.world import World
 
@@ -146,7 +146,7 @@ def test_the_numbers_of_made_up_people_are_numbers() -> None:
     now = datetime.now(UTC)
     lines = [*sign_in_people(), *Population(1000, 1, now).lines()]
     for each in lines:
-        number = person(each, now).profile["mobile_phone"]
+        number = parse_person(each, now).profile["mobile_phone"]
         assert number == each["profile"]["mobilePhone"]
         region = phonenumbers.region_code_for_number(phonenumbers.parse(number))
         assert region == each["profile"]["country"]

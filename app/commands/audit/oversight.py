@@ -18,8 +18,8 @@ from models.tables import ACCOUNTS, ROLE_GRANTS, SUPPORT_CASES, WITHDRAWALS
 from permissions.retention_periods import RecordKind, erased_at
 from resolvers.context import Services
 from resolvers.ledger.pseudonyms import pseudonym
-from resolvers.staff.support_case_lists import waiting
-from resolvers.statistics.release import Release, newest
+from resolvers.staff.support_case_lists import is_unassigned
+from resolvers.statistics.release import Release, newest_release
 from resolvers.subjects.legal_hold_values import is_husk
 
 
@@ -62,14 +62,14 @@ async def _found(services: Services) -> Oversight:
     )
     left = select(func.count().label("many"), func.min(ACCOUNTS.c.leaving_since).label("since"))
     leaving = left.where(ACCOUNTS.c.leaving_since <= now - services.retention[RecordKind.ACCOUNTS].period, ~is_husk)
-    unassigned = select(func.count()).select_from(SUPPORT_CASES).where(waiting(now))
+    unassigned = select(func.count()).select_from(SUPPORT_CASES).where(is_unassigned(now))
     people = select(ROLE_GRANTS).order_by(ROLE_GRANTS.c.subject_id, ROLE_GRANTS.c.granted_at)
     async with services.database.reading() as connection:
         late = (await connection.execute(overdue)).all()
         gone = (await connection.execute(leaving)).one()
         queued = (await connection.execute(unassigned)).scalar_one()
         staff = (await connection.execute(people)).all()
-        released = await newest(connection, services.releases_per_year)
+        released = await newest_release(connection, services.releases_per_year)
     return Oversight(
         at=now,
         withdrawals={row.processor: Overdue(row.many, row.since) for row in late},

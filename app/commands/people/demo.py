@@ -24,7 +24,7 @@ from models.tables import ACCOUNTS
 from models.tokens import token_rows
 from models.vocabulary import STAFF, ConsentSource, Role
 from resolvers.context import Services
-from resolvers.imports.parse_line import person
+from resolvers.imports.parse_line import parse_person
 from resolvers.subjects.store_people import PeopleStore
 
 BATCH: Final = 500
@@ -62,14 +62,14 @@ async def _fill(services: Services, connection: AsyncConnection, population: Pop
     make_id = partial(_of_nobody, population.make_id, erased)
     store = PeopleStore(services.keys, services.geolocation, now, ConsentSource.DEMONSTRATION, make_id=make_id)
     with progress("demo", population.size) as advance:
-        people = [person(line, now) for line in sign_in_people()]
+        people = [parse_person(line, now) for line in sign_in_people()]
         hashed = await asyncio.to_thread(services.hashing.hash, PASSWORD)
         for each in people:
             each.password, each.password_hash = None, hashed
         ids = await store.store(connection, people)
         await _grant_roles(connection, ids, people, now)
         done, lines = len(people), population.lines()
-        while batch := [person(line, now) for _, line in zip(range(BATCH), lines, strict=False)]:
+        while batch := [parse_person(line, now) for _, line in zip(range(BATCH), lines, strict=False)]:
             await store.store(connection, batch)
             done += len(batch)
             advance(done)

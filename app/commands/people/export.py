@@ -10,7 +10,7 @@ from models.columns import new_id
 from models.vocabulary import EVERY_FIELD, Audience
 from permissions.access_ground import Ground
 from resolvers.context import Services
-from resolvers.export.document import document
+from resolvers.export.document import write_document
 from resolvers.ledger import write_disclosures
 
 RECIPIENT: Final = "operator's shell, for the subject"
@@ -23,7 +23,7 @@ def export(email: str, out: Path | None) -> None:
     async def act(services: Services) -> None:
         subject_id = await _recorded(services, email)
         with output(out) as target:
-            async with aclosing(document(services, subject_id)) as parts:
+            async with aclosing(write_document(services, subject_id)) as parts:
                 async for part in parts:
                     target.write(part)
 
@@ -35,5 +35,5 @@ async def _recorded(services: Services, email: str) -> str:
         subject_id = await person_of(connection, email)
         ground = Ground(new_id(), EVERY_FIELD, REASON)
         entry = write_disclosures.Entry(subject_id, Audience.SELF, RECIPIENT, EVERY_FIELD, ground)
-        await write_disclosures.enter(connection, services.keys, [entry], services.now())
+        await write_disclosures.append_entries(connection, services.keys, [entry], services.now())
     return subject_id

@@ -16,7 +16,7 @@ from app.http import strict_json
 from models.logs import chain
 from models.vocabulary import ConsentSource
 from resolvers.context import Services
-from resolvers.imports.parse_line import person
+from resolvers.imports.parse_line import parse_person
 from resolvers.subjects.new_person import NewPerson
 from resolvers.subjects.store_people import PeopleStore
 from resolvers.validation.free_text import InvalidValue
@@ -80,7 +80,7 @@ def _accepted(number: int, line: bytes | None, services: Services, tally: Tally)
     try:
         if line is None:
             raise InvalidValue("line", f"is longer than {LONGEST_LINE} bytes")
-        return person(_parsed(line), services.now())
+        return parse_person(_parsed(line), services.now())
     except InvalidValue as problem:
         tally.rejected += 1
         typer.echo(f"line {number}: {problem.field}: {problem.reason}", err=True)

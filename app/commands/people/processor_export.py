@@ -19,7 +19,7 @@ from models.vocabulary import Audience, Processor
 from permissions.decision import reach
 from permissions.subject import Subject
 from resolvers.context import Services
-from resolvers.processors.views import MOST_IDS, Opening
+from resolvers.processors.views import MOST_IDS, ViewRequest
 
 REASON: Final = "export by the operator"
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
@@ -81,7 +81,7 @@ async def _written(services: Services, processor: Processor, target: BinaryIO) -
     with progress("processor-export", total) as advance:
         async for ids in _batches(services.database):
             async with services.database.writing() as connection:
-                opening = Opening(services, processor, REASON)
+                opening = ViewRequest(services, processor, REASON)
                 view = await opening.open(connection, ids, reach([Audience(processor)]))
             target.writelines(shape(row).encode() for row in view.rows)
             seen, written = seen + len(ids), written + len(view.rows)

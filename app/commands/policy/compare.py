@@ -20,15 +20,15 @@ from permissions.versions import diff as difference
 from permissions.versions import numbers as version
 from permissions.versions.published import Misread, read
 from resolvers.context import Services
-from resolvers.policy.impact import standing, touched
-from resolvers.policy.policy_query import stated
+from resolvers.policy.impact import count_affected, count_consenting
+from resolvers.policy.policy_query import policy_text_of
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Subjects whom each change touches, and subjects for whom each purpose stands; None without a database."""
 
-    touched: list[int | None]
+    count_affected: list[int | None]
     standing: list[int | None]
 
 
@@ -58,7 +58,7 @@ def simulate(path: Path, *, as_json: bool) -> None:
 
 def _named(name: str) -> Policy:
     try:
-        found = stated(name, written().retention_periods)
+        found = policy_text_of(name, written().retention_periods)
     except Misread as problem:
         raise Fault(str(problem)) from None
     if found is None:
@@ -89,7 +89,10 @@ def _counts(old: Policy, new: Policy) -> Counts:
 
     async def act(services: Services) -> Counts:
         async with services.database.reading() as connection:
-            return Counts([*await touched(connection, changes, min(numbers))], [*await standing(connection, purposes)])
+            return Counts(
+                [*await count_affected(connection, changes, min(numbers))],
+                [*await count_consenting(connection, purposes)],
+            )
 
     try:
         return run(act)
@@ -108,7 +111,7 @@ def _told(old: Policy, new: Policy, counts: Counts) -> dict[str, Any]:
             "sight": change.sight,
             "subjects": subjects,
         }
-        for change, subjects in zip(difference.changes(old, new), counts.touched, strict=True)
+        for change, subjects in zip(difference.changes(old, new), counts.count_affected, strict=True)
     ]
     collected = [{"field": each.field, "purpose": each.purpose} for each in difference.additions(old, new)]
     return {"before": old.version, "after": new.version, "cells": cells, "collected": collected}

@@ -7,21 +7,21 @@ from app.commands.console.json_report import report
 from app.commands.console.process import run
 from models.columns import in_utc
 from resolvers.context import Services
-from resolvers.statistics.release import Release, newest, release
+from resolvers.statistics.release import Release, make_release, newest_release
 
 
 def release_statistics(*, as_json: bool) -> None:
     """Says when the release that now stands was made and when the next is due; never what is in it."""
 
     async def act(services: Services) -> tuple[bool, Release | None]:
-        made = await release(services, early=True)
+        made = await make_release(services, early=True)
         async with services.database.reading() as connection:
-            return made, await newest(connection, services.releases_per_year)
+            return made, await newest_release(connection, services.releases_per_year)
 
     made, standing = run(act)
     if standing is None:
         raise Fault("No release could be made.")
-    if not made and standing.free_at > standing.released_at:
+    if not made and standing.early_from > standing.released_at:
         raise Fault(f"This year has had its releases; the last one stands until {standing.next_at}.")
     if as_json:
         report({"made": made, "released_at": in_utc(standing.released_at), "next_at": in_utc(standing.next_at)})

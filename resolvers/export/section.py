@@ -15,16 +15,16 @@ from permissions.policy import POLICY, PURPOSES
 from permissions.retention_periods import RecordKind, Retention, told
 from resolvers.validation.free_text import camel_case
 
-Form = Callable[[Any], Any]
-Read = Callable[[str, datetime], Select[Any]]
-Composed = Callable[[Any, KeyRing, datetime], dict[str, Any]]
+Formatter = Callable[[Any], Any]
+RowQuery = Callable[[str, datetime], Select[Any]]
+ComputedValues = Callable[[Any, KeyRing, datetime], dict[str, Any]]
 
 
-SUBJECT: Final = "the subject's own id, which the account says"
+SUBJECT_ID: Final = "the subject's own id, which the account says"
 SECRET: Final = "a secret, or the hash of one, by which somebody could act as the subject"  # noqa: S105  # a sentence
-STAFF: Final = "the id of a member of staff, who is somebody else"
-ORDER: Final = "an instant and an id that stand beside it, as text that sorts"
-OWNER: Final = {"subject_id": SUBJECT}
+STAFF_ID: Final = "the id of a member of staff, who is somebody else"
+SORT_KEY: Final = "an instant and an id that stand beside it, as text that sorts"
+OWNER_COLUMN: Final = {"subject_id": SUBJECT_ID}
 
 
 def _nothing(_row: Any, _keys: KeyRing, _now: datetime) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def _nothing(_row: Any, _keys: KeyRing, _now: datetime) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ExportSection:
     """`read` gives the subject's rows, `shown` the form of each column that they see (None: as it is).
 
     `left_out` says of every other column why; `composed` adds what more than one column makes.
@@ -40,11 +40,11 @@ class Kind:
 
     name: str
     tables: tuple[Table, ...]
-    kept: tuple[RecordKind, ...]
-    read: Read
-    shown: Mapping[str, Form | None]
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    composed: Composed = _nothing
+    record_kinds: tuple[RecordKind, ...]
+    query: RowQuery
+    exported: Mapping[str, Formatter | None]
+    omitted: Mapping[str, str] = field(default_factory=dict)
+    computed: ComputedValues = _nothing
 
     @property
     def columns(self) -> tuple[Column[Any], ...]:
@@ -53,14 +53,14 @@ class Kind:
 
     def item(self, row: Any, keys: KeyRing, now: datetime) -> dict[str, Any]:
         """A stored row as its subject sees it."""
-        values = {camel_case(name): (form or plain)(getattr(row, name)) for name, form in self.shown.items()}
-        return values | self.composed(row, keys, now)
+        values = {camel_case(name): (form or json_value)(getattr(row, name)) for name, form in self.exported.items()}
+        return values | self.computed(row, keys, now)
 
     def head(self, periods: Retention) -> dict[str, Any]:
         """Why these records are kept, how long, and who may be given them: all from the policy's data."""
         fields = self._fields()
         purposes = tuple(p for p in Purpose if any(p in POLICY[each].purposes for each in fields)) or (Purpose.SERVICE,)
-        kept = told({kind: periods[kind] for kind in self.kept})
+        kept = told({kind: periods[kind] for kind in self.record_kinds})
         return {
             "purposes": purposes,
             "lawfulBasis": [text.lawful_basis for text in PURPOSES if text.purpose in purposes],
@@ -70,7 +70,7 @@ class Kind:
 
     def _fields(self) -> tuple[PersonalField, ...]:
         """The fields that are read from here by anybody; a copy elsewhere serves its own record alone."""
-        held = [column for column in self.columns if column.name in self.shown]
+        held = [column for column in self.columns if column.name in self.exported]
         return tuple(each for each in PersonalField if any(column in COLUMNS[each] for column in held))
 
 
@@ -87,17 +87,17 @@ def _recipients(fields: tuple[PersonalField, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """A value as JSON holds it; an instant as the API writes it."""
     return in_utc(value) if isinstance(value, datetime) else value
 
 
-def as_they_are(*names: str, **formed: Form) -> dict[str, Form | None]:
+def columns_of(*names: str, **formed: Formatter) -> dict[str, Formatter | None]:
     """These columns unchanged, and those in a form of their own."""
     return {**dict.fromkeys(names), **formed}
 
 
-def owned(owner: Column[Any], *conditions: Any) -> Read:
+def rows_owned_by(owner: Column[Any], *conditions: Any) -> RowQuery:
     """The rows that name the subject in this column, in the order of the table's key."""
     table = owner.table
 
@@ -108,9 +108,9 @@ def owned(owner: Column[Any], *conditions: Any) -> Read:
     return read
 
 
-def unexplained(kinds: tuple[Kind, ...], nobodys: Mapping[Table, str], tables: Any) -> list[str]:
+def unaccounted_columns(kinds: tuple[ExportSection, ...], nobodys: Mapping[Table, str], tables: Any) -> list[str]:
     """`table.column` of every column that is neither exported nor explained."""
-    accounted = {(table, name) for kind in kinds for table in kind.tables for name in (*kind.shown, *kind.left_out)}
+    accounted = {(table, name) for kind in kinds for table in kind.tables for name in (*kind.exported, *kind.omitted)}
     return [
         f"{table.name}.{column.name}"
         for table in tables
