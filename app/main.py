@@ -25,10 +25,10 @@ from app.mail.outbox import Outbox
 from app.operations import checkpoints
 from app.settings import DEVELOPMENT_MAIL, Settings, load
 from models.database import Database
-from models.keys import KeyRing
+from models.key_ring import KeyRing
 from models.statistics.discrete_laplace import Noise
 from permissions.error_codes import ErrorCode
-from permissions.limits import Limits
+from permissions.rate_limits import RateLimiter
 from permissions.versions.guard import require_announced
 from resolvers.context import Controller, Services
 from resolvers.geolocation.lookup import Geolocation
@@ -46,7 +46,7 @@ def services_of(settings: Settings) -> Services:
     return Services(
         database=Database(settings.database_url, pool=settings.database_pool),
         keys=keys,
-        limits=Limits(settings.redis_url, on=settings.limited),
+        limits=RateLimiter(settings.redis_url, on=settings.limited),
         hashing=Hashing(keys, memory_kib=settings.password_memory_kib, passes=settings.password_passes),
         geolocation=Geolocation(settings.geoip_database),
         breached_list=SortedListFile(settings.breached_passwords) if settings.breached_passwords else None,

@@ -22,7 +22,7 @@ from app.settings_fields import (
     Switch,
 )
 from app.settings_validation import is_bounded, is_mailbox, is_postal, is_site, is_sorted
-from permissions.retention_periods import Retention, retention
+from permissions.retention_periods import RetentionTable, retention
 from resolvers.hashing.argon2_parameters import is_below_minimum
 
 SHORTEST_KEY: Final = 32
@@ -60,7 +60,7 @@ class Settings(
         return self.rate_limits is Switch.ON
 
     @property
-    def retention_periods(self) -> Retention:
+    def retention_periods(self) -> RetentionTable:
         """How long each kind of record is kept."""
         return retention(self.erasure_grace, self.retention)
 

@@ -16,8 +16,8 @@ from app.graphql.execution import ServedSchema
 from app.main import served_schema
 from models.vocabulary import Audience, Role, Standing
 from permissions.caller import Caller
-from permissions.decision import State, sight
-from permissions.graphql.subject_fields import OnePass, Plan
+from permissions.decision import SubjectState, decide
+from permissions.graphql.subject_fields import SubjectExecutionContext, SubjectPlan
 from permissions.subject import Subject
 from resolvers.context import Context, Services
 
@@ -29,7 +29,7 @@ Reader = Callable[..., Any]
 
 def page(standing: Standing) -> SimpleNamespace:
     """A page of subjects of this standing as a member meets them, read from nowhere."""
-    seen = sight(Audience.MEMBERS, State(standing))
+    seen = decide(Audience.MEMBERS, SubjectState(standing))
     return SimpleNamespace(edges=[SimpleNamespace(node=_subject(number, seen)) for number in range(1, ROWS + 1)])
 
 
@@ -58,10 +58,10 @@ def unguarded(rows: SimpleNamespace) -> ServedSchema:
     return schema
 
 
-class Unasked(OnePass):
+class Unasked(SubjectExecutionContext):
     """Fills in every text that is there."""
 
-    def fill(self, subject: Subject, plan: Plan) -> dict[str, Any]:
+    def fill(self, subject: Subject, plan: SubjectPlan) -> dict[str, Any]:
         """The same pass without its question."""
         values = subject.values
         return {key: values.get(name) for key, name, _ in plan.texts}

@@ -22,11 +22,11 @@ from app.main import create
 from app.operations.schema_version import migrate
 from app.settings import Settings
 from models.database import Database
-from models.keys import KeyRing
+from models.key_ring import KeyRing
 from models.tables import DISCLOSURES
-from models.tokens.token_rows import Issuance, issue_token
+from models.tokens.token_rows import NewToken, issue_token
 from models.vocabulary import ConsentSource, Processor, Role
-from permissions.limits import Limits
+from permissions.rate_limits import RateLimiter
 from resolvers.context import Services, utc_now
 from resolvers.geolocation.lookup import Geolocation
 from resolvers.hashing.password_hash import Hashing
@@ -52,7 +52,7 @@ class Platform:
     def __init__(self, database: Database) -> None:
         settings = Settings(database_url=database.url, secret_keys=(KEY,), rate_limits="off")
         keys = KeyRing(settings.secret_keys)
-        self.services = Services(database, keys, Limits(on=False), Hashing(keys), Geolocation())
+        self.services = Services(database, keys, RateLimiter(on=False), Hashing(keys), Geolocation())
         transport = httpx.ASGITransport(app=create(settings, self.services))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://consentql.test")
         self.request: dict[str, Any] = {}
@@ -65,7 +65,7 @@ class Platform:
             lines += [{**line, "email": f"{len(lines)}.{line['email']}"} for line in lines[: SUBJECTS - len(lines)]]
         people = [parse_person({**line, "emailVerified": True}, now) for line in lines[:SUBJECTS]]
         store = PeopleStore(services.keys, services.geolocation, now, ConsentSource.DEMONSTRATION)
-        issuance = Issuance(Role.PROCESSOR, "benchmark", now, now + timedelta(hours=1), None, Processor.MANDRILL)
+        issuance = NewToken(Role.PROCESSOR, "benchmark", now, now + timedelta(hours=1), None, Processor.MANDRILL)
         async with services.database.writing() as connection:
             ids = await store.store(connection, people)
             token, _ = await issue_token(connection, issuance)

@@ -14,9 +14,9 @@ from typing import Any, Final
 import asyncpg
 
 from models.database import Database
-from models.keys import KeyRing
+from models.key_ring import KeyRing
 from models.vocabulary import ConsentSource
-from permissions.versions.numbers import current
+from permissions.version_numbers import current_version
 from resolvers.geolocation.lookup import Geolocation
 from resolvers.imports.parse_line import parse_person
 from resolvers.subjects.new_person import NewPerson
@@ -81,7 +81,7 @@ class People:
 
     def persons(self, now: datetime) -> Iterator[NewPerson]:
         """Each as our own intake accepts them: verified, hiding nothing."""
-        version = current().name
+        version = current_version().name
         for row in self.rows:
             line = {
                 "email": row["email"],

@@ -9,28 +9,28 @@ from sqlalchemy import JSON, Column, ColumnElement, String, Table, cast, func, i
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-Bound = tuple[str, Callable[[Any], Any] | None]
+Bind = tuple[str, Callable[[Any], Any] | None]
 
 
 @lru_cache(maxsize=16)
-def _prepared(table: Table, dialect: Dialect) -> tuple[str, tuple[Bound, ...]]:
+def _insert_statement(table: Table, dialect: Dialect) -> tuple[str, tuple[Bind, ...]]:
     columns = list(table.columns)
     names = [column.name for column in columns]
     bound = tuple((column.name, column.type.dialect_impl(dialect).bind_processor(dialect)) for column in table.columns)
     if dialect.name != "postgresql":
         return str(insert(table).compile(dialect=dialect, column_keys=names)), bound
     # one statement for any number of rows; of plain text, since a cast to a length would cut off in silence
-    arrays = ", ".join(f"${place}::{_kind(column, dialect)}[]" for place, column in enumerate(columns, start=1))
+    arrays = ", ".join(f"${place}::{_array_type(column, dialect)}[]" for place, column in enumerate(columns, start=1))
     return f"INSERT INTO {table.name} ({', '.join(names)}) SELECT * FROM unnest({arrays})", bound  # noqa: S608  # names of ours alone
 
 
-def _kind(column: Column[Any], dialect: Dialect) -> str:
+def _array_type(column: Column[Any], dialect: Dialect) -> str:
     return "TEXT" if isinstance(column.type, String) else column.type.compile(dialect=dialect)
 
 
-async def store(connection: AsyncConnection, table: Table, values: Mapping[str, Sequence[Any]]) -> None:
+async def insert_rows(connection: AsyncConnection, table: Table, values: Mapping[str, Sequence[Any]]) -> None:
     """Inserts rows that are given column by column."""
-    statement, bound = _prepared(table, connection.dialect)
+    statement, bound = _insert_statement(table, connection.dialect)
     columns = [_converted(values[name], bind) for name, bind in bound]
     if connection.dialect.name == "postgresql":
         await connection.exec_driver_sql(statement, tuple(columns))
@@ -38,7 +38,7 @@ async def store(connection: AsyncConnection, table: Table, values: Mapping[str, 
         await connection.exec_driver_sql(statement, list(zip(*columns, strict=True)))
 
 
-def columns(table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+def by_column(table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Rows by name, column by column."""
     return {column.name: [row[column.name] for row in rows] for column in table.columns}
 
@@ -50,7 +50,7 @@ def _converted(values: Sequence[Any], bind: Callable[[Any], Any] | None) -> list
     return [converted(value) for value in values]
 
 
-def one_of(column: Column[Any], values: Sequence[str], *, is_sqlite: bool) -> ColumnElement[bool]:
+def is_one_of(column: Column[Any], values: Sequence[str], *, is_sqlite: bool) -> ColumnElement[bool]:
     """Whether a column is one of any number of texts: as one parameter, since a statement takes 32,767 of them."""
     text = literal(json.dumps(values), String)
     if is_sqlite:

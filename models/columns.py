@@ -41,7 +41,7 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def in_utc(at: datetime) -> str:
+def rfc3339(at: datetime) -> str:
     """RFC 3339 in UTC with six decimals and Z: one spelling for every instant."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
@@ -51,17 +51,17 @@ def new_id() -> str:
     return secrets.token_hex(ID_LENGTH // 2)
 
 
-def storable(text: str) -> bool:
+def is_storable(text: str) -> bool:
     """Whether a column can hold this text: no NUL, no half of a surrogate pair."""
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def sought(id: str) -> str:
+def lookup_id(id: str) -> str:
     """An id as it is looked up; one that no column can hold is nobody's."""
-    return id if storable(id) else ""
+    return id if is_storable(id) else ""
 
 
-def ordinal(at: datetime, id: str) -> str:
+def sort_key(at: datetime, id: str) -> str:
     """An instant made unique by an id, as text that sorts by time under every collation."""
     micros = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     return f"{micros:020d}{id}"
@@ -86,12 +86,12 @@ def impersonal(why: str, kind: Any = Text, *, numbered_by_us: bool = False, **op
     return Field(sa_type=kind, sa_column_kwargs=column, **options)
 
 
-def fields_in(table: Table) -> dict[str, PersonalField]:
+def personal_columns(table: Table) -> dict[str, PersonalField]:
     """The columns of a table that hold a personal field, by name, each with its field."""
     return {column.name: column.info[HOLDS] for column in table.columns if HOLDS in column.info}
 
 
-def unclassified(tables: Iterable[Table]) -> list[str]:
+def unclassified_columns(tables: Iterable[Table]) -> list[str]:
     """`table.column` of every column that says neither whose field it holds nor why it holds none."""
     return [
         f"{table.name}.{column.name}"

@@ -16,13 +16,13 @@ from models.records import (
     legal_request,
     objection,
     outbox,
+    pending_vacuum,
     pre_registration,
     profile,
     restriction,
     second_factor,
     statistics,
     support_case,
-    unscrubbed,
 )
 
 METADATA: Final = SQLModel.metadata
@@ -58,4 +58,4 @@ MAILED_TOKENS: Final = _table(second_factor.MailedToken)
 RESTRICTIONS: Final = _table(restriction.Restriction)
 STATISTICS_RELEASES: Final = _table(statistics.StatisticsRelease)
 STATISTICS_CELLS: Final = _table(statistics.StatisticsCell)
-UNSCRUBBED: Final = _table(unscrubbed.Unscrubbed)
+UNSCRUBBED: Final = _table(pending_vacuum.PendingVacuum)

@@ -154,7 +154,7 @@ class ConsentSource(StrEnum):
     ERASURE = "erasure"
 
 
-class LockSource(StrEnum):
+class ObjectionSource(StrEnum):
     """Where an objection comes from."""
 
     SETTINGS = "settings"
@@ -200,7 +200,7 @@ class Notice(StrEnum):
     ERASURE_CANCELLED = "ERASURE_CANCELLED"
 
 
-class MailedUse(StrEnum):
+class LinkUse(StrEnum):
     """What the link of a letter does."""
 
     VERIFY = "VERIFY"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from models.vocabulary import Audience, Lock
-from permissions.decision import counts_own_cases_alone
+from permissions.decision import counts_only_own_cases
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +28,28 @@ class Grounds:
     @property
     def extent(self) -> int:
         """The bits that any of them opens."""
-        return _opened(self.each)
+        return _combined_extent(self.each)
 
     @property
     def own_extent(self) -> int:
         """The bits that any of those opens which the subject opened themself."""
-        return _opened(self._own())
+        return _combined_extent(self._opened_by_subject())
 
     def under(self, locks: Lock) -> "Grounds":
         """Those that count for a subject with these locks."""
-        return Grounds(self.audience, self._own()) if counts_own_cases_alone(self.audience, locks) else self
+        return (
+            Grounds(self.audience, self._opened_by_subject()) if counts_only_own_cases(self.audience, locks) else self
+        )
 
-    def _own(self) -> tuple[Ground, ...]:
+    def _opened_by_subject(self) -> tuple[Ground, ...]:
         return tuple(ground for ground in self.each if ground.opened_by_subject)
 
-    def for_fields(self, bits: int) -> Ground:
+    def ground_for(self, bits: int) -> Ground:
         """The one that a reading of these fields rests on: one that opens all of them, an open one before a sealed."""
         return min(self.each, key=lambda ground: ((bits & ~ground.extent).bit_count(), ground.visible_at is not None))
 
 
-def _opened(grounds: tuple[Ground, ...]) -> int:
+def _combined_extent(grounds: tuple[Ground, ...]) -> int:
     bits = 0
     for ground in grounds:
         bits |= ground.extent

@@ -32,7 +32,7 @@ class Caller:
     opts_out: bool = False
 
     @classmethod
-    def of(cls, row: Any, address: str) -> Self:
+    def from_row(cls, row: Any, address: str) -> Self:
         """Who holds this token: its row, with its holder's account."""
         return cls(
             role=Role(row.role),
@@ -58,24 +58,24 @@ class Caller:
         return self.role is Role.MEMBER
 
     @property
-    def recovered(self) -> bool:
+    def used_recovery_code(self) -> bool:
         """Whether a recovery code began this session: a stand-in, which neither takes everything along nor ends it."""
         return self.factors is Factors.RECOVERY
 
     @property
-    def meets_others(self) -> Audience | None:
+    def audience_to_others(self) -> Audience | None:
         """What this caller is to a subject who is not themself, where no case and no request stands between."""
         if self.role is Role.ANONYMOUS:
             return Audience.PUBLIC
-        return Audience.MEMBERS if self.is_fellow else None
+        return Audience.MEMBERS if self.is_active_member else None
 
     @property
-    def is_fellow(self) -> bool:
+    def is_active_member(self) -> bool:
         """Whether this member meets others: their address is proven, they are neither restricted nor leaving."""
         return self.is_member and self.verified and not self.restricted and self.leaving_since is None
 
     @property
-    def works_through(self) -> Audience | None:
+    def case_audience(self) -> Audience | None:
         """What this caller is to a subject where a case or a request stands between them."""
         return {Role.SUPPORT: Audience.SUPPORT_CASE, Role.COMPLIANCE: Audience.LEGAL_REQUEST}.get(self.role)
 
@@ -83,10 +83,10 @@ class Caller:
         """What this caller is to this subject; None reads nothing."""
         if self.is_member and subject_id == self.subject_id:
             return Audience.SELF
-        return self.meets_others
+        return self.audience_to_others
 
 
-EVER: dict[Role, tuple[Audience, ...]] = {
+POSSIBLE_AUDIENCES: dict[Role, tuple[Audience, ...]] = {
     Role.ANONYMOUS: (Audience.PUBLIC,),
     Role.MEMBER: (Audience.SELF, Audience.MEMBERS),
     Role.SUPPORT: (Audience.SUPPORT_CASE,),

@@ -18,10 +18,10 @@ from models.vocabulary import (
 )
 from permissions.policy import POLICY
 
-STANDS_AS: Final = {Purpose.SOCIAL: Standing.SOCIAL, Purpose.EXPANSION: Standing.EXPANSION}
-NARROWED_BY_HIDING: Final = frozenset({Audience.MEMBERS, Audience.PUBLIC})
+STANDING_BIT: Final = {Purpose.SOCIAL: Standing.SOCIAL, Purpose.EXPANSION: Standing.EXPANSION}
+LIMITED_BY_HIDING: Final = frozenset({Audience.MEMBERS, Audience.PUBLIC})
 LIMITED_BY_EXTENT: Final = frozenset({Audience.SUPPORT_CASE, Audience.LEGAL_REQUEST})
-UNTOUCHED_BY_LOCKS: Final = frozenset({Audience.SELF, Audience.LEGAL_REQUEST})
+EXEMPT_FROM_LOCKS: Final = frozenset({Audience.SELF, Audience.LEGAL_REQUEST})
 PROCESSOR_AUDIENCES: Final = frozenset(Audience(processor) for processor in Processor)
 
 
@@ -35,7 +35,7 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class SubjectState:
     """All of a subject that a decision depends on: standing, hidden fields, locks, and the extent of cases as bits.
 
     `own_extent` is what the cases open that the subject opened themself, a part of `extent`.
@@ -49,19 +49,19 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Decision:
     """What one audience sees of one subject: the bits it may read, and each field that it may not, with the reason."""
 
     mask: int
     withheld: tuple[Withheld, ...]
 
 
-ABSENT: Final = Sight(0, ())
+ABSENT: Final = Decision(0, ())
 
 
-def shut_by(audience: Audience) -> Lock:
+def excluding_locks(audience: Audience) -> Lock:
     """The locks that make a subject absent for this audience, whatever was granted."""
-    if audience in UNTOUCHED_BY_LOCKS:
+    if audience in EXEMPT_FROM_LOCKS:
         return Lock.NONE
     always = Lock.UNVERIFIED | Lock.LEAVING
     if audience is Audience.SUPPORT_CASE:
@@ -69,63 +69,63 @@ def shut_by(audience: Audience) -> Lock:
     return always | Lock.RESTRICTED | (Lock.OBJECTED if audience in PROCESSOR_AUDIENCES else Lock.NONE)
 
 
-def counts_own_cases_alone(audience: Audience, locks: Lock) -> bool:
+def counts_only_own_cases(audience: Audience, locks: Lock) -> bool:
     """Whether only cases that the subject opened themself count: a restriction shuts out all others."""
     return audience is Audience.SUPPORT_CASE and bool(locks & Lock.RESTRICTED)
 
 
-def opened(audience: Audience, state: State) -> int:
+def counted_extent(audience: Audience, state: SubjectState) -> int:
     """The bits that the cases or requests open which count."""
-    return state.own_extent if counts_own_cases_alone(audience, state.locks) else state.extent
+    return state.own_extent if counts_only_own_cases(audience, state.locks) else state.extent
 
 
-def withheld(audience: Audience, field: PersonalField, state: State) -> Withheld | None:
+def decide_field(audience: Audience, field: PersonalField, state: SubjectState) -> Withheld | None:
     """Why this audience may not read this field of an unlocked subject, or None where it may. First match wins."""
     cell = POLICY[field].cells.get(audience)
     if cell is None:
         return Withheld(field, WithholdingReason.ROLE)
-    if audience in LIMITED_BY_EXTENT and not opened(audience, state) & field.bit:
+    if audience in LIMITED_BY_EXTENT and not counted_extent(audience, state) & field.bit:
         return Withheld(field, WithholdingReason.OUTSIDE_CASE)
-    if cell.purpose in STANDS_AS and not state.standing & STANDS_AS[cell.purpose]:
+    if cell.purpose in STANDING_BIT and not state.standing & STANDING_BIT[cell.purpose]:
         return Withheld(field, WithholdingReason.CONSENT, cell.purpose)
-    if audience in NARROWED_BY_HIDING and state.hidden & field.bit:
+    if audience in LIMITED_BY_HIDING and state.hidden & field.bit:
         return Withheld(field, WithholdingReason.HIDDEN)
     return None
 
 
 @lru_cache(maxsize=8192)
-def sight(audience: Audience, state: State) -> Sight:
+def decide(audience: Audience, state: SubjectState) -> Decision:
     """Decides every field at once. Pure: remembered by state, so no consent outlives itself in here.
 
     Of whom nothing may be read is ABSENT.
     """
-    if state.locks & shut_by(audience):
+    if state.locks & excluding_locks(audience):
         return ABSENT
-    refused = tuple(verdict for field in PersonalField if (verdict := withheld(audience, field, state)))
+    refused = tuple(verdict for field in PersonalField if (verdict := decide_field(audience, field, state)))
     mask = EVERY_FIELD & ~sum(verdict.field.bit for verdict in refused)
-    return Sight(mask, refused) if mask else ABSENT
+    return Decision(mask, refused) if mask else ABSENT
 
 
-def reach(audiences: Iterable[Audience]) -> int:
+def possible_bits(audiences: Iterable[Audience]) -> int:
     """The bits that these audiences can read of somebody, whatever is granted, hidden or asked."""
     return sum({field.bit for audience in audiences for field in PersonalField if audience in POLICY[field].cells})
 
 
-def under(audience: Audience, purpose: Purpose | None) -> int:
+def bits_under_purpose(audience: Audience, purpose: Purpose | None) -> int:
     """The bits that this audience reads under exactly this purpose (None: whatever is granted)."""
     cells = ((field, POLICY[field].cells.get(audience)) for field in PersonalField)
     return sum(field.bit for field, cell in cells if cell is not None and cell.purpose == purpose)
 
 
-def readers(field: PersonalField) -> tuple[Audience, ...]:
+def possible_readers(field: PersonalField) -> tuple[Audience, ...]:
     """Every audience that can ever read this field, in the policy's order."""
     return tuple(audience for audience in Audience if audience in POLICY[field].cells)
 
 
 def processor_fields(processor: Processor) -> tuple[PersonalField, ...]:
     """The columns that this processor can ever be given."""
-    return fields_of(reach([Audience(processor)]))
+    return fields_of(possible_bits([Audience(processor)]))
 
 
-NOTHING: Final = tuple(Withheld(field, WithholdingReason.ROLE) for field in PersonalField)
+ALL_WITHHELD: Final = tuple(Withheld(field, WithholdingReason.ROLE) for field in PersonalField)
 """What is withheld of a person whom a token names but does not let its holder read."""

@@ -119,7 +119,7 @@ ROWS: Final = (
 # fmt: on
 POLICY: Final = {row.field: row for row in ROWS}
 
-HIDDEN_AT_FIRST: Final = (F.EMAIL, F.MOBILE_PHONE, F.STREET_ADDRESS)
+HIDDEN_BY_DEFAULT: Final = (F.EMAIL, F.MOBILE_PHONE, F.STREET_ADDRESS)
 """What a new or imported account keeps from members unless told otherwise (our reading: GDPR 25(2))."""
 
 

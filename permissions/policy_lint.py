@@ -5,35 +5,41 @@ from itertools import pairwise
 
 from models.vocabulary import Audience, PersonalField, Processor, Purpose
 from permissions import policy
-from permissions.mask import COLUMNS
-from permissions.policy_text import Policy, PolicyField, columns, told
+from permissions.masked_columns import FIELD_COLUMNS
+from permissions.policy_text import Policy, PolicyField, current_policy, processor_fields
 from permissions.retention_periods import RETENTION, RecordKind
 from permissions.versions import guard
-from permissions.versions.published import Misread, published
+from permissions.versions.published import InvalidPolicyFile, published_policy
 
 WITHOUT_PURPOSE = (Audience.SELF, Audience.LEGAL_REQUEST)
 """Who may read whatever was consented to: the subject, and the law."""
 
 
-def faults() -> list[str]:
+def find_problems() -> list[str]:
     """All that is wrong with the table, its sentences and its versions."""
-    return [*stated_faults(told()), *_unbacked(), *_version_faults(), *guard.unannounced(), *_unsaid()]
+    return [
+        *version_problems(current_policy()),
+        *_storage_problems(),
+        *_history_problems(),
+        *guard.unannounced_changes(),
+        *_unpublished_changes(),
+    ]
 
 
-def stated_faults(stated: Policy) -> list[str]:
+def version_problems(stated: Policy) -> list[str]:
     """All that is wrong with one version by itself."""
-    return [*_field_faults(stated), *_processor_faults(stated), *_sentence_faults(stated)]
+    return [*_field_problems(stated), *_processor_problems(stated), *_sentence_problems(stated)]
 
 
-def _field_faults(stated: Policy) -> Iterator[str]:
+def _field_problems(stated: Policy) -> Iterator[str]:
     rows = [row.field for row in stated.fields]
     if rows != list(PersonalField):
         yield "fields: each field has one row, in the vocabulary's order"
     for row in stated.fields:
-        yield from _row_faults(row)
+        yield from _row_problems(row)
 
 
-def _row_faults(row: PolicyField) -> Iterator[str]:
+def _row_problems(row: PolicyField) -> Iterator[str]:
     if not row.purposes or len(set(row.purposes)) < len(row.purposes):
         yield f"{row.field}: is collected for one purpose or more, each named once"
     audiences = [reader.audience for reader in row.readers]
@@ -46,18 +52,18 @@ def _row_faults(row: PolicyField) -> Iterator[str]:
             yield f"{row.field}: {reader.audience} reads it under {reader.purpose}, for which it was not collected"
 
 
-def _processor_faults(stated: Policy) -> Iterator[str]:
+def _processor_problems(stated: Policy) -> Iterator[str]:
     if [each.processor for each in stated.processors] != list(Processor):
         yield "processors: each has one sentence, in the vocabulary's order"
     for each in stated.processors:
-        given = columns(stated.fields, each.processor)
+        given = processor_fields(stated.fields, each.processor)
         if not given:
             yield f"{each.processor}: has no column, and so no reason to be a processor"
         if each.fields != given:
             yield f"{each.processor}: is said to be given other fields than its column gives it"
 
 
-def _sentence_faults(stated: Policy) -> Iterator[str]:
+def _sentence_problems(stated: Policy) -> Iterator[str]:
     if [each.purpose for each in stated.purposes] != list(Purpose):
         yield "purposes: each has one text, in the vocabulary's order"
     sentences = {
@@ -76,16 +82,16 @@ def _sentence_faults(stated: Policy) -> Iterator[str]:
         yield "retention, readings: users are told of neither periods nor readings"
 
 
-def _unbacked() -> Iterator[str]:
+def _storage_problems() -> Iterator[str]:
     for row in policy.ROWS:
-        if not COLUMNS[row.field]:
+        if not FIELD_COLUMNS[row.field]:
             yield f"{row.field}: no column holds it"
     for kind in RecordKind:
         if kind not in RETENTION:
             yield f"retention: nobody says how long {kind} are kept"
 
 
-def _version_faults() -> Iterator[str]:
+def _history_problems() -> Iterator[str]:
     versions = policy.VERSIONS
     if len({version.name for version in versions}) < len(versions):
         yield "versions: two have one name"
@@ -97,21 +103,21 @@ def _version_faults() -> Iterator[str]:
             yield f"versions: none brought {purpose} about, so no grant of it has a floor"
     for version in versions:
         try:
-            said = published(version.name)
-        except Misread:
+            said = published_policy(version.name)
+        except InvalidPolicyFile:
             continue  # said once, by what is announced
         if said is None:
-            yield guard.unkept(version.name)
-        elif faults := stated_faults(said):
+            yield guard.missing_file(version.name)
+        elif faults := version_problems(said):
             yield f"versions: {version.name} was not whole: {'; '.join(faults)}"
 
 
-def _unsaid() -> Iterator[str]:
+def _unpublished_changes() -> Iterator[str]:
     """What is told today in other words than the current version was published with, or is narrower."""
-    now = told()
+    now = current_policy()
     try:
-        said = published(now.version)
-    except Misread:
+        said = published_policy(now.version)
+    except InvalidPolicyFile:
         return
     for name in ("purposes", "fields", "processors", "retention", "readings"):
         if said is not None and getattr(said, name) != getattr(now, name):

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from models.vocabulary import Audience, PersonalField, Processor, Purpose
-from permissions import policy, retention_periods
+from permissions import policy, retention_periods, version_numbers
 from permissions.policy import PROCESSORS, PURPOSES, READINGS, PurposeText, Reading
-from permissions.retention_periods import RETENTION, KeptRecord, Retention
-from permissions.versions import numbers
+from permissions.retention_periods import RETENTION, KeptRecord, RetentionTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +46,22 @@ class Policy:
     readings: tuple[Reading, ...]
 
 
-def told(periods: Retention = RETENTION) -> Policy:
+def current_policy(periods: RetentionTable = RETENTION) -> Policy:
     """The current version, from the table that decides."""
     fields = tuple(
         PolicyField(row.field, row.purposes, tuple(PolicyReader(a, cell.purpose) for a, cell in row.cells.items()))
         for row in policy.ROWS
     )
     return Policy(
-        version=numbers.current().name,
+        version=version_numbers.current_version().name,
         purposes=PURPOSES,
         fields=fields,
-        processors=tuple(PolicyProcessor(p, text, columns(fields, p)) for p, text in PROCESSORS.items()),
-        retention=retention_periods.told(periods),
+        processors=tuple(PolicyProcessor(p, text, processor_fields(fields, p)) for p, text in PROCESSORS.items()),
+        retention=retention_periods.retention_texts(periods),
         readings=READINGS,
     )
 
 
-def columns(fields: tuple[PolicyField, ...], processor: Processor) -> tuple[PersonalField, ...]:
+def processor_fields(fields: tuple[PolicyField, ...], processor: Processor) -> tuple[PersonalField, ...]:
     """What these rows give a processor."""
     return tuple(row.field for row in fields if any(reader.audience == processor.value for reader in row.readers))

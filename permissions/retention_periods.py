@@ -24,7 +24,7 @@ class RecordKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RetentionPeriod:
     """What is kept for this period, since when it is counted, and why."""
 
     what: str
@@ -42,9 +42,9 @@ class KeptRecord:
     until: datetime | None = None
 
 
-Retention = Mapping[RecordKind, Kept]
+RetentionTable = Mapping[RecordKind, RetentionPeriod]
 
-AFTER_ERASURE: Final = (
+KEPT_AFTER_ERASURE: Final = (
     RecordKind.CONSENT_RECORDS,
     RecordKind.DISCLOSURES,
     RecordKind.SUPPORT_CASES,
@@ -56,39 +56,39 @@ GRACE: Final = (RecordKind.ACCOUNTS, RecordKind.LAPSED_PURPOSES)
 """What one setting of its own, the grace before erasure, says for both."""
 
 K = RecordKind
-RETENTION: Final[Retention] = {
-    K.ACCOUNTS: Kept(
+RETENTION: Final[RetentionTable] = {
+    K.ACCOUNTS: RetentionPeriod(
         "Account, profile, pre-registration form and credentials",
         30 * DAY,
         "after erasure was asked for, or after registration where the address was never verified",
         "then their purpose is gone; until then erasure can be taken back, and the address verified.",
     ),
-    K.LAPSED_PURPOSES: Kept(
+    K.LAPSED_PURPOSES: RetentionPeriod(
         "Data held only for a purpose that lapsed",
         30 * DAY,
         "after it lapsed, unless it is granted again",
         "our reading of storage as demanded by law.",
     ),
-    K.CONSENT_RECORDS: Kept(
+    K.CONSENT_RECORDS: RetentionPeriod(
         "Consent records, under an opaque id", 5 * YEAR, "after the account ends", "proof of consent (GDPR 7(1))."
     ),
-    K.DISCLOSURES: Kept(
+    K.DISCLOSURES: RetentionPeriod(
         "Disclosures and what processors were told to forget, under an opaque id",
         5 * YEAR,
         "after they were made",
         "accountability (GDPR 5(2)).",
     ),
-    K.SESSIONS: Kept(
+    K.SESSIONS: RetentionPeriod(
         "Sessions, tokens and sign-ins with their addresses", 90 * DAY, "after they end", "security of users."
     ),
-    K.SUPPORT_CASES: Kept(
+    K.SUPPORT_CASES: RetentionPeriod(
         "Support cases, their extent and dates; their free text goes with the account",
         2 * YEAR,
         "after they end",
         "defence of claims.",
     ),
-    K.LEGAL_REQUESTS: Kept("Legal requests", 6 * YEAR, "after they end", "legal duty."),
-    K.LETTERS: Kept(
+    K.LEGAL_REQUESTS: RetentionPeriod("Legal requests", 6 * YEAR, "after they end", "legal duty."),
+    K.LETTERS: RetentionPeriod(
         "Letters and their links",
         7 * DAY,
         "after they were sent, used or over, or waited in vain",
@@ -98,33 +98,33 @@ RETENTION: Final[Retention] = {
 """The periods unless set otherwise."""
 
 
-def retention(grace: timedelta, periods: Mapping[RecordKind, timedelta]) -> Retention:
+def retention(grace: timedelta, periods: Mapping[RecordKind, timedelta]) -> RetentionTable:
     """The table with an operator's periods in it."""
     chosen = {**dict.fromkeys(GRACE, grace), **periods}
     return {kind: replace(kept, period=chosen.get(kind, kept.period)) for kind, kept in RETENTION.items()}
 
 
-def erased_at(leaving_since: datetime, table: Retention) -> datetime:
+def account_erasure_date(leaving_since: datetime, table: RetentionTable) -> datetime:
     """When an account is erased that was left then."""
     return leaving_since + table[K.ACCOUNTS].period
 
 
-def kept_after(ends: datetime, table: Retention) -> tuple[KeptRecord, ...]:
+def retained_records(ends: datetime, table: RetentionTable) -> tuple[KeptRecord, ...]:
     """What outlives an account that ends then; records whose time each counts from a day of its own have no day."""
     days = {K.CONSENT_RECORDS: ends + table[K.CONSENT_RECORDS].period}
-    return tuple(_in_words(table[kind], days.get(kind)) for kind in AFTER_ERASURE)
+    return tuple(_record_text(table[kind], days.get(kind)) for kind in KEPT_AFTER_ERASURE)
 
 
-def told(table: Retention) -> tuple[KeptRecord, ...]:
+def retention_texts(table: RetentionTable) -> tuple[KeptRecord, ...]:
     """The table in words."""
-    return tuple(_in_words(kept) for kept in table.values())
+    return tuple(_record_text(kept) for kept in table.values())
 
 
-def _in_words(kept: Kept, until: datetime | None = None) -> KeptRecord:
-    return KeptRecord(kept.what, f"{in_words(kept.period)} {kept.since}: {kept.why}", until)
+def _record_text(kept: RetentionPeriod, until: datetime | None = None) -> KeptRecord:
+    return KeptRecord(kept.what, f"{period_text(kept.period)} {kept.since}: {kept.why}", until)
 
 
-def in_words(period: timedelta) -> str:
+def period_text(period: timedelta) -> str:
     """A period in the largest unit that says it exactly."""
     for name, unit in (("year", YEAR), ("day", DAY), ("hour", DAY / 24), ("minute", DAY / 1440)):
         if period >= unit and not period % unit:

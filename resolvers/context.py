@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from strawberry.types.info import Info
 
 from models.database import Database
-from models.keys import KeyRing
+from models.key_ring import KeyRing
 from models.statistics.discrete_laplace import Noise
 from permissions.caller import Caller
-from permissions.graphql.selection import Asked, Selection
-from permissions.limits import Limits
-from permissions.retention_periods import RETENTION, Retention
+from permissions.graphql.document_selection import DocumentSelection, RootFieldSelection
+from permissions.rate_limits import RateLimiter
+from permissions.retention_periods import RETENTION, RetentionTable
 from permissions.subject import Subject
 from resolvers.geolocation.lookup import Geolocation
 from resolvers.hashing.breached_passwords import SortedListFile
@@ -43,10 +43,10 @@ class Services:
 
     database: Database
     keys: KeyRing
-    limits: Limits
+    limits: RateLimiter
     hashing: Hashing
     geolocation: Geolocation
-    retention: Retention = field(default_factory=lambda: RETENTION)
+    retention: RetentionTable = field(default_factory=lambda: RETENTION)
     controller: Controller = field(default_factory=Controller)
     noise: Noise = field(default_factory=Noise)
     releases_per_year: int = 6
@@ -83,7 +83,7 @@ class Context:
     caller: Caller
     services: Services
     cookies: BrowserCookies = field(default_factory=BrowserCookies)
-    selection: Selection = field(default_factory=Selection)
+    selection: DocumentSelection = field(default_factory=DocumentSelection)
     subjects_read: list[Subject] = field(default_factory=list)
     reader: Caller = field(init=False)
 
@@ -96,7 +96,7 @@ class Context:
         return self.services.database
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> RateLimiter:
         """What counts attempts."""
         return self.services.limits
 
@@ -104,9 +104,9 @@ class Context:
         """The present instant, by the process's clock."""
         return self.services.now()
 
-    def requested_fields(self, info: "Info[Context, None]") -> Asked:
+    def requested_fields(self, info: "Info[Context, None]") -> RootFieldSelection:
         """What the document asks below the root field that this resolver serves."""
         path = info.path
         while path.prev is not None:
             path = path.prev
-        return self.selection.asked.get(str(path.key), Asked())
+        return self.selection.asked.get(str(path.key), RootFieldSelection())

@@ -6,7 +6,7 @@ from typing import Any, Final
 import strawberry
 
 from models.vocabulary import PersonalField, Purpose, Role, TokenTransport
-from permissions.enums import PERSONAL_FIELDS
+from permissions.graphql.enum_descriptions import PERSONAL_FIELDS
 
 SHORT: Final = "At most 200 characters."
 WITHOUT_CREDENTIALS: Final = "At most 2,048 characters, without credentials."

@@ -4,10 +4,10 @@ from datetime import datetime
 
 import strawberry
 
-from models.outcome import ConsentState as StoredState
-from models.outcome import Recorded, SessionState
+from models.mutation_outcomes import ConsentEntry, SessionState
+from models.mutation_outcomes import ConsentState as StoredState
 from models.vocabulary import ConsentStatus, PersonalField, Processor, Purpose, Role
-from permissions.graphql.classification import impersonal
+from permissions.graphql.classified_schema import impersonal
 from resolvers.account import own_account
 from resolvers.consent import objections
 from resolvers.ledger import own_disclosures
@@ -48,7 +48,7 @@ class ConsentState:
 
 @impersonal(OWN)
 @strawberry.type(description="One grant or one withdrawal. Records are never changed.")
-@is_type_of(Recorded)
+@is_type_of(ConsentEntry)
 class ConsentRecord(Node):
     purpose: Purpose = strawberry.field(description="The purpose that was granted or withdrawn.")
     granted: bool = strawberry.field(description="True for a grant, false for a withdrawal.")

@@ -5,7 +5,7 @@ from typing import Any
 
 from strawberry.schema.config import StrawberryConfig
 
-from permissions.graphql.classification import ClassifiedSchema
+from permissions.graphql.classified_schema import ClassifiedSchema
 from permissions.versions.guard import require_announced
 from schema.account import Account, ConsentRecord, Session
 from schema.cases import LegalRequest, SupportCase

@@ -6,7 +6,7 @@ from typing import Annotated
 import strawberry
 
 from models.vocabulary import LegalRequestStatus, PersonalField, SupportCaseStatus
-from permissions.graphql.classification import impersonal
+from permissions.graphql.classified_schema import impersonal
 from resolvers.staff.legal_requests import RequestState
 from resolvers.staff.support_case_lists import CaseState
 from schema.node import CURSOR, EDGES, PAGE_INFO, Node, PageInfo, Refusal

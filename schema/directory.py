@@ -2,7 +2,7 @@
 
 import strawberry
 
-from permissions.graphql.classification import impersonal
+from permissions.graphql.classified_schema import impersonal
 from schema.node import CURSOR, EDGES, PAGE_INFO, PageInfo
 from schema.user import Place, User
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import strawberry
 
 from models.vocabulary import Audience, PersonalField, Processor
-from permissions.graphql.classification import impersonal
+from permissions.graphql.classified_schema import impersonal
 from resolvers.ledger.own_disclosures import DisclosureState
 from schema.node import CURSOR, EDGES, PAGE_INFO, Node, PageInfo
 from schema.type_resolution import is_type_of

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import strawberry
 
-from models import outcome
-from permissions.graphql.classification import impersonal
+from models import mutation_outcomes
+from permissions.graphql.classified_schema import impersonal
 from resolvers.consent.objections import ObjectionChanged as ObjectionChangedState
 from resolvers.consent.restriction import RestrictionChanged as RestrictionChangedState
 from resolvers.erasure.erasure_request import ErasureCancelled as ErasureCancelledState
@@ -23,7 +23,7 @@ OWN = "the caller's own, just made"
 
 @impersonal(OWN)
 @strawberry.type(description="A session that has begun or was extended. The tokens are shown only once.")
-@is_type_of(outcome.SignedIn)
+@is_type_of(mutation_outcomes.SignedIn)
 class SignedIn:
     access_token: str | None = strawberry.field(description="Send it as `Authorization: Bearer …`. Null with COOKIE.")
     refresh_token: str | None = strawberry.field(description="Send it to `refreshSession`. Null with COOKIE.")
@@ -39,7 +39,7 @@ class SignedIn:
 
 @impersonal(OWN)
 @strawberry.type(description="The password is right, and two-factor sign-in is on. Call `completeLogin`.")
-@is_type_of(outcome.TotpRequired)
+@is_type_of(mutation_outcomes.TotpRequired)
 class TotpRequired:
     challenge: str = strawberry.field(
         description="Send it to `completeLogin` with a code. It gives no access on its own."
@@ -51,28 +51,28 @@ class TotpRequired:
 
 @impersonal(OWN)
 @strawberry.type(description="A letter says how to continue. The answer is the same if the address is taken.")
-@is_type_of(outcome.Registered)
+@is_type_of(mutation_outcomes.Registered)
 class Registered:
     email: str = strawberry.field(description="The address that the letter goes to, as the caller wrote it.")
 
 
 @impersonal(OWN)
 @strawberry.type(description="The address is verified. Consents that were granted before now stand.")
-@is_type_of(outcome.EmailVerified)
+@is_type_of(mutation_outcomes.EmailVerified)
 class EmailVerified:
     email: str = strawberry.field(description="The verified address.")
 
 
 @impersonal(OWN)
 @strawberry.type(description="A letter with a link goes to the new address. The old one counts until the link is used.")
-@is_type_of(outcome.EmailChangeRequested)
+@is_type_of(mutation_outcomes.EmailChangeRequested)
 class EmailChangeRequested:
     new_email: str = strawberry.field(description="The new address, as the caller wrote it.")
 
 
 @impersonal(OWN)
 @strawberry.type(description="The new password counts.")
-@is_type_of(outcome.PasswordChanged)
+@is_type_of(mutation_outcomes.PasswordChanged)
 class PasswordChanged:
     changed_at: datetime = strawberry.field(description="When the password was changed.")
 
@@ -82,7 +82,7 @@ class PasswordChanged:
     description="The secret for an authenticator app, shown only once. Two-factor sign-in is on after "
     "`confirmTotpEnrolment`."
 )
-@is_type_of(outcome.TotpEnrolment)
+@is_type_of(mutation_outcomes.TotpEnrolment)
 class TotpEnrolment:
     secret: str = strawberry.field(description="The secret in base32, to type in.")
     otpauth_uri: str = strawberry.field(description="The secret as an `otpauth://` URI, to open in an app.")
@@ -91,28 +91,28 @@ class TotpEnrolment:
 
 @impersonal(OWN)
 @strawberry.type(description="Codes for sign-in without the authenticator, shown only once.")
-@is_type_of(outcome.RecoveryCodes)
+@is_type_of(mutation_outcomes.RecoveryCodes)
 class RecoveryCodes:
     codes: list[str] = strawberry.field(description="Ten codes of 24 letters and digits. Each works once.")
 
 
 @impersonal(OWN)
 @strawberry.type(description="Two-factor sign-in is off.")
-@is_type_of(outcome.TotpDisabled)
+@is_type_of(mutation_outcomes.TotpDisabled)
 class TotpDisabled:
     disabled_at: datetime = strawberry.field(description="When it was turned off.")
 
 
 @impersonal(OWN)
 @strawberry.type(description="The change is stored.")
-@is_type_of(outcome.ProfileUpdated)
+@is_type_of(mutation_outcomes.ProfileUpdated)
 class ProfileUpdated:
     user: User = strawberry.field(description="The caller's own data after the change.")
 
 
 @impersonal(OWN)
 @strawberry.type(description="The purpose is granted or withdrawn.")
-@is_type_of(outcome.ConsentChanged)
+@is_type_of(mutation_outcomes.ConsentChanged)
 class ConsentChanged:
     record: ConsentRecord = strawberry.field(description="The new consent record, or the last one if nothing changed.")
     consents: list[ConsentState] = strawberry.field(description="The state of each purpose after the change.")

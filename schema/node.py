@@ -4,9 +4,9 @@ from typing import Final
 
 import strawberry
 
-from models.outcome import Refused
+from models.mutation_outcomes import Refused
 from models.vocabulary import RefusalCode
-from permissions.graphql.classification import impersonal, open_field
+from permissions.graphql.classified_schema import impersonal, open_field
 from schema.type_resolution import is_type_of
 
 CURSOR: Final = "The position of this item. Send it as `after` or `before`."

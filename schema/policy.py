@@ -5,7 +5,7 @@ from datetime import datetime
 import strawberry
 
 from models.vocabulary import Audience, Dimension, PersonalField, Processor, Purpose
-from permissions.graphql.classification import impersonal
+from permissions.graphql.classified_schema import impersonal
 from resolvers.policy import policy_query
 
 RULES = "describes the policy, not a person"

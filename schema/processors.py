@@ -6,8 +6,8 @@ from typing import Annotated
 import strawberry
 
 from models.vocabulary import PersonalField, Processor
-from permissions.graphql.classification import impersonal, open_field
-from permissions.graphql.guard import personal
+from permissions.graphql.classified_schema import impersonal, open_field
+from permissions.graphql.field_permission import personal_field
 from resolvers.processors.views import View, rows
 from resolvers.processors.withdrawals import WithdrawalState
 from schema.node import CURSOR, EDGES, PAGE_INFO, Node, PageInfo, Refusal
@@ -20,28 +20,28 @@ NAMED = "an opaque name that the processor sent"
 @strawberry.type(description="The columns of one subject that Intercom may read.")
 class IntercomContact:
     user_id: strawberry.ID = open_field(NAMED, description="The subject's id, as the processor sent it.")
-    email: str = personal(PersonalField.EMAIL, nullable=False)
-    first_name: str | None = personal(PersonalField.FIRST_NAME)
+    email: str = personal_field(PersonalField.EMAIL, nullable=False)
+    first_name: str | None = personal_field(PersonalField.FIRST_NAME)
 
 
 @strawberry.type(description="The columns of one subject that Mandrill may read.")
 class MandrillRecipient:
     user_id: strawberry.ID = open_field(NAMED, description="The subject's id, as the processor sent it.")
-    email: str = personal(PersonalField.EMAIL, nullable=False)
-    first_name: str | None = personal(PersonalField.FIRST_NAME)
-    last_name: str | None = personal(PersonalField.LAST_NAME)
+    email: str = personal_field(PersonalField.EMAIL, nullable=False)
+    first_name: str | None = personal_field(PersonalField.FIRST_NAME)
+    last_name: str | None = personal_field(PersonalField.LAST_NAME)
 
 
 @strawberry.type(description="The columns of one subject that Mailchimp may read.")
 class MailchimpSubscriber:
     user_id: strawberry.ID = open_field(NAMED, description="The subject's id, as the processor sent it.")
-    email: str = personal(PersonalField.EMAIL, nullable=False)
+    email: str = personal_field(PersonalField.EMAIL, nullable=False)
 
 
 @strawberry.type(description="The columns of one subject that Google Analytics may read.")
 class GoogleAnalyticsVisitor:
     user_id: strawberry.ID = open_field(NAMED, description="The subject's id, as the processor sent it.")
-    ip_address: str = personal(PersonalField.IP_ADDRESS, nullable=False)
+    ip_address: str = personal_field(PersonalField.IP_ADDRESS, nullable=False)
 
 
 @impersonal(HOLDS)

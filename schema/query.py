@@ -2,7 +2,7 @@
 
 import strawberry
 
-from permissions.graphql.admission import Admission
+from permissions.graphql.root_field_access import RootFieldAccess
 from resolvers.account import own_account, viewer
 from resolvers.node import node as find_node
 from resolvers.policy import policy_query
@@ -28,88 +28,88 @@ class Query:
     node = strawberry.field(
         resolver=find_node,
         graphql_type=Node | None,
-        extensions=[Admission("Query.node")],
+        extensions=[RootFieldAccess("Query.node")],
         description="Any object by its id. Null if no such object exists or the caller cannot reach it in another way.",
     )
     viewer = strawberry.field(
         resolver=viewer.viewer,
         graphql_type=Viewer,
-        extensions=[Admission("Query.viewer")],
+        extensions=[RootFieldAccess("Query.viewer")],
         description="Who the caller is, according to their token.",
     )
     me = strawberry.field(
         resolver=own_account.me,
         graphql_type=Account | None,
-        extensions=[Admission("Query.me")],
+        extensions=[RootFieldAccess("Query.me")],
         description="The caller's own account. Members only.",
     )
     user = strawberry.field(
         resolver=directory.user,
         graphql_type=User | None,
-        extensions=[Admission("Query.user")],
+        extensions=[RootFieldAccess("Query.user")],
         description="One data subject. Null if the id is unknown or the caller may read none of the subject's fields.",
     )
     users = strawberry.field(
         resolver=directory.users,
         graphql_type=UserConnection | None,
-        extensions=[Admission("Query.users")],
+        extensions=[RootFieldAccess("Query.users")],
         description="The members' directory, by id: every subject who consents to SOCIAL, including the caller. "
         "Members with a verified address only.",
     )
     user_map = strawberry.field(
         resolver=user_map.user_map,
         graphql_type=list[MapPlace] | None,
-        extensions=[Admission("Query.userMap")],
+        extensions=[RootFieldAccess("Query.userMap")],
         description="Places and how many subjects are at each. It counts exactly what the caller could count in "
         "`users`.",
     )
     statistics = strawberry.field(
         resolver=statistics_query.statistics,
         graphql_type=Statistics | None,
-        extensions=[Admission("Query.statistics")],
+        extensions=[RootFieldAccess("Query.statistics")],
         description="The newest release of counts over consenting subjects, with noise and without small groups. "
         "ANALYTICS only.",
     )
     support_cases = strawberry.field(
         resolver=support_case_lists.support_cases,
         graphql_type=SupportCaseConnection | None,
-        extensions=[Admission("Query.supportCases")],
+        extensions=[RootFieldAccess("Query.supportCases")],
         description="Support cases, newest first: those about a member, or the open ones assigned to a support agent.",
     )
     case_queue = strawberry.field(
         resolver=support_case_lists.case_queue,
         graphql_type=SupportCaseConnection | None,
-        extensions=[Admission("Query.caseQueue")],
+        extensions=[RootFieldAccess("Query.caseQueue")],
         description="Open cases without an agent, oldest first. OPERATIONS only.",
     )
     staff = strawberry.field(
         resolver=staff_list.staff,
         graphql_type=StaffConnection | None,
-        extensions=[Admission("Query.staff")],
+        extensions=[RootFieldAccess("Query.staff")],
         description="Everyone with a staff role, by id. OPERATIONS and COMPLIANCE only.",
     )
     role_tokens = strawberry.field(
         resolver=staff_list.role_tokens,
         graphql_type=RoleTokenConnection | None,
-        extensions=[Admission("Query.roleTokens")],
+        extensions=[RootFieldAccess("Query.roleTokens")],
         description="Role and processor tokens that work or await approval, by id. OPERATIONS only.",
     )
     legal_requests = strawberry.field(
         resolver=legal_requests.legal_requests,
         graphql_type=LegalRequestConnection | None,
-        extensions=[Admission("Query.legalRequests")],
+        extensions=[RootFieldAccess("Query.legalRequests")],
         description="Legal requests that are open or await approval, newest first. COMPLIANCE only.",
     )
     processor_withdrawals = strawberry.field(
         resolver=withdrawals.processor_withdrawals,
         graphql_type=WithdrawalConnection | None,
-        extensions=[Admission("Query.processorWithdrawals")],
+        extensions=[RootFieldAccess("Query.processorWithdrawals")],
         description="What the processor must erase and has not confirmed, oldest first. The processor's own token "
         "only.",
     )
     policy = strawberry.field(
         resolver=policy_query.policy,
         graphql_type=Policy | None,
-        extensions=[Admission("Query.policy")],
+        extensions=[RootFieldAccess("Query.policy")],
         description="The data handling policy. Null if no version of that name was published.",
     )

@@ -7,7 +7,7 @@ from typing import Final
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
-from models.columns import in_utc
+from models.columns import rfc3339
 
 RFC_3339: Final = "https://datatracker.ietf.org/doc/html/rfc3339"
 
@@ -26,7 +26,7 @@ DATE_TIME = strawberry.scalar(
     description="A point in time as RFC 3339 writes it. Answers are in UTC with six decimals, such as "
     "`2026-11-01T08:30:00.000000Z`. Input may have any offset but must have one.",
     specified_by_url=RFC_3339,
-    serialize=in_utc,
+    serialize=rfc3339,
     parse_value=_read,
 )
 SCALARS: Final[Mapping[object, ScalarDefinition]] = {datetime: DATE_TIME}

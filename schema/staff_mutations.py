@@ -2,7 +2,7 @@
 
 import strawberry
 
-from permissions.graphql.admission import Admission
+from permissions.graphql.root_field_access import RootFieldAccess
 from resolvers.processors import tokens, views, withdrawals
 from resolvers.staff import legal_requests, support_case_changes, support_cases
 from schema.cases import LegalRequestResult, SupportCaseResult
@@ -15,74 +15,74 @@ class AuthorityMutation:
     issue_processor_token = strawberry.field(
         resolver=tokens.issue_processor_token,
         graphql_type=RoleTokenResult | None,
-        extensions=[Admission("Mutation.issueProcessorToken")],
+        extensions=[RootFieldAccess("Mutation.issueProcessorToken")],
         description="Issues a token for a processor. OPERATIONS only. The token works after `approveProcessorToken`.",
     )
     approve_processor_token = strawberry.field(
         resolver=tokens.approve_processor_token,
         graphql_type=bool | None,
-        extensions=[Admission("Mutation.approveProcessorToken")],
+        extensions=[RootFieldAccess("Mutation.approveProcessorToken")],
         description="Approves a processor token, which works from then on. COMPLIANCE only, and not by the person who "
         "issued it. False if there is no such token.",
     )
     open_support_case = strawberry.field(
         resolver=support_cases.open_support_case,
         graphql_type=SupportCaseResult | None,
-        extensions=[Admission("Mutation.openSupportCase")],
+        extensions=[RootFieldAccess("Mutation.openSupportCase")],
         description="Opens a support case. Members open cases about themselves, SUPPORT about anyone. The answer is "
         "the same if no account has that address or id.",
     )
     assign_support_case = strawberry.field(
         resolver=support_case_changes.assign_support_case,
         graphql_type=SupportCaseResult | None,
-        extensions=[Admission("Mutation.assignSupportCase")],
+        extensions=[RootFieldAccess("Mutation.assignSupportCase")],
         description="Assigns an open case to a person with the role SUPPORT. OPERATIONS only. The agent must not be "
         "the caller or the subject.",
     )
     close_support_case = strawberry.field(
         resolver=support_case_changes.close_support_case,
         graphql_type=SupportCaseResult | None,
-        extensions=[Admission("Mutation.closeSupportCase")],
+        extensions=[RootFieldAccess("Mutation.closeSupportCase")],
         description="Closes a case, which gives no access from the next read on. For its subject, the assigned agent "
         "and OPERATIONS.",
     )
     narrow_support_case = strawberry.field(
         resolver=support_case_changes.narrow_support_case,
         graphql_type=SupportCaseResult | None,
-        extensions=[Admission("Mutation.narrowSupportCase")],
+        extensions=[RootFieldAccess("Mutation.narrowSupportCase")],
         description="Removes fields from the extent of a case, from the next read on. Only the subject of the case "
         "can do this.",
     )
     open_legal_request = strawberry.field(
         resolver=legal_requests.open_legal_request,
         graphql_type=LegalRequestResult | None,
-        extensions=[Admission("Mutation.openLegalRequest")],
+        extensions=[RootFieldAccess("Mutation.openLegalRequest")],
         description="Records a legal request. COMPLIANCE only. It gives no access until a second person approves it.",
     )
     approve_legal_request = strawberry.field(
         resolver=legal_requests.approve_legal_request,
         graphql_type=LegalRequestResult | None,
-        extensions=[Admission("Mutation.approveLegalRequest")],
+        extensions=[RootFieldAccess("Mutation.approveLegalRequest")],
         description="Approves a legal request, which then gives access to its extent. COMPLIANCE only, by a person "
         "who did not record it and is not its subject.",
     )
     close_legal_request = strawberry.field(
         resolver=legal_requests.close_legal_request,
         graphql_type=LegalRequestResult | None,
-        extensions=[Admission("Mutation.closeLegalRequest")],
+        extensions=[RootFieldAccess("Mutation.closeLegalRequest")],
         description="Closes a legal request, which gives no access from the next read on. COMPLIANCE only.",
     )
     open_processor_view = strawberry.field(
         resolver=views.open_processor_view,
         graphql_type=ProcessorViewResult | None,
-        extensions=[Admission("Mutation.openProcessorView")],
+        extensions=[RootFieldAccess("Mutation.openProcessorView")],
         description="Reads the processor's own columns of the named subjects, and records each as a disclosure. The "
         "processor's own token only.",
     )
     acknowledge_withdrawals = strawberry.field(
         resolver=withdrawals.acknowledge_withdrawals,
         graphql_type=int | None,
-        extensions=[Admission("Mutation.acknowledgeWithdrawals")],
+        extensions=[RootFieldAccess("Mutation.acknowledgeWithdrawals")],
         description="Confirms that the processor erased the data. Returns how many of the named withdrawals are its "
         "own and acknowledged now. May be repeated.",
     )

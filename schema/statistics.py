@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from permissions.graphql.classification import impersonal
+from permissions.graphql.classified_schema import impersonal
 
 MANY = "published counts with noise, not about a person"
 

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import strawberry
 
-from models.outcome import IssuedToken
+from models.mutation_outcomes import IssuedToken
 from models.vocabulary import Processor, Role
-from permissions.graphql.classification import impersonal
+from permissions.graphql.classified_schema import impersonal
 from schema.node import CURSOR, EDGES, PAGE_INFO, PageInfo, Refusal
 from schema.type_resolution import is_type_of
 

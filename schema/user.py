@@ -3,8 +3,8 @@
 import strawberry
 
 from models.vocabulary import PersonalField, Purpose, WithholdingReason
-from permissions.graphql.classification import impersonal, open_field
-from permissions.graphql.guard import personal
+from permissions.graphql.classified_schema import impersonal, open_field
+from permissions.graphql.field_permission import personal_field
 from permissions.subject import Subject
 from resolvers.inputs import FORM
 from schema.node import Node
@@ -64,22 +64,22 @@ class WithheldField:
 )
 @is_type_of(Subject)
 class User(Node):
-    email: str | None = personal(PersonalField.EMAIL)
-    ip_address: str | None = personal(PersonalField.IP_ADDRESS)
-    location: Place | None = personal(PersonalField.LOCATION)
-    first_name: str | None = personal(PersonalField.FIRST_NAME)
-    last_name: str | None = personal(PersonalField.LAST_NAME)
-    organization: str | None = personal(PersonalField.ORGANIZATION)
-    specialization: str | None = personal(PersonalField.SPECIALIZATION)
-    avatar_url: str | None = personal(PersonalField.AVATAR_URL)
-    wallpaper_url: str | None = personal(PersonalField.WALLPAPER_URL)
-    mobile_phone: str | None = personal(PersonalField.MOBILE_PHONE)
-    country: str | None = personal(PersonalField.COUNTRY)
-    city: str | None = personal(PersonalField.CITY)
-    street_address: str | None = personal(PersonalField.STREET_ADDRESS)
-    about: str | None = personal(PersonalField.ABOUT)
-    public_pages: list[PublicPage] | None = personal(PersonalField.PUBLIC_PAGES)
-    pre_registration: PreRegistration | None = personal(PersonalField.PRE_REGISTRATION)
+    email: str | None = personal_field(PersonalField.EMAIL)
+    ip_address: str | None = personal_field(PersonalField.IP_ADDRESS)
+    location: Place | None = personal_field(PersonalField.LOCATION)
+    first_name: str | None = personal_field(PersonalField.FIRST_NAME)
+    last_name: str | None = personal_field(PersonalField.LAST_NAME)
+    organization: str | None = personal_field(PersonalField.ORGANIZATION)
+    specialization: str | None = personal_field(PersonalField.SPECIALIZATION)
+    avatar_url: str | None = personal_field(PersonalField.AVATAR_URL)
+    wallpaper_url: str | None = personal_field(PersonalField.WALLPAPER_URL)
+    mobile_phone: str | None = personal_field(PersonalField.MOBILE_PHONE)
+    country: str | None = personal_field(PersonalField.COUNTRY)
+    city: str | None = personal_field(PersonalField.CITY)
+    street_address: str | None = personal_field(PersonalField.STREET_ADDRESS)
+    about: str | None = personal_field(PersonalField.ABOUT)
+    public_pages: list[PublicPage] | None = personal_field(PersonalField.PUBLIC_PAGES)
+    pre_registration: PreRegistration | None = personal_field(PersonalField.PRE_REGISTRATION)
     withheld: list[WithheldField] = open_field(
         "names rules, never values",
         description="The personal-data fields that the caller may not read now, and why. Does not tell whether they "

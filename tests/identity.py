@@ -7,9 +7,9 @@ import pyotp
 from sqlalchemy import select
 
 from models.tables import MAILED_TOKENS, OUTBOX
-from models.tokens.mailed_tokens import token_of
-from models.vocabulary import MailedUse
-from permissions.versions.numbers import current
+from models.tokens.mailed_tokens import stored_mailed_token
+from models.vocabulary import LinkUse
+from permissions.version_numbers import current_version
 from tests.world import World
 
 STRONG = "violet tractor sings 19 hymns"
@@ -64,7 +64,7 @@ async def refresh(world: World, token: str | None) -> Any:
 
 def registration(email: str, **more: Any) -> dict[str, Any]:
     """An input of `register` that is accepted."""
-    return {"email": email, "password": STRONG, "consents": [], "policyVersion": current().name, **more}
+    return {"email": email, "password": STRONG, "consents": [], "policyVersion": current_version().name, **more}
 
 
 async def register(world: World, email: str, **more: Any) -> Any:
@@ -72,12 +72,12 @@ async def register(world: World, email: str, **more: Any) -> Any:
     return (await world.data(REGISTER, None, {"input": registration(email, **more)}))["register"]
 
 
-async def mailed(world: World, use: MailedUse) -> list[str]:
+async def mailed(world: World, use: LinkUse) -> list[str]:
     """The tokens of this use that are in letters' links, newest first."""
     newest = select(MAILED_TOKENS).where(MAILED_TOKENS.c.use == use.value).order_by(MAILED_TOKENS.c.made_at.desc())
     async with world.services.database.reading() as connection:
         rows = (await connection.execute(newest)).all()
-    return [str(token_of(world.services.keys, row.id, row.digest)) for row in rows]
+    return [str(stored_mailed_token(world.services.keys, row.id, row.digest)) for row in rows]
 
 
 async def letters(world: World, subject_id: str | None = None) -> list[str]:

@@ -10,7 +10,7 @@ from sqlalchemy import Table, func, insert, select, update
 from app.commands.audit.verify_log import faults
 from app.commands.server.retention import Places, retained
 from app.operations.erasure_register import ErasureRegister
-from models.columns import Instant, Text, new_id, ordinal
+from models.columns import Instant, Text, new_id, sort_key
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS, LEGAL_REQUESTS, OUTBOX, SUPPORT_CASES
 from models.vocabulary import PersonalField, mask_of
 from resolvers.erasure.personal_tables import GOES
@@ -79,7 +79,7 @@ class Keeper:
             "approved_by": "b" * 32,
             "approved_at": now,
             "closed_at": None,
-            "ordinal": ordinal(now, id),
+            "ordinal": sort_key(now, id),
             **more,
         }
         async with self.world.services.database.writing() as connection:

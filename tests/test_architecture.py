@@ -52,7 +52,11 @@ def test_personal_columns_are_read_in_one_place() -> None:
     """Who else names a profile's columns writes them, folds them or derives them from the address of a sign-in."""
     reads = re.compile(r"\b(PROFILES|PRE_REGISTRATIONS)\.c\.(?!subject_id)")
     readers = {str(path.relative_to(ROOT)) for path in MODULES if reads.search(path.read_text())}
-    assert readers <= {"permissions/mask.py", "resolvers/subjects/read_subjects.py", "resolvers/profile/directory.py"}
+    assert readers <= {
+        "permissions/masked_columns.py",
+        "resolvers/subjects/read_subjects.py",
+        "resolvers/profile/directory.py",
+    }
     aside = {str(path.relative_to(ROOT)) for path in MODULES if "HELD_PROFILES" in path.read_text()}
     assert aside == {
         "models/tables.py",

@@ -11,12 +11,12 @@ from sqlalchemy import select
 from app.main import create
 from app.settings import Settings
 from models.database import Database
-from models.keys import KeyRing
+from models.key_ring import KeyRing
 from models.tables import ACCOUNTS, CREDENTIALS
 from models.tokens import token_rows
 from models.vocabulary import STAFF, ConsentSource, PersonalField, Processor, Role
-from permissions.limits import Limits
-from permissions.versions.numbers import current
+from permissions.rate_limits import RateLimiter
+from permissions.version_numbers import current_version
 from resolvers.context import Services
 from resolvers.geolocation.lookup import Geolocation
 from resolvers.hashing.password_hash import Hashing
@@ -59,7 +59,7 @@ def services_on(database: Database, **changes: Any) -> Services:
     services = Services(
         database=database,
         keys=KeyRing((KEY,)),
-        limits=Limits(on=False),
+        limits=RateLimiter(on=False),
         hashing=Hashing(KeyRing((KEY,)), memory_kib=8, passes=1),
         geolocation=GEOLOCATION,
     )
@@ -74,7 +74,7 @@ def settings_for(database: Database, **changes: Any) -> Settings:
 
 def line(email: str, purposes: Sequence[str] = ("SOCIAL",), **more: Any) -> dict[str, Any]:
     """A person as a line of an import: verified, with every field filled, hiding nothing, unless told otherwise."""
-    consents = [{"purpose": purpose, "granted": True, "policyVersion": current().name} for purpose in purposes]
+    consents = [{"purpose": purpose, "granted": True, "policyVersion": current_version().name} for purpose in purposes]
     return {
         "email": email,
         "emailVerified": True,
@@ -120,7 +120,7 @@ class World:
                 await token_rows.grant_role(
                     connection, holder, role, now=now, expires_at=now + timedelta(days=30), granted_by=None
                 )
-            issuance = token_rows.Issuance(role, "test", now, expires, holder, processor)
+            issuance = token_rows.NewToken(role, "test", now, expires, holder, processor)
             issued, _ = await token_rows.issue_token(connection, issuance)
         return issued
 

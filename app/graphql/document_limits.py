@@ -14,7 +14,7 @@ from graphql import (
     SelectionSetNode,
 )
 
-from permissions.graphql.root_fields import CREDENTIAL_FIELDS
+from permissions.graphql.root_field_rules import CREDENTIAL_FIELDS
 
 MOST_TOKENS: Final = 1000
 DEEPEST: Final = 10

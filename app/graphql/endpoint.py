@@ -19,7 +19,7 @@ from app.http.cookies import Cookies
 from app.http.json_answers import answer, failed
 from permissions.caller import Caller
 from permissions.error_codes import ErrorCode
-from permissions.failure import UNKNOWN_TOKEN
+from permissions.errors import UNKNOWN_TOKEN
 from resolvers.context import Context, Services
 from resolvers.hashing.anonymous_queue import AnonymousQueue
 

@@ -26,7 +26,7 @@ from graphql import (
 from graphql.utilities import validate_input_literal
 
 from permissions.error_codes import ErrorCode
-from permissions.failure import Failure
+from permissions.errors import ApiError
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +40,14 @@ def unreadable(error: GraphQLSyntaxError) -> GraphQLError:
     place = error.locations[0] if error.locations else None
     where = f" at line {place.line}, column {place.column}" if place else ""
     sentence = "The document is too long." if "tokens" in error.message else f"The document is not GraphQL{where}."
-    return Failure(
+    return ApiError(
         sentence, source=error.source, positions=error.positions, extensions={"code": ErrorCode.GRAPHQL_PARSE_FAILED}
     )
 
 
 def refused(sentence: str) -> GraphQLError:
     """A document that is not even validated."""
-    return Failure(sentence, extensions={"code": ErrorCode.GRAPHQL_VALIDATION_FAILED})
+    return ApiError(sentence, extensions={"code": ErrorCode.GRAPHQL_VALIDATION_FAILED})
 
 
 class NamedValues(ValuesOfCorrectTypeRule):
@@ -72,7 +72,7 @@ class NamedValues(ValuesOfCorrectTypeRule):
             # a whole number that no Int holds is out of range, not of the wrong type
             whole = isinstance(node, IntValueNode) and get_named_type(input_type) is GraphQLInt
             code = ErrorCode.BAD_USER_INPUT if whole else ErrorCode.GRAPHQL_VALIDATION_FAILED
-            self.report_error(Failure(message, nodes=[node], extensions={"code": code, "argument": name}))
+            self.report_error(ApiError(message, nodes=[node], extensions={"code": code, "argument": name}))
 
         if input_type:
             validate_input_literal(node, input_type, told_by_name, hide_suggestions=True)
@@ -88,14 +88,14 @@ class Vocabulary:
 
     def invalid(self, errors: Sequence[GraphQLError]) -> list[GraphQLError]:
         """Validation errors without what was sent, but for the names of variables."""
-        return [error if isinstance(error, Failure) else self._invalid(error) for error in errors]
+        return [error if isinstance(error, ApiError) else self._invalid(error) for error in errors]
 
     def _invalid(self, error: GraphQLError) -> GraphQLError:
         message = error.message if self.suggests else error.message.partition(" Did you mean")[0]
         extensions: dict[str, str] = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED}
         if named := INPUT.search(message):
             extensions["argument"] = named[1] or named[2]
-        return Failure(QUOTED.sub(self._own, message), nodes=error.nodes, extensions=extensions)
+        return ApiError(QUOTED.sub(self._own, message), nodes=error.nodes, extensions=extensions)
 
     def _own(self, quoted: re.Match[str]) -> str:
         word = quoted[1]
@@ -118,10 +118,10 @@ def _names(schema: GraphQLSchema) -> Iterator[str]:
             yield from (name for field in kind.fields.values() for name in field.args)
 
 
-def misfit(variable: str, path: Sequence[str | int]) -> Failure:
+def misfit(variable: str, path: Sequence[str | int]) -> ApiError:
     """A variable whose value is not of its type, by where in it."""
     name = ".".join([f"${variable}", *(str(part) for part in path)])
-    return Failure(
+    return ApiError(
         f"`{name}` is missing, or has a value or a field of a type that it does not take.",
         extensions={"code": ErrorCode.BAD_USER_INPUT, "argument": name},
     )
@@ -130,15 +130,15 @@ def misfit(variable: str, path: Sequence[str | int]) -> Failure:
 def told(error: GraphQLError) -> GraphQLError:
     """A failure of ours as it is, anything else as INTERNAL with an id that the log has too."""
     cause = error.original_error
-    if isinstance(error, Failure):
+    if isinstance(error, ApiError):
         return error
-    if isinstance(cause, Failure):
-        return Failure(cause.message, nodes=error.nodes, path=error.path, extensions=cause.extensions)
+    if isinstance(cause, ApiError):
+        return ApiError(cause.message, nodes=error.nodes, path=error.path, extensions=cause.extensions)
     error_id = secrets.token_hex(8)
     kind = type(cause or error).__name__
     log.error("an operation failed", extra={"error_id": error_id, "kind": kind, "at": _field(error)})
     sentence = "Something went wrong here; nothing is shown."
-    return Failure(
+    return ApiError(
         sentence, nodes=error.nodes, path=error.path, extensions={"code": ErrorCode.INTERNAL, "id": error_id}
     )
 

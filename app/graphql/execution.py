@@ -27,10 +27,10 @@ from strawberry.types import ExecutionContext
 from strawberry.types.execution import PreExecutionError
 
 from app.graphql import document_limits, error_messages
-from permissions.failure import not_recorded
-from permissions.graphql.classification import ClassifiedSchema
-from permissions.graphql.root_fields import CREDENTIAL_FIELDS
-from permissions.graphql.selection import Walk
+from permissions.errors import not_recorded
+from permissions.graphql.classified_schema import ClassifiedSchema
+from permissions.graphql.document_selection import SelectionWalk
+from permissions.graphql.root_field_rules import CREDENTIAL_FIELDS
 from resolvers.context import Context
 from resolvers.ledger import write_disclosures
 
@@ -122,7 +122,7 @@ class Surrounding(SchemaExtension):
             context.result = PreExecutionError(data=None, errors=variables)
             yield
             return
-        walk = Walk(_schema(context), _tree(context), variables, context.context.caller)
+        walk = SelectionWalk(_schema(context), _tree(context), variables, context.context.caller)
         context.context.selection = selection = walk.operation(operation)
         yield
         result = context.result

@@ -10,16 +10,16 @@ from starlette.requests import Request
 from models.columns import Instant
 from models.database import Database
 from models.tables import ACCESS_TOKENS, ACCOUNTS
-from models.tokens.session_tokens import GRACE, HOLDER
-from models.tokens.token_format import Kind, digest_of, kind_of
-from models.tokens.token_rows import is_held
+from models.tokens.session_tokens import HOLDER_COLUMNS, REFRESH_GRACE
+from models.tokens.token_format import TokenKind, digest_of, kind_of
+from models.tokens.token_rows import holds_role
 from models.vocabulary import STAFF, Role, TokenTransport
 from permissions.caller import Caller
 from resolvers.context import Services
 from resolvers.staff import role_tokens
 
 SCHEME: Final = "bearer"
-ACCESS: Final = (Kind.SESSION, Kind.ROLE, Kind.PROCESSOR)
+ACCESS: Final = (TokenKind.SESSION, TokenKind.ROLE, TokenKind.PROCESSOR)
 """What opens anything by itself; all other kinds are worth something in one mutation alone."""
 
 USE_IS_NOTED_EVERY: Final = timedelta(minutes=5)
@@ -59,7 +59,7 @@ async def authenticated(services: Services, credential: Credential | None, addre
         raise Unauthenticated
     if row.last_used_at is None or now - row.last_used_at > USE_IS_NOTED_EVERY:
         await _note_use(services.database, row.id, now)
-    return Caller.of(row, address)
+    return Caller.from_row(row, address)
 
 
 async def _row(database: Database, digest: str, now: datetime) -> Any:
@@ -67,13 +67,13 @@ async def _row(database: Database, digest: str, now: datetime) -> Any:
     known = {"digest": digest, "now": now}
     async with database.reading() as connection:
         row = (await connection.execute(_KNOWN, known)).one_or_none()
-        return row or (await connection.execute(_PREVIOUS, {**known, "since": now - GRACE})).one_or_none()
+        return row or (await connection.execute(_PREVIOUS, {**known, "since": now - REFRESH_GRACE})).one_or_none()
 
 
 def _known() -> Any:
     now = bindparam("now", type_=Instant())
-    held = is_held(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role, now)
-    return select(ACCESS_TOKENS, *HOLDER, held.label("held")).outerjoin(
+    held = holds_role(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role, now)
+    return select(ACCESS_TOKENS, *HOLDER_COLUMNS, held.label("held")).outerjoin(
         ACCOUNTS, ACCOUNTS.c.id == ACCESS_TOKENS.c.holder_id
     )
 

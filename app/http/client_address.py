@@ -4,7 +4,7 @@ import ipaddress
 
 from starlette.requests import Request
 
-from permissions.network import network_of
+from permissions.ip_network import network_of
 
 
 def address_of(request: Request) -> str:

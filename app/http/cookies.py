@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.http.authentication import Credential, Unauthenticated, bearer
 from app.http.request_body import Unacceptable
-from models.tokens.token_format import Kind, kind_of
+from models.tokens.token_format import TokenKind, kind_of
 from models.vocabulary import TokenTransport
 from resolvers.context import BrowserCookies
 
@@ -68,7 +68,7 @@ def credential(request: Request) -> Credential | None:
     if token is None:
         named = bearer(request)
         return Credential(named, TokenTransport.BEARER) if named else None
-    if kind_of(token) is not Kind.SESSION:
+    if kind_of(token) is not TokenKind.SESSION:
         raise Unauthenticated
     return Credential(token, TokenTransport.COOKIE)
 

@@ -11,12 +11,12 @@ from app.http.json_answers import READ_METHODS
 from app.operations.metrics import REGISTRY
 from app.operations.schema_version import is_current
 from models.database import Database
-from permissions.limits import Limits
+from permissions.rate_limits import RateLimiter
 
 PATIENCE_SECONDS: Final = 3
 
 
-def router(database: Database, limits: Limits) -> APIRouter:
+def router(database: Database, limits: RateLimiter) -> APIRouter:
     """`/health/live`, `/health/ready` and `/metrics`."""
     routes = APIRouter()
 
@@ -30,7 +30,9 @@ def router(database: Database, limits: Limits) -> APIRouter:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 if await is_current(database):
                     # what can still be served is served, under tighter limits that an operator should know of
-                    return {"status": "ready", "limits": "local"} if await limits.are_local() else {"status": "ready"}
+                    return (
+                        {"status": "ready", "limits": "local"} if await limits.counts_locally() else {"status": "ready"}
+                    )
         response.status_code = 503
         return {"status": "not ready"}
 

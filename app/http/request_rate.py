@@ -10,7 +10,7 @@ from slowapi.errors import RateLimitExceeded
 from app.http.client_address import network_of_request
 from app.http.json_answers import failed
 from permissions.error_codes import ErrorCode
-from permissions.limits import FLOOR, FLOOR_ALONE, PATIENCE_SECONDS
+from permissions.rate_limits import PER_ADDRESS, PER_ADDRESS_UNSHARED, TIMEOUT_SECONDS
 
 
 def floor(redis_url: str | None) -> Callable[[Request], None]:
@@ -20,15 +20,15 @@ def floor(redis_url: str | None) -> Callable[[Request], None]:
     dependency itself is the form that counts.
     """
     _require_biting()
-    patience: dict[str, Any] = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), PATIENCE_SECONDS)
+    patience: dict[str, Any] = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), TIMEOUT_SECONDS)
     limiter = Limiter(
         key_func=network_of_request,
         storage_uri=redis_url,
         storage_options=patience if redis_url else {},
-        in_memory_fallback=[FLOOR_ALONE] if redis_url else [],
+        in_memory_fallback=[PER_ADDRESS_UNSHARED] if redis_url else [],
     )
 
-    @limiter.limit(FLOOR)
+    @limiter.limit(PER_ADDRESS)
     def counted(request: Request) -> None:
         """Counts this request."""
 

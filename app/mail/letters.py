@@ -7,9 +7,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from app.mail.texts import TEXTS, Text
-from models.vocabulary import MailedUse, Notice
+from models.vocabulary import LinkUse, Notice
 
-PAGES: Final = {MailedUse.VERIFY: "/verify", MailedUse.CHANGE: "/verify", MailedUse.RESET: "/reset"}
+PAGES: Final = {LinkUse.VERIFY: "/verify", LinkUse.CHANGE: "/verify", LinkUse.RESET: "/reset"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Facts:
     at: datetime
     registered: datetime
     reference: str | None = None
-    use: MailedUse | None = None
+    use: LinkUse | None = None
     token: str | None = None
     until: datetime | None = None
 
@@ -35,7 +35,7 @@ class Wording:
         """The service by its name."""
         return urlsplit(self.public_url).hostname or ""
 
-    def link(self, use: MailedUse, token: str) -> str:
+    def link(self, use: LinkUse, token: str) -> str:
         """The token stands in the fragment, which a browser keeps from servers and their logs."""
         return f"{self.public_url.rstrip('/')}{PAGES[use]}#token={token}"
 

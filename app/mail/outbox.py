@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, delete, select, update
 from app.mail.letters import Facts, Wording
 from app.mail.transport import Letterhead, Postman
 from models.tables import ACCOUNTS, MAILED_TOKENS, OUTBOX, SUPPORT_CASES
-from models.tokens.mailed_tokens import BEFORE_VERIFICATION, USES, token_of
-from models.vocabulary import MailedUse, Notice
-from permissions.retention_periods import erased_at
+from models.tokens.mailed_tokens import LINK_USES, SENT_UNVERIFIED, stored_mailed_token
+from models.vocabulary import LinkUse, Notice
+from permissions.retention_periods import account_erasure_date
 from resolvers.context import Services
 
 log = logging.getLogger("consentql.outbox")
@@ -114,11 +114,11 @@ class Outbox:
             row = (await connection.execute(facts.where(OUTBOX.c.id == id))).one_or_none()
         if row is None or not _has_a_reader(row, self.services.now()):
             return None
-        token = token_of(self.services.keys, id, row.digest) if row.digest else None
+        token = stored_mailed_token(self.services.keys, id, row.digest) if row.digest else None
         if row.digest and token is None:
             raise KeyIsGone
-        use = MailedUse(row.use) if row.use else None
-        leaves = erased_at(row.leaving_since, self.services.retention) if row.leaving_since else None
+        use = LinkUse(row.use) if row.use else None
+        leaves = account_erasure_date(row.leaving_since, self.services.retention) if row.leaving_since else None
         about = Facts(row.written_at, row.created_at, row.reference, use, token, row.expires_at or leaves)
         text = self.wording.text(Notice(row.notice), about)
         return Outgoing(row.address or row.email, text.subject, text.body)
@@ -145,12 +145,12 @@ class Outbox:
 def _has_a_reader(row: Any, now: datetime) -> bool:
     """Verified, or one of the letters that go out before; its reason is there, its link still works and is for them."""
     notice = Notice(row.notice)
-    if not row.email_verified and notice not in BEFORE_VERIFICATION:
+    if not row.email_verified and notice not in SENT_UNVERIFIED:
         return False
     if notice in ABOUT_A_CASE and row.reference is None:
         return False
     if notice is Notice.ERASURE_SCHEDULED and row.leaving_since is None:
         return False
     if row.digest is None:
-        return notice not in USES
+        return notice not in LINK_USES
     return row.used_at is None and now < row.expires_at and row.bound == (row.address or row.email)

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 from email_validator import validate_email
 
-from models.address import given
+from models.email_address import normalized_address
 
 PORTS: Final = {"smtp": 587, "smtps": 465}
 PATIENCE_SECONDS: Final = 30
@@ -55,7 +55,7 @@ class Letterhead:
 
 def mailbox(address: str) -> str:
     """The address as a server takes it: its domain in ASCII, the rest too unless it cannot be."""
-    checked = validate_email(given(address), check_deliverability=False, test_environment=True)
+    checked = validate_email(normalized_address(address), check_deliverability=False, test_environment=True)
     return checked.ascii_email or f"{checked.local_part}@{checked.ascii_domain}"
 
 

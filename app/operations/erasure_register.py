@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from models.columns import in_utc
+from models.columns import rfc3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ErasureRegister:
         descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "rb+", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            lines = "".join(f"{json.dumps({'id': id, 'at': in_utc(at)})}\n" for id in ids)
+            lines = "".join(f"{json.dumps({'id': id, 'at': rfc3339(at)})}\n" for id in ids)
             _write(file, (b"\n" if _is_torn(file) else b"") + lines.encode())
             os.fsync(file.fileno())
         folder = os.open(self.path.parent, os.O_RDONLY)

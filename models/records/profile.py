@@ -7,7 +7,7 @@ from sqlmodel import SQLModel
 from models.columns import ID_LENGTH, Pages, Real, Text, impersonal, personal
 from models.vocabulary import PersonalField
 
-SEARCHED = (
+SEARCHABLE_FIELDS = (
     PersonalField.FIRST_NAME,
     PersonalField.LAST_NAME,
     PersonalField.ORGANIZATION,

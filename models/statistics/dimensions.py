@@ -8,7 +8,7 @@ from models.vocabulary import Dimension
 UNSPECIFIED: Final = "UNSPECIFIED"
 OTHER: Final = "OTHER"
 
-LISTED: Final[dict[Dimension, tuple[str, ...]]] = {
+CLOSED_LISTS: Final[dict[Dimension, tuple[str, ...]]] = {
     Dimension.COUNTRY: tuple(sorted(COUNTRIES)),
     Dimension.INSTITUTION_TYPE: (
         "company",
@@ -91,4 +91,4 @@ LISTED: Final[dict[Dimension, tuple[str, ...]]] = {
 
 def values_of(dimension: Dimension) -> tuple[str, ...]:
     """Every value that a group of this dimension can have."""
-    return (*LISTED[dimension], UNSPECIFIED, OTHER)
+    return (*CLOSED_LISTS[dimension], UNSPECIFIED, OTHER)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-Below = Callable[[int], int]
+RandomBelow = Callable[[int], int]
 """A whole number drawn uniformly from those below its argument."""
 
 
@@ -18,7 +18,7 @@ class Noise:
 
     epsilon: Fraction = Fraction(1, 4)
     bound: int = 48
-    below: Below = secrets.randbelow
+    below: RandomBelow = secrets.randbelow
 
     def draw(self) -> int:
         """One value of X; a larger one is drawn anew, so that the rest keep their proportions."""
@@ -28,15 +28,15 @@ class Noise:
                 return drawn
 
 
-def _laplace(epsilon: Fraction, below: Below) -> int:
+def _laplace(epsilon: Fraction, below: RandomBelow) -> int:
     """P(x) proportional to exp(-epsilon |x|) over all whole numbers."""
     step, scale = epsilon.numerator, epsilon.denominator
     while True:
         part = below(scale)
-        if not _falls(part, scale, below):
+        if not _bernoulli_exp(part, scale, below):
             continue
         wholes = 0
-        while _falls(1, 1, below):
+        while _bernoulli_exp(1, 1, below):
             wholes += 1
         size = (part + scale * wholes) // step
         negative = bool(below(2))
@@ -44,7 +44,7 @@ def _laplace(epsilon: Fraction, below: Below) -> int:
             return -size if negative else size
 
 
-def _falls(numerator: int, denominator: int, below: Below) -> bool:
+def _bernoulli_exp(numerator: int, denominator: int, below: RandomBelow) -> bool:
     """True with probability exp(-numerator/denominator), which is at most 1 as the fraction lies within 0 and 1."""
     turn = 1
     while below(denominator * turn) < numerator:

@@ -7,40 +7,40 @@ from sqlalchemy import ColumnElement, Table, delete, insert, literal, select, tr
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.columns import new_id
-from models.keys import KeyRing
+from models.key_ring import KeyRing
 from models.tables import ACCOUNTS, MAILED_TOKENS, OUTBOX
-from models.tokens.token_format import Kind, digest_of, written
-from models.vocabulary import MailedUse, Notice
+from models.tokens.token_format import TokenKind, digest_of, format_token
+from models.vocabulary import LinkUse, Notice
 
-USES: Final = {
-    Notice.VERIFY_ADDRESS: MailedUse.VERIFY,
-    Notice.ALREADY_REGISTERED: MailedUse.RESET,
-    Notice.CLAIM_ADDRESS: MailedUse.RESET,
-    Notice.RESET_PASSWORD: MailedUse.RESET,
-    Notice.CONFIRM_ADDRESS: MailedUse.CHANGE,
+LINK_USES: Final = {
+    Notice.VERIFY_ADDRESS: LinkUse.VERIFY,
+    Notice.ALREADY_REGISTERED: LinkUse.RESET,
+    Notice.CLAIM_ADDRESS: LinkUse.RESET,
+    Notice.RESET_PASSWORD: LinkUse.RESET,
+    Notice.CONFIRM_ADDRESS: LinkUse.CHANGE,
 }
 """What the link of a letter does; a notice that is not here has none."""
 
-LASTS: Final = {
-    MailedUse.VERIFY: timedelta(hours=24),
-    MailedUse.RESET: timedelta(minutes=30),
-    MailedUse.CHANGE: timedelta(hours=24),
+LINK_LIFETIMES: Final = {
+    LinkUse.VERIFY: timedelta(hours=24),
+    LinkUse.RESET: timedelta(minutes=30),
+    LinkUse.CHANGE: timedelta(hours=24),
 }
-BEFORE_VERIFICATION: Final = frozenset(
+SENT_UNVERIFIED: Final = frozenset(
     {Notice.VERIFY_ADDRESS, Notice.CLAIM_ADDRESS, Notice.RESET_PASSWORD, Notice.ALREADY_REGISTERED}
 )
 """What goes to an address of which nobody has proved that it is theirs."""
 
 
-ASKED_FROM: Final = "asked from"
+REQUEST_NETWORK: Final = "asked from"
 
 
 def mailed_token(keys: KeyRing, letter_id: str, place: int = 0) -> str:
     """The token that the key at `place` gives this letter."""
-    return written(Kind.MAILED, keys.mac("mailed token", letter_id.encode(), place))
+    return format_token(TokenKind.MAILED, keys.mac("mailed token", letter_id.encode(), place))
 
 
-def token_of(keys: KeyRing, letter_id: str, digest: str) -> str | None:
+def stored_mailed_token(keys: KeyRing, letter_id: str, digest: str) -> str | None:
     """The letter's token by whichever key made it; None where that key is not in the ring."""
     tokens = (mailed_token(keys, letter_id, place) for place in range(len(keys)))
     return next((token for token in tokens if digest_of(token) == digest), None)
@@ -66,7 +66,7 @@ async def write_letter(
         "due_at": now,
         "attempts": 0,
     }
-    await _insert(connection, OUTBOX, letter, _whom(subject_id, notice), subject_id=ACCOUNTS.c.id)
+    await _insert(connection, OUTBOX, letter, _is_recipient(subject_id, notice), subject_id=ACCOUNTS.c.id)
     return id
 
 
@@ -84,7 +84,7 @@ async def write_mailed_token(
     `address` is for one that is to become the account's; without it the letter goes to the account's own, as stored:
     what somebody typed may only look like it.
     """
-    use = USES[notice]
+    use = LINK_USES[notice]
     await end_mailed_tokens(connection, subject_id, now, use)
     id = await write_letter(connection, subject_id=subject_id, notice=notice, now=now, address=address)
     token = {
@@ -92,17 +92,15 @@ async def write_mailed_token(
         "digest": digest_of(mailed_token(keys, id)),
         "use": use.value,
         "made_at": now,
-        "expires_at": now + LASTS[use],
+        "expires_at": now + LINK_LIFETIMES[use],
     }
     email = literal(address, MAILED_TOKENS.c.email.type) if address else ACCOUNTS.c.email
-    whom = _whom(subject_id, notice)
+    whom = _is_recipient(subject_id, notice)
     await _insert(connection, MAILED_TOKENS, token, whom, subject_id=ACCOUNTS.c.id, email=email)
     return id
 
 
-async def end_mailed_tokens(
-    connection: AsyncConnection, subject_id: str | None, now: datetime, *uses: MailedUse
-) -> None:
+async def end_mailed_tokens(connection: AsyncConnection, subject_id: str | None, now: datetime, *uses: LinkUse) -> None:
     """Spends the live tokens of these uses; their letters, where they wait, are not sent."""
     locked = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == (subject_id or "")).with_for_update(key_share=True)
     await connection.execute(locked)
@@ -116,24 +114,24 @@ async def end_mailed_tokens(
     await connection.execute(update(MAILED_TOKENS).where(live).values(used_at=now))
 
 
-async def note_asking(connection: AsyncConnection, keys: KeyRing, letter_id: str, network: str) -> None:
+async def record_request_network(connection: AsyncConnection, keys: KeyRing, letter_id: str, network: str) -> None:
     """Keeps where this letter's link was asked for, to be known again and not to be read."""
     mine = update(MAILED_TOKENS).where(MAILED_TOKENS.c.id == letter_id)
-    await connection.execute(mine.values(asked_from=keys.tag(ASKED_FROM, _asking(letter_id, network))))
+    await connection.execute(mine.values(asked_from=keys.tag(REQUEST_NETWORK, _request_bytes(letter_id, network))))
 
 
-def was_asked_from(keys: KeyRing, row: Any, network: str) -> bool:
+def was_requested_from(keys: KeyRing, row: Any, network: str) -> bool:
     """Whether this link was asked for in this network."""
-    return keys.tagged(ASKED_FROM, _asking(row.id, network), row.asked_from or "")
+    return keys.verify_tag(REQUEST_NETWORK, _request_bytes(row.id, network), row.asked_from or "")
 
 
-def _asking(id: str, network: str) -> bytes:
+def _request_bytes(id: str, network: str) -> bytes:
     return f"{id} {network}".encode()
 
 
-def _whom(subject_id: str | None, notice: Notice) -> ColumnElement[bool]:
+def _is_recipient(subject_id: str | None, notice: Notice) -> ColumnElement[bool]:
     them = ACCOUNTS.c.id == (subject_id or "")
-    return them if notice in BEFORE_VERIFICATION else them & ACCOUNTS.c.email_verified.is_(true())
+    return them if notice in SENT_UNVERIFIED else them & ACCOUNTS.c.email_verified.is_(true())
 
 
 async def _insert(

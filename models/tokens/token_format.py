@@ -12,7 +12,7 @@ SECRET_LENGTH: Final = 43
 CHECK_LENGTH: Final = 6
 
 
-class Kind(StrEnum):
+class TokenKind(StrEnum):
     """What a token is for; one kind is never taken for another."""
 
     SESSION = "us"
@@ -24,24 +24,24 @@ class Kind(StrEnum):
     DEVICE = "dv"
 
 
-def new_token(kind: Kind) -> str:
+def new_token(kind: TokenKind) -> str:
     """A token to be shown once: prefix, kind, 43 letters of secret, 6 of CRC-32, so that scanners know it at sight."""
-    return written(kind, secrets.token_bytes(32))
+    return format_token(kind, secrets.token_bytes(32))
 
 
-def written(kind: Kind, secret: bytes) -> str:
+def format_token(kind: TokenKind, secret: bytes) -> str:
     """The token of these 32 bytes."""
     body = f"{kind.value}_{_base62(int.from_bytes(secret, 'big'), SECRET_LENGTH)}"
     return PREFIX + body + _check(body)
 
 
-def kind_of(token: str) -> Kind | None:
+def kind_of(token: str) -> TokenKind | None:
     """What this could be a token of ours for; what is none need not be looked up."""
     body, check = token.removeprefix(PREFIX)[:-CHECK_LENGTH], token[-CHECK_LENGTH:]
     if not token.isascii() or not token.startswith(PREFIX) or check != _check(body):
         return None
     kind, _, secret = body.partition("_")
-    return Kind(kind) if kind in tuple(Kind) and len(secret) == SECRET_LENGTH and secret.isalnum() else None
+    return TokenKind(kind) if kind in tuple(TokenKind) and len(secret) == SECRET_LENGTH and secret.isalnum() else None
 
 
 def secret_of(token: str) -> bytes:

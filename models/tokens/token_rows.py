@@ -9,15 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.columns import new_id
 from models.tables import ACCESS_TOKENS, ACCOUNTS, ROLE_GRANTS, SUPPORT_CASES
-from models.tokens.token_format import Kind, digest_of, new_token
+from models.tokens.token_format import TokenKind, digest_of, new_token
 from models.vocabulary import Processor, Role
 
-KINDS: Final = {Role.MEMBER: Kind.SESSION, Role.PROCESSOR: Kind.PROCESSOR}
+TOKEN_KINDS: Final = {Role.MEMBER: TokenKind.SESSION, Role.PROCESSOR: TokenKind.PROCESSOR}
 """What a role's token is written as; a staff role's is a ROLE token."""
 
 
 @dataclass(frozen=True, slots=True)
-class Issuance:
+class NewToken:
     """A token to be made: its one role, whose it is, which door it comes from, and until when it works."""
 
     role: Role
@@ -35,9 +35,9 @@ class Issuance:
         return None if self.issuer_id else self.now
 
 
-async def issue_token(connection: AsyncConnection, issuance: Issuance) -> tuple[str, dict[str, Any]]:
+async def issue_token(connection: AsyncConnection, issuance: NewToken) -> tuple[str, dict[str, Any]]:
     """A new token, shown this once, and the row that is kept of it."""
-    token = new_token(KINDS.get(issuance.role, Kind.ROLE))
+    token = new_token(TOKEN_KINDS.get(issuance.role, TokenKind.ROLE))
     row = {
         "id": new_id(),
         "digest": digest_of(token),
@@ -58,33 +58,33 @@ async def issue_token(connection: AsyncConnection, issuance: Issuance) -> tuple[
     return token, row
 
 
-def is_live(now: Any) -> ColumnElement[bool]:
+def is_live_grant(now: Any) -> ColumnElement[bool]:
     """Whether a role grant counts now."""
     return and_(ROLE_GRANTS.c.revoked_at.is_(None), ROLE_GRANTS.c.expires_at > now)
 
 
-def live_grants(subject_id: str, role: Role, now: datetime) -> ColumnElement[bool]:
+def is_live_grant_of(subject_id: str, role: Role, now: datetime) -> ColumnElement[bool]:
     """Whether this person holds this staff role now, as a condition on role grants."""
-    return and_(ROLE_GRANTS.c.subject_id == subject_id, ROLE_GRANTS.c.role == role.value, is_live(now))
+    return and_(ROLE_GRANTS.c.subject_id == subject_id, ROLE_GRANTS.c.role == role.value, is_live_grant(now))
 
 
 def is_staff(holder: Any, now: datetime) -> ColumnElement[bool]:
     """Whether this person, or the one whom a row names, holds any staff role now."""
-    return exists().where(ROLE_GRANTS.c.subject_id == holder, is_live(now))
+    return exists().where(ROLE_GRANTS.c.subject_id == holder, is_live_grant(now))
 
 
-def is_held(holder: ColumnElement[Any], role: Any, now: Any) -> ColumnElement[bool]:
+def holds_role(holder: ColumnElement[Any], role: Any, now: Any) -> ColumnElement[bool]:
     """Whether the person whom a row names holds this staff role now, as a condition on that row."""
-    return exists().where(ROLE_GRANTS.c.subject_id == holder, ROLE_GRANTS.c.role == role, is_live(now))
+    return exists().where(ROLE_GRANTS.c.subject_id == holder, ROLE_GRANTS.c.role == role, is_live_grant(now))
 
 
-async def holds(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> bool:
+async def lock_role_grant(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> bool:
     """Whether this person holds this staff role now."""
-    statement = select(ROLE_GRANTS.c.id).where(live_grants(subject_id, role, now)).with_for_update()
+    statement = select(ROLE_GRANTS.c.id).where(is_live_grant_of(subject_id, role, now)).with_for_update()
     return (await connection.execute(statement)).first() is not None
 
 
-async def stays(connection: AsyncConnection, subject_id: str) -> bool:
+async def lock_remaining_account(connection: AsyncConnection, subject_id: str) -> bool:
     """Whether there is this person, and is not leaving; neither changes before the transaction ends."""
     person = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == subject_id, ACCOUNTS.c.leaving_since.is_(None))
     return (await connection.execute(person.with_for_update(key_share=True))).first() is not None
@@ -106,9 +106,9 @@ async def grant_role(
     # whoever still acts on a grant that lapses meanwhile holds its row, and is waited for
     earlier = and_(ROLE_GRANTS.c.subject_id == subject_id, ROLE_GRANTS.c.role == role.value)
     await connection.execute(select(ROLE_GRANTS.c.id).where(earlier).order_by(ROLE_GRANTS.c.id).with_for_update())
-    giving_way = update(ROLE_GRANTS).where(live_grants(subject_id, role, now)).values(revoked_at=now)
+    giving_way = update(ROLE_GRANTS).where(is_live_grant_of(subject_id, role, now)).values(revoked_at=now)
     if (await connection.execute(giving_way)).rowcount == 0:
-        await _end_what_rests_on(connection, subject_id, role, now)
+        await _revoke_dependents(connection, subject_id, role, now)
     row = {
         "id": new_id(),
         "subject_id": subject_id,
@@ -121,13 +121,13 @@ async def grant_role(
     await connection.execute(insert(ROLE_GRANTS), row)
 
 
-async def end_role(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> None:
+async def revoke_role(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> None:
     """Ends every live grant of this role to this person and every token of it for good; cases lose their agent."""
-    await connection.execute(update(ROLE_GRANTS).where(live_grants(subject_id, role, now)).values(revoked_at=now))
-    await _end_what_rests_on(connection, subject_id, role, now)
+    await connection.execute(update(ROLE_GRANTS).where(is_live_grant_of(subject_id, role, now)).values(revoked_at=now))
+    await _revoke_dependents(connection, subject_id, role, now)
 
 
-async def _end_what_rests_on(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> None:
+async def _revoke_dependents(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> None:
     tokens = (ACCESS_TOKENS.c.holder_id == subject_id) & (ACCESS_TOKENS.c.role == role.value)
     await connection.execute(
         update(ACCESS_TOKENS).where(tokens, ACCESS_TOKENS.c.revoked_at.is_(None)).values(revoked_at=now)

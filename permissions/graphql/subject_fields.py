@@ -9,19 +9,19 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from permissions.subject import Subject
 
-READING: Final = "reading"
-NOWHERE: Final = ""
+VALUE_SOURCE: Final = "reading"
+NO_VALUE: Final = ""
 """A name that no value has."""
 
 
-class Reading(NamedTuple):
+class ValueSource(NamedTuple):
     """Where a guarded field's value lies in a subject, and the bit that must be set to show it."""
 
     name: str
     bit: int
 
 
-class Plan(NamedTuple):
+class SubjectPlan(NamedTuple):
     """One selection on subjects: what is filled in one pass, what graphql-core does, and the order of the answer."""
 
     texts: tuple[tuple[str, str, int], ...]
@@ -30,14 +30,14 @@ class Plan(NamedTuple):
     order: tuple[str, ...]
     seen: dict[int, tuple[tuple[str, str], ...]]
 
-    def seen_through(self, mask: int) -> tuple[tuple[str, str], ...]:
+    def sources_for(self, mask: int) -> tuple[tuple[str, str], ...]:
         """Each text's key in the answer and where its value lies, nowhere for what this mask keeps back."""
         if mask not in self.seen:
-            self.seen[mask] = tuple((key, name if mask & bit else NOWHERE) for key, name, bit in self.texts)
+            self.seen[mask] = tuple((key, name if mask & bit else NO_VALUE) for key, name, bit in self.texts)
         return self.seen[mask]
 
 
-class OnePass(StrawberryGraphQLCoreExecutionContext):
+class SubjectExecutionContext(StrawberryGraphQLCoreExecutionContext):
     """Nullable texts of a Subject need no completion: what graphql-core would make of them is what they are."""
 
     def execute_fields(
@@ -56,39 +56,39 @@ class OnePass(StrawberryGraphQLCoreExecutionContext):
         if not plan.rest:
             return found
         more = super().execute_fields(parent_type, source_value, path, plan.rest, position_context)
-        return _ordered(found, more, plan) if isinstance(more, dict) else _later(found, more, plan)
+        return _ordered(found, more, plan) if isinstance(more, dict) else _ordered_later(found, more, plan)
 
-    def fill(self, subject: Subject, plan: Plan) -> dict[str, Any]:
+    def fill(self, subject: Subject, plan: SubjectPlan) -> dict[str, Any]:
         """The texts that the subject's mask lets through, null for all others; decided once a mask."""
         values = subject.values
         subject.disclosed |= subject.mask & plan.bits
-        return {key: values.get(name) for key, name in plan.seen_through(subject.mask)}
+        return {key: values.get(name) for key, name in plan.sources_for(subject.mask)}
 
-    def _plan(self, parent_type: GraphQLObjectType, selected: Any) -> Plan:
+    def _plan(self, parent_type: GraphQLObjectType, selected: Any) -> SubjectPlan:
         """Kept as long as this one operation, in which graphql-core hands out the same selection for every row."""
-        plans: dict[int, tuple[Any, Plan]] = self.__dict__.setdefault("_plans", {})
+        plans: dict[int, tuple[Any, SubjectPlan]] = self.__dict__.setdefault("_plans", {})
         if id(selected) not in plans:
-            plans[id(selected)] = (selected, _made(parent_type, selected))
+            plans[id(selected)] = (selected, _build_plan(parent_type, selected))
         return plans[id(selected)][1]
 
 
-def _made(parent_type: GraphQLObjectType, selected: Any) -> Plan:
+def _build_plan(parent_type: GraphQLObjectType, selected: Any) -> SubjectPlan:
     texts, bits, rest = [], 0, {}
     for key, details in selected.items():
         field = parent_type.fields.get(details[0].node.name.value)
-        reading = field.extensions.get(READING) if field and field.type is GraphQLString else None
+        reading = field.extensions.get(VALUE_SOURCE) if field and field.type is GraphQLString else None
         if reading is None:
             rest[key] = details
         else:
             texts.append((key, reading.name, reading.bit))
             bits |= reading.bit
-    return Plan(tuple(texts), bits, rest, tuple(selected), {})
+    return SubjectPlan(tuple(texts), bits, rest, tuple(selected), {})
 
 
-def _ordered(found: dict[str, Any], more: dict[str, Any], plan: Plan) -> dict[str, Any]:
+def _ordered(found: dict[str, Any], more: dict[str, Any], plan: SubjectPlan) -> dict[str, Any]:
     both = {**found, **more}
     return {key: both[key] for key in plan.order if key in both}
 
 
-async def _later(found: dict[str, Any], more: Awaitable[dict[str, Any]], plan: Plan) -> dict[str, Any]:
+async def _ordered_later(found: dict[str, Any], more: Awaitable[dict[str, Any]], plan: SubjectPlan) -> dict[str, Any]:
     return _ordered(found, await more, plan)

@@ -10,7 +10,7 @@ from models.statistics.dimensions import values_of
 from models.vocabulary import Dimension, PersonalField, Purpose
 from permissions.policy import POLICY
 
-KEPT_AS: Final = {
+FIELD_OF: Final = {
     dimension: PersonalField.SPECIALIZATION if dimension is Dimension.SPECIALIZATION else PersonalField.PRE_REGISTRATION
     for dimension in Dimension
 }
@@ -45,20 +45,20 @@ class Histogram:
 
 
 def _by(*dimensions: Dimension) -> Histogram:
-    needed = {purpose for dimension in dimensions for purpose in POLICY[KEPT_AS[dimension]].purposes}
+    needed = {purpose for dimension in dimensions for purpose in POLICY[FIELD_OF[dimension]].purposes}
     return Histogram(tuple(purpose for purpose in Purpose if purpose in needed), dimensions)
 
 
 TOTALS: Final = tuple(
     Histogram(purposes) for purposes in ((Purpose.SOCIAL,), (Purpose.EXPANSION,), (Purpose.SOCIAL, Purpose.EXPANSION))
 )
-ALLOWED: Final = (
+BREAKDOWNS: Final = (
     *(_by(dimension) for dimension in Dimension),
     *(_by(Dimension.COUNTRY, other) for other in Dimension if other is not Dimension.COUNTRY),
 )
 """What may be asked; more would let one person move more cells."""
-HISTOGRAMS: Final = (*TOTALS, *ALLOWED)
-_BY_DIMENSIONS: Final = {frozenset(histogram.dimensions): histogram for histogram in ALLOWED}
+HISTOGRAMS: Final = (*TOTALS, *BREAKDOWNS)
+_BY_DIMENSIONS: Final = {frozenset(histogram.dimensions): histogram for histogram in BREAKDOWNS}
 
 
 def histogram_of(dimensions: list[Dimension]) -> Histogram | None:

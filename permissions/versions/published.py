@@ -9,74 +9,74 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
+from permissions import version_numbers
 from permissions.policy_text import Policy
-from permissions.versions import numbers
 
 FOLDER: Final = Path(__file__).parent
 
 
-class Misread(ValueError):
+class InvalidPolicyFile(ValueError):
     """What is no policy in the shape in which we print one, and where."""
 
 
-def published(name: str) -> Policy | None:
+def published_policy(name: str) -> Policy | None:
     """What a version said, or None where it is no version or nobody kept what it said."""
-    if numbers.number(name) is None:
+    if version_numbers.version_number(name) is None:
         return None
     path = FOLDER / f"{name}.json"
-    return _kept(path) if path.is_file() else None
+    return _load(path) if path.is_file() else None
 
 
 @lru_cache
-def _kept(path: Path) -> Policy:
+def _load(path: Path) -> Policy:
     try:
-        kept = read(json.loads(path.read_text(encoding="utf-8")))
+        kept = parse_policy(json.loads(path.read_text(encoding="utf-8")))
     except ValueError as problem:
-        raise Misread(f"{path.name}: {problem}") from None
+        raise InvalidPolicyFile(f"{path.name}: {problem}") from None
     if kept.version != path.stem:
-        raise Misread(f"{path.name}: is of version {kept.version}")
+        raise InvalidPolicyFile(f"{path.name}: is of version {kept.version}")
     return kept
 
 
-def read(stated: Any) -> Policy:
+def parse_policy(stated: Any) -> Policy:
     """A policy from JSON: nothing missing, nothing besides, every word one that the program knows."""
-    found: Policy = _read(Policy, stated, "policy")
+    found: Policy = _parse(Policy, stated, "policy")
     return found
 
 
-def _read(kind: Any, value: Any, place: str) -> Any:
+def _parse(kind: Any, value: Any, place: str) -> Any:
     if isinstance(kind, UnionType):
-        return None if value is None else _read(get_args(kind)[0], value, place)
+        return None if value is None else _parse(get_args(kind)[0], value, place)
     if is_dataclass(kind):
-        return _read_object(kind, value, place)
+        return _parse_object(kind, value, place)
     if get_origin(kind) is tuple:
-        items = enumerate(_list(value, place))
-        return tuple(_read(get_args(kind)[0], each, f"{place}.{number}") for number, each in items)
+        items = enumerate(_parse_list(value, place))
+        return tuple(_parse(get_args(kind)[0], each, f"{place}.{number}") for number, each in items)
     if issubclass(kind, Enum | datetime) and isinstance(value, str):
         try:
             return kind(value) if issubclass(kind, Enum) else kind.fromisoformat(value)
         except ValueError:
-            raise Misread(f"{place}: is not a word that it can be") from None
+            raise InvalidPolicyFile(f"{place}: is not a word that it can be") from None
     if type(value) is not kind:
-        raise Misread(f"{place}: is not of the kind that stands there in a policy")
+        raise InvalidPolicyFile(f"{place}: is not of the kind that stands there in a policy")
     return value
 
 
-def _list(value: Any, place: str) -> list[Any]:
+def _parse_list(value: Any, place: str) -> list[Any]:
     if not isinstance(value, list):
-        raise Misread(f"{place}: is a list")
+        raise InvalidPolicyFile(f"{place}: is a list")
     return value
 
 
-def _read_object(kind: Any, value: Any, place: str) -> Any:
+def _parse_object(kind: Any, value: Any, place: str) -> Any:
     names = {each.name for each in fields(kind)}
     if not isinstance(value, dict) or set(value) != names:
-        raise Misread(f"{place}: holds exactly {', '.join(sorted(names))}")
+        raise InvalidPolicyFile(f"{place}: holds exactly {', '.join(sorted(names))}")
     hints = get_type_hints(kind)
-    return kind(**{name: _read(hints[name], value[name], f"{place}.{name}") for name in hints})
+    return kind(**{name: _parse(hints[name], value[name], f"{place}.{name}") for name in hints})
 
 
-def written(policy: Policy) -> str:
+def policy_json(policy: Policy) -> str:
     """The policy as JSON, each thing in it on a line of its own, so that two versions compare line by line."""
     parts = []
     for name, value in asdict(policy).items():

@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import select
 from strawberry.types.info import Info
 
-from models.outcome import ConsentState, SessionState
+from models.mutation_outcomes import ConsentState, SessionState
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CONSENT_RECORDS, ROLE_GRANTS
-from models.tokens.token_rows import is_live
+from models.tokens.token_rows import is_live_grant
 from models.vocabulary import STAFF, PersonalField, Role, fields_of
 from permissions.caller import Caller
-from permissions.retention_periods import erased_at
+from permissions.retention_periods import account_erasure_date
 from permissions.subject import Subject
 from resolvers.arguments import After, Before, First, Last
 from resolvers.consent.state import consent_states, recorded
@@ -56,7 +56,7 @@ async def roles(info: Info[Context, None]) -> list[Role]:
     live = (
         select(ROLE_GRANTS.c.role)
         .where(ROLE_GRANTS.c.subject_id == context.caller.subject_id)
-        .where(is_live(context.now()))
+        .where(is_live_grant(context.now()))
     )
     async with context.database.reading() as connection:
         held = set((await connection.execute(live)).scalars())
@@ -74,7 +74,7 @@ async def consents(info: Info[Context, None]) -> list[ConsentState]:
 async def erasure_scheduled_for(root: OwnAccount, info: Info[Context, None]) -> datetime | None:
     """When the account goes, where its owner asked for that."""
     since = root.leaving_since
-    return erased_at(since, info.context.services.retention) if since else None
+    return account_erasure_date(since, info.context.services.retention) if since else None
 
 
 async def hidden_from_members(info: Info[Context, None]) -> list[PersonalField]:

@@ -2,7 +2,7 @@
 
 from strawberry.types.info import Info
 
-from models.outcome import Viewer
+from models.mutation_outcomes import Viewer
 from permissions.subject import Subject
 from resolvers.context import Context
 from resolvers.sessions.session_state import session_of_caller

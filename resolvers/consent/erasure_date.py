@@ -9,7 +9,7 @@ from models.columns import Instant
 from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import Purpose
 from permissions import policy
-from permissions.mask import GRANTED, stands
+from permissions.masked_columns import GRANTED_VERSION, purpose_stands
 
 KEPT_IN: Final = {Purpose.SOCIAL: PROFILES, Purpose.EXPANSION: PRE_REGISTRATIONS}
 
@@ -36,9 +36,9 @@ def erases_at(account: Any, purpose: Purpose, grace: timedelta) -> datetime | No
 def due(purpose: Purpose, before: datetime) -> ColumnElement[bool]:
     """Whether a row of accounts holds data of a purpose that lapsed by then; executed with `mask.floors`."""
     lapsed = ACCOUNTS.c[f"{purpose.lower()}_lapsed_at"]
-    outdated = [(GRANTED[purpose] < number, literal(at, Instant)) for number, at in _outdating(purpose)]
+    outdated = [(GRANTED_VERSION[purpose] < number, literal(at, Instant)) for number, at in _outdating(purpose)]
     since = case((lapsed.is_not(None), lapsed), *outdated)
     table = KEPT_IN[purpose]
     held = select(table.c.subject_id).where(table.c.subject_id == ACCOUNTS.c.id).exists()
     # a purpose that was never granted neither stands nor does not to SQL, unless told
-    return and_(held, not_(func.coalesce(stands(purpose), false())), since <= before)
+    return and_(held, not_(func.coalesce(purpose_stands(purpose), false())), since <= before)

@@ -7,12 +7,12 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.logs import chain
-from models.outcome import ConsentChanged, Recorded, Refused
+from models.logs import hash_chain
+from models.mutation_outcomes import ConsentChanged, ConsentEntry, Refused
 from models.records.consent import record_of
 from models.tables import ACCOUNTS
-from models.vocabulary import ConsentSource, LockSource, Processor, Purpose, RefusalCode
-from permissions.versions import numbers
+from models.vocabulary import ConsentSource, ObjectionSource, Processor, Purpose, RefusalCode
+from permissions import version_numbers
 from resolvers.arguments import ConsentPurpose, SeenVersion
 from resolvers.consent.objections import object_to
 from resolvers.consent.state import consent_states, counts, latest_of, recorded
@@ -32,7 +32,7 @@ async def grant_consent(
     """Grants a purpose under the current policy version; what stands already stays as it is."""
     if purpose is Purpose.SERVICE:
         return MANDATORY
-    if policy_version != numbers.current().name:
+    if policy_version != version_numbers.current_version().name:
         sentence = "Consent is given to the current version of the policy; please read it again."
         return Refused(RefusalCode.POLICY_VERSION_OUTDATED, sentence, "policyVersion")
     return await _decide(info.context, purpose, granted=True)
@@ -54,21 +54,21 @@ async def _decide(context: Context, purpose: Purpose, *, granted: bool) -> Conse
             last = await _record(context, connection, account, purpose, granted=granted)
         if granted and context.caller.opts_out:
             account = await lock_account(connection, subject_id)
-            await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, context.now())
+            await object_to(connection, account, Processor.GOOGLE_ANALYTICS, ObjectionSource.GPC, context.now())
         _, states = await consent_states(connection, subject_id, context.services.retention)
     return ConsentChanged(last, states)
 
 
-async def _last(connection: AsyncConnection, subject_id: str, purpose: Purpose) -> Recorded | None:
+async def _last(connection: AsyncConnection, subject_id: str, purpose: Purpose) -> ConsentEntry | None:
     rows = (await connection.execute(latest_of(subject_id))).all()
     return next((recorded(row) for row in rows if row.purpose == purpose), None)
 
 
 async def _record(
     context: Context, connection: AsyncConnection, account: Any, purpose: Purpose, *, granted: bool
-) -> Recorded:
+) -> ConsentEntry:
     now, name = context.now(), purpose.lower()
-    number = numbers.number(numbers.current().name) if granted else None
+    number = version_numbers.version_number(version_numbers.current_version().name) if granted else None
     begins = granted and bool(account.email_verified)  # a grant of an unverified address waits for it to be verified
     lapsed = None if begins else getattr(account, f"{name}_lapsed_at") or now
     mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
@@ -78,7 +78,7 @@ async def _record(
     if purpose is Purpose.SOCIAL:
         place = place_columns(context.services.geolocation, account.ip_address) if begins else NO_PLACE
         await store_place(connection, account.id, place)
-    said, source = numbers.current().name, ConsentSource.SETTINGS
+    said, source = version_numbers.current_version().name, ConsentSource.SETTINGS
     record = record_of(account.id, purpose, granted=granted, policy_version=said, at=now, source=source)
-    (stored,) = await chain.append(connection, context.services.keys, chain.CONSENT, [record])
+    (stored,) = await hash_chain.append(connection, context.services.keys, hash_chain.CONSENT, [record])
     return recorded(SimpleNamespace(**stored))

@@ -10,8 +10,8 @@ from strawberry.types.info import Info
 
 from models.columns import new_id
 from models.tables import ACCOUNTS, OBJECTIONS, WITHDRAWALS
-from models.vocabulary import Audience, LockSource, PersonalField, Processor, fields_of
-from permissions.decision import reach
+from models.vocabulary import Audience, ObjectionSource, PersonalField, Processor, fields_of
+from permissions.decision import possible_bits
 from resolvers.arguments import OfProcessor
 from resolvers.context import Context
 from resolvers.processors import withdrawals
@@ -42,12 +42,12 @@ async def object_to_processor(info: Info[Context, None], processor: OfProcessor)
     context = info.context
     async with context.database.writing() as connection:
         account = await lock_account(connection, str(context.caller.subject_id))
-        await object_to(connection, account, processor, LockSource.SETTINGS, context.now())
+        await object_to(connection, account, processor, ObjectionSource.SETTINGS, context.now())
         return ObjectionChanged(await _state(connection, account.id, processor))
 
 
 async def object_to(
-    connection: AsyncConnection, account: Any, processor: Processor, source: LockSource, now: datetime
+    connection: AsyncConnection, account: Any, processor: Processor, source: ObjectionSource, now: datetime
 ) -> None:
     """Records an objection of the account that is locked; one that stands is left as it is."""
     if account.objected & processor.bit:
@@ -63,7 +63,7 @@ async def object_to(
     await connection.execute(insert(OBJECTIONS), objection)
     mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
     await connection.execute(mine.values(objected=account.objected | processor.bit))
-    await withdrawals.record_withdrawals(connection, account.id, {processor: reach([Audience(processor)])}, now)
+    await withdrawals.record_withdrawals(connection, account.id, {processor: possible_bits([Audience(processor)])}, now)
 
 
 async def withdraw_objection(info: Info[Context, None], processor: OfProcessor) -> ObjectionChanged:

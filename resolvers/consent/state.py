@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.logs.chain import receipt
-from models.outcome import ConsentState, Recorded
+from models.logs.hash_chain import receipt
+from models.mutation_outcomes import ConsentEntry, ConsentState
 from models.tables import ACCOUNTS, CONSENT_RECORDS
 from models.vocabulary import ConsentStatus, Purpose
-from permissions.failure import gone
+from permissions import version_numbers
+from permissions.errors import unknown_token
 from permissions.policy import PURPOSES
-from permissions.retention_periods import RecordKind, Retention, erased_at
-from permissions.versions import numbers
+from permissions.retention_periods import RecordKind, RetentionTable, account_erasure_date
 from resolvers.consent import erasure_date
 from resolvers.consent.erasure_date import KEPT_IN
 
@@ -28,7 +28,7 @@ def granted(account: Any, purpose: Purpose) -> int | None:
 def counts(account: Any, purpose: Purpose) -> bool:
     """Whether the grant counts under the present policy, the address verified or not."""
     held = granted(account, purpose)
-    return held is not None and held >= numbers.floor(purpose)
+    return held is not None and held >= version_numbers.version_floor(purpose)
 
 
 def stands(account: Any, purpose: Purpose) -> bool:
@@ -56,17 +56,17 @@ def latest_of(subject_id: str) -> Select[Any]:
 
 
 async def consent_states(
-    connection: AsyncConnection, subject_id: str, periods: Retention
+    connection: AsyncConnection, subject_id: str, periods: RetentionTable
 ) -> tuple[Any, tuple[ConsentState, ...]]:
     """The account, and the state of every purpose in the policy's order."""
     if (account := (await connection.execute(account_of(subject_id))).one_or_none()) is None:
-        raise gone()
+        raise unknown_token()
     latest = {row.purpose: row for row in (await connection.execute(latest_of(subject_id))).all()}
     grace = periods[RecordKind.LAPSED_PURPOSES].period
     states = [_state(text.purpose, account, latest, grace) for text in PURPOSES]
     if account.leaving_since is None:
         return account, tuple(states)
-    ends = erased_at(account.leaving_since, periods)
+    ends = account_erasure_date(account.leaving_since, periods)
     return account, tuple(_ended(state, account, ends) for state in states)
 
 
@@ -107,9 +107,9 @@ def _erasure(purpose: Purpose, account: Any, grace: timedelta) -> datetime | Non
     return erasure_date.erases_at(account, purpose, grace)
 
 
-def recorded(row: Any) -> Recorded:
+def recorded(row: Any) -> ConsentEntry:
     """A stored consent record as its subject sees it."""
-    return Recorded(
+    return ConsentEntry(
         id=row.id,
         purpose=Purpose(row.purpose),
         granted=row.granted,

@@ -8,9 +8,9 @@ from typing import Final
 from sqlalchemy import ColumnElement, and_, delete, false, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.keys import KeyRing
-from models.logs import chain
-from models.logs.ledger import INDEXED
+from models.key_ring import KeyRing
+from models.logs import hash_chain
+from models.logs.ledger import INDEXED_PREFIX
 from models.records.consent import record_of
 from models.tables import (
     ACCOUNTS,
@@ -22,7 +22,7 @@ from models.tables import (
     SUPPORT_CASES,
 )
 from models.vocabulary import EVERY_FIELD, ConsentSource, Processor, Purpose
-from permissions.versions import numbers
+from permissions import version_numbers
 from resolvers.erasure.personal_tables import GOES
 from resolvers.processors import withdrawals
 from resolvers.subjects import legal_hold_values
@@ -77,7 +77,7 @@ class Erasing:
     async def forget_reasons(self, ids: Sequence[str]) -> None:
         """The reason of a reading goes with the last whom it concerns, from the opening of a view too."""
         entry = DISCLOSURES.c
-        beginnings = func.substr(entry.subject_id, 1, INDEXED).in_(sorted({id[:INDEXED] for id in ids}))
+        beginnings = func.substr(entry.subject_id, 1, INDEXED_PREFIX).in_(sorted({id[:INDEXED_PREFIX] for id in ids}))
         theirs = select(entry.chain, entry.reading).where(beginnings, entry.subject_id.in_(ids)).distinct()
         same = and_(READINGS.c.chain == entry.chain, READINGS.c.sequence == entry.reading, READINGS.c.salt.is_not(None))
         theirs = theirs.join(READINGS, same)
@@ -119,10 +119,10 @@ class Erasing:
                 row.subject_id,
                 Purpose(row.purpose),
                 granted=False,
-                policy_version=numbers.current().name,
+                policy_version=version_numbers.current_version().name,
                 at=self.now,
                 source=ConsentSource.ERASURE,
             )
             for row in pairs
         ]
-        await chain.append(self.connection, self.keys, chain.CONSENT, records)
+        await hash_chain.append(self.connection, self.keys, hash_chain.CONSENT, records)

@@ -8,13 +8,13 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.outcome import Refused
+from models.mutation_outcomes import Refused
 from models.tables import ACCOUNTS
 from models.tokens import token_rows
 from models.tokens.mailed_tokens import end_mailed_tokens, write_letter
-from models.vocabulary import STAFF, MailedUse, Notice, RefusalCode
-from permissions.failure import AUTHENTICATOR_FIRST
-from permissions.retention_periods import KeptRecord, erased_at
+from models.vocabulary import STAFF, LinkUse, Notice, RefusalCode
+from permissions.errors import AUTHENTICATOR_REQUIRED
+from permissions.retention_periods import KeptRecord, account_erasure_date
 from resolvers.arguments import CodeIfOn, Password
 from resolvers.context import Context
 from resolvers.erasure import retained_records
@@ -28,7 +28,7 @@ CODE_TOO: Final = Refused(RefusalCode.TOTP_REQUIRED, "A second factor is on; its
 OVER: Final = Refused(RefusalCode.TOKEN_EXPIRED, "The session has ended. Sign in again.")
 NOT_ASKED: Final = Refused(RefusalCode.NOT_FOUND, "No erasure was asked for.")
 TOO_LATE: Final = Refused(RefusalCode.NOT_PERMITTED, "The day has passed; the account is being erased.")
-RECOVERED: Final = Refused(RefusalCode.TOTP_REQUIRED, AUTHENTICATOR_FIRST)
+RECOVERED: Final = Refused(RefusalCode.TOTP_REQUIRED, AUTHENTICATOR_REQUIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ async def request_erasure(
     what was the subject's own.
     """
     context, now = info.context, info.context.now()
-    if context.caller.recovered:
+    if context.caller.used_recovery_code:
         return RECOVERED
     confirmed = await totp_enrolment.confirm_password_before_code(context, password)
     if isinstance(confirmed, Refused):
@@ -71,7 +71,7 @@ async def request_erasure(
         if account.leaving_since is None:
             await _leave(connection, account.id, now)
             context.cookies.ended = context.cookies.from_browser
-        ends = erased_at(account.leaving_since or now, context.services.retention)
+        ends = account_erasure_date(account.leaving_since or now, context.services.retention)
         return ErasureScheduled(ends, await retained_records.after(connection, account.id, ends, context.services))
 
 
@@ -88,7 +88,7 @@ async def cancel_erasure(info: Info[Context, None]) -> ErasureCancelled | Refuse
             return OVER
         if account.leaving_since is None:
             return NOT_ASKED
-        if erased_at(account.leaving_since, context.services.retention) <= now:
+        if account_erasure_date(account.leaving_since, context.services.retention) <= now:
             return TOO_LATE
         await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(leaving_since=None))
         await write_letter(connection, subject_id=account.id, notice=Notice.ERASURE_CANCELLED, now=now)
@@ -111,7 +111,7 @@ async def _leave(connection: AsyncConnection, subject_id: str, now: datetime) ->
     """The account is locked; grants, tokens and cases follow in the order in which all others lock them."""
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id).values(leaving_since=now))
     for role in STAFF:
-        await token_rows.end_role(connection, subject_id, role, now)
+        await token_rows.revoke_role(connection, subject_id, role, now)
     await end_sessions(connection, subject_id, now)
-    await end_mailed_tokens(connection, subject_id, now, *MailedUse)
+    await end_mailed_tokens(connection, subject_id, now, *LinkUse)
     await write_letter(connection, subject_id=subject_id, notice=Notice.ERASURE_SCHEDULED, now=now)

@@ -7,12 +7,12 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.keys import KeyRing
-from models.logs import chain, gaps
+from models.key_ring import KeyRing
+from models.logs import chain_gaps, hash_chain
 from models.tables import ACCOUNTS, CONSENT_RECORDS, DISCLOSURES, LEGAL_REQUESTS, READINGS
 from resolvers.subjects.access_grounds import request_is_open
 
-LEDGERS: Final = (chain.DISCLOSURE, chain.SEALED)
+LEDGERS: Final = (hash_chain.DISCLOSURE, hash_chain.SEALED)
 
 _record, _reading, _entry = CONSENT_RECORDS.c, READINGS.c, DISCLOSURES.c
 
@@ -32,17 +32,17 @@ async def count_records(connection: AsyncConnection, before: datetime) -> int:
 
 async def thin_records(connection: AsyncConnection, keys: KeyRing, before: datetime, most: int) -> int:
     """Takes the consent records of so many subjects out; returns how many records those were."""
-    await chain.wait_for_turn(connection, chain.CONSENT)
+    await hash_chain.lock_end(connection, hash_chain.CONSENT)
     some = _ended(before).order_by(_record.subject_id).limit(most)
     ids = list((await connection.execute(some)).scalars())
     links = select(_record.sequence, _record.hash).where(_record.subject_id.in_(ids))
     found = [(row.sequence, row.hash) for row in (await connection.execute(links)).all()]
-    await gaps.leave(connection, keys, chain.CONSENT, found)
+    await chain_gaps.record_gaps(connection, keys, hash_chain.CONSENT, found)
     await connection.execute(delete(CONSENT_RECORDS).where(_record.subject_id.in_(ids)))
     return len(found)
 
 
-def _read_long_ago(log: chain.Log, before: datetime, now: datetime) -> ColumnElement[bool]:
+def _read_long_ago(log: hash_chain.Log, before: datetime, now: datetime) -> ColumnElement[bool]:
     """Readings whose time is over; one on a request that is open, or that its subject has yet to see, stays."""
     needed = select(LEGAL_REQUESTS.c.id).where(request_is_open(now))
     seen = or_(_reading.visible_at.is_(None), _reading.visible_at <= now)
@@ -58,10 +58,10 @@ async def count_entries(connection: AsyncConnection, before: datetime, now: date
 
 
 async def thin_ledger(
-    connection: AsyncConnection, keys: KeyRing, log: chain.Log, before: datetime, now: datetime, most: int
+    connection: AsyncConnection, keys: KeyRing, log: hash_chain.Log, before: datetime, now: datetime, most: int
 ) -> int:
     """Takes so many readings out of one chain of the ledger; returns how many entries those had."""
-    await chain.wait_for_turn(connection, log)
+    await hash_chain.lock_end(connection, log)
     due = select(_reading.sequence).where(_read_long_ago(log, before, now)).order_by(_reading.sequence).limit(most)
     firsts = list((await connection.execute(due)).scalars())
     if not firsts:
@@ -69,13 +69,13 @@ async def thin_ledger(
     theirs = await _entries_of(connection, log, firsts)
     links = select(_entry.sequence, _entry.hash).where(theirs)
     found = [(row.sequence, row.hash) for row in (await connection.execute(links)).all()]
-    await gaps.leave(connection, keys, log, found)
+    await chain_gaps.record_gaps(connection, keys, log, found)
     await connection.execute(delete(DISCLOSURES).where(theirs))
     await connection.execute(delete(READINGS).where(_reading.chain == log.name, _reading.sequence.in_(firsts)))
     return len(found)
 
 
-async def _entries_of(connection: AsyncConnection, log: chain.Log, firsts: Sequence[int]) -> ColumnElement[bool]:
+async def _entries_of(connection: AsyncConnection, log: hash_chain.Log, firsts: Sequence[int]) -> ColumnElement[bool]:
     """The entries of these readings; those of one lie beside each other, so a part of the chain is looked through."""
     after = select(func.min(_reading.sequence)).where(_reading.chain == log.name, _reading.sequence > firsts[-1])
     end = (await connection.execute(after)).scalar_one_or_none()

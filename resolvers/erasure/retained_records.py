@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.vocabulary import fields_of
-from permissions.retention_periods import KeptRecord, kept_after
+from permissions.retention_periods import KeptRecord, retained_records
 from resolvers.context import Services
 from resolvers.subjects.access_grounds import request_is_open, told_of
 
@@ -17,7 +17,7 @@ async def after(
     """Each kind of record that a law keeps, and each request that holds fields back and of which notice is allowed."""
     now = services.now()
     rows = (await connection.execute(told_of(subject_id, now).where(request_is_open(now)))).all()
-    return (*kept_after(ends, services.retention), *(_held_back(row) for row in rows))
+    return (*retained_records(ends, services.retention), *(_held_back(row) for row in rows))
 
 
 def _held_back(row: Any) -> KeptRecord:

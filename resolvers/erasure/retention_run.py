@@ -21,7 +21,7 @@ from models.tables import (
     SUPPORT_CASES,
     UNSCRUBBED,
 )
-from permissions.mask import floors
+from permissions.masked_columns import floor_parameters
 from permissions.retention_periods import RecordKind
 from resolvers.consent import erasure_date
 from resolvers.consent.erasure_date import KEPT_IN
@@ -79,7 +79,7 @@ class Retention:
         """How much of each kind `act` would let go now; nothing is touched."""
         counts = _none()
         again = await self._again()
-        erased = bulk_insert.one_of(ACCOUNTS.c.id, again, is_sqlite=self.services.database.is_sqlite)
+        erased = bulk_insert.is_one_of(ACCOUNTS.c.id, again, is_sqlite=self.services.database.is_sqlite)
         going = or_(self._over(), erased)
         people = select(ACCOUNTS.c.id).where(going).correlate(None)
         async with self.services.database.reading() as connection:
@@ -151,12 +151,12 @@ class Retention:
             some = select(ACCOUNTS.c.id).where(condition, ACCOUNTS.c.id > after).order_by(ACCOUNTS.c.id)
             async with self.services.database.writing() as connection:
                 locked = some.limit(BATCH).with_for_update(skip_locked=True)
-                ids = list((await connection.execute(locked, floors())).scalars())
+                ids = list((await connection.execute(locked, floor_parameters())).scalars())
                 if not ids:
                     return
                 # another run may have had them between the look and the lock
                 still = select(ACCOUNTS.c.id).where(condition, ACCOUNTS.c.id.in_(ids)).order_by(ACCOUNTS.c.id)
-                due = list((await connection.execute(still, floors())).scalars())
+                due = list((await connection.execute(still, floor_parameters())).scalars())
                 if done := await act(connection, due) if due else 0:
                     await _note(connection, tables)
             after = ids[-1]
@@ -223,4 +223,4 @@ def _something_aside() -> ColumnElement[bool]:
 
 async def _count(connection: AsyncConnection, condition: ColumnElement[bool]) -> int:
     counted: Any = select(func.count()).select_from(ACCOUNTS).where(condition)
-    return int((await connection.execute(counted, floors())).scalar_one())
+    return int((await connection.execute(counted, floor_parameters())).scalar_one())

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from models import tables
-from models.columns import in_utc
+from models.columns import rfc3339
 from models.tables import ACCESS_TOKENS
 from models.vocabulary import Role
 from permissions.retention_periods import RecordKind as K
@@ -38,7 +38,7 @@ def _is_set(value: object) -> bool:
 
 
 def _time_of_step(step: int) -> str | None:
-    return in_utc(datetime.fromtimestamp(step * STEP_SECONDS, UTC)) if step else None
+    return rfc3339(datetime.fromtimestamp(step * STEP_SECONDS, UTC)) if step else None
 
 
 ACCESS_SECTIONS: Final = (

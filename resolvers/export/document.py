@@ -10,11 +10,11 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.columns import in_utc
-from permissions.failure import authenticator_first, too_large
+from models.columns import rfc3339
+from permissions import version_numbers
+from permissions.errors import authenticator_required, export_too_large
 from permissions.policy import PROCESSORS
 from permissions.processing_record import COMPLAINT, RIGHTS, TRANSFERS
-from permissions.versions import numbers
 from resolvers.consent.objections import processor_states
 from resolvers.consent.state import consent_states
 from resolvers.context import Context, Services
@@ -37,15 +37,15 @@ SECTIONS: Final = (*PERSONAL_SECTIONS, *LEGAL_HOLD_SECTIONS, *ACCESS_SECTIONS)
 async def export_my_data(info: Info[Context, None]) -> Any:
     """The caller's own document; one that is too large for an answer is not read to its end."""
     context = info.context
-    if context.caller.recovered:
-        raise authenticator_first()
+    if context.caller.used_recovery_code:
+        raise authenticator_required()
     parts, size = [], 0
     async with aclosing(write_document(context.services, str(context.caller.subject_id))) as written:
         async for part in written:
             parts.append(part)
             size += len(part)
             if size > MOST_BYTES:
-                raise too_large()
+                raise export_too_large()
     return orjson.loads(b"".join(parts))
 
 
@@ -67,8 +67,8 @@ def _head(services: Services, now: datetime) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,
-        "exportedAt": in_utc(now),
-        "policyVersion": numbers.current().name,
+        "exportedAt": rfc3339(now),
+        "policyVersion": version_numbers.current_version().name,
         "controller": _as_json_object(services.controller),
         "complaint": COMPLAINT,
         "rights": RIGHTS,

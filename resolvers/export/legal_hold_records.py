@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select, Table, case, exists, null, or_, select
 
-from models.columns import fields_in
+from models.columns import personal_columns
 from models.tables import HELD_FORMS, HELD_PROFILES, LEGAL_REQUESTS
 from permissions.retention_periods import RecordKind as K
 from resolvers.export.section import OWNER_COLUMN, ExportSection, Formatter, RowQuery
@@ -20,7 +20,7 @@ def _held_values(table: Table) -> RowQuery:
         theirs = (LEGAL_REQUESTS.c.subject_id == subject_id, request_is_open(now), may_be_told(now))
         shown = {
             name: case((exists().where(*theirs, LEGAL_REQUESTS.c.extent.op("&")(field.bit) != 0), table.c[name]))
-            for name, field in fields_in(table).items()
+            for name, field in personal_columns(table).items()
         }
         any_of_them = or_(*(value.is_not(null()) for value in shown.values()))
         named = [value.label(name) for name, value in shown.items()]
@@ -30,7 +30,7 @@ def _held_values(table: Table) -> RowQuery:
 
 
 def _section(name: str, table: Table) -> ExportSection:
-    shown: Mapping[str, Formatter | None] = dict.fromkeys(fields_in(table))
+    shown: Mapping[str, Formatter | None] = dict.fromkeys(personal_columns(table))
     return ExportSection(name, (table,), (K.LEGAL_REQUESTS,), _held_values(table), shown, OWNER_COLUMN)
 
 

@@ -7,16 +7,16 @@ from typing import Any, Final
 from sqlalchemy import Select, Table, select
 
 from models import tables
-from models.columns import fields_in
-from models.keys import KeyRing
+from models.columns import personal_columns
+from models.key_ring import KeyRing
 from models.logs import ledger
-from models.logs.chain import receipt
+from models.logs.hash_chain import receipt
 from models.logs.ledger import LEDGER
 from models.tables import ACCOUNTS, LEGAL_REQUESTS, PROFILES, SUPPORT_CASES
 from models.vocabulary import Processor, fields_of
-from permissions.mask import FOLDED
+from permissions import version_numbers
+from permissions.masked_columns import FOLDED_SUFFIX
 from permissions.retention_periods import RecordKind as K
-from permissions.versions import numbers
 from resolvers.export.section import (
     OWNER_COLUMN,
     SORT_KEY,
@@ -53,7 +53,7 @@ def _processor_names(mask: int) -> list[str]:
 
 
 def _version_name(number: int | None) -> str | None:
-    return numbers.name(number) if number else None
+    return version_numbers.version_name(number) if number else None
 
 
 def _receipt(row: Any, _keys: KeyRing, _now: datetime) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _request(row: Any, _keys: KeyRing, now: datetime) -> dict[str, Any]:
 
 
 def _entries(subject_id: str, now: datetime) -> Select[Any]:
-    return select(LEDGER).where(ledger.of(subject_id), is_visible(now)).order_by(NEWEST_FIRST.column.desc())
+    return select(LEDGER).where(ledger.is_about(subject_id), is_visible(now)).order_by(NEWEST_FIRST.column.desc())
 
 
 def _cases(subject_id: str, now: datetime) -> Select[Any]:
@@ -86,13 +86,13 @@ def _cases(subject_id: str, now: datetime) -> Select[Any]:
 
 _purpose_records: Final = (K.ACCOUNTS, K.LAPSED_PURPOSES)
 _search_columns: Final = dict.fromkeys(
-    (column.name for column in PROFILES.columns if column.name.endswith(FOLDED)), SEARCH_COPY
+    (column.name for column in PROFILES.columns if column.name.endswith(FOLDED_SUFFIX)), SEARCH_COPY
 )
 
 
 def _personal_columns(table: Table) -> dict[str, Formatter | None]:
     """What the table holds of personal fields; any other column of it is to be explained."""
-    return {name: None for name in fields_in(table) if name not in _search_columns}
+    return {name: None for name in personal_columns(table) if name not in _search_columns}
 
 
 PERSONAL_SECTIONS: Final = (

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Select, Table, select
 
-from models.columns import HOLDS, in_utc
-from models.keys import KeyRing
+from models.columns import HOLDS, rfc3339
+from models.key_ring import KeyRing
 from models.vocabulary import PersonalField, Purpose
-from permissions.mask import COLUMNS
+from permissions.masked_columns import FIELD_COLUMNS
 from permissions.policy import POLICY, PURPOSES
-from permissions.retention_periods import RecordKind, Retention, told
+from permissions.retention_periods import RecordKind, RetentionTable, retention_texts
 from resolvers.validation.free_text import camel_case
 
 Formatter = Callable[[Any], Any]
@@ -56,11 +56,11 @@ class ExportSection:
         values = {camel_case(name): (form or json_value)(getattr(row, name)) for name, form in self.exported.items()}
         return values | self.computed(row, keys, now)
 
-    def head(self, periods: Retention) -> dict[str, Any]:
+    def head(self, periods: RetentionTable) -> dict[str, Any]:
         """Why these records are kept, how long, and who may be given them: all from the policy's data."""
         fields = self._fields()
         purposes = tuple(p for p in Purpose if any(p in POLICY[each].purposes for each in fields)) or (Purpose.SERVICE,)
-        kept = told({kind: periods[kind] for kind in self.record_kinds})
+        kept = retention_texts({kind: periods[kind] for kind in self.record_kinds})
         return {
             "purposes": purposes,
             "lawfulBasis": [text.lawful_basis for text in PURPOSES if text.purpose in purposes],
@@ -71,7 +71,7 @@ class ExportSection:
     def _fields(self) -> tuple[PersonalField, ...]:
         """The fields that are read from here by anybody; a copy elsewhere serves its own record alone."""
         held = [column for column in self.columns if column.name in self.exported]
-        return tuple(each for each in PersonalField if any(column in COLUMNS[each] for column in held))
+        return tuple(each for each in PersonalField if any(column in FIELD_COLUMNS[each] for column in held))
 
 
 def _recipients(fields: tuple[PersonalField, ...]) -> list[dict[str, Any]]:
@@ -89,7 +89,7 @@ def _recipients(fields: tuple[PersonalField, ...]) -> list[dict[str, Any]]:
 
 def json_value(value: Any) -> Any:
     """A value as JSON holds it; an instant as the API writes it."""
-    return in_utc(value) if isinstance(value, datetime) else value
+    return rfc3339(value) if isinstance(value, datetime) else value
 
 
 def columns_of(*names: str, **formed: Formatter) -> dict[str, Formatter | None]:

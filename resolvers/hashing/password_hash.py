@@ -9,7 +9,7 @@ from typing import Final, ParamSpec, TypeVar
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from models.keys import KeyRing
+from models.key_ring import KeyRing
 from resolvers.hashing.argon2_parameters import ARGON2_MIN_MEMORY_KIB, MEMORY_KIB, PASSES, cost, split_key_id
 from resolvers.hashing.worker_pool import WorkerPool
 
@@ -85,7 +85,7 @@ class Hashing:
 
     def _verify(self, stored: str | None, password: str) -> Verification:
         id, hashed = split_key_id(stored or "")
-        place = self._keys.place_of(id) if id else None
+        place = self._keys.index_of(id) if id else None
         if not hashed or (id and place is None):  # no account, no valid hash, or the key was removed
             hashed, place, stored = self._decoy, 0, None
         try:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from models.address import NotAnAddress, canonical, given
+from models.email_address import InvalidAddress, canonical_address, normalized_address
 from models.records.pre_registration import PreRegistration
 from models.records.profile import Profile
 from models.vocabulary import PersonalField, Purpose, mask_of
-from permissions.mask import FOLDED
-from permissions.versions import numbers
+from permissions import version_numbers
+from permissions.masked_columns import FOLDED_SUFFIX
 from resolvers.hashing.argon2_parameters import is_acceptable_hash
 from resolvers.hashing.password_hash import MAX_PASSWORD_BYTES, is_too_long
 from resolvers.subjects.new_person import ConsentEntry, NewPerson
@@ -38,7 +38,7 @@ CONSENT_KEYS: Final = frozenset(("purpose", "granted", "policyVersion", "at"))
 PROFILE_KEYS: Final = {
     camel_case(name): name
     for name in Profile.model_fields
-    if name != "subject_id" and not name.startswith("place_") and not name.endswith(FOLDED)
+    if name != "subject_id" and not name.startswith("place_") and not name.endswith(FOLDED_SUFFIX)
 }
 FIELD_NAMES: Final = frozenset(field.value for field in PersonalField)
 FORM_KEYS: Final = {camel_case(name): name for name in PreRegistration.model_fields if name != "subject_id"}
@@ -51,8 +51,8 @@ def parse_person(line: object, now: datetime) -> NewPerson:
     _check_keys(line, KEYS, "")
     try:
         email = line.get("email")
-        person = NewPerson(given(email), canonical(email)) if isinstance(email, str) else None
-    except NotAnAddress:
+        person = NewPerson(normalized_address(email), canonical_address(email)) if isinstance(email, str) else None
+    except InvalidAddress:
         person = None
     if person is None:
         raise InvalidValue("email", "is not an e-mail address")
@@ -134,7 +134,7 @@ def _consent(name: str, entry: object, now: datetime) -> ConsentEntry:
         raise InvalidValue(f"{name}.purpose", "is not a purpose that can be granted")
     granted = _boolean(f"{name}.granted", entry.get("granted"))
     named = entry.get("policyVersion")
-    if not isinstance(named, str) or numbers.number(named) is None:
+    if not isinstance(named, str) or version_numbers.version_number(named) is None:
         raise InvalidValue(f"{name}.policyVersion", "is not a version of the policy")
     return ConsentEntry(Purpose(entry["purpose"]), granted, named, _past_time(f"{name}.at", entry.get("at"), now))
 

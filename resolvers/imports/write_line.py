@@ -5,7 +5,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.columns import in_utc
+from models.columns import rfc3339
 from models.tables import ACCOUNTS, CONSENT_RECORDS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import fields_of
 from resolvers.imports.parse_line import FORM_KEYS, MOST_CONSENTS, PROFILE_KEYS
@@ -55,7 +55,7 @@ async def _consents(connection: AsyncConnection, subject_id: str) -> list[dict[s
             "purpose": row.purpose,
             "granted": row.granted,
             "policyVersion": row.policy_version,
-            "at": in_utc(row.recorded_at),
+            "at": rfc3339(row.recorded_at),
         }
         for row in reversed(rows)
     ]

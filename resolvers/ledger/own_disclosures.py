@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, or_, select
 from strawberry.types.info import Info
 
 from models.logs import ledger
-from models.logs.chain import receipt
+from models.logs.hash_chain import receipt
 from models.logs.ledger import LEDGER
 from models.vocabulary import Audience, PersonalField, fields_of
 from resolvers.arguments import After, Before, First, Last
@@ -39,7 +39,7 @@ def is_visible(now: datetime) -> ColumnElement[bool]:
 
 def select_own(context: Context) -> Any:
     """The caller's entries that they may know of."""
-    return select(LEDGER).where(ledger.of(context.caller.subject_id or ""), is_visible(context.now()))
+    return select(LEDGER).where(ledger.is_about(context.caller.subject_id or ""), is_visible(context.now()))
 
 
 def disclosure_state(row: Any) -> DisclosureState:

@@ -3,7 +3,7 @@
 import base64
 from typing import Final
 
-from models.keys import KeyRing
+from models.key_ring import KeyRing
 
 USE: Final = "pseudonym"
 LENGTH: Final = 8

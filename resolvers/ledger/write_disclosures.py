@@ -12,13 +12,13 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import bulk_insert
-from models.columns import ordinal
-from models.keys import KeyRing
-from models.logs import chain
+from models.columns import sort_key
+from models.key_ring import KeyRing
+from models.logs import hash_chain
 from models.tables import DISCLOSURES, READINGS
 from models.vocabulary import Audience
 from permissions.access_ground import Ground, Grounds
-from permissions.failure import not_recorded
+from permissions.errors import not_recorded
 from resolvers.context import Context
 from resolvers.ledger.pseudonyms import pseudonym
 
@@ -54,7 +54,7 @@ async def append_entries(connection: AsyncConnection, keys: KeyRing, entries: Se
     """Appends entries in the transaction that is given; sealed ones to a chain of their own."""
     alike = [list(some) for _, some in itertools.groupby(entries, same_reading)]
     together = [(_reading(some[0], now), some) for some in alike]
-    for log, sealed in ((chain.DISCLOSURE, False), (chain.SEALED, True)):
+    for log, sealed in ((hash_chain.DISCLOSURE, False), (hash_chain.SEALED, True)):
         if mine := [each for each in together if (each[0]["visible_at"] is not None) is sealed]:
             await _append(connection, keys, log, mine)
 
@@ -72,21 +72,23 @@ def _reading(entry: Entry, now: datetime) -> dict[str, Any]:
         "visible_at": entry.ground.visible_at,
         "reason": entry.ground.reason,
         "salt": salt,
-        "ordinal": ordinal(now, ""),
+        "ordinal": sort_key(now, ""),
     }
 
 
 async def _append(
-    connection: AsyncConnection, keys: KeyRing, log: chain.Log, together: Sequence[ReadingEntries]
+    connection: AsyncConnection, keys: KeyRing, log: hash_chain.Log, together: Sequence[ReadingEntries]
 ) -> None:
-    end = await chain.End.of(connection, log)
+    end = await hash_chain.ChainEnd.lock(connection, log)
     first, places, hashes = end.sequence + 1, [], []
     for reading, entries in together:
         reading.update(chain=log.name, sequence=end.sequence + 1)
         places += [end.sequence + 1] * len(entries)
         hashes += end.link(keys, reading, [(None, entry.subject_id, entry.fields) for entry in entries])
     everyone = [entry for _, entries in together for entry in entries]
-    await bulk_insert.store(connection, READINGS, bulk_insert.columns(READINGS, [reading for reading, _ in together]))
+    await bulk_insert.insert_rows(
+        connection, READINGS, bulk_insert.by_column(READINGS, [reading for reading, _ in together])
+    )
     columns = {
         "chain": [log.name] * len(everyone),
         "sequence": range(first, end.sequence + 1),
@@ -96,7 +98,7 @@ async def _append(
         "fields": [entry.fields for entry in everyone],
         "hash": hashes,
     }
-    await bulk_insert.store(connection, DISCLOSURES, columns)
+    await bulk_insert.insert_rows(connection, DISCLOSURES, columns)
     await end.move(connection)
 
 
@@ -156,6 +158,6 @@ def _parts(grounds: Grounds, fields: int) -> list[tuple[Ground, int]]:
         alike = Grounds(grounds.audience, tuple(each for each in grounds.each if each.visible_at == instant))
         part = fields & alike.extent
         if part or not parts:
-            parts.append((alike.for_fields(part), part))
+            parts.append((alike.ground_for(part), part))
         fields &= ~part
     return parts

@@ -10,9 +10,9 @@ from cryptography.exceptions import InvalidTag
 from sqlalchemy import ColumnElement, Row, Select, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.keys import KeyRing
+from models.key_ring import KeyRing
 from permissions.caller import Caller
-from permissions.failure import bad_input, invalid_cursor
+from permissions.errors import bad_input, invalid_cursor
 
 DEFAULT_SIZE: Final = 20
 LARGEST_SIZE: Final = 100

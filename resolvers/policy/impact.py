@@ -8,13 +8,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables import ACCOUNTS
 from models.vocabulary import Audience, Purpose
-from permissions.decision import NARROWED_BY_HIDING
-from permissions.mask import GRANTED, floors, stands, unlocked
+from permissions.decision import LIMITED_BY_HIDING
+from permissions.masked_columns import GRANTED_VERSION, floor_parameters, is_unlocked, purpose_stands
 from permissions.policy import Cell
-from permissions.versions.diff import Change
+from permissions.versions.diff import CellChange
 
 
-async def count_affected(connection: AsyncConnection, changes: Sequence[Change], since: int | None = None) -> list[int]:
+async def count_affected(
+    connection: AsyncConnection, changes: Sequence[CellChange], since: int | None = None
+) -> list[int]:
     """For each change, the subjects whose field its audience could read before or after it, but not both.
 
     Consent, locks and hiding count as they are now; that a case or a request is also needed does not. `since`: the
@@ -25,7 +27,7 @@ async def count_affected(connection: AsyncConnection, changes: Sequence[Change],
 
 async def count_consenting(connection: AsyncConnection, purposes: Sequence[Purpose]) -> list[int]:
     """For each purpose, the subjects for whom it stands; SERVICE stands for all of them."""
-    conditions = [stands(purpose) if purpose in GRANTED else _everyone() for purpose in purposes]
+    conditions = [purpose_stands(purpose) if purpose in GRANTED_VERSION else _everyone() for purpose in purposes]
     return await _count(connection, conditions, None)
 
 
@@ -36,7 +38,7 @@ async def _count(
         return []
     counts = [func.coalesce(func.sum(case((each, 1), else_=0)), 0).label(f"n{n}") for n, each in enumerate(conditions)]
     statement: Any = select(*counts).select_from(ACCOUNTS)
-    row = (await connection.execute(statement, floors(since))).one()
+    row = (await connection.execute(statement, floor_parameters(since))).one()
     return [int(count) for count in row]
 
 
@@ -48,12 +50,12 @@ def _may_read(audience: Audience, cell: Cell | None) -> ColumnElement[bool]:
     if cell is None:
         return false()
     # a purpose that was never granted is neither read nor unread to SQL, unless told
-    return func.coalesce(stands(cell.purpose), false()) if cell.purpose in GRANTED else _everyone()
+    return func.coalesce(purpose_stands(cell.purpose), false()) if cell.purpose in GRANTED_VERSION else _everyone()
 
 
-def _differs(change: Change) -> ColumnElement[bool]:
+def _differs(change: CellChange) -> ColumnElement[bool]:
     before, after = _may_read(change.audience, change.before), _may_read(change.audience, change.after)
-    differs = [and_(before, not_(after)) | and_(after, not_(before)), unlocked(change.audience)]
-    if change.audience in NARROWED_BY_HIDING:
+    differs = [and_(before, not_(after)) | and_(after, not_(before)), is_unlocked(change.audience)]
+    if change.audience in LIMITED_BY_HIDING:
         differs.append(ACCOUNTS.c.hidden.op("&")(change.field.bit) == 0)
     return and_(*differs)

@@ -6,10 +6,10 @@ from strawberry.types.info import Info
 
 from models.statistics.dimensions import values_of
 from models.vocabulary import Dimension
-from permissions.policy_text import Policy, told
-from permissions.retention_periods import Retention
-from permissions.versions import numbers
-from permissions.versions.published import published
+from permissions import version_numbers
+from permissions.policy_text import Policy, current_policy
+from permissions.retention_periods import RetentionTable
+from permissions.versions.published import published_policy
 from resolvers.arguments import PolicyVersion
 from resolvers.context import Context
 
@@ -27,9 +27,13 @@ async def dimensions() -> list[PolicyDimension]:
     return [PolicyDimension(each, values_of(each)) for each in Dimension]
 
 
-def policy_text_of(name: str | None, periods: Retention) -> Policy | None:
+def policy_text_of(name: str | None, periods: RetentionTable) -> Policy | None:
     """The current version as it is enforced, an older one as it was published, None for what nobody published."""
-    return told(periods) if name in (None, numbers.current().name) else published(str(name))
+    return (
+        current_policy(periods)
+        if name in (None, version_numbers.current_version().name)
+        else published_policy(str(name))
+    )
 
 
 async def policy(info: Info[Context, None], version: PolicyVersion = None) -> Policy | None:

@@ -6,12 +6,12 @@ from typing import Final
 from sqlalchemy import select, update
 from strawberry.types.info import Info
 
-from models.columns import sought
-from models.outcome import IssuedToken, Refused
+from models.columns import lookup_id
+from models.mutation_outcomes import IssuedToken, Refused
 from models.tables import ACCESS_TOKENS
-from models.tokens.token_rows import Issuance, issue_token
+from models.tokens.token_rows import NewToken, issue_token
 from models.vocabulary import RefusalCode, Role
-from permissions.failure import bad_input
+from permissions.errors import bad_input
 from resolvers.arguments import OfProcessor, ProcessorTokenEnd, TokenId
 from resolvers.context import Context
 
@@ -26,7 +26,7 @@ async def issue_processor_token(
     if not now < expires_at <= now + LONGEST_LIFETIME:
         sentence = f"`expiresAt` lies in the future, within {LONGEST_LIFETIME.days} days."
         return Refused(RefusalCode.INVALID_INPUT, sentence, "expiresAt")
-    issuance = Issuance(
+    issuance = NewToken(
         Role.PROCESSOR, "operations", now, expires_at, processor=processor, issuer_id=context.caller.subject_id
     )
     async with context.database.writing() as connection:
@@ -37,7 +37,7 @@ async def issue_processor_token(
 async def approve_processor_token(info: Info[Context, None], id: TokenId) -> bool:
     """Lets another person's token work from now on."""
     context = info.context
-    one = (ACCESS_TOKENS.c.id == sought(str(id))) & (ACCESS_TOKENS.c.role == Role.PROCESSOR.value)
+    one = (ACCESS_TOKENS.c.id == lookup_id(str(id))) & (ACCESS_TOKENS.c.role == Role.PROCESSOR.value)
     alive = ACCESS_TOKENS.c.revoked_at.is_(None) & (ACCESS_TOKENS.c.expires_at > context.now())
     async with context.database.writing() as connection:
         row = (await connection.execute(select(ACCESS_TOKENS).where(one, alive).with_for_update())).one_or_none()

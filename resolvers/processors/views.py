@@ -11,14 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry import argument
 from strawberry.types.info import Info
 
-from models.columns import new_id, storable
-from models.outcome import Refused
+from models.columns import is_storable, new_id
+from models.mutation_outcomes import Refused
 from models.tables import ACCOUNTS, PROCESSOR_VIEWS
 from models.vocabulary import Audience, PersonalField, Processor, RefusalCode
 from permissions.access_ground import Ground
 from permissions.caller import Caller
-from permissions.decision import reach
-from permissions.mask import parameters
+from permissions.decision import possible_bits
+from permissions.masked_columns import query_parameters
 from permissions.subject import Subject
 from resolvers.context import Context, Services
 from resolvers.ledger import write_disclosures
@@ -110,7 +110,8 @@ def _requested_fields(info: Info[Context, None], processor: Processor) -> int:
     return sum(
         field.bit
         for field in PersonalField
-        if f"{row}.{camel_case(field.value.lower())}" in coordinates and field.bit & reach([Audience(processor)])
+        if f"{row}.{camel_case(field.value.lower())}" in coordinates
+        and field.bit & possible_bits([Audience(processor)])
     )
 
 
@@ -132,7 +133,7 @@ class ViewRequest:
 
     async def open(self, connection: AsyncConnection, wanted: Sequence[str], asked: int) -> View:
         """The rows in the order asked; whatever keeps a subject out is one number."""
-        audience, ids = Audience(self.processor), [id for id in wanted if storable(id)]
+        audience, ids = Audience(self.processor), [id for id in wanted if is_storable(id)]
         await _lock_accounts(connection, ids)
         orders = await withdrawals.withdrawal_summary(connection, self.processor, ids)
         now = withdrawals.later_than(orders.last_at, self.services.now())
@@ -152,7 +153,7 @@ class ViewRequest:
 
     async def _read(self, connection: AsyncConnection, ids: Sequence[str], bits: int) -> dict[str, Subject]:
         audience = Audience(self.processor)
-        nobody = {**parameters(Caller()), "ids": ids}
+        nobody = {**query_parameters(Caller()), "ids": ids}
         found = (await connection.execute(read_subjects.by_ids(audience, bits), nobody)).all()
         shown = (read_subjects.show(audience, row, bits) for row in read_subjects.rows_of(found))
         key = KEY_FIELD[self.processor]

@@ -9,13 +9,13 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.columns import new_id, ordinal, storable
+from models.columns import is_storable, new_id, sort_key
 from models.logs import ledger
 from models.logs.ledger import LEDGER
 from models.tables import WITHDRAWALS
 from models.vocabulary import Audience, PersonalField, Processor, Purpose, fields_of
-from permissions.decision import under
-from permissions.failure import bad_input
+from permissions.decision import bits_under_purpose
+from permissions.errors import bad_input
 from resolvers.arguments import After, Before, First, Last, WithdrawalIds
 from resolvers.context import Context
 from resolvers.pagination.keyset import Connection, Keyset
@@ -40,7 +40,7 @@ async def copies_of(connection: AsyncConnection, subject_id: str) -> dict[Proces
     audiences = [processor.value for processor in Processor]
     shown = (
         select(LEDGER.c.audience, LEDGER.c.fields, func.max(LEDGER.c.ordinal).label("ordinal"))
-        .where(ledger.of(subject_id), LEDGER.c.audience.in_(audiences))
+        .where(ledger.is_about(subject_id), LEDGER.c.audience.in_(audiences))
         .group_by(LEDGER.c.audience, LEDGER.c.fields)
     )
     forgotten = select(WITHDRAWALS).where(
@@ -98,13 +98,13 @@ def _row(processor: Processor, subject_id: str, fields: int, now: datetime) -> d
         "withdrawn_at": now,
         "due_at": now + DUE_AFTER,
         "acknowledged_at": None,
-        "ordinal": ordinal(now, id),
+        "ordinal": sort_key(now, id),
     }
 
 
 def fields_read_only_under(purpose: Purpose) -> dict[Processor, int]:
     """The fields that each processor reads under this purpose alone."""
-    return {processor: under(Audience(processor), purpose) for processor in Processor}
+    return {processor: bits_under_purpose(Audience(processor), purpose) for processor in Processor}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ async def acknowledge_withdrawals(info: Info[Context, None], ids: WithdrawalIds)
     wanted = {str(id) for id in ids}
     if len(wanted) > MOST_IDS:
         raise bad_input("ids", f"`ids` holds at most {MOST_IDS} ids.")
-    known = [id for id in wanted if storable(id)]
+    known = [id for id in wanted if is_storable(id)]
     mine = (WITHDRAWALS.c.processor == context.caller.processor) & WITHDRAWALS.c.id.in_(known)
     async with context.database.writing() as connection:
         await connection.execute(

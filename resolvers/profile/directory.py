@@ -5,12 +5,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, or_
 from strawberry.types.info import Info
 
-from models.columns import storable
-from models.records.profile import SEARCHED
+from models.columns import is_storable
+from models.records.profile import SEARCHABLE_FIELDS
 from models.tables import ACCOUNTS, PROFILES
 from models.vocabulary import Audience
-from permissions.failure import bad_input
-from permissions.mask import FOLDED, parameters, readable
+from permissions.errors import bad_input
+from permissions.masked_columns import FOLDED_SUFFIX, caller_may_read, query_parameters
 from permissions.subject import Subject
 from resolvers.arguments import After, Before, First, Last, Search, UserId
 from resolvers.context import Context
@@ -31,7 +31,7 @@ async def user(info: Info[Context, None], id: UserId) -> Subject | None:
 async def subject(info: Info[Context, None], id: str) -> Subject | None:
     """The subject with this id as the caller meets them."""
     context = info.context
-    if not storable(id):
+    if not is_storable(id):
         raise bad_input("id", "`id` holds a character that no id can hold.")
     async with context.database.reading() as connection:
         return await read_subjects.read(context, connection, id, context.requested_fields(info).bits)
@@ -50,10 +50,10 @@ async def users(
     terms = search_terms(search)
     cipher = CursorCipher.of(context.services.keys, context.caller, "Query.users", " ".join(terms) if terms else None)
     request = PageRequest.of(cipher, first, after, last, before)
-    audience = context.caller.meets_others
+    audience = context.caller.audience_to_others
     statement = matching(read_subjects.directory(audience, bits, profile=bool(terms)), audience, terms)
     async with context.database.reading() as connection:
-        part = await read_page(connection, statement, BY_ID, request, parameters(context.caller))
+        part = await read_page(connection, statement, BY_ID, request, query_parameters(context.caller))
     rows = read_subjects.rows_of(part.rows)
     seen = (read_subjects.show(context.caller.audience(row["id"]), row, bits) for row in rows)
     return connection_of([(each, each.id) for each in seen if each], part, cipher)
@@ -65,7 +65,7 @@ def search_terms(search: str | None) -> tuple[str, ...]:
         return ()
     if len(search) > 16 * LONGEST_SEARCH:
         raise _bad_length()
-    if not storable(search):
+    if not is_storable(search):
         raise bad_input("search", "`search` holds a character that no text can hold.")
     text = fold_for_search(search)
     if not text:
@@ -86,6 +86,7 @@ def matching(statement: Select[Any], audience: Audience | None, terms: tuple[str
 
 def _anywhere(audience: Audience | None, term: str) -> ColumnElement[bool]:
     seen = (
-        case((readable(audience, field), PROFILES.c[field.value.lower() + FOLDED]), else_=None) for field in SEARCHED
+        case((caller_may_read(audience, field), PROFILES.c[field.value.lower() + FOLDED_SUFFIX]), else_=None)
+        for field in SEARCHABLE_FIELDS
     )
     return or_(*(column.contains(term, autoescape=True) for column in seen))

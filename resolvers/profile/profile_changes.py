@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry import argument
 from strawberry.types.info import Info
 
-from models.outcome import ProfileUpdated, Refused
+from models.mutation_outcomes import ProfileUpdated, Refused
 from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import Purpose, RefusalCode, mask_of
 from resolvers.arguments import HiddenFields

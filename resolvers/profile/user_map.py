@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from strawberry.types.info import Info
 
 from models.vocabulary import PersonalField
-from permissions.mask import parameters
+from permissions.masked_columns import query_parameters
 from resolvers.context import Context
 from resolvers.geolocation.lookup import Place
 from resolvers.subjects import read_subjects
@@ -23,11 +23,11 @@ class MapPlace:
 async def user_map(info: Info[Context, None]) -> list[MapPlace]:
     """Places by country and city; a subject who hides their location is not on the map."""
     context = info.context
-    seen = read_subjects.directory(context.caller.meets_others, PersonalField.LOCATION.bit).subquery()
+    seen = read_subjects.directory(context.caller.audience_to_others, PersonalField.LOCATION.bit).subquery()
     place = (seen.c.place_country, seen.c.place_city, seen.c.place_latitude, seen.c.place_longitude)
     counted = select(*place, func.count().label("people")).where(seen.c.place_country.is_not(None)).group_by(*place)
     async with context.database.reading() as connection:
-        rows = (await connection.execute(counted, parameters(context.caller))).all()
+        rows = (await connection.execute(counted, query_parameters(context.caller))).all()
     places = [MapPlace(Place(*row[:4]), row.people) for row in rows]
     return sorted(
         places,

@@ -9,11 +9,11 @@ from strawberry import argument
 from strawberry.types.info import Info
 
 from models.columns import new_id
-from models.outcome import Refused, SignedIn, TotpRequired
+from models.mutation_outcomes import Refused, SignedIn, TotpRequired
 from models.tables import CHALLENGES, CREDENTIALS
 from models.tokens.mailed_tokens import write_letter
-from models.tokens.session_tokens import Opened, Opening
-from models.tokens.token_format import Kind, digest_of, kind_of, new_token
+from models.tokens.session_tokens import NewSession, SessionTokens
+from models.tokens.token_format import TokenKind, digest_of, kind_of, new_token
 from models.vocabulary import Factors, Notice, RefusalCode, TokenTransport
 from resolvers.context import Context
 from resolvers.inputs import CompleteLoginInput
@@ -35,9 +35,9 @@ OTHER_BROWSER: Final = Refused(
 )
 
 
-async def begin_challenge(connection: AsyncConnection, opening: Opening) -> TotpRequired:
+async def begin_challenge(connection: AsyncConnection, opening: NewSession) -> TotpRequired:
     """What the second step needs; it is no session and no token of any other use."""
-    token, expires_at = new_token(Kind.CHALLENGE), opening.now + LIFETIME
+    token, expires_at = new_token(TokenKind.CHALLENGE), opening.now + LIFETIME
     row = {
         "id": new_id(),
         "digest": digest_of(token),
@@ -68,14 +68,14 @@ async def complete_login(
     if waiting.transport == TokenTransport.COOKIE and not context.cookies.from_browser:
         return OTHER_BROWSER
     completed = await _complete(context, waiting, input.code, known=device is not None)
-    if not isinstance(completed, Opened):
+    if not isinstance(completed, SessionTokens):
         return completed
     await attempt_limits.reset(context, theirs)
     return await signed_in_result(info, completed, waiting.email_canonical)
 
 
 async def _find_challenge(context: Context, token: str) -> Any:
-    if kind_of(token) is not Kind.CHALLENGE:
+    if kind_of(token) is not TokenKind.CHALLENGE:
         return None
     joined = select(CHALLENGES, CREDENTIALS.c.email_canonical)
     joined = joined.join(CREDENTIALS, CREDENTIALS.c.subject_id == CHALLENGES.c.subject_id)
@@ -83,7 +83,7 @@ async def _find_challenge(context: Context, token: str) -> Any:
         return (await connection.execute(joined.where(CHALLENGES.c.digest == digest_of(token)))).one_or_none()
 
 
-async def _complete(context: Context, waiting: Any, code: str, *, known: bool) -> Opened | Refused:
+async def _complete(context: Context, waiting: Any, code: str, *, known: bool) -> SessionTokens | Refused:
     """One transaction: a try is counted, the code is used, the challenge ends, the session begins."""
     now = context.now()
     async with context.database.writing() as connection:
@@ -102,7 +102,7 @@ async def _complete(context: Context, waiting: Any, code: str, *, known: bool) -
             return WRONG_CODE
         await connection.execute(mine.values(ended_at=now))
         transport = TokenTransport(waiting.transport)
-        opening = Opening(waiting.subject_id, transport, factors, waiting.client, now)
+        opening = NewSession(waiting.subject_id, transport, factors, waiting.client, now)
         return await begin_session(context, connection, account, opening, known=known)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import delete, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.keys import KeyRing
+from models.key_ring import KeyRing
 from models.tables import RECOVERY_CODES
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -10,7 +10,7 @@ from pyotp.exceptions import OTPVerificationError
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.keys import KeyRing, Unreadable
+from models.key_ring import KeyRing, UnsealError
 from models.tables import AUTHENTICATORS
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def _matching_step(keys: KeyRing, authenticator: Any, written: str, now: datetim
         return pyotp.TOTP(_unseal_secret(keys, authenticator)).verify_and_get_timecode(
             code, for_time=now, valid_window=MAX_DRIFT_STEPS
         )
-    except Unreadable:
+    except UnsealError:
         log.error("a second factor cannot be unsealed", extra={"id": authenticator.id})
         return None
     except OTPVerificationError:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.columns import new_id
-from models.outcome import RecoveryCodes, Refused, TotpDisabled, TotpEnrolment
+from models.mutation_outcomes import RecoveryCodes, Refused, TotpDisabled, TotpEnrolment
 from models.tables import ACCESS_TOKENS, AUTHENTICATORS
 from models.tokens.mailed_tokens import write_letter
 from models.tokens.token_rows import is_staff

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from models.outcome import Refused
+from models.mutation_outcomes import Refused
 from models.vocabulary import RefusalCode
-from permissions.network import network_of
+from permissions.ip_network import network_of
 from resolvers.context import Context
 from resolvers.sessions.known_devices import device_id
 

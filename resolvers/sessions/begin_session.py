@@ -7,13 +7,20 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.outcome import SignedIn, Viewer
+from models.mutation_outcomes import SignedIn, Viewer
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CHALLENGES
 from models.tokens.mailed_tokens import write_letter
-from models.tokens.session_tokens import Opened, Opening, open_session
-from models.vocabulary import LockSource, Notice, Processor, Purpose, Role, TokenTransport
+from models.tokens.session_tokens import NewSession, SessionTokens, open_session
+from models.vocabulary import (
+    Notice,
+    ObjectionSource,
+    Processor,
+    Purpose,
+    Role,
+    TokenTransport,
+)
 from permissions.caller import Caller
-from permissions.network import network_of
+from permissions.ip_network import network_of
 from resolvers.consent.objections import object_to
 from resolvers.consent.state import stands
 from resolvers.context import Context, IssuedSecrets
@@ -26,8 +33,8 @@ MAX_SESSIONS: Final = 20
 
 
 async def begin_session(
-    context: Context, connection: AsyncConnection, account: Any, opening: Opening, *, known: bool
-) -> Opened:
+    context: Context, connection: AsyncConnection, account: Any, opening: NewSession, *, known: bool
+) -> SessionTokens:
     """A session of this account, which is locked; whoever has the mailbox hears of a device that is not known."""
     now = opening.now
     if not known and account.ip_address and network_of(account.ip_address) != network_of(context.caller.address):
@@ -37,10 +44,10 @@ async def begin_session(
     return await open_session(connection, context.services.keys, opening)
 
 
-async def signed_in_result(info: Info[Context, None], opened: Opened, email: str | None = None) -> SignedIn:
+async def signed_in_result(info: Info[Context, None], opened: SessionTokens, email: str | None = None) -> SignedIn:
     """What the holder is shown; `email`: for a device that shall be known for this canonical address."""
     context, row = info.context, opened.row
-    member = Caller.of(row, context.caller.address)
+    member = Caller.from_row(row, context.caller.address)
     device = new_device_token(context.services.keys, email) if email else None
     seen = await own_record(context, member, context.requested_fields(info).bits)
     ends = row.secret_expires_at
@@ -75,7 +82,7 @@ async def _record_address(context: Context, connection: AsyncConnection, account
     address = context.caller.address or None
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(ip_address=address))
     if context.caller.opts_out:
-        await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, context.now())
+        await object_to(connection, account, Processor.GOOGLE_ANALYTICS, ObjectionSource.GPC, context.now())
     if stands(account, Purpose.SOCIAL):
         await store_place(connection, account.id, place_columns(context.services.geolocation, address))
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.outcome import Refused
+from models.mutation_outcomes import Refused
 from models.tables import ACCOUNTS, CREDENTIALS
 from models.tokens.token_rows import is_staff
 from models.vocabulary import RefusalCode

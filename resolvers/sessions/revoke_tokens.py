@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, select, update
 from strawberry.types.info import Info
 
-from models.columns import sought
+from models.columns import lookup_id
 from models.tables import ACCESS_TOKENS
 from models.vocabulary import Role
 from resolvers.arguments import SessionId, TokenId
@@ -29,7 +29,7 @@ async def revoke_role_token(info: Info[Context, None], id: TokenId) -> bool:
 
 
 async def _revoke(context: Context, id: str, reach: ColumnElement[bool]) -> bool:
-    within = and_(ACCESS_TOKENS.c.id == sought(id), reach)
+    within = and_(ACCESS_TOKENS.c.id == lookup_id(id), reach)
     alive = and_(within, ACCESS_TOKENS.c.revoked_at.is_(None))
     async with context.database.writing() as connection:
         await connection.execute(update(ACCESS_TOKENS).where(alive).values(revoked_at=context.now()))

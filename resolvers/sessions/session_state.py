@@ -1,6 +1,6 @@
 """A session as its member sees it."""
 
-from models.outcome import SessionState
+from models.mutation_outcomes import SessionState
 from permissions.caller import Caller
 
 

@@ -8,12 +8,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.address import NotAnAddress, canonical, given
-from models.outcome import EmailChangeRequested, EmailVerified, Refused
+from models.email_address import InvalidAddress, canonical_address, normalized_address
+from models.mutation_outcomes import EmailChangeRequested, EmailVerified, Refused
 from models.tables import ACCOUNTS, CREDENTIALS
-from models.tokens.mailed_tokens import end_mailed_tokens, was_asked_from, write_letter, write_mailed_token
-from models.vocabulary import MailedUse, Notice, Purpose, RefusalCode
-from permissions.network import network_of
+from models.tokens.mailed_tokens import end_mailed_tokens, was_requested_from, write_letter, write_mailed_token
+from models.vocabulary import LinkUse, Notice, Purpose, RefusalCode
+from permissions.ip_network import network_of
 from resolvers.arguments import LinkToken, NewEmail, Password
 from resolvers.consent.state import counts
 from resolvers.context import Context
@@ -44,7 +44,7 @@ async def verify_email(info: Info[Context, None], token: LinkToken) -> EmailVeri
     context, now = info.context, info.context.now()
     if refusal := await attempt_limits.count_attempt(context, attempt_limits.per_network(context, "mailed token")):
         return refusal
-    uses = (MailedUse.VERIFY, MailedUse.CHANGE)
+    uses = (LinkUse.VERIFY, LinkUse.CHANGE)
     try:
         async with context.database.writing() as connection:
             row = await link_tokens.find_live(connection, token, now, *uses)
@@ -52,11 +52,11 @@ async def verify_email(info: Info[Context, None], token: LinkToken) -> EmailVeri
             account = await lock_account_if_any(connection, row.subject_id) if row else None
             if account is None:
                 return link_tokens.LINK_EXPIRED
-            if row.use == MailedUse.VERIFY and not _requested_link(context, row):
+            if row.use == LinkUse.VERIFY and not _requested_link(context, row):
                 return NOT_REQUESTED_HERE
             if not await link_tokens.spend(connection, token, now, *uses):
                 return link_tokens.LINK_EXPIRED
-            if row.use == MailedUse.CHANGE:
+            if row.use == LinkUse.CHANGE:
                 await _change_address(connection, account, row.email, now)
             await mark_verified(connection, account, context.services.geolocation)
     except IntegrityError:  # the new address was taken meanwhile, and the link is not used up for that
@@ -68,7 +68,7 @@ def _requested_link(context: Context, row: Any) -> bool:
     """Whether whoever has the link is known to have asked for it."""
     if context.caller.is_member and context.caller.subject_id == row.subject_id:
         return True
-    return was_asked_from(context.services.keys, row, network_of(context.caller.address))
+    return was_requested_from(context.services.keys, row, network_of(context.caller.address))
 
 
 async def change_email(
@@ -79,8 +79,8 @@ async def change_email(
     if not context.caller.verified:
         return UNVERIFIED
     try:
-        email, wanted = given(new_email), canonical(new_email)
-    except NotAnAddress:
+        email, wanted = normalized_address(new_email), canonical_address(new_email)
+    except InvalidAddress:
         return INVALID_ADDRESS
     limits = (
         attempt_limits.per_email(context, "letter", wanted, RECIPIENT_LIMITS),
@@ -103,8 +103,8 @@ async def _mail_change_link(
 ) -> None:
     """A link to the new address, where it is free; an earlier link ends in any case, or it would tell."""
     now, mine = context.now(), confirmed.subject_id
-    await end_mailed_tokens(connection, mine, now, MailedUse.CHANGE)
-    owner = await address_owner(connection, canonical(email), now)
+    await end_mailed_tokens(connection, mine, now, LinkUse.CHANGE)
+    owner = await address_owner(connection, canonical_address(email), now)
     await write_mailed_token(
         connection,
         context.services.keys,
@@ -133,6 +133,6 @@ async def mark_verified(connection: AsyncConnection, account: Any, geolocation: 
 async def _change_address(connection: AsyncConnection, account: Any, email: str, now: datetime) -> None:
     """The new address is the account's; links that were sent to the old one do nothing any more."""
     mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == account.id)
-    await connection.execute(mine.values(email_canonical=canonical(email)))
+    await connection.execute(mine.values(email_canonical=canonical_address(email)))
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(email=email))
-    await end_mailed_tokens(connection, account.id, now, *MailedUse)
+    await end_mailed_tokens(connection, account.id, now, *LinkUse)

@@ -6,30 +6,30 @@ from typing import Any
 from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.outcome import Refused
+from models.mutation_outcomes import Refused
 from models.tables import MAILED_TOKENS
-from models.tokens.token_format import Kind, digest_of, kind_of
-from models.vocabulary import MailedUse, RefusalCode
+from models.tokens.token_format import TokenKind, digest_of, kind_of
+from models.vocabulary import LinkUse, RefusalCode
 
 LINK_EXPIRED = Refused(
     RefusalCode.TOKEN_EXPIRED, "This link has expired or was already used. Ask for a new one.", "token"
 )
 
 
-async def find_live(connection: AsyncConnection, token: str, now: datetime, *uses: MailedUse) -> Any:
+async def find_live(connection: AsyncConnection, token: str, now: datetime, *uses: LinkUse) -> Any:
     """The row of a token that still works, or None."""
-    if kind_of(token) is not Kind.MAILED:
+    if kind_of(token) is not TokenKind.MAILED:
         return None
     return (await connection.execute(select(MAILED_TOKENS).where(_is_live(token, now, uses)))).one_or_none()
 
 
-async def spend(connection: AsyncConnection, token: str, now: datetime, *uses: MailedUse) -> bool:
+async def spend(connection: AsyncConnection, token: str, now: datetime, *uses: LinkUse) -> bool:
     """Whether the token worked; it does not again."""
     used = update(MAILED_TOKENS).where(_is_live(token, now, uses)).values(used_at=now)
     return (await connection.execute(used)).rowcount == 1
 
 
-def _is_live(token: str, now: datetime, uses: tuple[MailedUse, ...]) -> Any:
+def _is_live(token: str, now: datetime, uses: tuple[LinkUse, ...]) -> Any:
     return and_(
         MAILED_TOKENS.c.digest == digest_of(token),
         MAILED_TOKENS.c.use.in_([each.value for each in uses]),

@@ -7,15 +7,23 @@ from sqlalchemy import select, update
 from strawberry import argument
 from strawberry.types.info import Info
 
-from models.address import sought_address
-from models.outcome import Refused, SignedIn, TotpRequired
+from models.email_address import lookup_address
+from models.mutation_outcomes import Refused, SignedIn, TotpRequired
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
 from models.tokens import session_tokens as stored
 from models.tokens.mailed_tokens import write_letter
-from models.tokens.session_tokens import Opened, Opening, Stolen
-from models.vocabulary import Factors, LockSource, Notice, Processor, RefusalCode, Role, TokenTransport
+from models.tokens.session_tokens import NewSession, ReusedRefreshToken, SessionTokens
+from models.vocabulary import (
+    Factors,
+    Notice,
+    ObjectionSource,
+    Processor,
+    RefusalCode,
+    Role,
+    TokenTransport,
+)
 from permissions.caller import Caller
-from permissions.failure import forbidden
+from permissions.errors import forbidden
 from resolvers.arguments import RefreshToken
 from resolvers.consent.objections import object_to
 from resolvers.context import Context
@@ -64,7 +72,7 @@ async def login(
     ):
         return refusal
     begun = await _verify_and_begin(context, attempt, await _person(context, attempt.email), known=known)
-    if not isinstance(begun, Opened):
+    if not isinstance(begun, SessionTokens):
         return begun
     await attempt_limits.reset(context, bucket)
     return await signed_in_result(info, begun, attempt.email)
@@ -72,7 +80,7 @@ async def login(
 
 async def _verify_and_begin(
     context: Context, attempt: LoginAttempt, person: Any, *, known: bool, again: bool = True
-) -> Opened | TotpRequired | Refused:
+) -> SessionTokens | TotpRequired | Refused:
     """The password is verified before anything that is known of the account counts."""
     try:
         verdict = await context.services.hashing.verify(person.password_hash if person else None, attempt.password)
@@ -97,7 +105,7 @@ def _parse_attempt(context: Context, input: LoginInput) -> LoginAttempt | Refuse
         return Refused(RefusalCode.INVALID_INPUT, f"`client` {problem.reason}.", "input.client")
     if is_too_long(input.password):
         return Refused(RefusalCode.INVALID_INPUT, "`password` is too long.", "input.password")
-    email = sought_address(input.email)
+    email = lookup_address(input.email)
     return LoginAttempt(email, input.password, transport, client, input.device_token or context.cookies.device)
 
 
@@ -113,7 +121,7 @@ async def _person(context: Context, email: str) -> Any:
 
 async def _begin(
     context: Context, attempt: LoginAttempt, person: Any, verdict: Verification, *, known: bool
-) -> Opened | TotpRequired | Refused:
+) -> SessionTokens | TotpRequired | Refused:
     now = context.now()
     async with context.database.writing() as connection:
         account = await lock_account_if_any(connection, person.id)
@@ -126,7 +134,7 @@ async def _begin(
         if verdict.rehashed:
             mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == person.id)
             await connection.execute(mine.values(password_hash=verdict.rehashed))
-        opening = Opening(person.id, attempt.transport, Factors.PASSWORD, attempt.client, now)
+        opening = NewSession(person.id, attempt.transport, Factors.PASSWORD, attempt.client, now)
         if await confirmed_authenticator(connection, person.id):
             return await begin_challenge(connection, opening)
         return await begin_session(context, connection, account, opening, known=known)
@@ -147,12 +155,12 @@ async def refresh_session(info: Info[Context, None], refresh_token: RefreshToken
         account = await lock_account_if_any(
             connection, session.holder_id if session else ""
         )  # locked first, as elsewhere
-        opened = await stored.refresh(connection, context.services.keys, token, transport, now)
-        if isinstance(opened, Stolen):
+        opened = await stored.refresh_session(connection, context.services.keys, token, transport, now)
+        if isinstance(opened, ReusedRefreshToken):
             await write_letter(connection, subject_id=opened.subject_id, notice=Notice.SESSION_STOLEN, now=now)
-        if isinstance(opened, Opened) and context.caller.opts_out:
-            await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, now)
-    if not isinstance(opened, Opened):
+        if isinstance(opened, SessionTokens) and context.caller.opts_out:
+            await object_to(connection, account, Processor.GOOGLE_ANALYTICS, ObjectionSource.GPC, now)
+    if not isinstance(opened, SessionTokens):
         context.cookies.ended = transport is TokenTransport.COOKIE
         return SESSION_EXPIRED
     return await signed_in_result(info, opened)

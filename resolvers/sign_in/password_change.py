@@ -8,15 +8,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry import argument
 from strawberry.types.info import Info
 
-from models.address import canonical, sought_address
-from models.logs import chain
-from models.outcome import PasswordChanged, Refused
+from models.email_address import canonical_address, lookup_address
+from models.logs import hash_chain
+from models.mutation_outcomes import PasswordChanged, Refused
 from models.records.consent import record_of
 from models.tables import ACCOUNTS, AUTHENTICATORS, CREDENTIALS, PRE_REGISTRATIONS, PROFILES
 from models.tokens.mailed_tokens import end_mailed_tokens, write_letter, write_mailed_token
-from models.vocabulary import ConsentSource, MailedUse, Notice, Purpose
-from permissions.failure import rate_limited
-from permissions.versions import numbers
+from models.vocabulary import ConsentSource, LinkUse, Notice, Purpose
+from permissions import version_numbers
+from permissions.errors import rate_limited
 from resolvers.arguments import Email, LinkToken, NewPassword
 from resolvers.consent.state import granted
 from resolvers.context import Context
@@ -59,7 +59,7 @@ async def change_password(
 async def request_password_reset(info: Info[Context, None], email: Email) -> bool:
     """True, and the same work, whether or not anybody has the address."""
     context, now = info.context, info.context.now()
-    wanted = sought_address(email)
+    wanted = lookup_address(email)
     bucket, _ = attempt_limits.per_device_or_email(context, "reset", wanted, context.cookies.device, RECIPIENT_LIMITS)
     if refusal := await attempt_limits.count_attempt(
         context, attempt_limits.per_network(context, "reset", RESET_REQUEST_LIMITS), bucket
@@ -80,7 +80,7 @@ async def reset_password(
     if refusal := await attempt_limits.count_attempt(context, attempt_limits.per_network(context, "mailed token")):
         return refusal
     async with context.database.reading() as connection:
-        row = await link_tokens.find_live(connection, token, now, MailedUse.RESET)
+        row = await link_tokens.find_live(connection, token, now, LinkUse.RESET)
         mine = select(ACCOUNTS.c.email).where(ACCOUNTS.c.id == (row.subject_id if row else ""))
         email = (await connection.execute(mine)).scalar_one_or_none()
     if email is None:
@@ -90,18 +90,18 @@ async def reset_password(
         return hashed
     async with context.database.writing() as connection:
         account = await lock_account_if_any(connection, row.subject_id)
-        owner = await address_owner(connection, canonical(email), now)
+        owner = await address_owner(connection, canonical_address(email), now)
         allowed = (
             account is not None
             and owner is not None
             and recipient_of(owner, Notice.RESET_PASSWORD).subject_id == account.id
         )
-        if not allowed or not await link_tokens.spend(connection, token, now, MailedUse.RESET):
+        if not allowed or not await link_tokens.spend(connection, token, now, LinkUse.RESET):
             return link_tokens.LINK_EXPIRED
         if not account.email_verified:
             account = await _clear_registration(context, connection, account)
             await mark_verified(connection, account, context.services.geolocation)
-            await end_mailed_tokens(connection, account.id, now, MailedUse.VERIFY)
+            await end_mailed_tokens(connection, account.id, now, LinkUse.VERIFY)
         await _store_hash(connection, account.id, hashed, now)
     return PasswordChanged(now)
 
@@ -125,7 +125,7 @@ async def _store_hash(
     await end_sessions(connection, subject_id, now, but=but)
     waiting = (AUTHENTICATORS.c.subject_id == subject_id) & AUTHENTICATORS.c.confirmed_at.is_(None)
     await connection.execute(delete(AUTHENTICATORS).where(waiting))  # begun by whoever knew the old password
-    await end_mailed_tokens(connection, subject_id, now, MailedUse.RESET, MailedUse.CHANGE)
+    await end_mailed_tokens(connection, subject_id, now, LinkUse.RESET, LinkUse.CHANGE)
     await write_letter(connection, subject_id=subject_id, notice=Notice.PASSWORD_CHANGED, now=now)
 
 
@@ -134,13 +134,13 @@ async def _clear_registration(context: Context, connection: AsyncConnection, acc
 
     Nor was it the owner who asked for an erasure: they would lose what they enter from now on, and had no letter.
     """
-    now, said, source = context.now(), numbers.current().name, ConsentSource.REGISTRATION
+    now, said, source = context.now(), version_numbers.current_version().name, ConsentSource.REGISTRATION
     withdrawn = [
         record_of(account.id, purpose, granted=False, policy_version=said, at=now, source=source)
         for purpose in (Purpose.SOCIAL, Purpose.EXPANSION)
         if granted(account, purpose) is not None
     ]
-    await chain.append(connection, context.services.keys, chain.CONSENT, withdrawn)
+    await hash_chain.append(connection, context.services.keys, hash_chain.CONSENT, withdrawn)
     for table in (PROFILES, PRE_REGISTRATIONS):
         await connection.execute(delete(table).where(table.c.subject_id == account.id))
     blank = {"social_version": None, "expansion_version": None, "ip_address": None, "leaving_since": None}

@@ -9,7 +9,7 @@ from typing import Final
 
 from zxcvbn_rs_py import zxcvbn
 
-from models.outcome import Refused
+from models.mutation_outcomes import Refused
 from models.vocabulary import RefusalCode
 from resolvers.hashing.breached_passwords import SortedListFile, is_in_packaged_list
 from resolvers.hashing.password_hash import Hashing, is_too_long

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from models.outcome import Refused
+from models.mutation_outcomes import Refused
 from resolvers.context import Context
 from resolvers.sign_in import password_rules
 

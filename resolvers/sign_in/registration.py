@@ -9,13 +9,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry import argument
 from strawberry.types.info import Info
 
-from models.address import NotAnAddress, canonical, given
 from models.columns import new_id
-from models.outcome import Refused, Registered
-from models.tokens.mailed_tokens import note_asking, write_mailed_token
-from models.vocabulary import ConsentSource, LockSource, Notice, Processor, Purpose, RefusalCode
-from permissions.network import network_of
-from permissions.versions import numbers
+from models.email_address import InvalidAddress, canonical_address, normalized_address
+from models.mutation_outcomes import Refused, Registered
+from models.tokens.mailed_tokens import record_request_network, write_mailed_token
+from models.vocabulary import (
+    ConsentSource,
+    Notice,
+    ObjectionSource,
+    Processor,
+    Purpose,
+    RefusalCode,
+)
+from permissions import version_numbers
+from permissions.ip_network import network_of
 from resolvers.consent.objections import object_to
 from resolvers.context import Context
 from resolvers.hashing.worker_pool import PoolFull
@@ -68,11 +75,11 @@ async def register(
 
 def _person(context: Context, input: RegisterInput) -> NewPerson:
     try:
-        person = NewPerson(given(input.email), canonical(input.email))
-    except NotAnAddress:
+        person = NewPerson(normalized_address(input.email), canonical_address(input.email))
+    except InvalidAddress:
         raise InvalidRegistration(RefusalCode.INVALID_INPUT, "`email` is not an e-mail address.", "email") from None
-    if input.policy_version != numbers.current().name:
-        sentence = f"The policy's current version is {numbers.current().name}; show that one."
+    if input.policy_version != version_numbers.current_version().name:
+        sentence = f"The policy's current version is {version_numbers.current_version().name}; show that one."
         raise InvalidRegistration(RefusalCode.POLICY_VERSION_OUTDATED, sentence, "policyVersion")
     if Purpose.SERVICE in input.consents:
         raise InvalidRegistration(RefusalCode.CONSENT_MANDATORY, "SERVICE needs no consent and takes none.", "consents")
@@ -114,7 +121,7 @@ async def _store_and_mail(context: Context, connection: AsyncConnection, person:
         owner = await address_owner(connection, person.email_canonical, now)
     box = Recipient(id, Notice.VERIFY_ADDRESS) if owner is None else recipient_of(owner, Notice.ALREADY_REGISTERED)
     letter = await write_mailed_token(connection, keys, subject_id=box.subject_id, notice=box.notice, now=now)
-    await note_asking(connection, keys, letter, network_of(context.caller.address))
+    await record_request_network(connection, keys, letter, network_of(context.caller.address))
 
 
 async def _store(context: Context, connection: AsyncConnection, person: NewPerson) -> str:
@@ -123,7 +130,7 @@ async def _store(context: Context, connection: AsyncConnection, person: NewPerso
     (id,) = await store.store(connection, [person])
     if context.caller.opts_out:
         account = await lock_account(connection, id)
-        await object_to(connection, account, Processor.GOOGLE_ANALYTICS, LockSource.GPC, context.now())
+        await object_to(connection, account, Processor.GOOGLE_ANALYTICS, ObjectionSource.GPC, context.now())
     return id
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from models.outcome import Refused
+from models.mutation_outcomes import Refused
 from models.vocabulary import Audience, PersonalField, RefusalCode, fields_of, mask_of
-from permissions.decision import reach
+from permissions.decision import possible_bits
 from resolvers.validation.free_text import InvalidValue, clean_text
 
 MOST_FIELDS: Final = 100
@@ -23,7 +23,7 @@ def checked_extent(fields: Sequence[PersonalField], audience: Audience) -> int |
     if not 1 <= len(fields) <= MOST_FIELDS:
         return invalid_input("extent", f"holds 1 to {MOST_FIELDS} fields")
     bits = mask_of(tuple(fields))
-    if beyond := bits & ~reach([audience]):
+    if beyond := bits & ~possible_bits([audience]):
         return invalid_input("extent", f"names fields that are never opened: {', '.join(fields_of(beyond))}")
     return bits
 

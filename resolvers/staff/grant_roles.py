@@ -6,11 +6,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.columns import sought
+from models.columns import lookup_id
 from models.tables import ACCOUNTS
 from models.tokens import token_rows
 from models.vocabulary import STAFF, Role
-from permissions.failure import bad_input
+from permissions.errors import bad_input
 from resolvers.arguments import OtherUserId, RoleEnd, StaffRole, UserId
 from resolvers.context import Context
 
@@ -26,7 +26,7 @@ async def grant_role(info: Info[Context, None], user_id: OtherUserId, role: Staf
     if not context.now() < expires_at <= context.now() + LONGEST_GRANT:
         raise bad_input("expiresAt", "`expiresAt` lies in the future, within a year.")
     async with context.database.writing() as connection:
-        if not await token_rows.stays(connection, sought(str(user_id))):
+        if not await token_rows.lock_remaining_account(connection, lookup_id(str(user_id))):
             return False
         await token_rows.grant_role(
             connection,
@@ -46,7 +46,7 @@ async def revoke_role(info: Info[Context, None], user_id: UserId, role: StaffRol
     async with context.database.writing() as connection:
         if not await _exists(connection, str(user_id)):
             return False
-        await token_rows.end_role(connection, str(user_id), role, context.now())
+        await token_rows.revoke_role(connection, str(user_id), role, context.now())
     return True
 
 
@@ -56,5 +56,5 @@ def _check_is_staff(role: Role) -> None:
 
 
 async def _exists(connection: AsyncConnection, user_id: str) -> bool:
-    known = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == sought(user_id))
+    known = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == lookup_id(user_id))
     return (await connection.execute(known)).first() is not None

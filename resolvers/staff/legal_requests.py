@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry import argument
 from strawberry.types.info import Info
 
-from models.columns import new_id, ordinal, sought
-from models.outcome import Refused
+from models.columns import lookup_id, new_id, sort_key
+from models.mutation_outcomes import Refused
 from models.tables import LEGAL_REQUESTS
 from models.vocabulary import Audience, LegalRequestStatus, PersonalField, RefusalCode, fields_of
 from permissions.subject import Subject
@@ -102,7 +102,7 @@ def _row(input: OpenLegalRequestInput, opener: str, now: datetime) -> dict[str, 
         "approved_by": None,
         "approved_at": None,
         "closed_at": None,
-        "ordinal": ordinal(now, id),
+        "ordinal": sort_key(now, id),
     }
     for value in row.values():
         if isinstance(value, Refused):
@@ -150,7 +150,7 @@ def is_pending_or_open(context: Context) -> ColumnElement[bool]:
 
 
 async def _lock_request(connection: AsyncConnection, context: Context, id: strawberry.ID) -> Any:
-    one = LEGAL_REQUESTS.c.id == sought(str(id))
+    one = LEGAL_REQUESTS.c.id == lookup_id(str(id))
     return (
         await connection.execute(select(LEGAL_REQUESTS).where(one, is_pending_or_open(context)).with_for_update())
     ).one_or_none()

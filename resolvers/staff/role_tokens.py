@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final
 from strawberry import argument
 from strawberry.types.info import Info
 
-from models.outcome import IssuedToken, Refused
-from models.tokens.token_rows import Issuance, holds, issue_token
+from models.mutation_outcomes import IssuedToken, Refused
+from models.tokens.token_rows import NewToken, issue_token, lock_role_grant
 from models.vocabulary import STAFF, Factors, RefusalCode
 from resolvers.context import Context
 from resolvers.inputs import IssueRoleTokenInput
@@ -47,13 +47,13 @@ async def issue_role_token(
     holder = str(context.caller.subject_id)
     async with context.database.writing() as connection:
         await lock_account(connection, holder)
-        if input.role not in STAFF or not await holds(connection, holder, input.role, now):
+        if input.role not in STAFF or not await lock_role_grant(connection, holder, input.role, now):
             return NOT_HELD
         proven = context.caller.factors is Factors.TOTP and await is_live_token(connection, context.caller.token_id)
         authenticator = await confirmed_authenticator(connection, holder)
         if not proven or authenticator is None or not _is_fresh(context, authenticator):
             return SECOND_FACTOR_NEEDED
-        issuance = Issuance(input.role, ISSUED_BY, now, input.expires_at, holder, name=name)
+        issuance = NewToken(input.role, ISSUED_BY, now, input.expires_at, holder, name=name)
         token, row = await issue_token(connection, issuance)
     return IssuedToken(row["id"], token, input.role, None, input.expires_at)
 

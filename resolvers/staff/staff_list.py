@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.tables import ACCESS_TOKENS, ROLE_GRANTS
-from models.tokens.token_rows import is_held, is_live
+from models.tokens.token_rows import holds_role, is_live_grant
 from models.vocabulary import Processor, Role
 from resolvers.arguments import After, Before, First, Last
 from resolvers.context import Context
@@ -62,7 +62,7 @@ async def staff(
 ) -> Connection:
     """Everyone with a staff role now, by id."""
     context = info.context
-    live = is_live(context.now())
+    live = is_live_grant(context.now())
     people = select(ROLE_GRANTS.c.subject_id).where(live).distinct().subquery()
 
     async def shown(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[StaffMember]:
@@ -89,7 +89,7 @@ async def role_tokens(
 ) -> Connection:
     """Role and processor tokens that are neither revoked nor over, by id; a role's while its holder has the role."""
     now = info.context.now()
-    held = is_held(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role, now)
+    held = holds_role(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role, now)
     alive = select(ACCESS_TOKENS).where(
         ACCESS_TOKENS.c.role != Role.MEMBER.value,
         ACCESS_TOKENS.c.revoked_at.is_(None),

@@ -7,11 +7,11 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.columns import sought
-from models.outcome import Refused
+from models.columns import lookup_id
+from models.mutation_outcomes import Refused
 from models.tables import SUPPORT_CASES
 from models.tokens.mailed_tokens import write_letter
-from models.tokens.token_rows import holds
+from models.tokens.token_rows import lock_role_grant
 from models.vocabulary import Notice, RefusalCode, Role, SupportCaseStatus, mask_of
 from resolvers.arguments import AgentId, CaseId, RemainingExtent
 from resolvers.context import Context
@@ -26,10 +26,10 @@ NOT_NARROWER: Final = Refused(RefusalCode.INVALID_INPUT, "A case is narrowed, ne
 
 async def assign_support_case(info: Info[Context, None], id: CaseId, agent_id: AgentId) -> CaseState | Refused:
     """Gives an open case to another person who holds SUPPORT and whom it is not about."""
-    context, agent = info.context, sought(str(agent_id))
+    context, agent = info.context, lookup_id(str(agent_id))
     async with context.database.writing() as connection:
         # the grant is locked before the case, as where a role is granted or ends: no two wait for each other
-        serves = await holds(connection, agent, Role.SUPPORT, context.now())
+        serves = await lock_role_grant(connection, agent, Role.SUPPORT, context.now())
         row = await _lock_case(connection, context, id)
         if row is None or status(row, context.now()) is not SupportCaseStatus.OPEN:
             return NOT_FOUND
@@ -77,7 +77,7 @@ async def narrow_support_case(info: Info[Context, None], id: CaseId, extent: Rem
 
 
 async def _lock_case(connection: AsyncConnection, context: Context, id: strawberry.ID) -> Any:
-    one = select_cases(context.now()).where(SUPPORT_CASES.c.id == sought(str(id))).with_for_update()
+    one = select_cases(context.now()).where(SUPPORT_CASES.c.id == lookup_id(str(id))).with_for_update()
     return (await connection.execute(one)).one_or_none()
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.keys import KeyRing
+from models.key_ring import KeyRing
 from models.tables import SUPPORT_CASES
 from models.vocabulary import PersonalField, Role, SupportCaseStatus, fields_of
 from permissions.caller import Caller

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry import argument
 from strawberry.types.info import Info
 
-from models.address import sought_address
-from models.columns import new_id, ordinal, sought
-from models.outcome import Refused
+from models.columns import lookup_id, new_id, sort_key
+from models.email_address import lookup_address
+from models.mutation_outcomes import Refused
 from models.tables import ACCOUNTS, CREDENTIALS, SUPPORT_CASES
 from models.tokens.mailed_tokens import write_letter
 from models.vocabulary import Audience, Notice, PersonalField, RefusalCode
@@ -104,10 +104,10 @@ async def _subject(connection: AsyncConnection, caller: Caller, input: OpenSuppo
         known = (
             select(ACCOUNTS.c.id)
             .join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
-            .where(CREDENTIALS.c.email_canonical == sought_address(input.email), theirs)
+            .where(CREDENTIALS.c.email_canonical == lookup_address(input.email), theirs)
         )
     else:
-        known = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == sought(str(input.subject_id)))
+        known = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == lookup_id(str(input.subject_id)))
     # whoever is being erased meanwhile is waited for, so that no case is opened about nobody
     locked = known.with_for_update(read=True, key_share=True, of=ACCOUNTS)
     found = (await connection.execute(locked)).scalar_one_or_none()
@@ -128,5 +128,5 @@ def _row(caller: Caller, subject_id: str | None, checked: CheckedInput, now: dat
         "opened_by_subject": caller.is_member,
         "agent_id": None,
         "closed_at": None,
-        "ordinal": ordinal(now, id),
+        "ordinal": sort_key(now, id),
     }

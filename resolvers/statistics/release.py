@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.statistics.discrete_laplace import Noise
 from models.tables import STATISTICS_CELLS, STATISTICS_RELEASES
 from permissions.caller import Caller
-from permissions.mask import parameters
-from permissions.statistics.counting import counts
+from permissions.masked_columns import query_parameters
+from permissions.statistics.count_query import count_statement
 from permissions.statistics.histograms import HISTOGRAMS, Histogram
-from permissions.statistics.publication import published
+from permissions.statistics.suppression import publishable_count
 from resolvers.context import Services
 
 YEAR: Final = timedelta(days=365)
@@ -85,7 +85,7 @@ async def make_release(services: Services, *, early: bool) -> bool:
 async def _store_release(connection: AsyncConnection, number: int, now: datetime, noise: Noise) -> None:
     row = {"number": number, "released_at": now, "epsilon": str(noise.epsilon), "bound": noise.bound}
     await connection.execute(insert(STATISTICS_RELEASES), row)
-    rows = (await connection.execute(counts(now), parameters(Caller()))).all()
+    rows = (await connection.execute(count_statement(now), query_parameters(Caller()))).all()
     true = {tuple(row[:-1]): int(row[-1]) for row in rows}
     cells = await asyncio.to_thread(
         lambda: [cell for each in HISTOGRAMS for cell in published_cells(each, true, noise)]
@@ -99,6 +99,6 @@ def published_cells(histogram: Histogram, true: Counts, noise: Noise) -> Iterabl
     for values in histogram.groups():
         first, second = (*values, "", "")[:2]
         people = true.get((histogram.name, first.lower(), second.lower()), 0)
-        count = published(people, noise)
+        count = publishable_count(people, noise)
         if count is not None:
             yield {"histogram": histogram.name, "first_value": first, "second_value": second, "shown": count}

@@ -8,9 +8,9 @@ from strawberry.types.info import Info
 
 from models.tables import STATISTICS_CELLS
 from models.vocabulary import Dimension
-from permissions.failure import bad_input
-from permissions.statistics.histograms import ALLOWED, Histogram, histogram_of
-from permissions.statistics.publication import margin
+from permissions.errors import bad_input
+from permissions.statistics.histograms import BREAKDOWNS, Histogram, histogram_of
+from permissions.statistics.suppression import error_margin
 from resolvers.arguments import GroupBy
 from resolvers.context import Context
 from resolvers.statistics import release
@@ -55,7 +55,7 @@ async def statistics(info: Info[Context, None], group_by: GroupBy) -> Statistics
         released_at=standing.released_at,
         next_at=standing.next_at,
         epsilon=float(standing.noise.epsilon),
-        margin=margin(standing.noise),
+        margin=error_margin(standing.noise),
         subjects=total[0] if total else None,
         groups=groups,
         # told from the release and the public lists alone: an empty group and a small one are left out alike
@@ -66,7 +66,7 @@ async def statistics(info: Info[Context, None], group_by: GroupBy) -> Statistics
 def _requested_histogram(group_by: list[Dimension]) -> Histogram:
     histogram = histogram_of(group_by)
     if histogram is None:
-        allowed = ", ".join(f"[{', '.join(each.dimensions)}]" for each in ALLOWED)
+        allowed = ", ".join(f"[{', '.join(each.dimensions)}]" for each in BREAKDOWNS)
         raise bad_input("groupBy", f"`groupBy` is one of {allowed}, in either order.")
     return histogram
 

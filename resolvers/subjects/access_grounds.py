@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables import LEGAL_REQUESTS, SUPPORT_CASES
-from models.tokens.token_rows import is_held
+from models.tokens.token_rows import holds_role
 from models.vocabulary import Audience, Role
 from permissions.access_ground import Ground, Grounds
 from permissions.caller import Caller
@@ -22,7 +22,7 @@ def case_is_open(now: datetime) -> ColumnElement[bool]:
 
 def agent_serves(now: datetime) -> ColumnElement[bool]:
     """Whether the case's agent holds SUPPORT now; a case whose agent does not is nobody's."""
-    return is_held(SUPPORT_CASES.c.agent_id, Role.SUPPORT.value, now)
+    return holds_role(SUPPORT_CASES.c.agent_id, Role.SUPPORT.value, now)
 
 
 def request_is_open(now: datetime) -> ColumnElement[bool]:
@@ -49,7 +49,7 @@ async def grounds_of(
     connection: AsyncConnection, caller: Caller, subject_ids: Sequence[str], now: datetime
 ) -> dict[str, Grounds]:
     """What lets this caller read each of these subjects; those without an entry are absent."""
-    audience = caller.works_through
+    audience = caller.case_audience
     if audience is None:
         return {}
     open_ones = _cases if caller.role is Role.SUPPORT else _requests

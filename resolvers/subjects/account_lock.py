@@ -6,13 +6,13 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables import ACCOUNTS
-from permissions.failure import gone
+from permissions.errors import unknown_token
 
 
 async def lock_account(connection: AsyncConnection, subject_id: str) -> Any:
     """Locks and returns the account's row. Raises UNAUTHENTICATED if the account was erased."""
     if (account := await lock_account_if_any(connection, subject_id)) is None:
-        raise gone()
+        raise unknown_token()
     return account
 
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.columns import fields_in
+from models.columns import personal_columns
 from models.tables import ACCOUNTS, CREDENTIALS, HELD_FORMS, HELD_PROFILES, PRE_REGISTRATIONS, PROFILES
-from permissions.mask import COLUMNS, key
+from permissions.masked_columns import FIELD_COLUMNS, column_key
 
 Row = dict[str, Any]
 
@@ -24,7 +24,7 @@ is_husk: Final = ~select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.subject_i
 
 def _narrowed(table: Table, row: Mapping[str, Any], bits: int) -> Row:
     """The row's values, those of fields that are not among the bits as null."""
-    return {name: row[name] if field.bit & bits else None for name, field in fields_in(table).items()}
+    return {name: row[name] if field.bit & bits else None for name, field in personal_columns(table).items()}
 
 
 def _is_empty(values: Row) -> bool:
@@ -99,14 +99,14 @@ async def filled(connection: AsyncConnection, rows: Sequence[Row], bits: int) ->
     """Puts what requests hold where the rows that they read have nothing."""
     ids = [row["id"] for row in rows]
     for table, aside in ASIDE.items():
-        asked = [c for field, columns in COLUMNS.items() if field.bit & bits for c in columns if c.table is table]
+        asked = [c for field, columns in FIELD_COLUMNS.items() if field.bit & bits for c in columns if c.table is table]
         if not asked:
             continue
         held = await _rows(connection, aside, ids)
         for row in rows:
             for column in asked:
-                if row[key(column)] is None and row["id"] in held:
-                    row[key(column)] = held[row["id"]][column.name]
+                if row[column_key(column)] is None and row["id"] in held:
+                    row[column_key(column)] = held[row["id"]][column.name]
     for row in rows:
         if row.get("email") == NO_ADDRESS:
             row["email"] = None

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from models.vocabulary import Purpose, mask_of
-from permissions.policy import HIDDEN_AT_FIRST
-from permissions.versions import numbers
+from permissions import version_numbers
+from permissions.policy import HIDDEN_BY_DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class NewPerson:
     password_hash: str | None = None
     ip_address: str | None = None
     verified: bool = False
-    hidden: int = mask_of(HIDDEN_AT_FIRST)
+    hidden: int = mask_of(HIDDEN_BY_DEFAULT)
     profile: dict[str, Any] = field(default_factory=dict)
     form: dict[str, Any] = field(default_factory=dict)
     consents: list[ConsentEntry] = field(default_factory=list)
@@ -37,8 +37,8 @@ class NewPerson:
     def granted(self, purpose: Purpose) -> int | None:
         """The number of the version that is granted last, or None."""
         last = [consent for consent in self.consents if consent.purpose is purpose][-1:]
-        return numbers.number(last[0].policy_version) if last and last[0].granted else None
+        return version_numbers.version_number(last[0].policy_version) if last and last[0].granted else None
 
     def stands(self, purpose: Purpose) -> bool:
         """Whether the purpose will stand for this person."""
-        return self.verified and (self.granted(purpose) or 0) >= numbers.floor(purpose)
+        return self.verified and (self.granted(purpose) or 0) >= version_numbers.version_floor(purpose)

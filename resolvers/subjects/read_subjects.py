@@ -13,8 +13,18 @@ from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import Audience, Lock, PersonalField, Standing, fields_of, mask_of
 from permissions.access_ground import Grounds
 from permissions.caller import Caller
-from permissions.decision import NOTHING, Sight, State, sight
-from permissions.mask import COLUMNS, key, locks, masked, met, own, parameters, standing, stands
+from permissions.decision import ALL_WITHHELD, Decision, SubjectState, decide
+from permissions.masked_columns import (
+    FIELD_COLUMNS,
+    audience_may_read_any,
+    column_key,
+    is_own_row,
+    lock_bits,
+    masked_columns,
+    purpose_stands,
+    query_parameters,
+    standing_bits,
+)
 from permissions.policy import SOCIAL
 from permissions.subject import Subject
 from resolvers.context import Context
@@ -31,7 +41,7 @@ def _place(row: Row) -> Place | None:
 
 
 def _form(row: Row) -> SimpleNamespace | None:
-    values = {column.name: row[key(column)] for column in COLUMNS[PersonalField.PRE_REGISTRATION]}
+    values = {column.name: row[column_key(column)] for column in FIELD_COLUMNS[PersonalField.PRE_REGISTRATION]}
     return SimpleNamespace(**values) if any(value is not None for value in values.values()) else None
 
 
@@ -50,15 +60,15 @@ COMPOSED_BITS: Final = mask_of(tuple(COMPOSED))
 
 def columns(audience: Audience | None, bits: int) -> list[Any]:
     """The id, what the decision needs, and the masked columns of the fields asked for."""
-    asked = [column for field in fields_of(bits) for column in masked(audience, field)]
-    state = [ACCOUNTS.c.hidden, locks(audience), standing()]
+    asked = [column for field in fields_of(bits) for column in masked_columns(audience, field)]
+    state = [ACCOUNTS.c.hidden, lock_bits(audience), standing_bits()]
     return [ACCOUNTS.c.id, *state, *asked]
 
 
 def joined(statement: Select[Any], bits: int, *, profile: bool = False) -> Select[Any]:
     """Joins only the purposes whose fields are asked for."""
     source: Any = ACCOUNTS
-    tables = {column.table for field in fields_of(bits) for column in COLUMNS[field]}
+    tables = {column.table for field in fields_of(bits) for column in FIELD_COLUMNS[field]}
     if profile or PROFILES in tables:
         source = source.outerjoin(PROFILES, PROFILES.c.subject_id == ACCOUNTS.c.id)
     if PRE_REGISTRATIONS in tables:
@@ -68,7 +78,7 @@ def joined(statement: Select[Any], bits: int, *, profile: bool = False) -> Selec
 
 @lru_cache(maxsize=512)
 def _by_id(audience: Audience | None, bits: int) -> Select[Any]:
-    found = and_(ACCOUNTS.c.id == bindparam("id"), or_(own(), met(audience)))
+    found = and_(ACCOUNTS.c.id == bindparam("id"), or_(is_own_row(), audience_may_read_any(audience)))
     return joined(select(*columns(audience, bits)), bits).where(found)
 
 
@@ -82,21 +92,21 @@ def by_ids(audience: Audience, bits: int) -> Select[Any]:
 @lru_cache(maxsize=512)
 def directory(audience: Audience | None, bits: int, *, profile: bool = False) -> Select[Any]:
     """Everyone whom this audience meets, and oneself while SOCIAL stands."""
-    listed = or_(and_(own(), stands(SOCIAL[0])), met(audience))
+    listed = or_(and_(is_own_row(), purpose_stands(SOCIAL[0])), audience_may_read_any(audience))
     return joined(select(*columns(audience, bits)), bits, profile=profile).where(listed)
 
 
 async def read(context: Context, connection: AsyncConnection, subject_id: str, bits: int) -> Subject | None:
     """One subject, or None for one who is absent and for one who never was: the same statements."""
-    if context.caller.works_through is not None:
+    if context.caller.case_audience is not None:
         return (await through_grounds(context, connection, [subject_id], bits)).get(subject_id)
     return await read_as(connection, context.caller, subject_id, bits)
 
 
 async def read_as(connection: AsyncConnection, caller: Caller, subject_id: str, bits: int) -> Subject | None:
     """One subject as a member or visitor meets them."""
-    statement = _by_id(caller.meets_others, bits)
-    found = (await connection.execute(statement, {**parameters(caller), "id": subject_id})).all()
+    statement = _by_id(caller.audience_to_others, bits)
+    found = (await connection.execute(statement, {**query_parameters(caller), "id": subject_id})).all()
     return next((show(caller.audience(row["id"]), row, bits) for row in rows_of(found)), None)
 
 
@@ -105,13 +115,13 @@ async def through_grounds(
 ) -> dict[str, Subject]:
     """Those of these subjects whom a case or a request lets this caller read, each noted for the ledger."""
     caller = context.caller
-    if caller.works_through is None:
+    if caller.case_audience is None:
         return {}
     grounds = await grounds_of(connection, caller, subject_ids, context.now())
-    statement = by_ids(caller.works_through, bits)
-    found = (await connection.execute(statement, {**parameters(caller), "ids": list(subject_ids)})).all()
+    statement = by_ids(caller.case_audience, bits)
+    found = (await connection.execute(statement, {**query_parameters(caller), "ids": list(subject_ids)})).all()
     rows, shown = [row for row in rows_of(found) if row["id"] in grounds], {}
-    if rows and caller.works_through is Audience.LEGAL_REQUEST:
+    if rows and caller.case_audience is Audience.LEGAL_REQUEST:
         await legal_hold_values.filled(connection, rows, bits)
     for row in rows:
         each = grounds[row["id"]]
@@ -145,17 +155,17 @@ def show(audience: Audience | None, row: Row, bits: int, grounds: Grounds | None
 
 
 @lru_cache(maxsize=8192)
-def _sight(audience: Audience, standing: int, hidden: int, locks: int, extent: int, own_extent: int) -> Sight:
+def _sight(audience: Audience, standing: int, hidden: int, locks: int, extent: int, own_extent: int) -> Decision:
     """The decision by plain numbers, so that a page of rows makes no object a row."""
-    return sight(audience, State(Standing(standing), hidden, Lock(locks), extent, own_extent))
+    return decide(audience, SubjectState(Standing(standing), hidden, Lock(locks), extent, own_extent))
 
 
 def oneself(caller: Caller) -> Subject:
     """The caller's own record where nothing of it was asked for: always there, and nothing is withheld."""
-    seen = sight(Audience.SELF, State())
+    seen = decide(Audience.SELF, SubjectState())
     return Subject(caller.subject_id or "", Audience.SELF, seen.mask, seen.withheld, {})
 
 
 def named_only(subject_id: str) -> Subject:
     """The holder of a token that reads nobody: an id, and every field withheld."""
-    return Subject(subject_id, None, 0, NOTHING, {})
+    return Subject(subject_id, None, 0, ALL_WITHHELD, {})

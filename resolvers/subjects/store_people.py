@@ -9,8 +9,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.columns import new_id
-from models.keys import KeyRing
-from models.logs import chain
+from models.key_ring import KeyRing
+from models.logs import hash_chain
 from models.records.consent import record_of
 from models.tables import ACCOUNTS, CREDENTIALS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import ConsentSource, Purpose
@@ -48,7 +48,7 @@ class PeopleStore:
         await _insert(connection, PROFILES, [row for id, person in placed if (row := self._profile(id, person))])
         await _insert(connection, PRE_REGISTRATIONS, [row for id, person in placed if (row := _form(id, person))])
         records = [row for id, person in placed for row in self._records(id, person)]
-        await chain.append(connection, self.keys, chain.CONSENT, records)
+        await hash_chain.append(connection, self.keys, hash_chain.CONSENT, records)
         return ids
 
     def _account(self, id: str, person: NewPerson) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
 from pydantic import HttpUrl, TypeAdapter, ValidationError
 
-from models.records.profile import SEARCHED
+from models.records.profile import SEARCHABLE_FIELDS
 from models.statistics.countries import COUNTRIES
-from permissions.mask import FOLDED
+from permissions.masked_columns import FOLDED_SUFFIX
 from resolvers.validation.free_text import InvalidValue, camel_case, clean_text, fold_for_search
 
 SHORT: Final = 200
@@ -132,9 +132,9 @@ def clean_profile(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]
             cleaned[name] = clean_text(field, value, PROFILE_TEXTS[name])
         else:
             cleaned[name] = BY_COLUMN[name](field, value)
-    for searched in SEARCHED:
+    for searched in SEARCHABLE_FIELDS:
         if (name := searched.value.lower()) in cleaned:
-            cleaned[name + FOLDED] = fold_for_search(cleaned[name]) if cleaned[name] else None
+            cleaned[name + FOLDED_SUFFIX] = fold_for_search(cleaned[name]) if cleaned[name] else None
     return cleaned
 
 

@@ -14,8 +14,9 @@ from argon2 import PasswordHasher
 from sqlalchemy import func, select, update
 
 from models.database import Database
+from models.logs import hash_chain
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CHAIN_HEADS, CONSENT_RECORDS, CREDENTIALS
-from permissions.versions.numbers import current
+from permissions.version_numbers import current_version
 from tests.serving import COMMAND, consentql, environment, serving
 from tests.world import PASSWORD, line, world_of
 
@@ -35,7 +36,7 @@ async def people(database: Database) -> int:
 
 
 async def test_an_import_is_whole_line_by_line_and_may_be_run_again(database: Database, tmp_path: Path) -> None:
-    granted = {"purpose": "SOCIAL", "granted": True, "policyVersion": current().name}
+    granted = {"purpose": "SOCIAL", "granted": True, "policyVersion": current_version().name}
     good = line("good@example.org", passwordHash=HASH, consents=[{**granted, "at": "2026-11-02T08:00:00+02:00"}])
     file = written(
         tmp_path / "users.jsonl",
@@ -72,7 +73,7 @@ async def test_an_import_is_whole_line_by_line_and_may_be_run_again(database: Da
     world.services.hashing.close()
 
 
-GRANT = {"purpose": "SOCIAL", "granted": True, "policyVersion": current().name}
+GRANT = {"purpose": "SOCIAL", "granted": True, "policyVersion": current_version().name}
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -258,11 +259,10 @@ async def test_what_a_program_reads_is_one_document_alone_on_standard_output(
 
 
 async def test_imported_consents_are_chained_like_all_others(database: Database, tmp_path: Path) -> None:
-    from models.logs import chain
-
     file = written(tmp_path / "users.jsonl", *(line(f"p{n}@example.org", ("SOCIAL", "EXPANSION")) for n in range(5)))
     consentql(database.url, "import", file, cwd=tmp_path)
     async with database.reading() as connection:
         rows = (await connection.execute(select(CONSENT_RECORDS).order_by(CONSENT_RECORDS.c.sequence))).mappings().all()
     assert len(rows) == 10
-    assert chain.first_break(world_of(database).services.keys, chain.CONSENT, [dict(row) for row in rows]) is None
+    keys = world_of(database).services.keys
+    assert hash_chain.first_break(keys, hash_chain.CONSENT, [dict(row) for row in rows]) is None

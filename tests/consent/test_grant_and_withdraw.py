@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models.logs import chain
+from models.logs import hash_chain
 from models.tables import CONSENT_RECORDS
-from permissions.graphql.root_fields import OPERATIONS_BY_FIELD
-from permissions.versions.numbers import current
+from permissions.graphql.root_field_rules import ROOT_FIELD_RULES
+from permissions.version_numbers import current_version
 from schema.build import build
 from tests.identity import STRONG, Clock, enrolled, sign_in
 from tests.world import World, codes
@@ -35,7 +35,7 @@ async def test_a_withdrawal_counts_for_the_next_read_and_a_grant_too(world: Worl
     assert len((await world.data("{ users { edges { node { id } } } }", other))["users"]["edges"]) == 1
     assert (await world.data("{ userMap { count } }", other))["userMap"] == [{"count": 1}]
 
-    await world.data(GRANT, mine, {"purpose": "SOCIAL", "version": current().name})
+    await world.data(GRANT, mine, {"purpose": "SOCIAL", "version": current_version().name})
     assert (await world.data(READ, other, {"id": subject}))["user"]["firstName"] == "Amara"
     assert (await world.data("{ userMap { count } }", other))["userMap"] == [{"count": 2}]
 
@@ -46,7 +46,7 @@ async def test_withdrawing_states_when_the_data_goes_and_granting_keeps_it(world
     social = states[1]
     assert (social["status"], social["granted"], social["withdrawable"]) == ("WITHDRAWN", False, True)
     assert social["erasesAt"] > social["since"]
-    states = (await world.data(GRANT, mine, {"purpose": "SOCIAL", "version": current().name}))["grantConsent"][
+    states = (await world.data(GRANT, mine, {"purpose": "SOCIAL", "version": current_version().name}))["grantConsent"][
         "consents"
     ]
     assert states[1] == {"purpose": "SOCIAL", "granted": True, "status": "GRANTED", "erasesAt": None}
@@ -59,13 +59,13 @@ async def test_withdrawing_is_one_mutation_without_a_step_up_as_granting_is(worl
     mine = (await sign_in(world, "subject@example.org"))["accessToken"]
     await enrolled(world, mine)
     clock.forward(minutes=10)
-    granted = (await world.data(GRANT, mine, {"purpose": "SOCIAL", "version": current().name}))["grantConsent"]
+    granted = (await world.data(GRANT, mine, {"purpose": "SOCIAL", "version": current_version().name}))["grantConsent"]
     withdrawn = (await world.data(WITHDRAW, mine, {"purpose": "SOCIAL"}))["withdrawConsent"]
     assert [each["record"]["granted"] for each in (granted, withdrawn)] == [True, False]
     fields: Any = build().graphql.type_map["Mutation"]
     taken = {name: set(fields.fields[name].args) for name in ("grantConsent", "withdrawConsent")}
     assert taken == {"grantConsent": {"purpose", "policyVersion"}, "withdrawConsent": {"purpose"}}
-    grant, withdraw = (OPERATIONS_BY_FIELD[f"Mutation.{name}"] for name in taken)
+    grant, withdraw = (ROOT_FIELD_RULES[f"Mutation.{name}"] for name in taken)
     assert grant == withdraw
 
 
@@ -87,8 +87,8 @@ async def test_repeating_a_decision_changes_nothing_and_answers_with_the_state(w
     first = (await world.data(WITHDRAW, mine, {"purpose": "SOCIAL"}))["withdrawConsent"]["record"]["id"]
     again = (await world.data(WITHDRAW, mine, {"purpose": "SOCIAL"}))["withdrawConsent"]["record"]["id"]
     assert first == again
-    granted = (await world.data(GRANT, mine, {"purpose": "SOCIAL", "version": current().name}))["grantConsent"]
-    again = (await world.data(GRANT, mine, {"purpose": "SOCIAL", "version": current().name}))["grantConsent"]
+    granted = (await world.data(GRANT, mine, {"purpose": "SOCIAL", "version": current_version().name}))["grantConsent"]
+    again = (await world.data(GRANT, mine, {"purpose": "SOCIAL", "version": current_version().name}))["grantConsent"]
     assert granted["record"] == again["record"]
     edges = (await world.data(history, mine))["me"]["consentHistory"]["edges"]
     assert [edge["node"]["granted"] for edge in edges] == [True, False]
@@ -98,18 +98,18 @@ async def test_every_record_follows_from_the_one_before(world: World) -> None:
     _, mine = await world.member("subject@example.org", ("SOCIAL", "EXPANSION"))
     for _ in range(3):
         await world.data(WITHDRAW, mine, {"purpose": "SOCIAL"})
-        await world.data(GRANT, mine, {"purpose": "SOCIAL", "version": current().name})
+        await world.data(GRANT, mine, {"purpose": "SOCIAL", "version": current_version().name})
     async with world.services.database.reading() as connection:
         rows = (await connection.execute(select(CONSENT_RECORDS).order_by(CONSENT_RECORDS.c.sequence))).mappings().all()
     records = [dict(row) for row in rows]
     assert len(records) == 8
-    assert chain.first_break(world.services.keys, chain.CONSENT, records) is None
+    assert hash_chain.first_break(world.services.keys, hash_chain.CONSENT, records) is None
     for place in range(len(records)):
         changed = [dict(record) for record in records]
         changed[place]["granted"] = not changed[place]["granted"]
-        assert chain.first_break(world.services.keys, chain.CONSENT, changed) == place + 1
+        assert hash_chain.first_break(world.services.keys, hash_chain.CONSENT, changed) == place + 1
         without = records[:place] + records[place + 1 :]
-        missed = chain.first_break(world.services.keys, chain.CONSENT, without)
+        missed = hash_chain.first_break(world.services.keys, hash_chain.CONSENT, without)
         assert missed == (place + 1 if place + 1 < len(records) else None)
 
 

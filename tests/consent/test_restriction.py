@@ -4,7 +4,7 @@ from sqlalchemy import select
 
 from models.tables import RESTRICTIONS
 from models.vocabulary import Processor, Role
-from permissions.versions.numbers import current
+from permissions.version_numbers import current_version
 from tests.world import USER, World, codes
 
 RESTRICT = "mutation { restrictProcessing { ... on RestrictionChanged { restricted } ... on Refusal { code } } }"
@@ -22,7 +22,7 @@ async def test_a_restricted_subject_is_absent_by_every_path_until_they_lift_it(w
     before = [(await world.post(one, token)).text for token in (None, fellow)]
     assert (await world.data(RESTRICT, mine))["restrictProcessing"] == {"restricted": True}
     grant = "mutation ($v: String!) { grantConsent(purpose: SOCIAL, policyVersion: $v) { __typename } }"
-    await world.data(grant, mine, {"v": current().name})
+    await world.data(grant, mine, {"v": current_version().name})
     unknown = one.replace(id, "0" * 32)
     for token in (None, fellow):
         assert (await world.post(one, token)).text == (await world.post(unknown, token)).text

@@ -30,7 +30,7 @@ from models.tables import (
     UNSCRUBBED,
 )
 from models.vocabulary import Processor, Role
-from permissions.versions.numbers import current
+from permissions.version_numbers import current_version
 from tests.identity import CHANGE_EMAIL, STRONG, enrolled, sign_in
 from tests.retaining import DAY, Keeper
 from tests.world import KEY, World, line, world_of
@@ -56,7 +56,9 @@ def camel(name: str) -> str:
 async def lived(world: World, marker: str) -> tuple[str, list[str]]:
     """A person who used all that there is, with a marker in every value; and what no table may ever hold."""
     email, address = f"{marker}@Example.org", f"2001:db8:{marker[:4]}:{marker[4:8]}::7"
-    consents = [{"purpose": each, "granted": True, "policyVersion": current().name} for each in ("SOCIAL", "EXPANSION")]
+    consents = [
+        {"purpose": each, "granted": True, "policyVersion": current_version().name} for each in ("SOCIAL", "EXPANSION")
+    ]
     line = {"email": email, "emailVerified": True, "password": STRONG, "ipAddress": address, "consents": consents}
     (id,) = await world.store_people(line)
     session = await world.token(Role.MEMBER, id, expires_at=world.services.now() + 90 * DAY)

@@ -15,13 +15,13 @@ from app.http import cookies
 from models.database import Database
 from models.tables import ACCOUNTS, ROLE_GRANTS, STATISTICS_RELEASES
 from models.tokens import token_rows
-from models.vocabulary import MailedUse, Processor, Role
+from models.vocabulary import LinkUse, Processor, Role
 from permissions.caller import Caller
-from permissions.limits import Limits
-from permissions.mask import parameters
+from permissions.masked_columns import query_parameters
+from permissions.rate_limits import RateLimiter
 from permissions.retention_periods import RETENTION, YEAR, RecordKind, retention
-from permissions.statistics.counting import counts
-from permissions.versions.numbers import current
+from permissions.statistics.count_query import count_statement
+from permissions.version_numbers import current_version
 from resolvers.second_factor import totp_enrolment
 from resolvers.sessions.begin_session import end_sessions
 from resolvers.statistics.release import make_release
@@ -187,7 +187,7 @@ async def test_everything_that_lets_somebody_act_ends_with_the_request(leaver: L
     begun = await sign_in(world, "p@example.org")
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
     await world.data(CHANGE_EMAIL, leaver.mine, {"e": "new@example.org", "p": STRONG})
-    (reset,), (change,) = [await mailed(world, use) for use in (MailedUse.RESET, MailedUse.CHANGE)]
+    (reset,), (change,) = [await mailed(world, use) for use in (LinkUse.RESET, LinkUse.CHANGE)]
     other = await world.token(Role.MEMBER, leaver.id)
     assert (await leaver.request(code=recovery[0]))["__typename"] == "ErasureScheduled"
     for token in (leaver.mine, other):
@@ -233,7 +233,7 @@ async def test_where_no_second_factor_is_on_none_is_looked_at(leaver: Leaver) ->
 
 
 async def test_attempts_at_the_code_are_counted_before_they_are_looked_at(database: Database) -> None:
-    world = world_of(database, limits=Limits(on=True))
+    world = world_of(database, limits=RateLimiter(on=True))
     _, token = await world.member("p@example.org", password=STRONG)
     app, _ = await enrolled(world, token)
     guesses = [world.data(REQUEST, token, {"p": STRONG, "c": "000000"}) for _ in range(8)]
@@ -297,7 +297,7 @@ async def _read(world: World, token: str | None, id: str) -> tuple[int, bytes, l
 async def test_statistics_count_nobody_who_leaves(leaver: Leaver) -> None:
     async def counted_now() -> dict[str, int]:
         async with leaver.world.services.database.reading() as connection:
-            rows = (await connection.execute(counts(leaver.clock.at), parameters(Caller()))).all()
+            rows = (await connection.execute(count_statement(leaver.clock.at), query_parameters(Caller()))).all()
         totals: dict[str, int] = {}
         for name, *_, people in rows:
             totals[name] = totals.get(name, 0) + people
@@ -408,7 +408,7 @@ async def test_a_grant_while_leaving_is_recorded_and_opens_nothing_until_the_sub
     _, fellow = await world.member("o@example.org")
     leaver = Leaver(world, clock, id, (await sign_in(world, "p@example.org"))["accessToken"], fellow)
     mine = await leaver.left()
-    granted = (await world.data(GRANT, mine, {"v": current().name}))["grantConsent"]
+    granted = (await world.data(GRANT, mine, {"v": current_version().name}))["grantConsent"]
     assert granted["consents"][1] == {
         "purpose": "SOCIAL", "granted": True, "status": "GRANTED", "erasesAt": leaver.ends,
     }  # fmt: skip
@@ -422,7 +422,7 @@ async def test_a_password_that_is_reset_or_changed_cancels_nothing(leaver: Leave
     await leaver.request()
     asked = leaver.since
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
-    (link, *_) = await mailed(world, MailedUse.RESET)
+    (link, *_) = await mailed(world, LinkUse.RESET)
     assert "changedAt" in (await world.data(RESET, None, {"t": link, "p": OTHER}))["resetPassword"]
     assert await leaver.leaving_since() == asked
     mine = (await sign_in(world, "p@example.org", OTHER))["accessToken"]
@@ -433,7 +433,7 @@ async def test_an_address_that_changes_cancels_nothing(leaver: Leaver) -> None:
     mine = await leaver.left()
     asked = await leaver.world.data(CHANGE_EMAIL, mine, {"e": "new@example.org", "p": STRONG})
     assert asked["changeEmail"] == {"newEmail": "new@example.org"}
-    (link,) = await mailed(leaver.world, MailedUse.CHANGE)
+    (link,) = await mailed(leaver.world, LinkUse.CHANGE)
     assert "email" in (await leaver.world.data(VERIFY, None, {"t": link}))["verifyEmail"]
     assert await leaver.leaving_since() == leaver.since
     assert (await leaver.world.data(ONE, leaver.fellow, {"id": leaver.id}))["user"] is None
@@ -462,7 +462,7 @@ async def test_whoever_takes_an_unproven_account_over_is_not_erased_by_who_had_i
     assert (await world.data(REQUEST, attacker, {"p": STRONG}))["requestErasure"]["__typename"] == "ErasureScheduled"
     assert "ERASURE_SCHEDULED" not in await letters(world), "nobody has proved that the address is theirs"
     await register(world, "victim@example.org", password=OTHER)
-    (link, *_) = await mailed(world, MailedUse.RESET)
+    (link, *_) = await mailed(world, LinkUse.RESET)
     assert "changedAt" in (await world.data(RESET, None, {"t": link, "p": OTHER}))["resetPassword"]
     mine = (await sign_in(world, "victim@example.org", OTHER))["accessToken"]
     assert (await world.data(STATES, mine))["me"]["erasureScheduledFor"] is None
@@ -643,7 +643,7 @@ async def test_a_role_granted_while_its_holder_leaves_does_not_outlive_it(leaver
     given = {"id": leaver.id, "until": told(leaver.clock.at + timedelta(days=1))}
     await asyncio.gather(leaver.request(), *(world.data(GRANT_ROLE, operations, given) for _ in range(4)))
     async with world.services.database.reading() as connection:
-        held = token_rows.live_grants(leaver.id, Role.SUPPORT, leaver.clock.at)
+        held = token_rows.is_live_grant_of(leaver.id, Role.SUPPORT, leaver.clock.at)
         assert (await connection.execute(select(ROLE_GRANTS).where(held))).all() == []
 
 

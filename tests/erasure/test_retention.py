@@ -19,7 +19,7 @@ from app.operations.erasure_register import ErasureRegister
 from models import bulk_insert
 from models.columns import HOLDS, IMPERSONAL, new_id
 from models.database import Database
-from models.logs import chain, gaps
+from models.logs import chain_gaps, hash_chain
 from models.tables import (
     ACCESS_TOKENS,
     ACCOUNTS,
@@ -44,7 +44,7 @@ from models.tables import (
 )
 from models.vocabulary import Processor, Purpose, Role
 from permissions import policy
-from permissions.mask import floors
+from permissions.masked_columns import floor_parameters
 from permissions.policy import VERSIONS, Version
 from permissions.retention_periods import YEAR, RecordKind, retention
 from resolvers.consent.erasure_date import KEPT_IN, due, erases_at
@@ -316,7 +316,7 @@ async def test_the_day_that_is_told_and_the_day_it_goes_are_one_rule_in_two_lang
     for days in (-1, 0, 1, 2, 3, 4, 8, 9, 10):
         async with keeper.world.services.database.reading() as connection:
             found = select(ACCOUNTS.c.id).where(due(Purpose.SOCIAL, now - days * DAY))
-            in_sql = set((await connection.execute(found, floors())).scalars())
+            in_sql = set((await connection.execute(found, floor_parameters())).scalars())
         said = {
             id
             for id, row in accounts.items()
@@ -540,8 +540,10 @@ async def ledger_of(keeper: Keeper, many: int) -> None:
         await keeper.world.data(VIEW, token, {"ids": [id]})
 
 
-@pytest.mark.parametrize("log", [chain.CONSENT, chain.DISCLOSURE], ids=lambda log: log.name)
-async def test_no_entry_goes_without_a_gap_and_no_gap_passes_that_no_key_made(keeper: Keeper, log: chain.Log) -> None:
+@pytest.mark.parametrize("log", [hash_chain.CONSENT, hash_chain.DISCLOSURE], ids=lambda log: log.name)
+async def test_no_entry_goes_without_a_gap_and_no_gap_passes_that_no_key_made(
+    keeper: Keeper, log: hash_chain.Log
+) -> None:
     await ledger_of(keeper, 3)
     database, keys, table = keeper.world.services.database, keeper.world.services.keys, log.table
     with pytest.raises(DBAPIError, match="append-only"):
@@ -562,7 +564,7 @@ async def test_no_entry_goes_without_a_gap_and_no_gap_passes_that_no_key_made(ke
 
 async def test_a_gap_of_ours_serves_for_nothing_else(keeper: Keeper) -> None:
     await ledger_of(keeper, 6)
-    services, log = keeper.world.services, chain.DISCLOSURE
+    services, log = keeper.world.services, hash_chain.DISCLOSURE
     keys = services.keys
     rows = {row.sequence: row for row in await keeper.rows(DISCLOSURES)}
 
@@ -570,7 +572,7 @@ async def test_a_gap_of_ours_serves_for_nothing_else(keeper: Keeper) -> None:
         """What is found where these are gone behind a gap that was made for 2 to 3 and changed."""
         try:
             async with services.database.writing() as connection:
-                await gaps.leave(connection, keys, log, [(n, rows[n].hash) for n in (2, 3)])
+                await chain_gaps.record_gaps(connection, keys, log, [(n, rows[n].hash) for n in (2, 3)])
                 await connection.execute(update(CHAIN_GAPS).values(**changed) if changed else text("SELECT 1"))
                 one = or_(*(DISCLOSURES.c.sequence == n for n in gone))
                 if services.database.is_sqlite:
@@ -711,8 +713,8 @@ async def test_whoever_a_backup_brings_back_is_counted_however_many_they_are(kee
     people = {name: [value] * many for name, value in one.items()} | {"id": ids, "account_id": ids}
     credentials = {"subject_id": ids, "email_canonical": ids, "password_hash": [None] * many}
     async with keeper.world.services.database.writing() as connection:
-        await bulk_insert.store(connection, ACCOUNTS, people)
-        await bulk_insert.store(connection, CREDENTIALS, credentials)
+        await bulk_insert.insert_rows(connection, ACCOUNTS, people)
+        await bulk_insert.insert_rows(connection, CREDENTIALS, credentials)
     keeper.places.register.enter(ids, now)
     assert await keeper.due() == {"erased_again": many}
 

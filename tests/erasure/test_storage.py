@@ -23,10 +23,10 @@ from models.tables import (
     PRE_REGISTRATIONS,
     PROFILES,
 )
-from models.vocabulary import MailedUse, PersonalField, Purpose, Role
+from models.vocabulary import LinkUse, PersonalField, Purpose, Role
 from permissions import policy
 from permissions.policy import Version
-from permissions.versions.numbers import current
+from permissions.version_numbers import current_version
 from tests.identity import STRONG, VERIFY, mailed, register
 from tests.retaining import DAY, Keeper
 from tests.world import FORM, World, line, world_of
@@ -108,7 +108,7 @@ class History:
 
     async def verify(self, life: Life) -> None:
         """By the letter, if it is theirs."""
-        for token in await mailed(self.world, MailedUse.VERIFY):
+        for token in await mailed(self.world, LinkUse.VERIFY):
             await self.world.data(VERIFY, None, {"t": token})
 
     async def bring(self, who: int, purposes: frozenset[str], verified: bool) -> None:
@@ -119,7 +119,7 @@ class History:
 
     async def grant(self, life: Life, purpose: str) -> None:
         """The current version."""
-        await self.world.ask(GRANT, life.session, {"p": purpose, "v": current().name})
+        await self.world.ask(GRANT, life.session, {"p": purpose, "v": current_version().name})
 
     async def withdraw(self, life: Life, purpose: str) -> None:
         """Or refuses."""

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Boolean, Column, Integer, MetaData, String, Table, insert, select, update
 
 from app.commands.console.output_file import output
-from models.columns import in_utc
+from models.columns import rfc3339
 from models.database import Database
 from models.logs.ledger import LEDGER
 from models.tables import (
@@ -27,8 +27,8 @@ from models.tables import (
 )
 from models.vocabulary import EVERY_FIELD, Audience, Processor, Role
 from permissions.access_ground import Ground
-from permissions.limits import Limits
 from permissions.policy import POLICY
+from permissions.rate_limits import RateLimiter
 from permissions.retention_periods import RETENTION, RecordKind
 from resolvers.export import document as export
 from resolvers.export.document import SECTIONS
@@ -148,7 +148,7 @@ async def test_what_names_the_subject_is_in_it_no_secret_and_nobody_elses(world:
                 assert name not in NEVER or value not in json.dumps(document), f"{kind.name}.{name}"
                 assert name in kind.exported or value not in json.dumps(document), f"{kind.name}.{name}"
             if isinstance(value, datetime) and name in kind.exported:
-                assert in_utc(value) in text, f"{kind.name}.{name}"
+                assert rfc3339(value) in text, f"{kind.name}.{name}"
     text = json.dumps(document)
     assert not [
         value
@@ -261,7 +261,7 @@ async def test_a_document_that_is_too_large_is_refused_and_not_read_to_its_end(
 
 @pytest.fixture
 def limited(database: Database) -> Iterator[World]:
-    world = world_of(database, limits=Limits(on=True))
+    world = world_of(database, limits=RateLimiter(on=True))
     yield world
     world.services.hashing.close()
 

@@ -29,7 +29,7 @@ from app.http import request_body
 from app.main import served_schema
 from models.database import Database
 from models.tables import METADATA
-from models.tokens.token_format import Kind, new_token
+from models.tokens.token_format import TokenKind, new_token
 from models.vocabulary import Role
 from tests.serving import Server, serving
 from tests.world import PASSWORD, World, codes, settings_for, world_of
@@ -260,7 +260,7 @@ async def test_a_credential_that_does_not_work_is_never_taken_for_nobody(world: 
     expired = await world.token(Role.MEMBER, one, now=past, expires_at=past + timedelta(hours=1))
     revoked = await world.token(Role.MEMBER, one)
     await world.data("mutation { logout }", revoked)
-    secret = new_token(Kind.SESSION)
+    secret = new_token(TokenKind.SESSION)
     before = await stored(world.services.database)
     for value in (
         "",

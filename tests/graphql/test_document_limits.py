@@ -16,7 +16,7 @@ from app.main import served_schema
 from app.settings import Environment
 from models.database import Database
 from models.vocabulary import Role
-from permissions.graphql.root_fields import CREDENTIAL_FIELDS
+from permissions.graphql.root_field_rules import CREDENTIAL_FIELDS
 from resolvers.hashing.password_hash import Hashing, Verification
 from tests.world import PASSWORD, World, codes, settings_for, world_of
 

@@ -16,7 +16,7 @@ from graphql import (
 )
 
 from models.vocabulary import RefusalCode, SupportCaseStatus
-from permissions.enums import DESCRIPTIONS, REFUSAL_CODES, Undescribed, register
+from permissions.graphql.enum_descriptions import DESCRIPTIONS, REFUSAL_CODES, DescriptionMismatch, register
 from schema.build import build
 
 LONGEST_SENTENCE = 30
@@ -115,10 +115,10 @@ def test_every_enum_of_the_schema_has_its_table() -> None:
 
 def test_an_enum_value_without_description_is_named_at_the_start() -> None:
     some = {code: text for code, text in REFUSAL_CODES.items() if code is not RefusalCode.TRY_LATER}
-    with pytest.raises(Undescribed, match=r"Unmatched: RefusalCode\.TRY_LATER\.$"):
+    with pytest.raises(DescriptionMismatch, match=r"Unmatched: RefusalCode\.TRY_LATER\.$"):
         register(RefusalCode, some)
 
 
 def test_a_description_without_enum_value_is_named_at_the_start() -> None:
-    with pytest.raises(Undescribed, match=r"Unmatched: SupportCaseStatus\.REOPENED\.$"):
+    with pytest.raises(DescriptionMismatch, match=r"Unmatched: SupportCaseStatus\.REOPENED\.$"):
         register(SupportCaseStatus, {**DESCRIPTIONS[SupportCaseStatus], "REOPENED": "The case was opened again."})

@@ -16,9 +16,9 @@ from models.database import Database
 from models.tables import ACCESS_TOKENS, ACCOUNTS, PROFILES
 from models.tokens.token_format import digest_of
 from models.vocabulary import Role
-from permissions.limits import Limits
-from permissions.network import network_of
-from permissions.versions.numbers import current
+from permissions.ip_network import network_of
+from permissions.rate_limits import RateLimiter
+from permissions.version_numbers import current_version
 from resolvers.hashing.argon2_parameters import is_acceptable_hash
 from tests.serving import consentql
 from tests.world import PASSWORD, World, codes, line, world_of
@@ -115,7 +115,7 @@ async def test_an_unverified_address_keeps_nothing_new_and_is_told_when_the_rest
     assert (await world.data(update_one, mine))["updateProfile"] == {"code": "CONSENT_REQUIRED"}
     again = """mutation ($v: String!) { grantConsent(purpose: SOCIAL, policyVersion: $v) {
       ... on ConsentChanged { consents { erasesAt } } } }"""
-    changed = (await world.data(again, mine, {"v": current().name}))["grantConsent"]["consents"]
+    changed = (await world.data(again, mine, {"v": current_version().name}))["grantConsent"]["consents"]
     assert changed[1]["erasesAt"] == states[1]["erasesAt"]
 
 
@@ -213,7 +213,12 @@ def test_a_command_that_only_reads_makes_no_database(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_an_import_reads_from_a_pipe_and_bears_a_mark_and_a_far_date(database_url: str, tmp_path: Path) -> None:
-    far = {"purpose": "SOCIAL", "granted": True, "policyVersion": current().name, "at": "0001-01-01T00:00:00+14:00"}
+    far = {
+        "purpose": "SOCIAL",
+        "granted": True,
+        "policyVersion": current_version().name,
+        "at": "0001-01-01T00:00:00+14:00",
+    }
     lines = [{"email": "first@example.org"}, {"email": "far@example.org", "consents": [far]}]
     twice = '{"email": "a@example.org", "email": "b@example.org"}'
     file = tmp_path / "users.jsonl"
@@ -268,7 +273,7 @@ async def test_a_network_of_ipv6_counts_as_one(database: Database) -> None:
     from app.main import create
     from tests.world import settings_for
 
-    world = world_of(database, limits=Limits(on=True))
+    world = world_of(database, limits=RateLimiter(on=True))
     app = create(settings_for(database), world.services)
     told = []
     for number in range(31):

@@ -10,8 +10,8 @@ import pytest
 
 from app.http import cookies
 from models.database import Database
-from models.tokens.token_format import Kind, kind_of
-from models.vocabulary import MailedUse, Processor, Role
+from models.tokens.token_format import TokenKind, kind_of
+from models.vocabulary import LinkUse, Processor, Role
 from tests.identity import (
     ASK_RESET,
     COMPLETE,
@@ -66,10 +66,10 @@ async def stolen(world: World, thief: Thief) -> None:
         "challenge": (await sign_in(world, "p@example.org"))["challenge"],
         "role": await world.token(Role.SUPPORT, staff),
         "processor": await world.token(Role.PROCESSOR, processor=Processor.MANDRILL),
-        "reset link": (await mailed(world, MailedUse.RESET))[0],
-        "verify link": (await mailed(world, MailedUse.VERIFY))[0],
+        "reset link": (await mailed(world, LinkUse.RESET))[0],
+        "verify link": (await mailed(world, LinkUse.VERIFY))[0],
     }
-    assert {kind_of(token) for token in thief.tokens.values()} == set(Kind)
+    assert {kind_of(token) for token in thief.tokens.values()} == set(TokenKind)
 
 
 @pytest.fixture

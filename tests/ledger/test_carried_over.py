@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Table, insert, update
 
 from app.commands.audit.verify_log import faults
-from models.columns import new_id, ordinal
+from models.columns import new_id, sort_key
 from models.database import Database
-from models.logs import chain
+from models.logs import hash_chain
 from models.logs.ledger import LEDGER
 from models.tables import CHAIN_HEADS, DISCLOSURES, READINGS
 from models.vocabulary import Processor, Role
@@ -52,7 +52,7 @@ def rows(subject: str, log: str, count: int) -> list[dict[str, Any]]:
         at, id, salt, reason = START + timedelta(minutes=number), new_id(), new_id(), f"case T-{number}"
         shared = {"chain": log, "at": at, "audience": "SUPPORT_CASE", "recipient": "support agent K7"}
         mine = {"recipient_id": "a" * 32, "token_id": None, "ground": f"{number:032x}", "visible_at": visible}
-        own = {"sequence": number, "id": id, "subject_id": subject, "fields": number, "ordinal": ordinal(at, id)}
+        own = {"sequence": number, "id": id, "subject_id": subject, "fields": number, "ordinal": sort_key(at, id)}
         said = {"commitment": commitment(salt, reason), "reason": reason, "salt": salt}
         made.append({**shared, **mine, **own, **said})
     return made
@@ -70,7 +70,7 @@ async def carried(database_url: str) -> AsyncIterator[tuple[World, str, dict[str
     world, subject, receipts = world_of(database), f"{1:032x}", {}
     async with database.writing() as connection:
         for log in ("disclosure", "sealed"):
-            previous, written = chain.GENESIS, rows(subject, log, 3)
+            previous, written = hash_chain.GENESIS, rows(subject, log, 3)
             for row in written:
                 previous = row["hash"] = world.services.keys.tag(log, encoded(row, previous))
                 receipts[row["id"]] = f"{row['sequence']}:{previous}"

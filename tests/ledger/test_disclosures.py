@@ -17,10 +17,10 @@ from sqlalchemy.exc import DBAPIError
 
 from app.commands.audit.verify_log import faults
 from models import bulk_insert
-from models.columns import Instant, new_id, ordinal
+from models.columns import Instant, new_id, sort_key
 from models.database import Database
-from models.logs import chain
-from models.logs.ledger import LEDGER, of
+from models.logs import hash_chain
+from models.logs.ledger import LEDGER, is_about
 from models.tables import (
     ACCOUNTS,
     CHAIN_HEADS,
@@ -97,7 +97,7 @@ def case_row(world: World, subject: str | None, agent: str | None, extent: Any, 
         "opened_by_subject": False,
         "agent_id": agent,
         "closed_at": None,
-        "ordinal": ordinal(now, id),
+        "ordinal": sort_key(now, id),
         **more,
     }
 
@@ -119,7 +119,7 @@ def request_row(world: World, subject: str, extent: Any, **more: Any) -> dict[st
         "approved_by": "1" * 32,
         "approved_at": now,
         "closed_at": None,
-        "ordinal": ordinal(now, id),
+        "ordinal": sort_key(now, id),
         **more,
     }
 
@@ -205,7 +205,7 @@ class Population:
                 "withdrawn_at": now,
                 "due_at": now,
                 "fields": 1,
-                "ordinal": ordinal(now, id),
+                "ordinal": sort_key(now, id),
                 "acknowledged_at": None,
             }
             row = {"id": new_id(), "processor": owes, "subject_id": id, **due}
@@ -522,7 +522,7 @@ async def _the_write_fails(_: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(*_: Any, **__: Any) -> None:
         raise RuntimeError("the disk is full of subject@example.org")
 
-    monkeypatch.setattr(bulk_insert, "store", fails)
+    monkeypatch.setattr(bulk_insert, "insert_rows", fails)
 
 
 async def _the_head_is_gone(desk: Desk, _: pytest.MonkeyPatch) -> None:
@@ -716,7 +716,7 @@ async def test_hashed_columns_hold_neither_values_nor_addresses_nor_free_text(de
     free = ["example.org", "T-17", "It will not print", "Tartu", "2-26-1", "215", "A letter"]
     values = [str(value) for value in PROFILE.values() if isinstance(value, str) and value != "EE"]
     for entry in await entries(desk.world):
-        hashed = json.dumps([str(entry._mapping[name]) for name in (*chain.DISCLOSURE.hashed, "hash")])
+        hashed = json.dumps([str(entry._mapping[name]) for name in (*hash_chain.DISCLOSURE.hashed, "hash")])
         assert not [text for text in (*free[:-2], free[-1], *values, "90.190.1.7") if text in hashed]
         assert entry.commitment == write_disclosures.commitment(entry.salt, entry.reason)
 
@@ -918,7 +918,7 @@ async def test_no_entry_is_put_in_anothers_place(desk: Desk, log: str) -> None:
 async def test_a_subjects_entries_are_found_by_index(desk: Desk) -> None:
     await _read_by_all(desk)
     database = desk.world.services.database
-    asked = select(LEDGER).where(of(desk.subject)).compile(dialect=database.engine.dialect)
+    asked = select(LEDGER).where(is_about(desk.subject)).compile(dialect=database.engine.dialect)
     explained = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
     values = tuple(asked.params[name] for name in asked.positiontup or ())
     async with database.writing() as connection:

@@ -19,8 +19,8 @@ from app.commands.audit import verify_log
 from app.commands.audit.verify_log import Checkpoint, faults
 from models.columns import Instant, new_id
 from models.database import Database
-from models.keys import KeyRing
-from models.logs import chain
+from models.key_ring import KeyRing
+from models.logs import hash_chain
 from models.tables import ACCOUNTS, CHAIN_HEADS, CREDENTIALS, DISCLOSURES, PRE_REGISTRATIONS, PROFILES, READINGS
 from models.vocabulary import Audience
 from permissions.access_ground import Ground
@@ -30,7 +30,7 @@ from tests.serving import COMMAND, consentql, environment, serving
 from tests.world import World
 
 ENTRIES = 9
-LOGS = {log.name: log for log in chain.LOGS}
+LOGS = {log.name: log for log in hash_chain.LOGS}
 START = datetime.fromisoformat("2026-11-20T08:30:00+00:00")
 Row = dict[str, Any]
 
@@ -61,12 +61,12 @@ class Attacker:
     """Whoever has the database and not the keys: takes away what refuses changes, and changes."""
 
     connection: AsyncConnection
-    log: chain.Log
+    log: hash_chain.Log
 
     @property
     def tables(self) -> tuple[Table, ...]:
         """Where the log is: its entries, and what they share."""
-        return (self.log.table,) if self.log is chain.CONSENT else (self.log.table, READINGS)
+        return (self.log.table,) if self.log is hash_chain.CONSENT else (self.log.table, READINGS)
 
     async def disarm(self) -> None:
         """Drops every trigger of the tables."""
@@ -162,7 +162,9 @@ async def fill(services: Services, many: int, batch: int = ENTRIES) -> None:
     for first in range(0, many, batch):
         numbers = range(first, min(many, first + batch))
         async with services.database.writing() as connection:
-            await chain.append(connection, services.keys, chain.CONSENT, [consent(number) for number in numbers])
+            await hash_chain.append(
+                connection, services.keys, hash_chain.CONSENT, [consent(number) for number in numbers]
+            )
             for sealed in (False, True):
                 some = [reading(number, sealed=sealed) for number in numbers]
                 await write_disclosures.append_entries(
@@ -214,13 +216,13 @@ async def test_a_changed_value_is_found_in_every_column_at_every_place(filled: W
     assert await faults(filled.services) == []
 
 
-@pytest.mark.parametrize("log", chain.LOGS, ids=LOGS)
-def test_two_records_never_share_an_encoding(log: chain.Log) -> None:
+@pytest.mark.parametrize("log", hash_chain.LOGS, ids=LOGS)
+def test_two_records_never_share_an_encoding(log: hash_chain.Log) -> None:
     pieces = ("", "=", "a", "a=", "=a", "a=b", "-", "1", "\0\0\0\1", None, 1)
     record: Row = dict.fromkeys(log.hashed, "a")
     for first, second in itertools.pairwise(log.hashed):
         pairs = list(itertools.product(pieces, pieces))
-        encodings = {log.encoded({**record, first: one, second: other}, chain.GENESIS) for one, other in pairs}
+        encodings = {log.encoded({**record, first: one, second: other}, hash_chain.GENESIS) for one, other in pairs}
         assert len(encodings) == len(pairs), (first, second)
     assert log.encoded(record, "a") != log.encoded(record, "b")
 
@@ -299,7 +301,7 @@ async def test_a_tail_that_was_cut_off_is_missed_by_the_head_or_by_a_checkpoint(
                 await attacker.delete(sequence)
             (told,) = await attacker.found(filled.services)
             assert told.startswith(f"{name}: entry {left + 1} "), told
-            await attacker.head(left, None if left else chain.GENESIS)
+            await attacker.head(left, None if left else hash_chain.GENESIS)
             assert await attacker.found(filled.services) == [], "without a checkpoint nothing is missed"
             (told,) = await attacker.found(filled.services, [known])
         assert told.startswith(f"{name}: entry {left + 1} "), told
@@ -315,7 +317,7 @@ async def test_a_tail_that_grew_again_is_not_the_one_of_the_checkpoint(filled: W
         now, keys = START + timedelta(days=1), filled.services.keys
         for number in range(5):
             if name == "consent":
-                await chain.append(attacker.connection, keys, chain.CONSENT, [consent(number + 50)])
+                await hash_chain.append(attacker.connection, keys, hash_chain.CONSENT, [consent(number + 50)])
             else:
                 await write_disclosures.append_entries(
                     attacker.connection, keys, [reading(number, sealed=name == "sealed")], now
@@ -334,7 +336,7 @@ async def test_a_head_that_was_changed_is_found(filled: World, name: str) -> Non
         (ENTRIES + 1, "1" * 64),
         (4, None),
         (4, "1" * 64),
-        (0, chain.GENESIS),
+        (0, hash_chain.GENESIS),
     ):
         async with attacked(filled, name) as attacker:
             await attacker.head(sequence, digest)
@@ -503,7 +505,7 @@ async def test_what_the_server_logs_every_minute_is_what_a_checkpoint_file_is(fi
     assert all(line["time"] for line in lines)
     assert consentql(url, "verify-log", "--checkpoint", str(log), cwd=tmp_path).returncode == 0
     async with filled.services.database.writing() as connection:
-        attacker = Attacker(connection, chain.DISCLOSURE)
+        attacker = Attacker(connection, hash_chain.DISCLOSURE)
         await attacker.disarm()
         await attacker.delete(ENTRIES)
         await attacker.head(ENTRIES - 1)

@@ -34,20 +34,20 @@ from app.mail.texts import TEXTS
 from app.mail.transport import Folder, Letterhead, postman
 from app.operations import backlog
 from app.operations.metrics import REGISTRY
-from models.address import NotAnAddress
 from models.database import Database
-from models.keys import KeyRing
+from models.email_address import InvalidAddress
+from models.key_ring import KeyRing
 from models.tables import ACCOUNTS, MAILED_TOKENS, METADATA, OUTBOX, SUPPORT_CASES
 from models.tokens.mailed_tokens import (
-    BEFORE_VERIFICATION,
-    LASTS,
-    USES,
+    LINK_LIFETIMES,
+    LINK_USES,
+    SENT_UNVERIFIED,
     end_mailed_tokens,
     write_letter,
     write_mailed_token,
 )
-from models.tokens.token_format import Kind, digest_of, kind_of
-from models.vocabulary import MailedUse, Notice
+from models.tokens.token_format import TokenKind, digest_of, kind_of
+from models.vocabulary import LinkUse, Notice
 from resolvers.context import Services
 from tests.serving import free_port, serving
 from tests.statements import counted
@@ -113,7 +113,7 @@ class Office:
         """Writes one letter as its kind is written."""
         who = {"subject_id": subject_id or self.ada, "notice": notice, "now": self.clock()}
         async with self.services.database.writing() as connection:
-            if notice in USES:
+            if notice in LINK_USES:
                 return await write_mailed_token(connection, self.services.keys, **who, **more)
             if notice in ABOUT_CASES and "about" not in more:
                 more["about"] = await _case(connection, who["subject_id"], self.clock())
@@ -175,12 +175,12 @@ async def test_every_notice_has_a_letter_that_says_no_more_than_it_must(office: 
     assert ("31 December 2026" in body) == (notice is Notice.ERASURE_SCHEDULED), "30 days after"
     assert "{" not in body.replace("{you}", "")
     assert [len(line) for line in body.splitlines() if len(line) > 76 and not LINK.match(line)] == []
-    assert len(LINK.findall(body)) == (notice in USES)
+    assert len(LINK.findall(body)) == (notice in LINK_USES)
     told = [value for value in [*PROFILE.values(), *FORM.values(), "ada@", "90.190.1.7"] if isinstance(value, str)]
     assert [value for value in told if len(value) > 2 and value in body] == []
 
 
-@pytest.mark.parametrize("notice", USES)
+@pytest.mark.parametrize("notice", LINK_USES)
 async def test_a_link_carries_a_token_that_no_table_holds(office: Office, notice: Notice) -> None:
     id = await office.write(notice)
     dumps = [str(await office.rows(table)) for table in METADATA.sorted_tables]
@@ -188,11 +188,11 @@ async def test_a_link_carries_a_token_that_no_table_holds(office: Office, notice
     dumps += [str(await office.rows(table)) for table in METADATA.sorted_tables]
     (token,) = office.bag.tokens
     (row,) = await office.rows(MAILED_TOKENS)
-    assert (row.id, row.digest, kind_of(token)) == (id, digest_of(token), Kind.MAILED)
-    assert (row.use, row.expires_at) == (USES[notice].value, office.clock() + LASTS[USES[notice]])
+    assert (row.id, row.digest, kind_of(token)) == (id, digest_of(token), TokenKind.MAILED)
+    assert (row.use, row.expires_at) == (LINK_USES[notice].value, office.clock() + LINK_LIFETIMES[LINK_USES[notice]])
     assert row.email == "ada@example.org"
     assert not any(token[len("cql_ml_") :][:43] in dump for dump in dumps)
-    page = "reset" if USES[notice] is MailedUse.RESET else "verify"
+    page = "reset" if LINK_USES[notice] is LinkUse.RESET else "verify"
     assert f"{SITE}/{page}#token={token}" in said(office.bag.letters[0])
 
 
@@ -209,11 +209,11 @@ async def test_a_link_is_the_same_after_the_keys_were_rotated(office: Office) ->
 async def test_an_address_that_nobody_verified_gets_only_what_goes_before(office: Office, notice: Notice) -> None:
     stranger = await office.world.person("stranger@example.org", emailVerified=False)
     await office.write(notice, stranger)
-    assert len(await office.rows()) == (notice in BEFORE_VERIFICATION)
+    assert len(await office.rows()) == (notice in SENT_UNVERIFIED)
     await office.write(notice, about="c" * 32) if notice in ABOUT_CASES else await office.write(notice)
     await office.change(update(ACCOUNTS).values(email_verified=False))
     await office.drain()
-    assert len(office.bag.letters) == 2 * (notice in BEFORE_VERIFICATION)
+    assert len(office.bag.letters) == 2 * (notice in SENT_UNVERIFIED)
     assert all(row.sent_at for row in await office.rows())
 
 
@@ -246,7 +246,7 @@ async def test_a_new_link_ends_the_earlier_ones_of_its_use_and_their_letters(off
     used = {row.id: row.used_at is not None for row in await office.rows(MAILED_TOKENS)}
     assert used == {sent: True, waits: True, verifies: False, last: False}
     async with office.services.database.writing() as connection:
-        await end_mailed_tokens(connection, office.ada, office.clock(), MailedUse.RESET)
+        await end_mailed_tokens(connection, office.ada, office.clock(), LinkUse.RESET)
     await office.drain()
     assert [letter["Subject"] for letter in office.bag.letters[1:]] == [TEXTS[Notice.VERIFY_ADDRESS].subject]
 
@@ -267,7 +267,7 @@ async def test_a_letter_whose_reader_reason_or_link_is_gone_is_not_sent(office: 
         name = "id" if table is ACCOUNTS else "subject_id"
         if table is not OUTBOX and name in table.c and table.name not in ("consent_records", "disclosures"):
             await office.change(delete(table).where(table.c[name] == gone))
-    office.clock.at += LASTS[MailedUse.RESET]
+    office.clock.at += LINK_LIFETIMES[LinkUse.RESET]
     spent = await office.write(Notice.VERIFY_ADDRESS)
     await office.change(update(MAILED_TOKENS).where(MAILED_TOKENS.c.id == spent).values(used_at=office.clock()))
     await office.drain()
@@ -428,7 +428,7 @@ def wrong_addresses() -> list[str]:
 @pytest.mark.parametrize("address", wrong_addresses())
 def test_what_is_not_one_address_becomes_no_header(address: str) -> None:
     head = Letterhead("no-reply@example.org", "example.org")
-    with pytest.raises(NotAnAddress):
+    with pytest.raises(InvalidAddress):
         head.message("1", address, "Subject", "Body", datetime.now(UTC))
     with pytest.raises(ValueError, match="linefeed"):
         head.message("1", "a@example.org", "Subject\r\nBcc: b@example.org", "Body", datetime.now(UTC))

@@ -14,7 +14,7 @@ import pytest
 from app.commands.server.serve import process
 from app.settings import Settings, WeakSettings
 from models.database import Database
-from permissions.versions.numbers import current
+from permissions.version_numbers import current_version
 from tests.serving import consentql, serving
 from tests.world import PASSWORD, world_of
 
@@ -75,7 +75,7 @@ async def _withdrawing(url: str, token: str, history: History) -> None:
             since = time.monotonic()
             await history.grown(8)
             until = time.monotonic()
-            await _post(client, url, GRANT, token, {"v": current().name})
+            await _post(client, url, GRANT, token, {"v": current_version().name})
             history.withdrawn.append((since, until))
             await history.grown(2)
 

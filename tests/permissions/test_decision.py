@@ -29,9 +29,9 @@ from models.vocabulary import (
 from permissions import decision
 from permissions.access_ground import Ground, Grounds
 from permissions.caller import Caller
-from permissions.decision import ABSENT, Sight, State, sight
-from permissions.graphql.classification import ClassifiedSchema
-from permissions.mask import COLUMNS
+from permissions.decision import ABSENT, Decision, SubjectState, decide
+from permissions.graphql.classified_schema import ClassifiedSchema
+from permissions.masked_columns import FIELD_COLUMNS
 from permissions.policy import POLICY, ROWS
 from permissions.retention_periods import RETENTION
 from resolvers.context import Context
@@ -70,9 +70,9 @@ def bits(fields: frozenset[str]) -> int:
 
 def state(
     standing: Standing, hidden: frozenset[str], locks: Lock, extent: frozenset[str], own: frozenset[str]
-) -> State:
+) -> SubjectState:
     """A state as the decision knows it: the extent of all cases, and that of those which the subject opened."""
-    return State(standing, bits(hidden), locks, bits(extent | own), bits(own))
+    return SubjectState(standing, bits(hidden), locks, bits(extent | own), bits(own))
 
 
 def circumstances(
@@ -100,7 +100,7 @@ def grid(audience: str) -> Iterator[Cell]:
         yield standing, hidden, locks, extent, own
 
 
-def as_seen(found: Sight) -> expectation.Seen | None:
+def as_seen(found: Decision) -> expectation.Seen | None:
     """A sight in the expectation's words."""
     if found == ABSENT:
         return None
@@ -120,7 +120,7 @@ def built() -> ClassifiedSchema:
 @pytest.mark.parametrize("audience", expectation.AUDIENCES)
 def test_the_decision_is_the_reading_in_every_state(audience: str) -> None:
     for cell in grid(audience):
-        found, expected = sight(Audience(audience), state(*cell)), expectation.seen(audience, circumstances(*cell))
+        found, expected = decide(Audience(audience), state(*cell)), expectation.seen(audience, circumstances(*cell))
         assert as_seen(found) == expected, cell
         readable = frozenset(field for field, refused in (expected or {}).items() if refused is None)
         assert found.mask == bits(readable), cell
@@ -133,7 +133,7 @@ def test_a_lock_keeps_away_whom_the_reading_says(audience: str) -> None:
         if audience == "SUPPORT_CASE" and len(cell[4]) == 1 and not cell[4] & expectation.ever(audience):
             continue  # a case cannot list it
         expected = expectation.kept_away(audience, circumstances(*cell))
-        assert (sight(Audience(audience), state(*cell)) == ABSENT) is expected, cell
+        assert (decide(Audience(audience), state(*cell)) == ABSENT) is expected, cell
 
 
 @pytest.mark.parametrize("audience", expectation.AUDIENCES)
@@ -141,7 +141,7 @@ def test_one_field_is_withheld_for_the_first_reason_alone(audience: str) -> None
     for cell, field in product(grid(audience), FIELDS):
         if cell[2]:
             continue
-        found = decision.withheld(Audience(audience), PersonalField(field), state(*cell))
+        found = decision.decide_field(Audience(audience), PersonalField(field), state(*cell))
         expected = expectation.refusal(audience, field, circumstances(*cell))
         told = found and expectation.Refusal(found.reason.value, found.purpose and found.purpose.value)
         assert told == expected, (cell, field)
@@ -155,26 +155,26 @@ def test_any_choice_of_hidden_fields_is_kept(
     audience: str, standing: Standing, hidden: frozenset[str], locks: Lock
 ) -> None:
     cell = (standing, hidden, locks, NOTHING, NOTHING)
-    assert as_seen(sight(Audience(audience), state(*cell))) == expectation.seen(audience, circumstances(*cell))
+    assert as_seen(decide(Audience(audience), state(*cell))) == expectation.seen(audience, circumstances(*cell))
 
 
 @given(some_audience, some_cell)
 @settings(max_examples=1000, deadline=None)
 def test_the_decision_is_the_reading_in_any_state(audience: Audience, cell: Cell) -> None:
-    assert as_seen(sight(audience, state(*cell))) == expectation.seen(audience.value, circumstances(*cell))
+    assert as_seen(decide(audience, state(*cell))) == expectation.seen(audience.value, circumstances(*cell))
 
 
 @pytest.mark.parametrize("audience", expectation.AUDIENCES)
 def test_absent_is_nothing_at_all(audience: str) -> None:
     for cell in grid(audience):
-        found = sight(Audience(audience), state(*cell))
-        assert found.mask or found == ABSENT == Sight(0, ()), cell
+        found = decide(Audience(audience), state(*cell))
+        assert found.mask or found == ABSENT == Decision(0, ()), cell
 
 
 @pytest.mark.parametrize("audience", expectation.AUDIENCES)
 def test_withheld_is_what_the_mask_lacks_in_the_policys_order(audience: str) -> None:
     for cell in grid(audience):
-        found = sight(Audience(audience), state(*cell))
+        found = decide(Audience(audience), state(*cell))
         if found != ABSENT:
             named = tuple(each.field for each in found.withheld)
             assert named == fields_of(EVERY_FIELD & ~found.mask), cell
@@ -185,10 +185,10 @@ def test_withheld_is_what_the_mask_lacks_in_the_policys_order(audience: str) -> 
 def test_a_purpose_is_named_for_consent_alone_and_would_help(audience: str) -> None:
     for cell in grid(audience):
         standing, *rest = cell
-        for each in sight(Audience(audience), state(*cell)).withheld:
+        for each in decide(Audience(audience), state(*cell)).withheld:
             assert (each.purpose is not None) == (each.reason == "CONSENT"), cell
             if each.purpose:
-                granted = sight(Audience(audience), state(standing | Standing[each.purpose.value], *rest))
+                granted = decide(Audience(audience), state(standing | Standing[each.purpose.value], *rest))
                 still = {one.field: one.reason for one in granted.withheld}
                 assert still.get(each.field) in (None, "HIDDEN"), cell
 
@@ -197,7 +197,7 @@ def test_a_purpose_is_named_for_consent_alone_and_would_help(audience: str) -> N
 @settings(max_examples=500, deadline=None)
 def test_consent_never_reduces_what_is_seen(audience: Audience, cell: Cell, more: Standing) -> None:
     standing, *rest = cell
-    assert sight(audience, state(*cell)).mask & ~sight(audience, state(standing | more, *rest)).mask == 0
+    assert decide(audience, state(*cell)).mask & ~decide(audience, state(standing | more, *rest)).mask == 0
 
 
 @given(some_audience, some_cell, some_fields, some_locks)
@@ -206,16 +206,16 @@ def test_hiding_and_locks_never_add_to_what_is_seen(
     audience: Audience, cell: Cell, more: frozenset[str], more_locks: Lock
 ) -> None:
     standing, hidden, locks, extent, own = cell
-    narrowed = sight(audience, state(standing, hidden | more, locks | more_locks, extent, own))
-    assert narrowed.mask & ~sight(audience, state(*cell)).mask == 0
+    narrowed = decide(audience, state(standing, hidden | more, locks | more_locks, extent, own))
+    assert narrowed.mask & ~decide(audience, state(*cell)).mask == 0
 
 
 @given(some_audience, some_cell, some_fields)
 @settings(max_examples=500, deadline=None)
 def test_narrowing_a_case_never_adds_to_what_is_seen(audience: Audience, cell: Cell, kept: frozenset[str]) -> None:
     standing, hidden, locks, extent, own = cell
-    narrowed = sight(audience, state(standing, hidden, locks, extent & kept, own & kept))
-    assert narrowed.mask & ~sight(audience, state(*cell)).mask == 0
+    narrowed = decide(audience, state(standing, hidden, locks, extent & kept, own & kept))
+    assert narrowed.mask & ~decide(audience, state(*cell)).mask == 0
 
 
 @given(some_cases, some_standing, some_locks)
@@ -225,10 +225,12 @@ def test_cases_open_together_what_those_that_count_open_one_by_one(
 ) -> None:
     each = tuple(Ground(str(place), bits(extent), "", opened) for place, (extent, opened) in enumerate(cases))
     grounds = Grounds(Audience.SUPPORT_CASE, each)
-    found = sight(Audience.SUPPORT_CASE, State(standing, 0, locks, grounds.extent, grounds.own_extent))
+    found = decide(Audience.SUPPORT_CASE, SubjectState(standing, 0, locks, grounds.extent, grounds.own_extent))
     counting = [(extent, opened) for extent, opened in cases if opened or not locks & Lock.RESTRICTED]
     others = locks & ~Lock.RESTRICTED
-    alone = [sight(Audience.SUPPORT_CASE, State(standing, 0, others, bits(extent))).mask for extent, _ in counting]
+    alone = [
+        decide(Audience.SUPPORT_CASE, SubjectState(standing, 0, others, bits(extent))).mask for extent, _ in counting
+    ]
     assert found.mask == reduce(or_, alone, 0)
     assert [(ground.extent, ground.opened_by_subject) for ground in grounds.under(locks).each] == [
         (bits(extent), opened) for extent, opened in counting
@@ -237,7 +239,7 @@ def test_cases_open_together_what_those_that_count_open_one_by_one(
 
 def test_members_and_visitors_never_meet_whom_social_fails() -> None:
     for audience, cell in ((each, cell) for each in NARROWED for cell in grid(each)):
-        found = sight(Audience(audience), state(*cell))
+        found = decide(Audience(audience), state(*cell))
         assert found == ABSENT or cell[0] & Standing.SOCIAL, cell
         assert all(each.reason != "CONSENT" for each in found.withheld), cell
 
@@ -251,8 +253,8 @@ def test_every_field_has_a_bit_of_its_own_that_never_moves() -> None:
 
 def test_every_field_has_a_row_a_column_and_a_guard() -> None:
     assert [row.field for row in ROWS] == list(PersonalField) == list(POLICY)
-    assert list(COLUMNS) == list(PersonalField)
-    assert all(COLUMNS[field] for field in PersonalField)
+    assert list(FIELD_COLUMNS) == list(PersonalField)
+    assert all(FIELD_COLUMNS[field] for field in PersonalField)
     guarded = {coordinate: guard.field.value for coordinate, guard in built().guards.items()}
     assert {place: field for place, field in guarded.items() if place.startswith("User.")} == {
         f"User.{name}": field for field, name in GRAPHQL_NAMES.items()
@@ -272,7 +274,7 @@ def test_every_column_lies_where_its_fields_purposes_keep_it() -> None:
     for table, column in holding:
         if field := column.info.get(HOLDS):
             assert HELD_UNDER[table] in expectation.COLLECTED_FOR[field.value], f"{table}.{column.name}"
-    for field, columns in COLUMNS.items():
+    for field, columns in FIELD_COLUMNS.items():
         assert {HELD_UNDER[column.table.name] for column in columns} <= set(POLICY[field].purposes), field
 
 

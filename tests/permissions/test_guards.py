@@ -11,17 +11,17 @@ from graphql import OperationDefinitionNode, parse
 from graphql.execution.values import get_variable_values
 from sqlalchemy import Column, Integer, MetaData, String, Table, select, update
 
-from models.columns import HOLDS, IMPERSONAL, unclassified
+from models.columns import HOLDS, IMPERSONAL, unclassified_columns
 from models.tables import ACCOUNTS, METADATA
 from models.vocabulary import EVERY_FIELD, Audience, Lock, PersonalField, Processor, Role
 from permissions.caller import Caller
-from permissions.graphql import classification
-from permissions.graphql.admission import Admission
-from permissions.graphql.classification import ClassifiedSchema, Unclassified, impersonal, open_field
-from permissions.graphql.guard import GUARD, CanRead, GuardedField, personal
-from permissions.graphql.root_fields import OPERATIONS_BY_FIELD, Rule
-from permissions.graphql.selection import Walk
-from permissions.mask import locks, unlocked
+from permissions.graphql import classified_schema
+from permissions.graphql.classified_schema import ClassifiedSchema, UnclassifiedField, impersonal, open_field
+from permissions.graphql.document_selection import SelectionWalk
+from permissions.graphql.field_permission import GUARD, CanRead, GuardedField, personal_field
+from permissions.graphql.root_field_access import RootFieldAccess
+from permissions.graphql.root_field_rules import ROOT_FIELD_RULES, RootFieldRule
+from permissions.masked_columns import is_unlocked, lock_bits
 from permissions.subject import Subject
 from resolvers.context import Context
 from schema.build import build
@@ -46,7 +46,7 @@ def answering(value: Any = None, coordinate: str = "Query.user") -> Any:
     async def resolve() -> Any:
         return value
 
-    return {"resolver": resolve, "extensions": [Admission(coordinate)]}
+    return {"resolver": resolve, "extensions": [RootFieldAccess(coordinate)]}
 
 
 def schema_showing(kind: Any, *more: Any, **root: Any) -> ClassifiedSchema:
@@ -62,7 +62,7 @@ def schema_showing(kind: Any, *more: Any, **root: Any) -> ClassifiedSchema:
 
 def bare(*schema: Any, **root: Any) -> list[str]:
     """What keeps a schema from being built."""
-    with pytest.raises(Unclassified) as refused:
+    with pytest.raises(UnclassifiedField) as refused:
         schema_showing(*schema, **root)
     return str(refused.value).removeprefix("no rule says who may read: ").split(", ")
 
@@ -74,7 +74,7 @@ def test_a_field_that_nobody_classified_does_not_build() -> None:
     @strawberry.type
     class Leak:
         id: strawberry.ID = open_field("an opaque random name")
-        email: str | None = personal(PersonalField.EMAIL)
+        email: str | None = personal_field(PersonalField.EMAIL)
         secret_note: str | None
         computed: str = strawberry.field(resolver=lambda: "")
 
@@ -105,11 +105,11 @@ def test_a_mark_on_a_type_is_not_inherited() -> None:
 def test_a_redeclared_field_is_bare_an_inherited_one_guarded() -> None:
     @strawberry.interface
     class Reached:
-        email: str | None = personal(PersonalField.EMAIL)
+        email: str | None = personal_field(PersonalField.EMAIL)
 
     @strawberry.type
     class Keeps(Reached):
-        about: str | None = personal(PersonalField.ABOUT)
+        about: str | None = personal_field(PersonalField.ABOUT)
 
     @strawberry.type
     class Redeclares(Reached):
@@ -141,7 +141,7 @@ async def nobody() -> None:
     """A resolver that reads nothing."""
 
 
-@pytest.mark.parametrize("extensions", [[], [Admission("Query.node")], [Admission("Mutation.login")]])
+@pytest.mark.parametrize("extensions", [[], [RootFieldAccess("Query.node")], [RootFieldAccess("Mutation.login")]])
 def test_a_root_field_without_its_own_row_does_not_build(extensions: list[Any]) -> None:
     assert bare(User, resolver=nobody, extensions=extensions) == ["Query.user"]
 
@@ -155,18 +155,18 @@ def test_a_mutation_without_its_own_row_does_not_build() -> None:
     class Mutation:
         user = strawberry.field(graphql_type=User | None, **answering())
 
-    with pytest.raises(Unclassified, match=r"Mutation\.user$"):
+    with pytest.raises(UnclassifiedField, match=r"Mutation\.user$"):
         ClassifiedSchema(query=Query, mutation=Mutation)
 
 
 def test_a_row_that_nobody_wrote_cannot_be_named() -> None:
     with pytest.raises(KeyError):
-        Admission("Query.everything")
+        RootFieldAccess("Query.everything")
 
 
 def test_a_field_outside_the_policy_cannot_be_guarded() -> None:
     with pytest.raises(KeyError):
-        personal("SHOE_SIZE")  # type: ignore[arg-type]  # the point of the test
+        personal_field("SHOE_SIZE")  # type: ignore[arg-type]  # the point of the test
 
 
 def test_a_column_that_nobody_classified_does_not_build(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,16 +178,16 @@ def test_a_column_that_nobody_classified_does_not_build(monkeypatch: pytest.Monk
         Column("about", String, info={HOLDS: PersonalField.ABOUT}),
         Column("shoe_size", Integer),
     )
-    assert unclassified(aside.tables.values()) == ["notes.shoe_size"]
-    monkeypatch.setattr(classification, "METADATA", aside)
-    with pytest.raises(Unclassified, match=r"notes\.shoe_size$"):
+    assert unclassified_columns(aside.tables.values()) == ["notes.shoe_size"]
+    monkeypatch.setattr(classified_schema, "METADATA", aside)
+    with pytest.raises(UnclassifiedField, match=r"notes\.shoe_size$"):
         build()
 
 
 def test_everything_bare_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     aside = MetaData()
     Table("notes", aside, Column("shoe_size", Integer, primary_key=True))
-    monkeypatch.setattr(classification, "METADATA", aside)
+    monkeypatch.setattr(classified_schema, "METADATA", aside)
 
     @strawberry.type
     class Leak:
@@ -197,7 +197,7 @@ def test_everything_bare_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_every_stored_column_is_classified_once() -> None:
-    assert unclassified(METADATA.tables.values()) == []
+    assert unclassified_columns(METADATA.tables.values()) == []
     for table in METADATA.tables.values():
         for column in table.columns:
             assert (HOLDS in column.info) != (IMPERSONAL in column.info), f"{table.name}.{column.name}"
@@ -206,7 +206,7 @@ def test_every_stored_column_is_classified_once() -> None:
 
 def test_root_fields_and_their_rows_are_the_same_set() -> None:
     kinds = (build().graphql.query_type, build().graphql.mutation_type)
-    assert {f"{kind.name}.{name}" for kind in kinds for name in kind.fields} == set(OPERATIONS_BY_FIELD)
+    assert {f"{kind.name}.{name}" for kind in kinds for name in kind.fields} == set(ROOT_FIELD_RULES)
     assert build().graphql.subscription_type is None
 
 
@@ -290,7 +290,7 @@ async def test_a_lock_keeps_in_the_database_what_the_reading_says(world: World) 
             }
             await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == id).values(**values))
     for audience in Audience:
-        read = select(ACCOUNTS.c.id, unlocked(audience).label("unlocked"), locks(audience))
+        read = select(ACCOUNTS.c.id, is_unlocked(audience).label("unlocked"), lock_bits(audience))
         async with world.services.database.reading() as connection:
             found = {row.id: row for row in (await connection.execute(read)).all()}
         for id, (unverified, leaving, objected, restricted) in zip(ids, states, strict=True):
@@ -475,14 +475,14 @@ async def test_a_refused_list_says_nothing_of_its_length(world: World) -> None:
 
 
 def test_paths_have_no_place_in_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(OPERATIONS_BY_FIELD, "Query.users", Rule(frozenset({Role.SUPPORT})))
+    monkeypatch.setitem(ROOT_FIELD_RULES, "Query.users", RootFieldRule(frozenset({Role.SUPPORT})))
     schema = build()
     tree = parse("""query ($yes: Boolean = true) { all: users(first: 2) { edges { cursor node { ...Person } }
       rows: edges { one: node { email about @include(if: $yes) } } } }
       fragment Person on User { pages: publicPages { title } preRegistration { country } streetAddress }""")
     operation = next(node for node in tree.definitions if isinstance(node, OperationDefinitionNode))
     variables = get_variable_values(schema.graphql, operation.variable_definitions, {})
-    found = Walk(schema, tree, variables, Caller(Role.SUPPORT)).operation(operation)
+    found = SelectionWalk(schema, tree, variables, Caller(Role.SUPPORT)).operation(operation)
     assert [(error.path, error.extensions["personalField"]) for error in found.refusals] == [
         (["all", "edges", "node", "pages"], "PUBLIC_PAGES"),
         (["all", "edges", "node", "preRegistration"], "PRE_REGISTRATION"),

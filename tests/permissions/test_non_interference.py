@@ -11,7 +11,7 @@ from sqlalchemy import update
 from models.database import Database
 from models.tables import ACCOUNTS
 from models.vocabulary import Processor, Role
-from permissions.versions.numbers import current
+from permissions.version_numbers import current_version
 from tests.world import FORM, GRAPHQL_NAMES, PROFILE, World, world_of
 
 PEOPLE = 24
@@ -66,7 +66,7 @@ def twin(chance: random.Random, number: int, readable: set[str]) -> Twin:
 
 
 def _line(chance: random.Random, number: int, stands: bool, verified: bool, hidden: set[str]) -> dict[str, Any]:
-    consents = [{"purpose": "SOCIAL", "granted": stands, "policyVersion": current().name}]
+    consents = [{"purpose": "SOCIAL", "granted": stands, "policyVersion": current_version().name}]
     return {
         "email": f"s{number}@one.example.org",
         "emailVerified": verified,
@@ -90,7 +90,7 @@ def _changed(chance: random.Random, line: dict[str, Any], seen: set[str]) -> dic
     if chance.random() < 0.5:
         other["consents"] = [
             *line["consents"],
-            {"purpose": "EXPANSION", "granted": True, "policyVersion": current().name},
+            {"purpose": "EXPANSION", "granted": True, "policyVersion": current_version().name},
         ]
     return other
 

@@ -23,17 +23,17 @@ from app.main import create
 from app.settings import Settings, WeakSettings, written
 from models.database import Database
 from models.tables import ACCESS_TOKENS, ACCOUNTS
-from models.tokens.token_format import Kind, digest_of, new_token
+from models.tokens.token_format import TokenKind, digest_of, new_token
 from models.vocabulary import Audience, Lock, PersonalField, Processor, Purpose, Role
 from permissions import policy, policy_lint, retention_periods
-from permissions.decision import shut_by
+from permissions.decision import excluding_locks
 from permissions.policy import ROWS, VERSIONS, Cell, Version
-from permissions.policy_text import told
+from permissions.policy_text import current_policy
 from permissions.retention_periods import GRACE, RETENTION, RecordKind
 from permissions.versions import diff as difference
 from permissions.versions import guard, published
-from permissions.versions.diff import Change
-from permissions.versions.guard import Unannounced, require_announced, unannounced
+from permissions.versions.diff import CellChange
+from permissions.versions.guard import UnannouncedChange, require_announced, unannounced_changes
 from resolvers.policy.impact import count_affected, count_consenting
 from schema.build import build
 from tests.serving import COMMAND, consentql, environment
@@ -61,7 +61,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of published versions of this test's own, with what is published now."""
     here = tmp_path / "versions"
     here.mkdir()
-    (here / f"{VERSIONS[0].name}.json").write_text(published.written(told()))
+    (here / f"{VERSIONS[0].name}.json").write_text(published.policy_json(current_policy()))
     monkeypatch.setattr(published, "FOLDER", here)
     return here
 
@@ -87,7 +87,7 @@ def set_versions(monkeypatch: pytest.MonkeyPatch, *changes: tuple[Purpose, ...])
 
 def keep(folder: Path) -> None:
     """Keeps what the current version says."""
-    (folder / f"{policy.VERSIONS[-1].name}.json").write_text(published.written(told()))
+    (folder / f"{policy.VERSIONS[-1].name}.json").write_text(published.policy_json(current_policy()))
 
 
 # ---------------------------------------------------------------- what widens is announced
@@ -98,22 +98,22 @@ def test_a_wider_cell_starts_only_under_a_version_that_names_its_purpose(
     audience: Audience, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for row, cell in product(ROWS, CELLS):
-        before = difference.word(row.cells.get(audience))
-        after = difference.word(cell)
+        before = difference.cell_text(row.cells.get(audience))
+        after = difference.cell_text(cell)
         with monkeypatch.context() as patch:
             set_cell(patch, row.field, audience, cell)
             moved = before != after and BREADTH[before] == BREADTH[after]
             widens = moved or BREADTH[after] > BREADTH[before]
-            said = unannounced()
+            said = unannounced_changes()
             assert bool(said) is widens, (row.field, before, after)
             if not widens:
                 continue
             assert all(row.field in each and audience in each for each in said)
             needed = {cell.purpose} if cell and cell.purpose else set(row.purposes)
             set_versions(patch, tuple(set(Purpose) - needed))
-            assert unannounced(), "another purpose is not enough"
+            assert unannounced_changes(), "another purpose is not enough"
             set_versions(patch, (), tuple(needed))
-            assert unannounced() == []
+            assert unannounced_changes() == []
 
 
 @pytest.mark.parametrize("purpose", Purpose)
@@ -127,17 +127,17 @@ def test_a_field_serves_another_purpose_only_under_a_version_that_names_it(
         )
         with monkeypatch.context() as patch:
             patch.setattr(policy, "ROWS", wider)
-            assert bool(unannounced()) is (purpose not in row.purposes)
+            assert bool(unannounced_changes()) is (purpose not in row.purposes)
             set_versions(patch, (purpose,))
-            assert unannounced() == []
+            assert unannounced_changes() == []
 
 
 def test_a_new_field_is_a_row_and_a_version(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    without = published.written(replace(told(), fields=told().fields[:-1]))
+    without = published.policy_json(replace(current_policy(), fields=current_policy().fields[:-1]))
     (folder / f"{VERSIONS[0].name}.json").write_text(without)
-    assert unannounced()
+    assert unannounced_changes()
     set_versions(monkeypatch, (Purpose.EXPANSION,))
-    assert unannounced() == []
+    assert unannounced_changes() == []
 
 
 def test_what_an_editorial_version_was_published_with_may_not_be_wider(
@@ -146,19 +146,19 @@ def test_what_an_editorial_version_was_published_with_may_not_be_wider(
     set_cell(monkeypatch, PersonalField.IP_ADDRESS, Audience.MEMBERS, Cell(Purpose.SOCIAL))
     set_versions(monkeypatch, ())
     keep(folder)
-    assert len(unannounced()) == 1
+    assert len(unannounced_changes()) == 1
     set_versions(monkeypatch, (), ())
     keep(folder)
-    assert len(unannounced()) == 1
+    assert len(unannounced_changes()) == 1
 
 
 def test_a_version_covers_what_it_says_and_no_later_widening(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     set_cell(monkeypatch, PersonalField.IP_ADDRESS, Audience.MEMBERS, Cell(Purpose.SOCIAL))
     set_versions(monkeypatch, (Purpose.SOCIAL,))
     keep(folder)
-    assert unannounced() == []
+    assert unannounced_changes() == []
     set_cell(monkeypatch, PersonalField.IP_ADDRESS, Audience.PUBLIC, Cell(Purpose.SOCIAL))
-    assert len(unannounced()) == 1
+    assert len(unannounced_changes()) == 1
 
 
 def test_nothing_is_built_served_or_created_while_something_is_not_announced(
@@ -169,7 +169,11 @@ def test_nothing_is_built_served_or_created_while_something_is_not_announced(
     settings = settings_for(Database(f"sqlite+aiosqlite:///{tmp_path / 'none.db'}"))
     monkeypatch.setattr("app.commands.server.serve.load", lambda: settings)
     set_cell(monkeypatch, PersonalField.MOBILE_PHONE, Audience.PUBLIC, Cell(Purpose.SOCIAL))
-    for start, refusal in ((build, Unannounced), (lambda: create(settings), Unannounced), (_served(serve), Fault)):
+    for start, refusal in (
+        (build, UnannouncedChange),
+        (lambda: create(settings), UnannouncedChange),
+        (_served(serve), Fault),
+    ):
         with pytest.raises(refusal) as raised:
             start()
         assert "PUBLIC would read MOBILE_PHONE: SOCIAL, so far -" in str(raised.value)
@@ -186,7 +190,7 @@ def _served(serve: Any) -> Any:
 def test_production_needs_what_the_newest_version_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     set_versions(monkeypatch, ())
     require_announced()
-    with pytest.raises(Unannounced, match=f"versions/{NEXT}.json is not there"):
+    with pytest.raises(UnannouncedChange, match=f"versions/{NEXT}.json is not there"):
         require_announced(kept=True)
     keep(folder)
     require_announced(kept=True)
@@ -195,12 +199,12 @@ def test_production_needs_what_the_newest_version_said(folder: Path, monkeypatch
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"version": 1}', "{" * 4])
 def test_a_version_that_cannot_be_read_starts_nothing(folder: Path, text: str) -> None:
     (folder / f"{VERSIONS[0].name}.json").write_text(text)
-    with pytest.raises(Unannounced, match=VERSIONS[0].name):
+    with pytest.raises(UnannouncedChange, match=VERSIONS[0].name):
         require_announced()
 
 
 def test_the_newest_version_was_published_as_it_is_told() -> None:
-    assert published.published(VERSIONS[-1].name) == told()
+    assert published.published_policy(VERSIONS[-1].name) == current_policy()
 
 
 # ---------------------------------------------------------------- versions and periods, told
@@ -213,7 +217,7 @@ async def test_every_published_version_is_told_and_no_other(
     assert (await world.data(NAMED, variables={"v": old["version"]}))["policy"] == old
     set_cell(monkeypatch, PersonalField.ABOUT, Audience.PUBLIC, Cell(Purpose.SOCIAL))
     set_versions(monkeypatch, (Purpose.SOCIAL,))
-    (folder.parent / "outside.json").write_text(published.written(told()))
+    (folder.parent / "outside.json").write_text(published.policy_json(current_policy()))
     new = (await world.data(NAMED, variables={"v": NEXT}))["policy"]
     assert (new["version"], new["fields"] == old["fields"]) == (NEXT, False)
     assert (await world.data(NAMED, variables={"v": None}))["policy"] == new
@@ -224,7 +228,9 @@ async def test_every_published_version_is_told_and_no_other(
 
 async def test_periods_are_told_as_the_operator_set_them(world: World, database: Database) -> None:
     kept = (await world.data(RETAINED))["policy"]["retention"]
-    assert kept == [{"what": each.what, "why": each.why, "until": None} for each in retention_periods.told(RETENTION)]
+    assert kept == [
+        {"what": each.what, "why": each.why, "until": None} for each in retention_periods.retention_texts(RETENTION)
+    ]
     assert [each["why"].split(" ")[:2] for each in kept] == [[number, unit] for number, unit in PERIODS]
     periods = retention_periods.retention(timedelta(days=10), {RecordKind.SESSIONS: timedelta(hours=36)})
     async with world_of(database, retention=periods).client as client:
@@ -245,8 +251,8 @@ def test_every_kind_of_record_has_a_period_a_reason_and_a_setting() -> None:
 
 def test_a_year_is_a_quarter_day_more_than_its_days() -> None:
     assert duration("4y") == timedelta(days=4 * 365 + 1)
-    assert retention_periods.in_words(duration("6y")) == "6 years"
-    assert retention_periods.in_words(duration("1y")) == "1 year"
+    assert retention_periods.period_text(duration("6y")) == "6 years"
+    assert retention_periods.period_text(duration("1y")) == "1 year"
     with pytest.raises(ValueError, match="ten years"):
         duration("11y")
     with pytest.raises(ValueError, match="ten years"):
@@ -266,13 +272,13 @@ def test_a_period_of_nothing_is_no_setting(text: str, monkeypatch: pytest.Monkey
 
 
 def _faulty(monkeypatch: pytest.MonkeyPatch, stated: Any) -> list[str]:
-    monkeypatch.setattr(policy_lint, "told", lambda: stated)
-    return policy_lint.faults()
+    monkeypatch.setattr(policy_lint, "current_policy", lambda: stated)
+    return policy_lint.find_problems()
 
 
 def broken() -> Iterator[tuple[str, Any]]:
     """What one slip makes of the policy, and a word of the fault that names it."""
-    now = told()
+    now = current_policy()
     email, *others = now.fields
     yield (
         "EMAIL: MEMBERS reads it under EXPANSION",
@@ -318,21 +324,23 @@ def test_lint_names_versions_out_of_order_without_floor_or_without_their_words(
 ) -> None:
     first = VERSIONS[0]
     monkeypatch.setattr(policy, "VERSIONS", (replace(first, changes=(Purpose.SERVICE,)), replace(first, changes=())))
-    found = policy_lint.faults()
+    found = policy_lint.find_problems()
     assert "versions: two have one name" in found
     assert f"versions: {first.name} was not published after {first.name}" in found
     assert [each for each in found if each.startswith("versions: none brought")] == [
         f"versions: none brought {purpose} about, so no grant of it has a floor" for purpose in ("SOCIAL", "EXPANSION")
     ]
     set_versions(monkeypatch, ())
-    assert [each for each in policy_lint.faults() if f"{NEXT}.json is not there" in each]
+    assert [each for each in policy_lint.find_problems() if f"{NEXT}.json is not there" in each]
     (folder / f"{first.name}.json").write_text("{}")
-    published._kept.cache_clear()
-    assert [each for each in policy_lint.faults() if each.startswith(f"{first.name}.json: policy: holds exactly")]
+    published._load.cache_clear()
+    assert [
+        each for each in policy_lint.find_problems() if each.startswith(f"{first.name}.json: policy: holds exactly")
+    ]
 
 
 def test_the_policy_agrees_with_itself(tmp_path: Path) -> None:
-    assert policy_lint.faults() == []
+    assert policy_lint.find_problems() == []
     done = consentql("", "policy", "lint", "--json", cwd=tmp_path)
     assert (done.returncode, json.loads(done.stdout)) == (0, {"faults": []}), done.stderr
 
@@ -341,7 +349,7 @@ def test_lint_ends_with_status_1_where_something_is_wrong(monkeypatch: pytest.Mo
     from app.commands.policy.lint import lint
 
     assert lint(as_json=False) == 0
-    monkeypatch.setattr("app.commands.policy.lint.faults", lambda: ["a fault"])
+    monkeypatch.setattr("app.commands.policy.lint.find_problems", lambda: ["a fault"])
     assert lint(as_json=False) == lint(as_json=True) == 1
 
 
@@ -349,7 +357,7 @@ def test_lint_ends_with_status_1_where_something_is_wrong(monkeypatch: pytest.Mo
 
 
 def test_a_policy_says_itself_again() -> None:
-    assert published.read(json.loads(published.written(told()))) == told()
+    assert published.parse_policy(json.loads(published.policy_json(current_policy()))) == current_policy()
 
 
 def _mangled(value: Any, dice: random.Random) -> Any:
@@ -367,12 +375,12 @@ def _mangled(value: Any, dice: random.Random) -> Any:
 
 
 def test_nothing_else_is_read_as_a_policy() -> None:
-    dice, stated = random.Random(11), json.loads(published.written(told()))
+    dice, stated = random.Random(11), json.loads(published.policy_json(current_policy()))
     for _ in range(500):
         mangled = _mangled(stated, dice)
         if mangled != stated:
-            with pytest.raises(published.Misread, match="policy"):
-                published.read(mangled)
+            with pytest.raises(published.InvalidPolicyFile, match="policy"):
+                published.parse_policy(mangled)
 
 
 async def _populated(world: World) -> list[dict[str, Any]]:
@@ -395,7 +403,7 @@ def _sees(person: dict[str, Any], audience: Audience, field: PersonalField, cell
     locks = Lock.NONE if person["verified"] else Lock.UNVERIFIED
     if audience in tuple(Processor) and person["objected"] & Processor(audience.value).bit:
         locks |= Lock.OBJECTED
-    if cell is None or locks & shut_by(audience):
+    if cell is None or locks & excluding_locks(audience):
         return False
     if audience in (Audience.MEMBERS, Audience.PUBLIC) and person["hidden"] & field.bit:
         return False
@@ -405,7 +413,7 @@ def _sees(person: dict[str, Any], audience: Audience, field: PersonalField, cell
 async def test_a_change_touches_those_whose_field_is_read_before_or_after_but_not_both(world: World) -> None:
     people = await _populated(world)
     fields = (PersonalField.EMAIL, PersonalField.ABOUT, PersonalField.PRE_REGISTRATION)
-    changes = [Change(*each) for each in product(fields, Audience, CELLS, CELLS)]
+    changes = [CellChange(*each) for each in product(fields, Audience, CELLS, CELLS)]
     for start in range(0, len(changes), 225):
         some = changes[start : start + 225]
         async with world.services.database.reading() as connection:
@@ -420,7 +428,7 @@ async def test_a_change_touches_those_whose_field_is_read_before_or_after_but_no
 
 
 async def test_nobody_is_counted_on_an_empty_platform_or_for_no_change(world: World) -> None:
-    change = Change(PersonalField.EMAIL, Audience.PUBLIC, None, Cell(Purpose.SOCIAL))
+    change = CellChange(PersonalField.EMAIL, Audience.PUBLIC, None, Cell(Purpose.SOCIAL))
     async with world.services.database.reading() as connection:
         assert await count_affected(connection, [change]) == [0]
         assert await count_affected(connection, []) == await count_consenting(connection, []) == []
@@ -428,7 +436,7 @@ async def test_nobody_is_counted_on_an_empty_platform_or_for_no_change(world: Wo
 
 def proposal(path: Path, **changes: Any) -> Path:
     """The policy with members who read the IP address, and the pre-registration form that nobody else reads."""
-    stated = json.loads(published.written(told())) | {"version": NEXT} | changes
+    stated = json.loads(published.policy_json(current_policy())) | {"version": NEXT} | changes
     stated["fields"][1]["readers"].insert(1, {"audience": "MEMBERS", "purpose": "SOCIAL"})
     stated["fields"][13]["readers"].pop(1)
     stated["purposes"][2]["text"] += " And more."
@@ -509,7 +517,7 @@ async def test_a_difference_is_told_both_ways_and_counted(
 def test_the_record_of_processing_names_all_that_the_policy_does() -> None:
     settings = Settings(controller_name="Plate Works OÜ", controller_contact="privacy@plate.example")
     text = printed(Form.RECORD, settings)
-    now = told()
+    now = current_policy()
     words = [*PersonalField, *Purpose, *Audience, settings.controller_name, settings.controller_contact]
     words += [part for each in now.purposes for part in (each.text, each.lawful_basis)]
     words += [part for each in now.retention for part in (each.what, each.why)]
@@ -592,7 +600,7 @@ async def test_a_members_session_is_said_to_see_what_the_ledger_does_not_hold(
     assert "0 subjects, 0 readings" in told_of.stdout
     answer = json.loads(breach(database.url, session, *window, tmp_path, "--json").stdout)
     assert (answer["token"]["holder"], "directory" in answer["token"]["note"]) == (id, True)
-    fresh = new_token(Kind.SESSION)
+    fresh = new_token(TokenKind.SESSION)
     async with database.writing() as connection:
         changed = {"digest": digest_of(fresh), "previous_digest": digest_of(session)}
         await connection.execute(update(ACCESS_TOKENS).values(changed))
@@ -606,7 +614,7 @@ async def test_an_unknown_token_and_a_time_without_offset_or_end_are_refused(
     token = await world.token(Role.PROCESSOR, None, Processor.MANDRILL)
     start, end = "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"
     wrong = [
-        (new_token(Kind.SESSION), start, end, "unknown here"),
+        (new_token(TokenKind.SESSION), start, end, "unknown here"),
         ("", start, end, "no token of ours"),
         (token[:-1], start, end, "no token of ours"),
         (token, "2026-01-01", end, "--from is an instant"),

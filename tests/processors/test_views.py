@@ -23,7 +23,7 @@ from models.database import Database
 from models.logs.ledger import LEDGER
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CHAIN_HEADS, OBJECTIONS, PROCESSOR_VIEWS, WITHDRAWALS
 from models.vocabulary import Processor, Role
-from permissions.versions.numbers import current
+from permissions.version_numbers import current_version
 from resolvers.ledger import write_disclosures
 from resolvers.processors import withdrawals
 from schema.build import build
@@ -130,7 +130,7 @@ class Trade:
 
     async def act(self, act: str, processor: str | None = None, token: str | None = None) -> Any:
         """The subject does something."""
-        variables = {"p": processor} if processor else {"v": current().name} if act == GRANT else {}
+        variables = {"p": processor} if processor else {"v": current_version().name} if act == GRANT else {}
         return next(iter((await self.world.data(act, token or self.mine, variables)).values()))
 
     def clock_goes_on(self, **span: float) -> None:
@@ -724,7 +724,7 @@ async def test_a_browser_that_opts_out_objects_to_google_analytics(world: World,
     trade = Trade(world, id, mine, {"GOOGLE_ANALYTICS": analytics})
     act, token, variables = {
         "login": (LOGIN, None, {"e": "subject@example.org", "p": PASSWORD}),
-        "grant": (GRANT, mine, {"v": current().name}),
+        "grant": (GRANT, mine, {"v": current_version().name}),
     }[door]
     for signal in (None, "", "0", "true", "01", "1, 1", "2", "1;q=1"):
         assert await with_signal(world, act, token, variables, signal)
@@ -750,17 +750,17 @@ async def test_a_signal_with_anything_else_and_with_what_is_refused_records_noth
     wrong = {"e": "subject@example.org", "p": "no"}
     assert await with_signal(world, LOGIN, None, wrong, "1") == {"code": "INVALID_CREDENTIALS"}
     assert (await with_signal(world, GRANT, mine, {"v": "2000-01-01"}, "1"))["code"] == "POLICY_VERSION_OUTDATED"
-    assert (await with_signal(world, GRANT, mine, {"v": current().name, "p": "SERVICE"}, "1"))["code"]
+    assert (await with_signal(world, GRANT, mine, {"v": current_version().name, "p": "SERVICE"}, "1"))["code"]
     assert await with_signal(world, WITHDRAW, mine, {}, "1")
     assert await with_signal(world, STATES, mine, {}, "1")
     assert await objections(world) == []
-    assert await with_signal(world, GRANT, mine, {"v": current().name, "p": "EXPANSION"}, "1")
+    assert await with_signal(world, GRANT, mine, {"v": current_version().name, "p": "EXPANSION"}, "1")
     assert await objections(world) == [("GOOGLE_ANALYTICS", "gpc", True)]
 
 
 async def test_an_objection_of_ones_own_stays_ones_own_under_the_signal(trade: Trade) -> None:
     await trade.act(OBJECT, "GOOGLE_ANALYTICS")
-    assert await with_signal(trade.world, GRANT, trade.mine, {"v": current().name}, "1")
+    assert await with_signal(trade.world, GRANT, trade.mine, {"v": current_version().name}, "1")
     assert await objections(trade.world) == [("GOOGLE_ANALYTICS", "settings", True)]
 
 

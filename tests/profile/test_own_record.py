@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from models.tables import PRE_REGISTRATIONS, PROFILES
-from permissions.versions.numbers import current
+from permissions.version_numbers import current_version
 from tests.world import FORM, PROFILE, World, codes
 
 UPDATE = """mutation ($input: ProfileInput!) { updateProfile(input: $input) {
@@ -45,7 +45,7 @@ async def test_a_value_needs_the_purpose_that_it_is_kept_under(world: World) -> 
         for table in (PROFILES, PRE_REGISTRATIONS):
             assert (await connection.execute(select(func.count()).select_from(table))).scalar_one() == 0
     grant = "mutation ($v: String!) { grantConsent(purpose: SOCIAL, policyVersion: $v) { __typename } }"
-    await world.data(grant, mine, {"v": current().name})
+    await world.data(grant, mine, {"v": current_version().name})
     assert (await update(world, mine, {"firstName": "Béa"}))["user"]["firstName"] == "Béa"
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from models.tables import AUTHENTICATORS, CHALLENGES, METADATA, RECOVERY_CODES
-from models.tokens.token_format import Kind, kind_of
+from models.tokens.token_format import TokenKind, kind_of
 from models.vocabulary import Role
 from resolvers.second_factor.totp_codes import MAX_FAILURES
 from tests.identity import (
@@ -84,7 +84,7 @@ async def test_a_challenge_is_no_token(world: World) -> None:
     _, token = await member(world)
     await enrolled(world, token)
     challenge = await challenged(world)
-    assert kind_of(challenge) is Kind.CHALLENGE
+    assert kind_of(challenge) is TokenKind.CHALLENGE
     response = await world.post(VIEWER, challenge)
     assert (response.status_code, codes(response.json())) == (401, ["UNAUTHENTICATED"])
     stolen = await world.data(

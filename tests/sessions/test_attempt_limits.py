@@ -14,8 +14,8 @@ from sqlalchemy import select
 
 from models.database import Database
 from models.tables import CHALLENGES
-from permissions.graphql.root_fields import CREDENTIAL_FIELDS
-from permissions.limits import Limits
+from permissions.graphql.root_field_rules import CREDENTIAL_FIELDS
+from permissions.rate_limits import RateLimiter
 from resolvers.second_factor import login_challenge
 from tests.identity import BEGIN, OTHER, RESET, STRONG, Clock, complete, enrolled, register, sign_in
 from tests.serving import serving
@@ -32,7 +32,7 @@ REFUSED = ["TOO_MANY_ATTEMPTS"]
 
 @pytest.fixture
 def limited(database: Database) -> Iterator[World]:
-    world = world_of(database, limits=Limits(on=True))
+    world = world_of(database, limits=RateLimiter(on=True))
     yield world
     world.services.hashing.close()
 
@@ -146,7 +146,7 @@ async def test_without_shared_counters_a_second_step_and_a_reset_are_counted_her
     await world.person("p@example.org", password=STRONG)
     await enrolled(world, (await sign_in(world, "p@example.org"))["accessToken"])
     challenge = (await sign_in(world, "p@example.org"))["challenge"]
-    world.services.limits = Limits(NOWHERE)
+    world.services.limits = RateLimiter(NOWHERE)
     told = [(await complete(world, challenge, "000000"))["code"] for _ in range(3)]
     assert told == ["INVALID_CODE"] + REFUSED * 2
     given = {"t": "none of ours", "p": OTHER}
@@ -169,9 +169,9 @@ async def test_shared_counters_that_do_not_answer_keep_nobody_out(database_url: 
 
 
 @asynccontextmanager
-async def worker(redis: str) -> AsyncIterator[Limits]:
+async def worker(redis: str) -> AsyncIterator[RateLimiter]:
     """One process's counters in a Redis, whose connections are given back."""
-    limits = Limits(redis)
+    limits = RateLimiter(redis)
     yield limits
     store: Any = limits._store
     await store.bridge.storage.aclose()
@@ -185,7 +185,7 @@ async def test_all_workers_count_in_one_redis_and_it_holds_no_address_of_mail(da
         assert sorted(wait > 0 for wait in waits) == [False] * 10 + [True] * 20
         await first.forget(rate, *key)
         assert await second.wait(rate, *key) == 0
-        assert not await first.are_local()
+        assert not await first.counts_locally()
         world = world_of(database, limits=second)
         await sign_in(world, "somebody@example.org", "no")
         await register(world, "somebody@example.org")

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import select, update
 
 from app.commands.access.disable import disabled, enabled
-from models.keys import KeyRing
+from models.key_ring import KeyRing
 from models.tables import ACCESS_TOKENS
-from models.tokens.token_format import Kind, kind_of
+from models.tokens.token_format import TokenKind, kind_of
 from tests.identity import CHANGE, OTHER, STRONG, VIEWER, Clock, letters, refresh, sign_in
 from tests.world import KEY, World, codes
 
@@ -28,7 +28,11 @@ async def status(world: World, token: str) -> int:
 async def test_kinds_are_told_apart_at_sight(world: World) -> None:
     _, session = await begun(world)
     kinds = {name: kind_of(session[name]) for name in ("accessToken", "refreshToken", "deviceToken")}
-    assert kinds == {"accessToken": Kind.SESSION, "refreshToken": Kind.REFRESH, "deviceToken": Kind.DEVICE}
+    assert kinds == {
+        "accessToken": TokenKind.SESSION,
+        "refreshToken": TokenKind.REFRESH,
+        "deviceToken": TokenKind.DEVICE,
+    }
     for name in ("refreshToken", "deviceToken"):
         response = await world.post(VIEWER, session[name])
         assert (response.status_code, codes(response.json())) == (401, ["UNAUTHENTICATED"])

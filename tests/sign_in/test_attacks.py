@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models.vocabulary import MailedUse, Role
+from models.vocabulary import LinkUse, Role
 from resolvers.sessions.begin_session import end_sessions
 from resolvers.subjects.account_lock import lock_account
 from tests.identity import (
@@ -111,7 +111,7 @@ async def test_a_session_that_ended_while_it_waited_issues_no_role_token(world: 
 async def test_a_letters_link_is_used_after_its_account_is_locked(world: World) -> None:
     """The order in which whoever ends links takes them; the other order would be a deadlock on PostgreSQL."""
     await register(world, "n@example.org")
-    (link,) = await mailed(world, MailedUse.VERIFY)
+    (link,) = await mailed(world, LinkUse.VERIFY)
     token = (await sign_in(world, "n@example.org"))["accessToken"]
     async with counted(world.services.database) as statements:
         await world.data(VERIFY, token, {"t": link})

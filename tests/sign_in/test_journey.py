@@ -12,7 +12,7 @@ import pyotp
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from permissions.versions.numbers import current
+from permissions.version_numbers import current_version
 from tests.graphql.test_graphiql import CHROMIUM, FLAGS
 from tests.identity import BEGIN, COMPLETE, CONFIRM, LOGIN, REGISTER, STRONG
 from tests.serving import consentql, serving
@@ -59,7 +59,7 @@ def browsing(sqlite_template: Path, tmp_path: Path) -> Iterator[Browsing]:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the path, nor in CHROMIUM")
 def test_from_the_form_to_a_staff_token(browsing: Browsing, tmp_path: Path) -> None:
-    given = {"email": EMAIL, "password": STRONG, "consents": ["SOCIAL"], "policyVersion": current().name}
+    given = {"email": EMAIL, "password": STRONG, "consents": ["SOCIAL"], "policyVersion": current_version().name}
     assert browsing.ask(REGISTER, {"input": given})["register"] == {"email": EMAIL}
     link = browsing.letter("Confirm your e-mail address")
     browsing.page.goto("about:blank")
@@ -99,7 +99,7 @@ def test_from_the_form_to_a_staff_token(browsing: Browsing, tmp_path: Path) -> N
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the path, nor in CHROMIUM")
 def test_another_site_does_nothing_with_a_browsers_session(browsing: Browsing) -> None:
-    given = {"email": EMAIL, "password": STRONG, "consents": [], "policyVersion": current().name}
+    given = {"email": EMAIL, "password": STRONG, "consents": [], "policyVersion": current_version().name}
     browsing.ask(REGISTER, {"input": given})
     browsing.ask(LOGIN, {"input": {"email": EMAIL, "password": STRONG, "transport": "COOKIE"}})
     elsewhere = browsing.url.replace("127.0.0.1", "localhost")

@@ -12,9 +12,9 @@ from app.main import create
 from app.settings import Settings
 from models.database import Database
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
-from models.tokens.token_format import Kind, digest_of, kind_of, new_token
+from models.tokens.token_format import TokenKind, digest_of, kind_of, new_token
 from models.vocabulary import Processor, Role
-from permissions.limits import Limits
+from permissions.rate_limits import RateLimiter
 from resolvers.hashing.password_hash import Hashing
 from tests.world import PASSWORD, World, codes, services_on, settings_for, world_of
 
@@ -221,7 +221,7 @@ async def test_a_member_ends_only_their_own_role_tokens(world: World) -> None:
 
 
 async def test_fifty_wrong_passwords_at_once_are_ten_attempts(database: Database) -> None:
-    world = world_of(database, limits=Limits(on=True))
+    world = world_of(database, limits=RateLimiter(on=True))
     await world.person("p@example.org", password=PASSWORD)
     wrong = [world.post(LOGIN, None, {"email": "p@example.org", "password": "no"}) for _ in range(28)]
     answers = [response.json()["data"]["login"] for response in await asyncio.gather(*wrong)]
@@ -234,14 +234,14 @@ async def test_fifty_wrong_passwords_at_once_are_ten_attempts(database: Database
 
 
 async def test_attempts_are_counted_per_address_too(database: Database) -> None:
-    world = world_of(database, limits=Limits(on=True))
+    world = world_of(database, limits=RateLimiter(on=True))
     told = [(await sign_in(world, f"nobody{number}@example.org", "no"))["code"] for number in range(31)]
     assert told == ["INVALID_CREDENTIALS"] * 30 + ["TOO_MANY_ATTEMPTS"]
     world.services.hashing.close()
 
 
 async def test_what_cannot_be_counted_together_is_counted_here_and_allows_a_quarter(database: Database) -> None:
-    world = world_of(database, limits=Limits("redis://127.0.0.1:1/0"))
+    world = world_of(database, limits=RateLimiter("redis://127.0.0.1:1/0"))
     id = await world.person("p@example.org", password=PASSWORD)
     told = [(await sign_in(world, "p@example.org", "no"))["code"] for _ in range(3)]
     assert told == ["INVALID_CREDENTIALS"] * 2 + ["TOO_MANY_ATTEMPTS"], "two are a quarter of ten"
@@ -272,8 +272,8 @@ async def test_nothing_starts_where_the_floor_lets_everything_through(
     services.hashing.close()
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_a_token_and_its_kind_are_known_at_sight(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", TokenKind)
+def test_a_token_and_its_kind_are_known_at_sight(kind: TokenKind) -> None:
     token = new_token(kind)
     assert kind_of(token) is kind
     for place in range(len(token)):

@@ -18,10 +18,10 @@ from sqlalchemy import update
 
 from app.settings import Settings, WeakSettings
 from models.database import Database
-from models.keys import KeyRing
+from models.key_ring import KeyRing
 from models.tables import CREDENTIALS
 from models.vocabulary import RefusalCode
-from permissions.limits import Limits
+from permissions.rate_limits import RateLimiter
 from resolvers.hashing import password_hash, worker_pool
 from resolvers.hashing.argon2_parameters import MIN_MEMORY_KIB
 from resolvers.hashing.breached_passwords import SortedListFile
@@ -432,7 +432,7 @@ def test_what_a_process_uses_is_what_its_settings_say(database: Database) -> Non
 
 
 async def test_counters_that_are_lost_allow_a_quarter_and_nobody_goes_free() -> None:
-    limits = Limits(NOWHERE)
+    limits = RateLimiter(NOWHERE)
     waits = await asyncio.gather(*(limits.wait("10/5 minutes", "account", "a") for _ in range(50)))
     assert sorted(wait > 0 for wait in waits) == [False] * 2 + [True] * 48
     assert await limits.wait("10/5 minutes", "account", "b") == 0, "nobody is kept out for another"
@@ -451,8 +451,8 @@ class Fickle(MemoryStorage):
 
 
 async def test_counters_that_come_back_are_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("permissions.limits.RETRY_SECONDS", 0)
-    store, limits, rate = Fickle(), Limits(NOWHERE), "8/minute"
+    monkeypatch.setattr("permissions.rate_limits.RETRY_SECONDS", 0)
+    store, limits, rate = Fickle(), RateLimiter(NOWHERE), "8/minute"
     limits._shared = MovingWindowRateLimiter(store)
     assert [await limits.wait(rate, "x") for _ in range(6)] == [0] * 6
     store.lost = True
@@ -463,7 +463,7 @@ async def test_counters_that_come_back_are_used_again(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("url", [None, NOWHERE])
 async def test_a_bucket_is_forgotten_for_the_account_that_proved_itself_alone(url: str | None) -> None:
-    limits, rate = Limits(url), "4/minute"
+    limits, rate = RateLimiter(url), "4/minute"
     for who in ("a", "b"):
         while not await limits.wait(rate, "account", who):
             pass
@@ -474,7 +474,7 @@ async def test_a_bucket_is_forgotten_for_the_account_that_proved_itself_alone(ur
 
 async def test_an_operator_sees_that_counters_are_lost_and_reads_go_on(database: Database) -> None:
     for url, told in ((None, {"status": "ready"}), (NOWHERE, {"status": "ready", "limits": "local"})):
-        world = world_of(database, limits=Limits(url))
+        world = world_of(database, limits=RateLimiter(url))
         answer = await world.client.get("/health/ready")
         assert (answer.status_code, answer.json()) == (200, told)
         _, mine = await world.member(f"{len(told)}@example.org")

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 
 from models.tables import ACCESS_TOKENS, ACCOUNTS, METADATA, OBJECTIONS, RECOVERY_CODES, ROLE_GRANTS
 from models.tokens import token_rows
-from models.vocabulary import MailedUse, Role
+from models.vocabulary import LinkUse, Role
 from resolvers.hashing.password_hash import Hashing
 from resolvers.sign_in import login_refresh_logout as signing_in
 from tests.identity import (
@@ -92,9 +92,9 @@ async def test_two_who_grant_one_role_at_once_grant_it_once(world: World) -> Non
         assert (await connection.execute(alive)).scalar_one() == 1
 
 
-@pytest.mark.parametrize("use", MailedUse)
-async def test_a_link_of_somebody_who_is_gone_is_as_good_as_none(world: World, use: MailedUse) -> None:
-    if use is MailedUse.VERIFY:
+@pytest.mark.parametrize("use", LinkUse)
+async def test_a_link_of_somebody_who_is_gone_is_as_good_as_none(world: World, use: LinkUse) -> None:
+    if use is LinkUse.VERIFY:
         await register(world, "p@example.org")
     else:
         await world.person("p@example.org", password=STRONG)
@@ -105,7 +105,7 @@ async def test_a_link_of_somebody_who_is_gone_is_as_good_as_none(world: World, u
     async with world.services.database.reading() as connection:
         id = (await connection.execute(select(ACCOUNTS.c.id))).scalar_one()
     await forget(world, id)
-    document, given = (RESET, {"t": link, "p": OTHER}) if use is MailedUse.RESET else (VERIFY, {"t": link})
+    document, given = (RESET, {"t": link, "p": OTHER}) if use is LinkUse.RESET else (VERIFY, {"t": link})
     unknown = await world.post(document, None, {**given, "t": "never one of ours"})
     assert (await world.post(document, None, given)).content == unknown.content
 
@@ -115,7 +115,7 @@ async def test_whoever_is_gone_while_a_password_is_hashed_is_answered_as_nobody(
 ) -> None:
     id = await world.person("p@example.org", password=STRONG)
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
-    (link,) = await mailed(world, MailedUse.RESET)
+    (link,) = await mailed(world, LinkUse.RESET)
     stock_hash, stock_verify = Hashing.hash_in_pool, Hashing.verify
 
     async def hash_in_pool(self: Hashing, password: str) -> str:
@@ -172,7 +172,7 @@ async def test_whoever_holds_a_staff_role_chooses_a_longer_password(world: World
 async def test_whoever_is_granted_a_staff_role_sets_no_password_by_an_earlier_letter(world: World) -> None:
     id = await world.person("p@example.org", password=STRONG)
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
-    (link,) = await mailed(world, MailedUse.RESET)
+    (link,) = await mailed(world, LinkUse.RESET)
     await world.token(Role.SUPPORT, id)
     assert (await world.data(RESET, None, {"t": link, "p": OTHER}))["resetPassword"]["code"] == "TOKEN_EXPIRED"
     assert "accessToken" in await sign_in(world, "p@example.org")
@@ -183,7 +183,7 @@ async def changing(world: World, email: str, new: str) -> str:
     await world.person(email, password=STRONG)
     token = (await sign_in(world, email))["accessToken"]
     await world.data(CHANGE_EMAIL, token, {"e": new, "p": STRONG})
-    return (await mailed(world, MailedUse.CHANGE))[0]
+    return (await mailed(world, LinkUse.CHANGE))[0]
 
 
 async def test_of_two_accounts_that_move_to_one_address_at_once_one_does(world: World) -> None:
@@ -201,7 +201,7 @@ async def test_a_link_to_the_old_address_sets_no_password_once_it_is_the_old_one
     """Whoever reads the mailbox that somebody left behind does not follow them."""
     link = await changing(world, "old@example.org", "new@example.org")
     await world.data(ASK_RESET, None, {"e": "old@example.org"})
-    (reset,) = await mailed(world, MailedUse.RESET)
+    (reset,) = await mailed(world, LinkUse.RESET)
     assert (await world.data(VERIFY, None, {"t": link}))["verifyEmail"] == {"email": "new@example.org"}
     assert (await world.data(RESET, None, {"t": reset, "p": OTHER}))["resetPassword"]["code"] == "TOKEN_EXPIRED"
     assert "accessToken" in await sign_in(world, "new@example.org")
@@ -210,7 +210,7 @@ async def test_a_link_to_the_old_address_sets_no_password_once_it_is_the_old_one
 async def test_an_owner_who_sets_a_new_password_calls_off_a_move_that_somebody_else_began(world: World) -> None:
     link = await changing(world, "old@example.org", "thief@example.org")
     await world.data(ASK_RESET, None, {"e": "old@example.org"})
-    (reset,) = await mailed(world, MailedUse.RESET)
+    (reset,) = await mailed(world, LinkUse.RESET)
     assert "changedAt" in (await world.data(RESET, None, {"t": reset, "p": OTHER}))["resetPassword"]
     assert (await world.data(VERIFY, None, {"t": link}))["verifyEmail"]["code"] == "TOKEN_EXPIRED"
     assert "accessToken" in await sign_in(world, "old@example.org", OTHER)
@@ -219,7 +219,7 @@ async def test_an_owner_who_sets_a_new_password_calls_off_a_move_that_somebody_e
 async def test_a_move_and_a_reset_at_once_leave_one_of_them_done(world: World) -> None:
     link = await changing(world, "old@example.org", "new@example.org")
     await world.data(ASK_RESET, None, {"e": "old@example.org"})
-    (reset,) = await mailed(world, MailedUse.RESET)
+    (reset,) = await mailed(world, LinkUse.RESET)
     moved, changed = await asyncio.gather(
         world.data(VERIFY, None, {"t": link}), world.data(RESET, None, {"t": reset, "p": OTHER})
     )
@@ -232,7 +232,7 @@ async def test_a_newer_move_ends_an_older_one(world: World) -> None:
     clock.forward(seconds=1)
     token = (await sign_in(world, "old@example.org"))["accessToken"]
     await world.data(CHANGE_EMAIL, token, {"e": "second@example.org", "p": STRONG})
-    second = (await mailed(world, MailedUse.CHANGE))[0]
+    second = (await mailed(world, LinkUse.CHANGE))[0]
     assert (await world.data(VERIFY, None, {"t": first}))["verifyEmail"]["code"] == "TOKEN_EXPIRED"
     assert (await world.data(VERIFY, None, {"t": second}))["verifyEmail"] == {"email": "second@example.org"}
 

@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 from app.graphql import endpoint
 from models.database import Database
 from models.tables import ACCOUNTS, CONSENT_RECORDS, PRE_REGISTRATIONS, PROFILES
-from models.vocabulary import MailedUse, Role
-from permissions.limits import Limits
+from models.vocabulary import LinkUse, Role
+from permissions.rate_limits import RateLimiter
 from tests.identity import (
     ASK_RESET,
     CHANGE,
@@ -65,7 +65,7 @@ async def test_who_registers_is_self_alone_until_the_address_is_proven(world: Wo
     _, other = await world.member("o@example.org")
     asked = f'{{ user(id: "{me["user"]["id"]}") {{ firstName }} }}'
     assert (await world.data(asked, other))["user"] is None
-    (link,) = await mailed(world, MailedUse.VERIFY)
+    (link,) = await mailed(world, LinkUse.VERIFY)
     assert await verify(world, link, token) == {"email": "Ada@example.org"}
     assert (await verify(world, link, token))["code"] == "TOKEN_EXPIRED"
     me = (await world.data(ME, token))["me"]
@@ -76,7 +76,7 @@ async def test_who_registers_is_self_alone_until_the_address_is_proven(world: Wo
 
 async def test_a_link_confirms_what_was_registered_from_the_same_network(world: World) -> None:
     await register(world, "ada@example.org")
-    (link,) = await mailed(world, MailedUse.VERIFY)
+    (link,) = await mailed(world, LinkUse.VERIFY)
     assert await verify(world, link) == {"email": "ada@example.org"}
 
 
@@ -86,7 +86,7 @@ async def test_a_link_alone_confirms_nothing_that_a_stranger_registered_elsewher
     """Whoever reads the letter shows by a session, and so by the password, that the account is theirs."""
     filled = {"firstName": "Mallory", "consents": ["SOCIAL"]}
     await register(world, "victim@example.org", **filled)
-    (link,) = await mailed(world, MailedUse.VERIFY)
+    (link,) = await mailed(world, LinkUse.VERIFY)
     _, other = await world.member("victim.elsewhere@example.org")
     monkeypatch.setattr(endpoint, "address_of", lambda _request: "203.0.113.9")
     for session in (None, other):
@@ -153,7 +153,7 @@ async def test_whoever_has_the_mailbox_takes_an_unproven_account_over_blank(worl
     attacker = await sign_in(world, "victim@example.org")
     await register(world, "victim@example.org", password=OTHER)
     assert (await letters(world))[-1] == "CLAIM_ADDRESS"
-    (claim,) = await mailed(world, MailedUse.RESET)
+    (claim,) = await mailed(world, LinkUse.RESET)
     assert "changedAt" in await reset(world, claim)
     assert (await world.post(VIEWER, attacker["accessToken"])).status_code == 401
     assert (await sign_in(world, "victim@example.org"))["code"] == "INVALID_CREDENTIALS"
@@ -163,7 +163,7 @@ async def test_whoever_has_the_mailbox_takes_an_unproven_account_over_blank(worl
     assert (me["user"]["firstName"], me["user"]["preRegistration"]) == (None, None)
     assert [each["status"] for each in me["consents"]] == ["GRANTED", "WITHDRAWN", "WITHDRAWN"]
     assert [await count(world, table) for table in (PROFILES, PRE_REGISTRATIONS)] == [0, 0]
-    (old,) = await mailed(world, MailedUse.VERIFY)
+    (old,) = await mailed(world, LinkUse.VERIFY)
     assert (await verify(world, old))["code"] == "TOKEN_EXPIRED"
 
 
@@ -181,7 +181,7 @@ async def test_a_reset_is_asked_for_alike_whoever_has_the_address(
     assert [line.getMessage() for line in caplog.records if line.levelname == "WARNING"] == [
         "somebody asked to reset the password of a person with a staff role"
     ]
-    assert len(await mailed(world, MailedUse.RESET)) == 1
+    assert len(await mailed(world, LinkUse.RESET)) == 1
 
 
 async def test_a_reset_keeps_the_second_factor_and_ends_every_session(world: World) -> None:
@@ -190,7 +190,7 @@ async def test_a_reset_keeps_the_second_factor_and_ends_every_session(world: Wor
     token = (await sign_in(world, "p@example.org"))["accessToken"]
     app, _ = await enrolled(world, token)
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
-    (link,) = await mailed(world, MailedUse.RESET)
+    (link,) = await mailed(world, LinkUse.RESET)
     answers = await asyncio.gather(*(reset(world, link) for _ in range(20)))
     assert sum("changedAt" in answer for answer in answers) == 1
     assert (await world.post(VIEWER, token)).status_code == 401
@@ -203,15 +203,15 @@ async def test_a_link_works_once_for_a_while_and_a_newer_one_ends_it(world: Worl
     clock = Clock(world)
     await world.person("p@example.org", password=STRONG)
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
-    (first,) = await mailed(world, MailedUse.RESET)
+    (first,) = await mailed(world, LinkUse.RESET)
     clock.forward(seconds=1)
     await world.data(ASK_RESET, None, {"e": "P@Example.org"})
-    newer = (await mailed(world, MailedUse.RESET))[0]
+    newer = (await mailed(world, LinkUse.RESET))[0]
     assert (await reset(world, first))["code"] == "TOKEN_EXPIRED"
     assert (await reset(world, newer, "password1"))["code"] == "WEAK_PASSWORD"
     assert "changedAt" in await reset(world, newer), "a weak choice does not use the link up"
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
-    late = (await mailed(world, MailedUse.RESET))[0]
+    late = (await mailed(world, LinkUse.RESET))[0]
     clock.forward(minutes=30)
     assert (await reset(world, late))["code"] == "TOKEN_EXPIRED"
     for wrong in (late[:-1] + "x", "", "cql_us_" + "0" * 49):
@@ -222,7 +222,7 @@ async def test_a_link_works_once_for_a_while_and_a_newer_one_ends_it(world: Worl
 async def test_a_link_does_what_it_was_sent_for_alone(world: World) -> None:
     await world.person("p@example.org", password=STRONG)
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
-    (link,) = await mailed(world, MailedUse.RESET)
+    (link,) = await mailed(world, LinkUse.RESET)
     assert (await verify(world, link))["code"] == "TOKEN_EXPIRED"
     assert (await world.post(VIEWER, link)).status_code == 401
 
@@ -237,7 +237,7 @@ async def test_a_new_address_counts_once_its_mailbox_says_so(world: World) -> No
         await world.post(CHANGE_EMAIL, token, {"e": f"{name}@example.org", "p": STRONG}) for name in ("taken", "newer")
     ]
     assert answers[0].text.replace("taken", "newer") == answers[1].text
-    (link,) = await mailed(world, MailedUse.CHANGE)
+    (link,) = await mailed(world, LinkUse.CHANGE)
     assert (await world.account(id)).email == "old@example.org"
     assert await verify(world, link) == {"email": "newer@example.org"}
     assert "accessToken" in await sign_in(world, "newer@example.org")
@@ -252,7 +252,7 @@ async def test_a_link_of_before_does_not_tell_whether_an_address_asked_for_later
         await world.person(f"{name}.asker@example.org", password=STRONG)
         token = (await sign_in(world, f"{name}.asker@example.org"))["accessToken"]
         await world.data(CHANGE_EMAIL, token, {"e": f"{name}.mine@example.org", "p": STRONG})
-        (link, *_) = await mailed(world, MailedUse.CHANGE)
+        (link, *_) = await mailed(world, LinkUse.CHANGE)
         await world.data(CHANGE_EMAIL, token, {"e": f"{name}@example.org", "p": STRONG})
         told.append(await verify(world, link))
     assert told[0] == told[1]
@@ -263,14 +263,14 @@ async def test_an_address_that_was_taken_meanwhile_is_not_taken_twice(world: Wor
     id = await world.person("old@example.org", password=STRONG)
     token = (await sign_in(world, "old@example.org"))["accessToken"]
     await world.data(CHANGE_EMAIL, token, {"e": "new@example.org", "p": STRONG})
-    (link,) = await mailed(world, MailedUse.CHANGE)
+    (link,) = await mailed(world, LinkUse.CHANGE)
     await register(world, "new@example.org", password=OTHER)
     assert (await verify(world, link))["code"] == "TOKEN_EXPIRED"
     assert (await world.account(id)).email == "old@example.org"
 
 
 async def test_strangers_elsewhere_do_not_lock_out_a_device_that_its_owner_signed_in_on(database: Database) -> None:
-    world = world_of(database, limits=Limits(on=True))
+    world = world_of(database, limits=RateLimiter(on=True))
     await world.person("p@example.org", password=STRONG, ipAddress=None)
     device = (await sign_in(world, "p@example.org"))["deviceToken"]
     async with world.services.database.writing() as connection:
@@ -283,7 +283,7 @@ async def test_strangers_elsewhere_do_not_lock_out_a_device_that_its_owner_signe
 
 
 async def test_ten_wrong_tries_here_count_elsewhere_whether_or_not_anybody_has_the_address(database: Database) -> None:
-    world = world_of(database, limits=Limits(on=True))
+    world = world_of(database, limits=RateLimiter(on=True))
     await world.person("p@example.org", password=STRONG)
     async with world.services.database.writing() as connection:
         await connection.execute(ACCOUNTS.update().values(ip_address="127.0.0.1"))
@@ -299,7 +299,7 @@ async def test_ten_wrong_tries_here_count_elsewhere_whether_or_not_anybody_has_t
 async def test_whoever_comes_again_as_told_has_lost_no_attempt(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = world_of(database, limits=Limits(on=True))
+    world = world_of(database, limits=RateLimiter(on=True))
     await world.person("p@example.org", password=STRONG)
     token = (await sign_in(world, "p@example.org"))["accessToken"]
     change = {"input": {"currentPassword": STRONG, "newPassword": OTHER}}
@@ -316,7 +316,7 @@ async def test_whoever_comes_again_as_told_has_lost_no_attempt(
 
 
 async def test_one_account_has_few_letters_sent_to_addresses_of_its_choice(database: Database) -> None:
-    world = world_of(database, limits=Limits(on=True))
+    world = world_of(database, limits=RateLimiter(on=True))
     await world.person("p@example.org", password=STRONG)
     token = (await sign_in(world, "p@example.org"))["accessToken"]
     asked = [await world.data(CHANGE_EMAIL, token, {"e": f"s{each}@example.org", "p": STRONG}) for each in range(11)]
@@ -325,7 +325,7 @@ async def test_one_account_has_few_letters_sent_to_addresses_of_its_choice(datab
 
 
 async def test_letters_to_one_address_are_few(database: Database) -> None:
-    world = world_of(database, limits=Limits(on=True))
+    world = world_of(database, limits=RateLimiter(on=True))
     await world.person("p@example.org", password=STRONG)
     told = [await world.ask(ASK_RESET, None, {"e": email}) for email in ("p@example.org", "P@EXAMPLE.ORG") * 3]
     assert [codes(each) for each in told] == [[]] * 5 + [["RATE_LIMITED"]]

@@ -17,8 +17,8 @@ from sqlalchemy import select
 from models.database import Database
 from models.tables import ACCOUNTS, MAILED_TOKENS
 from models.tokens import token_rows
-from models.tokens.mailed_tokens import token_of
-from models.vocabulary import MailedUse, Role
+from models.tokens.mailed_tokens import stored_mailed_token
+from models.vocabulary import LinkUse, Role
 from tests.identity import (
     ASK_RESET,
     BEGIN,
@@ -65,13 +65,13 @@ class Walk:
     async def sign_in(self, password: str) -> Any:
         return await self.ask(LOGIN, input={"email": EMAIL, "password": password})
 
-    async def letter(self, use: MailedUse) -> str:
+    async def letter(self, use: LinkUse) -> str:
         """The token in the newest link of this use."""
         newest = select(MAILED_TOKENS).where(MAILED_TOKENS.c.use == use.value).order_by(MAILED_TOKENS.c.made_at.desc())
         async with self.world.services.database.reading() as connection:
             row = (await connection.execute(newest)).first()
         assert row is not None
-        token = str(token_of(self.world.services.keys, row.id, row.digest))
+        token = str(stored_mailed_token(self.world.services.keys, row.id, row.digest))
         self.secrets[f"{use} link"] = token
         return token
 
@@ -89,7 +89,7 @@ async def walked(walk: Walk) -> None:
     await walk.ask(REGISTER, input=registration(EMAIL, password=OTHER))
     session = (await walk.sign_in(STRONG))["accessToken"]
     await walk.sign_in(WRONG)
-    assert await walk.ask(VERIFY, session, t=await walk.letter(MailedUse.VERIFY)) == {"email": EMAIL}
+    assert await walk.ask(VERIFY, session, t=await walk.letter(LinkUse.VERIFY)) == {"email": EMAIL}
     totp = pyotp.TOTP((await walk.ask(BEGIN, session, p=STRONG))["secret"])
     recovery = (await walk.ask(CONFIRM, session, c=totp.at(time.time())))["codes"]
     walk.secrets |= {code: code.replace("-", "") for code in recovery} | {f"{code} as shown": code for code in recovery}
@@ -97,7 +97,7 @@ async def walked(walk: Walk) -> None:
     again = await walk.ask(COMPLETE, input=given)
     assert (await walk.ask(REFRESH, t=again["refreshToken"]))["accessToken"]
     await walk.ask(ASK_RESET, e=EMAIL)
-    assert await walk.ask(RESET, t=await walk.letter(MailedUse.RESET), p=OTHER)
+    assert await walk.ask(RESET, t=await walk.letter(LinkUse.RESET), p=OTHER)
     given = {"challenge": (await walk.sign_in(OTHER))["challenge"], "code": totp.at(time.time(), counter_offset=1)}
     staff = (await walk.ask(COMPLETE, input=given))["accessToken"]
     await walk.become_staff()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from graphql import GraphQLInputObjectType, is_enum_type, is_input_object_type, is_list_type, is_non_null_type
 
-from permissions.graphql.root_fields import CREDENTIAL_FIELDS
-from permissions.versions.numbers import current
+from permissions.graphql.root_field_rules import CREDENTIAL_FIELDS
+from permissions.version_numbers import current_version
 from resolvers.sessions import attempt_limits
 from schema.build import build
 from tests.world import World, codes
@@ -26,7 +26,7 @@ FITTING: dict[str, Any] = {
     "email": "p@example.org",
     "newEmail": "new@example.org",
     "consents": ["SOCIAL", "EXPANSION"],
-    "policyVersion": current().name,
+    "policyVersion": current_version().name,
     "country": "DE",
 }
 """What is no secret, and would be refused for other reasons first."""

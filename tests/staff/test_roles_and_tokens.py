@@ -17,11 +17,11 @@ from graphql import GraphQLObjectType, GraphQLUnionType, get_named_type
 from sqlalchemy import select, update
 
 from models.database import Database
-from models.keys import KeyRing
+from models.key_ring import KeyRing
 from models.tables import ACCESS_TOKENS, ROLE_GRANTS
 from models.tokens.token_format import digest_of
 from models.vocabulary import STAFF, Processor, Role
-from permissions.versions.numbers import current
+from permissions.version_numbers import current_version
 from resolvers.ledger.pseudonyms import pseudonym
 from schema.build import build
 from tests.serving import serving
@@ -138,7 +138,7 @@ ASKED = {
     "revokeSession": f'(id: "{UNKNOWN}")',
     "updateProfile": f"(input: {{}}) {REFUSABLE}",
     "updatePreRegistration": f"(input: {{}}) {REFUSABLE}",
-    "grantConsent": f'(purpose: EXPANSION, policyVersion: "{current().name}") {REFUSABLE}',
+    "grantConsent": f'(purpose: EXPANSION, policyVersion: "{current_version().name}") {REFUSABLE}',
     "withdrawConsent": f"(purpose: EXPANSION) {REFUSABLE}",
     "objectToProcessor": f"(processor: MAILCHIMP) {REFUSABLE}",
     "withdrawObjection": f"(processor: MAILCHIMP) {REFUSABLE}",

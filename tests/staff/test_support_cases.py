@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from models.tables import ACCOUNTS, CHAIN_HEADS, OUTBOX, READINGS, ROLE_GRANTS, SUPPORT_CASES
 from models.tokens import token_rows
 from models.vocabulary import Lock, Role
-from permissions import mask
+from permissions import masked_columns
 from resolvers.subjects import read_subjects
 from tests.world import GRAPHQL_NAMES, World, codes
 
@@ -216,7 +216,7 @@ async def test_an_assignment_that_is_under_way_while_the_role_lapses_and_is_gran
             )
 
     async with database.writing() as connection:
-        assert await token_rows.holds(connection, desk.agent, Role.SUPPORT, now - timedelta(seconds=1))
+        assert await token_rows.lock_role_grant(connection, desk.agent, Role.SUPPORT, now - timedelta(seconds=1))
         granting = asyncio.create_task(granted())
         await asyncio.sleep(0.3)
         await connection.execute(update(SUPPORT_CASES).where(SUPPORT_CASES.c.id == id).values(agent_id=desk.agent))
@@ -243,7 +243,7 @@ async def test_whoever_did_not_verify_an_address_is_not_whom_staff_mean_by_it(de
 def restriction(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A column that restricts, as the one place where locks are kept would name it."""
     prepared = (read_subjects._by_id, read_subjects.by_ids, read_subjects.directory)  # statements are made once
-    monkeypatch.setitem(mask.LOCKED, Lock.RESTRICTED, ACCOUNTS.c.social_lapsed_at.is_not(None))
+    monkeypatch.setitem(masked_columns.LOCK_CONDITIONS, Lock.RESTRICTED, ACCOUNTS.c.social_lapsed_at.is_not(None))
     for each in prepared:
         each.cache_clear()
     yield "social_lapsed_at"

@@ -22,12 +22,12 @@ from sqlalchemy import func, select, update
 
 from app.settings import Settings, WeakSettings
 from models.database import Database
-from models.statistics.dimensions import LISTED, values_of
+from models.statistics.dimensions import CLOSED_LISTS, values_of
 from models.statistics.discrete_laplace import Noise
 from models.tables import ACCOUNTS, DISCLOSURES, METADATA, ROLE_GRANTS, STATISTICS_CELLS, STATISTICS_RELEASES
 from models.vocabulary import Dimension, Role
-from permissions.statistics.histograms import ALLOWED, HISTOGRAMS, histogram_of
-from permissions.statistics.publication import margin, published
+from permissions.statistics.histograms import BREAKDOWNS, HISTOGRAMS, histogram_of
+from permissions.statistics.suppression import error_margin, publishable_count
 from resolvers.statistics.release import make_release, newest_release, published_cells
 from tests.serving import COMMAND, ROOT, consentql, environment, serving
 from tests.statements import counted
@@ -74,7 +74,7 @@ def outcomes(people: int, noise: Noise) -> Counter[int | None]:
     """What a cell of so many people is published as, and how likely."""
     found: Counter[int | None] = Counter()
     for x, chance in chances(noise).items():
-        found[published(people, drawn(x, noise.bound))] += chance  # type: ignore[assignment]
+        found[publishable_count(people, drawn(x, noise.bound))] += chance  # type: ignore[assignment]
     return found
 
 
@@ -115,7 +115,7 @@ def test_a_group_that_is_shown_has_ten_people_and_its_count_is_near(noise: Noise
     """Every size and every noise: there are no others."""
     for people in range(3 * noise.bound):
         for x in range(-noise.bound, noise.bound + 1):
-            count = published(people, drawn(x, noise.bound))
+            count = publishable_count(people, drawn(x, noise.bound))
             if count is None:
                 assert people < 10 + 2 * noise.bound, "a group of that many is always shown"
                 continue
@@ -132,7 +132,7 @@ def test_a_group_that_is_shown_has_ten_people_and_its_count_is_near(noise: Noise
 )
 def test_whatever_the_setting_a_shown_group_has_ten_people(people: int, seed: int, epsilon: Fraction) -> None:
     bound = math.ceil(12 / epsilon)
-    count = published(people, seeded(Noise(epsilon, bound), seed))
+    count = publishable_count(people, seeded(Noise(epsilon, bound), seed))
     assert count is None or (people >= 10 and abs(count - people) <= bound + 2)
 
 
@@ -146,7 +146,7 @@ def test_the_margin_holds_95_of_100_counts_and_no_smaller_one_does(noise: Noise,
             for people in range(sure, sure + 20)
         )
 
-    assert margin(noise) == known
+    assert error_margin(noise) == known
     assert within(known) >= 0.95 > within(known - 1)
 
 
@@ -176,7 +176,7 @@ def test_the_same_attacker_is_always_right_where_there_is_no_noise() -> None:
 
 def membership_guessed(others: int, noise: Noise, releases: int = 600) -> float:
     """How often the best guess from a whole release is right on whether one more person is in a group."""
-    (histogram,) = (each for each in ALLOWED if each.dimensions == (Dimension.SPECIALIZATION,))
+    (histogram,) = (each for each in BREAKDOWNS if each.dimensions == (Dimension.SPECIALIZATION,))
     without, with_target = outcomes(others, noise), outcomes(others + 1, noise)
     coins = random.Random(others)
     right = 0
@@ -218,7 +218,7 @@ def test_the_lists_are_closed_words_that_both_databases_fold_alike() -> None:
         assert words[-2:] == ("UNSPECIFIED", "OTHER")
         assert len({word.lower() for word in words}) == len(words)
         assert all(word.isascii() and word == word.strip() and 0 < len(word) <= 64 for word in words)
-        assert list(LISTED[dimension]) == sorted(LISTED[dimension], key=str.lower)
+        assert list(CLOSED_LISTS[dimension]) == sorted(CLOSED_LISTS[dimension], key=str.lower)
 
 
 # ---------------------------------------------------------------- a platform that is asked
@@ -239,7 +239,7 @@ class Platform:
         return (await self.world.post(ASK, self.token, {"by": by})).content
 
     async def everything(self) -> list[bytes]:
-        return [await self.raw(*each.dimensions) for each in ALLOWED]
+        return [await self.raw(*each.dimensions) for each in BREAKDOWNS]
 
     async def groups(self, *by: str) -> dict[tuple[str, ...], int]:
         return {tuple(group["values"]): group["count"] for group in (await self.asked(*by))["groups"]}
@@ -374,14 +374,14 @@ async def test_any_other_question_is_refused_by_name_and_reads_nothing(platform:
         answer = await platform.world.ask(ASK, platform.token, {"by": by})
     (error,) = answer["errors"]
     assert (codes(answer), error["extensions"]["argument"]) == (["BAD_USER_INPUT"], "groupBy")
-    for each in ALLOWED:
+    for each in BREAKDOWNS:
         assert f"[{', '.join(each.dimensions)}]" in error["message"]
     assert not any("statistics" in statement for statement in sent)
     assert await platform.rows(STATISTICS_RELEASES) == []
 
 
 def test_dimensions_are_asked_in_any_order_and_only_as_allowed() -> None:
-    assert len(ALLOWED) == 11
+    assert len(BREAKDOWNS) == 11
     for one in Dimension:
         assert histogram_of([one]) is not None
         for other in Dimension:
@@ -455,7 +455,7 @@ async def test_an_answer_reads_the_release_alone_with_the_same_statements_always
     assert await make_release(platform.world.services, early=True)
     assert await sent() == empty
     assert all("statistics_" in statement for statement in empty)
-    assert len(empty) == 2 * len(ALLOWED)
+    assert len(empty) == 2 * len(BREAKDOWNS)
 
 
 async def test_a_release_costs_the_same_few_statements_however_many_people_there_are(platform: Platform) -> None:
@@ -654,7 +654,7 @@ async def test_groups_appear_in_the_demonstration(database: Database, tmp_path: 
     assert consentql(database.url, "demo", cwd=tmp_path).returncode == 0
     world = world_of(database)
     done = consentql(database.url, "token", "ANALYTICS", "--holder", "analytics@demo.example.org", cwd=tmp_path)
-    for by in ALLOWED[:6]:
+    for by in BREAKDOWNS[:6]:
         told = (await world.data(ASK, done.stdout.strip(), {"by": by.dimensions}))["statistics"]
         assert len(told["groups"]) >= 5, by.name
         assert told["subjects"] > 500

@@ -10,7 +10,7 @@ import pytest
 
 from app.commands.people.demo_people import Population, sign_in_people
 from models.statistics.countries import COUNTRIES
-from permissions.versions.numbers import current
+from permissions.version_numbers import current_version
 from resolvers.imports.parse_line import parse_person
 from tests.serving import consentql
 from tests.world import World
@@ -119,7 +119,7 @@ async def test_a_country_is_a_code_of_iso_3166_in_the_profile_the_form_and_at_re
         "password": "correct horse battery staple",
         "preRegistration": {"country": "XX"},
         "consents": ["EXPANSION"],
-        "policyVersion": current().name,
+        "policyVersion": current_version().name,
     }
     told = (await world.data(REGISTER, None, {"input": input}))["register"]
     assert told == {"code": "INVALID_INPUT", "field": "input.preRegistration.country"}

@@ -6,7 +6,7 @@ from sqlalchemy import update
 from app.commands.console.process import person_of, run
 from models.tables import ACCOUNTS
 from models.tokens.mailed_tokens import end_mailed_tokens
-from models.vocabulary import MailedUse
+from models.vocabulary import LinkUse
 from resolvers.context import Services
 from resolvers.sessions.begin_session import end_sessions
 from resolvers.subjects.account_lock import lock_account
@@ -33,7 +33,7 @@ async def disabled(services: Services, email: str) -> None:
         mine = update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id, ACCOUNTS.c.disabled_at.is_(None))
         await connection.execute(mine.values(disabled_at=now))
         await end_sessions(connection, subject_id, now)
-        await end_mailed_tokens(connection, subject_id, now, *MailedUse)
+        await end_mailed_tokens(connection, subject_id, now, *LinkUse)
 
 
 async def enabled(services: Services, email: str) -> None:

@@ -23,7 +23,7 @@ def grant_role(email: str, role: Role, expires: str) -> None:
         now = services.now()
         async with services.database.writing() as connection:
             subject_id = await person_of(connection, email)
-            if not await token_rows.stays(connection, subject_id):
+            if not await token_rows.lock_remaining_account(connection, subject_id):
                 raise Fault("That person asked to be erased, and has no roles.")
             await token_rows.grant_role(
                 connection, subject_id, role, now=now, expires_at=now + lasting, granted_by=None

@@ -5,7 +5,7 @@ from datetime import timedelta
 from app.commands.console.failure import Fault
 from app.commands.console.process import person_of, run
 from app.durations import duration
-from models.tokens.token_rows import Issuance, holds, issue_token
+from models.tokens.token_rows import NewToken, issue_token, lock_role_grant
 from models.vocabulary import STAFF, Processor, Role
 from resolvers.context import Services
 
@@ -20,10 +20,10 @@ def token(role: Role, holder: str | None, processor: Processor | None, expires: 
         now = services.now()
         async with services.database.writing() as connection:
             holder_id = await person_of(connection, holder) if holder is not None else None
-            if holder_id and role in STAFF and not await holds(connection, holder_id, role, now):
+            if holder_id and role in STAFF and not await lock_role_grant(connection, holder_id, role, now):
                 raise Fault(f"That person does not hold {role.value}; `consentql grant-role` grants it.")
             issued, _ = await issue_token(
-                connection, Issuance(role, DOOR, now, now + lasting, holder_id, processor, name=DOOR)
+                connection, NewToken(role, DOOR, now, now + lasting, holder_id, processor, name=DOOR)
             )
         return issued
 

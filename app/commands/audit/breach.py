@@ -13,7 +13,7 @@ from sqlalchemy import or_, select
 
 from app.commands.console.failure import Fault
 from app.commands.console.process import run
-from models.columns import in_utc
+from models.columns import rfc3339
 from models.database import Database
 from models.logs.ledger import LEDGER
 from models.tables import ACCESS_TOKENS
@@ -99,9 +99,9 @@ def _told(token: Any) -> dict[str, Any]:
         "role": token.role,
         "holder": token.holder_id,
         "processor": token.processor,
-        "created_at": in_utc(token.created_at),
-        "expires_at": in_utc(token.expires_at),
-        "revoked_at": in_utc(token.revoked_at) if token.revoked_at else None,
+        "created_at": rfc3339(token.created_at),
+        "expires_at": rfc3339(token.expires_at),
+        "revoked_at": rfc3339(token.revoked_at) if token.revoked_at else None,
         "note": MEMBERS_READ if token.role == Role.MEMBER else None,
     }
 
@@ -118,7 +118,7 @@ async def _as_text(token: Any, readings: AsyncIterator[Reading]) -> None:
         if each.subject_id != last:
             typer.echo(each.subject_id)
         subjects, entries, last = subjects + (each.subject_id != last), entries + 1, each.subject_id
-        typer.echo(f"  {in_utc(each.at)}  {each.audience}  {', '.join(each.fields) or '-'}")
+        typer.echo(f"  {rfc3339(each.at)}  {each.audience}  {', '.join(each.fields) or '-'}")
     typer.echo(f"{subjects} subjects, {entries} readings")
 
 
@@ -127,7 +127,7 @@ async def _as_json(token: Any, readings: AsyncIterator[Reading]) -> None:
     typer.echo(f'{{"token": {json.dumps(_told(token))}, "readings": [', nl=False)
     subjects, entries, last = 0, 0, None
     async for each in readings:
-        line = {"subject": each.subject_id, "at": in_utc(each.at), "audience": each.audience, "fields": each.fields}
+        line = {"subject": each.subject_id, "at": rfc3339(each.at), "audience": each.audience, "fields": each.fields}
         typer.echo(("," if entries else "") + "\n" + json.dumps(line), nl=False)
         subjects, entries, last = subjects + (each.subject_id != last), entries + 1, each.subject_id
     typer.echo(f'\n], "subjects": {subjects}, "entries": {entries}}}')

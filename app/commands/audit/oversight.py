@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 
 from app.commands.console.json_report import report
 from app.commands.console.process import run
-from models.columns import in_utc
+from models.columns import rfc3339
 from models.tables import ACCOUNTS, ROLE_GRANTS, SUPPORT_CASES, WITHDRAWALS
-from permissions.retention_periods import RecordKind, erased_at
+from permissions.retention_periods import RecordKind, account_erasure_date
 from resolvers.context import Services
 from resolvers.ledger.pseudonyms import pseudonym
 from resolvers.staff.support_case_lists import is_unassigned
@@ -73,7 +73,7 @@ async def _found(services: Services) -> Oversight:
     return Oversight(
         at=now,
         withdrawals={row.processor: Overdue(row.many, row.since) for row in late},
-        erasures=Overdue(gone.many, erased_at(gone.since, services.retention) if gone.since else None),
+        erasures=Overdue(gone.many, account_erasure_date(gone.since, services.retention) if gone.since else None),
         queued=queued,
         released=released,
         staff=[(_names(services, row.subject_id), row) for row in staff],
@@ -113,13 +113,13 @@ def _document(found: Oversight) -> dict[str, Any]:
 
 
 def _overdue(late: Overdue) -> dict[str, Any]:
-    return {"many": late.many, "since": in_utc(late.since) if late.since else None}
+    return {"many": late.many, "since": rfc3339(late.since) if late.since else None}
 
 
 def _release(last: Release, now: datetime) -> dict[str, Any]:
     return {
-        "released_at": in_utc(last.released_at),
-        "next_at": in_utc(last.next_at),
+        "released_at": rfc3339(last.released_at),
+        "next_at": rfc3339(last.next_at),
         "overdue": last.next_at <= now,
     }
 
@@ -129,6 +129,6 @@ def _grant(names: list[str], row: Any) -> dict[str, Any]:
         "pseudonyms": names,
         "id": row.subject_id,
         "role": row.role,
-        "granted_at": in_utc(row.granted_at),
-        "until": in_utc(row.revoked_at or row.expires_at),
+        "granted_at": rfc3339(row.granted_at),
+        "until": rfc3339(row.revoked_at or row.expires_at),
     }

@@ -19,7 +19,7 @@ from app.commands.console.process import run
 from app.commands.console.progress_bar import progress
 from models.columns import Instant
 from models.database import Database
-from models.logs import chain, gaps
+from models.logs import chain_gaps, hash_chain
 from models.tables import CHAIN_HEADS, CREDENTIALS, DISCLOSURES, READINGS
 from resolvers.context import Services
 from resolvers.ledger.write_disclosures import commitment
@@ -68,7 +68,7 @@ def verify_log(checkpoint: Path | None, *, as_json: bool) -> int:
 async def faults(services: Services, known: Iterable[Checkpoint] = (), taken: Counter[str] | None = None) -> list[str]:
     """The first fault of each chain; where all are whole, whatever belongs to none. `taken`: what retention took."""
     taken = Counter() if taken is None else taken
-    found = [await _verified(services, log, known, taken) for log in chain.LOGS]
+    found = [await _verified(services, log, known, taken) for log in hash_chain.LOGS]
     found.append(await _stray(services.database))
     return [fault for fault in found if fault] or [fault for fault in [await _unread(services.database)] if fault]
 
@@ -89,8 +89,8 @@ def _checkpoint(line: str) -> Checkpoint | None:
         return None
 
 
-def _expected(log: chain.Log, known: Iterable[Checkpoint]) -> dict[int, str]:
-    hashes = {0: chain.GENESIS}
+def _expected(log: hash_chain.Log, known: Iterable[Checkpoint]) -> dict[int, str]:
+    hashes = {0: hash_chain.GENESIS}
     for point in known:
         if point.log == log.name:
             agreed = hashes.get(point.sequence, point.hash) == point.hash
@@ -98,25 +98,27 @@ def _expected(log: chain.Log, known: Iterable[Checkpoint]) -> dict[int, str]:
     return hashes
 
 
-async def _verified(services: Services, log: chain.Log, known: Iterable[Checkpoint], taken: Counter[str]) -> str | None:
+async def _verified(
+    services: Services, log: hash_chain.Log, known: Iterable[Checkpoint], taken: Counter[str]
+) -> str | None:
     """The head is read before the entries and after them: what others append meanwhile is no fault."""
-    database, verifier = services.database, chain.Verifier(services.keys, log)
+    database, verifier = services.database, hash_chain.Verifier(services.keys, log)
     before = await _head(database, log)
     if before is None:
         return f"{log.name}: the head of the chain is missing"
     expected = _expected(log, itertools.chain(known, [before]))
-    if expected[0] != chain.GENESIS:
+    if expected[0] != hash_chain.GENESIS:
         return f"{log.name}: the head of the chain was changed"
     if fault := await _followed(database, verifier, expected):
         return f"{log.name}: {fault}"
-    taken.update({log.name: verifier.taken} if verifier.taken else {})
+    taken.update({log.name: verifier.skipped} if verifier.skipped else {})
     head = await _head(database, log)
     if head is None or head.sequence < verifier.sequence:
         return f"{log.name}: entry {head.sequence + 1 if head else 1} is beyond the head of the chain"
     return None
 
 
-async def _followed(database: Database, verifier: chain.Verifier, expected: dict[int, str]) -> str | None:
+async def _followed(database: Database, verifier: hash_chain.Verifier, expected: dict[int, str]) -> str | None:
     log = verifier.log
     with progress(f"verify-log {log.name}", await _length(database, log)) as advance:
         async for page in _pages(database, log):
@@ -126,7 +128,7 @@ async def _followed(database: Database, verifier: chain.Verifier, expected: dict
                     await _pass_over(database, verifier)
                 if fault := _misnamed(verifier, expected) or _fault(verifier, row, expected, living):
                     return fault
-            advance(verifier.sequence - verifier.taken)
+            advance(verifier.sequence - verifier.skipped)
     if verifier.sequence < max(expected):
         await _pass_over(database, verifier)
     if verifier.sequence < max(expected):
@@ -134,23 +136,23 @@ async def _followed(database: Database, verifier: chain.Verifier, expected: dict
     return _misnamed(verifier, expected)
 
 
-async def _pass_over(database: Database, verifier: chain.Verifier) -> None:
+async def _pass_over(database: Database, verifier: hash_chain.Verifier) -> None:
     """Goes on behind what retention took; asked when it is missed, as retention may be at work."""
     async with database.reading() as connection:
-        gap = await gaps.covering(connection, verifier.keys, verifier.log, verifier.sequence + 1)
+        gap = await chain_gaps.gap_containing(connection, verifier.keys, verifier.log, verifier.sequence + 1)
     if gap:
-        verifier.passes(gap.last, gap.hash)
+        verifier.skip(gap.last, gap.hash)
 
 
-def _fault(verifier: chain.Verifier, row: Any, expected: dict[int, str], living: Set[str]) -> str | None:
-    if row is None or not verifier.follows(row):
+def _fault(verifier: hash_chain.Verifier, row: Any, expected: dict[int, str], living: Set[str]) -> str | None:
+    if row is None or not verifier.accept(row):
         return f"entry {verifier.sequence + 1} is not the one that was written"
     if not _reason_holds(row, living):
         return f"entry {verifier.sequence} has another reason than the one that was written"
     return _misnamed(verifier, expected)
 
 
-def _misnamed(verifier: chain.Verifier, expected: dict[int, str]) -> str | None:
+def _misnamed(verifier: hash_chain.Verifier, expected: dict[int, str]) -> str | None:
     if expected.get(verifier.sequence, verifier.hash) == verifier.hash:
         return None
     return f"entry {verifier.sequence} is not the one that a checkpoint, or the head of the chain, names"
@@ -177,13 +179,13 @@ async def _living(database: Database, page: Sequence[Any]) -> Set[str]:
         return set((await connection.execute(whose)).scalars())
 
 
-def _rows(log: chain.Log) -> Any:
+def _rows(log: hash_chain.Log) -> Any:
     """A chain's entries, and beside each value that has several stored forms the one in which it is stored."""
     forms = (column for column in log.records.c if isinstance(column.type, (Instant, Boolean)))
     return log.rows().add_columns(*(type_coerce(each, NullType()).label(STORED + each.name) for each in forms))
 
 
-def _as_written(log: chain.Log, row: Any, dialect: Dialect) -> bool:
+def _as_written(log: hash_chain.Log, row: Any, dialect: Dialect) -> bool:
     """Whether each stored form is the one that we write."""
     for column in log.records.c:
         if STORED + column.name in row:
@@ -194,7 +196,7 @@ def _as_written(log: chain.Log, row: Any, dialect: Dialect) -> bool:
     return True
 
 
-async def _pages(database: Database, log: chain.Log) -> AsyncIterator[Sequence[Any]]:
+async def _pages(database: Database, log: hash_chain.Log) -> AsyncIterator[Sequence[Any]]:
     """A chain's entries in order; what is not stored as it is written, or cannot be read, comes as None."""
     size, rest = PAGE, _rows(log)
     while True:
@@ -214,13 +216,13 @@ async def _pages(database: Database, log: chain.Log) -> AsyncIterator[Sequence[A
         rest = _rows(log).where(log.records.c.sequence > page[-1]["sequence"])
 
 
-async def _length(database: Database, log: chain.Log) -> int:
+async def _length(database: Database, log: hash_chain.Log) -> int:
     async with database.reading() as connection:
         counted = select(func.count()).select_from(log.rows().order_by(None).subquery())
         return int((await connection.execute(counted)).scalar_one())
 
 
-async def _head(database: Database, log: chain.Log) -> Checkpoint | None:
+async def _head(database: Database, log: hash_chain.Log) -> Checkpoint | None:
     async with database.reading() as connection:
         one = select(CHAIN_HEADS.c.sequence, CHAIN_HEADS.c.hash).where(CHAIN_HEADS.c.name == log.name)
         row = (await connection.execute(one)).one_or_none()
@@ -229,7 +231,7 @@ async def _head(database: Database, log: chain.Log) -> Checkpoint | None:
 
 async def _stray(database: Database) -> str | None:
     """An entry under a chain's name that nobody writes would be shown to its subject and followed by nothing."""
-    known = [log.name for log in chain.LOGS]
+    known = [log.name for log in hash_chain.LOGS]
     others = select(DISCLOSURES.c.sequence).where(DISCLOSURES.c.chain.not_in(known)).order_by(DISCLOSURES.c.sequence)
     async with database.reading() as connection:
         sequence = (await connection.execute(others.limit(1))).scalar_one_or_none()

@@ -12,8 +12,8 @@ from app.commands.console.failure import Fault
 from app.main import services_of
 from app.operations.schema_version import is_current, migrate
 from app.settings import load
-from models.address import NotAnAddress, canonical
 from models.database import file_of
+from models.email_address import InvalidAddress, canonical_address
 from models.tables import CREDENTIALS
 from resolvers.context import Services
 
@@ -56,8 +56,8 @@ def run(act: Callable[[Services], Awaitable[T]], *, creating: bool = False) -> T
 async def person_of(connection: AsyncConnection, email: str) -> str:
     """The id of the person with this address, or a Fault that does not repeat it."""
     try:
-        known = select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.email_canonical == canonical(email))
-    except NotAnAddress:
+        known = select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.email_canonical == canonical_address(email))
+    except InvalidAddress:
         raise Fault("That is not an e-mail address.") from None
     found: Any = (await connection.execute(known)).scalar_one_or_none()
     if found is None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from models.vocabulary import STAFF
-from permissions.versions.numbers import current
+from permissions.version_numbers import current_version
 
 PASSWORD: Final = "correct horse battery staple"  # noqa: S105  # of made-up people, printed on purpose
 DOMAIN: Final = "demo.example.org"
@@ -89,7 +89,8 @@ def sign_in_people() -> list[dict[str, Any]]:
 
 def _consenting(name: str, place: int) -> dict[str, Any]:
     granted = [
-        {"purpose": purpose, "granted": True, "policyVersion": current().name} for purpose in ("SOCIAL", "EXPANSION")
+        {"purpose": purpose, "granted": True, "policyVersion": current_version().name}
+        for purpose in ("SOCIAL", "EXPANSION")
     ]
     country, city, prefix, network = PLACES[place % len(PLACES)]
     return {
@@ -179,7 +180,7 @@ class Population:
     def _consents(self, purpose: str, likely: float) -> list[dict[str, Any]]:
         chance = self._chance
         asked = self._now - timedelta(days=chance.randint(1, 20), seconds=chance.randint(0, 86_400))
-        entry = {"purpose": purpose, "policyVersion": current().name}
+        entry = {"purpose": purpose, "policyVersion": current_version().name}
         if chance.random() > 0.9:
             return []
         history = [{**entry, "granted": chance.random() < likely, "at": asked.isoformat()}]

@@ -13,7 +13,7 @@ from app.commands.console.json_report import report
 from app.commands.console.process import run
 from app.commands.console.progress_bar import progress
 from app.http import strict_json
-from models.logs import chain
+from models.logs import hash_chain
 from models.vocabulary import ConsentSource
 from resolvers.context import Services
 from resolvers.imports.parse_line import parse_person
@@ -101,7 +101,7 @@ async def _store(services: Services, people: list[NewPerson], tally: Tally) -> N
         expected = await store.without_accounts(connection, people)
     _hash(services, expected)
     async with services.database.writing() as connection:
-        await chain.wait_for_turn(connection, chain.CONSENT)  # two imports at once see each other's people
+        await hash_chain.lock_end(connection, hash_chain.CONSENT)  # two imports at once see each other's people
         new = await store.without_accounts(connection, expected)
         await store.store(connection, new)
     tally.imported += len(new)

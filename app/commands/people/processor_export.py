@@ -16,7 +16,7 @@ from app.commands.console.progress_bar import progress
 from models.database import Database
 from models.tables import ACCOUNTS
 from models.vocabulary import Audience, Processor
-from permissions.decision import reach
+from permissions.decision import possible_bits
 from permissions.subject import Subject
 from resolvers.context import Services
 from resolvers.processors.views import MOST_IDS, ViewRequest
@@ -82,7 +82,7 @@ async def _written(services: Services, processor: Processor, target: BinaryIO) -
         async for ids in _batches(services.database):
             async with services.database.writing() as connection:
                 opening = ViewRequest(services, processor, REASON)
-                view = await opening.open(connection, ids, reach([Audience(processor)]))
+                view = await opening.open(connection, ids, possible_bits([Audience(processor)]))
             target.writelines(shape(row).encode() for row in view.rows)
             seen, written = seen + len(ids), written + len(view.rows)
             advance(seen)

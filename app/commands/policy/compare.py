@@ -14,11 +14,11 @@ from app.http import strict_json
 from app.settings import written
 from models.vocabulary import Purpose
 from permissions import policy
-from permissions.policy_lint import stated_faults
-from permissions.policy_text import Policy, told
+from permissions import version_numbers as version
+from permissions.policy_lint import version_problems
+from permissions.policy_text import Policy, current_policy
 from permissions.versions import diff as difference
-from permissions.versions import numbers as version
-from permissions.versions.published import Misread, read
+from permissions.versions.published import InvalidPolicyFile, parse_policy
 from resolvers.context import Services
 from resolvers.policy.impact import count_affected, count_consenting
 from resolvers.policy.policy_query import policy_text_of
@@ -44,7 +44,7 @@ def diff(before: str, after: str, *, as_json: bool) -> None:
 
 def simulate(path: Path, *, as_json: bool) -> None:
     """Prints what a policy that is not published yet would change, and whose consent it would outdate."""
-    old, new = told(written().retention_periods), _proposed(path)
+    old, new = current_policy(written().retention_periods), _proposed(path)
     counts = _counts(old, new)
     again = _again(old, new, counts)
     if as_json:
@@ -59,7 +59,7 @@ def simulate(path: Path, *, as_json: bool) -> None:
 def _named(name: str) -> Policy:
     try:
         found = policy_text_of(name, written().retention_periods)
-    except Misread as problem:
+    except InvalidPolicyFile as problem:
         raise Fault(str(problem)) from None
     if found is None:
         names = ", ".join(each.name for each in policy.VERSIONS)
@@ -69,23 +69,25 @@ def _named(name: str) -> Policy:
 
 def _proposed(path: Path) -> Policy:
     try:
-        proposed = read(strict_json.read(path.read_bytes()))
+        proposed = parse_policy(strict_json.read(path.read_bytes()))
     except ValueError as problem:
         raise Fault(f"That is no policy as `consentql policy --format json` prints one: {problem}") from None
-    if faults := stated_faults(proposed):
+    if faults := version_problems(proposed):
         raise Fault("That policy does not agree with itself:\n" + "\n".join(faults))
     return proposed
 
 
 def _purposes(old: Policy, new: Policy) -> list[Purpose]:
-    changed = {*difference.material(old, new), *difference.reworded(old, new)}
+    changed = {*difference.material_changes(old, new), *difference.reworded_purposes(old, new)}
     return [purpose for purpose in Purpose if purpose in changed]
 
 
 def _counts(old: Policy, new: Policy) -> Counts:
     """Counts on the database, if there is one, by the grants that counted under the older of the two versions."""
-    changes, purposes = difference.changes(old, new), _purposes(old, new)
-    numbers = [number for number in (version.number(old.version), version.number(new.version)) if number]
+    changes, purposes = difference.cell_changes(old, new), _purposes(old, new)
+    numbers = [
+        number for number in (version.version_number(old.version), version.version_number(new.version)) if number
+    ]
 
     async def act(services: Services) -> Counts:
         async with services.database.reading() as connection:
@@ -106,14 +108,14 @@ def _told(old: Policy, new: Policy, counts: Counts) -> dict[str, Any]:
         {
             "field": change.field,
             "audience": change.audience,
-            "before": difference.word(change.before),
-            "after": difference.word(change.after),
-            "sight": change.sight,
+            "before": difference.cell_text(change.before),
+            "after": difference.cell_text(change.after),
+            "sight": change.effect,
             "subjects": subjects,
         }
-        for change, subjects in zip(difference.changes(old, new), counts.count_affected, strict=True)
+        for change, subjects in zip(difference.cell_changes(old, new), counts.count_affected, strict=True)
     ]
-    collected = [{"field": each.field, "purpose": each.purpose} for each in difference.additions(old, new)]
+    collected = [{"field": each.field, "purpose": each.purpose} for each in difference.collection_changes(old, new)]
     return {"before": old.version, "after": new.version, "cells": cells, "collected": collected}
 
 
@@ -130,7 +132,7 @@ def _lines(old: Policy, new: Policy, counts: Counts) -> list[str]:
 
 
 def _again(old: Policy, new: Policy, counts: Counts) -> list[dict[str, Any]]:
-    material = difference.material(old, new)
+    material = difference.material_changes(old, new)
     return [
         {
             "purpose": purpose,

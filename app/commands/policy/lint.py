@@ -3,12 +3,12 @@
 import typer
 
 from app.commands.console.json_report import report
-from permissions.policy_lint import faults
+from permissions.policy_lint import find_problems
 
 
 def lint(*, as_json: bool) -> int:
     """Prints every fault; the exit status is 1 if there is any."""
-    found = faults()
+    found = find_problems()
     if as_json:
         report({"faults": found})
     else:

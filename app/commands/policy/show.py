@@ -11,9 +11,9 @@ from app.commands.console.table import aligned
 from app.settings import Settings, written
 from models.vocabulary import Audience
 from permissions.policy import ROWS
-from permissions.policy_text import told
+from permissions.policy_text import current_policy
 from permissions.versions import published
-from permissions.versions.diff import word
+from permissions.versions.diff import cell_text
 
 group = typer.Typer(help="Prints the policy as enforced: field by audience.", invoke_without_command=True)
 
@@ -70,16 +70,16 @@ def printed(form: Form, settings: Settings | None = None) -> str:
         return _table()
     settings = settings or written()
     if form is Form.JSON:
-        return published.written(told(settings.retention_periods))
+        return published.policy_json(current_policy(settings.retention_periods))
     from app.commands.policy.record import record
 
-    return record(told(settings.retention_periods), settings)
+    return record(current_policy(settings.retention_periods), settings)
 
 
 def _table() -> str:
     head = ["field", "collected for", *(audience.value for audience in Audience)]
     body = [
-        [row.field.value, ", ".join(row.purposes), *(word(row.cells.get(audience)) for audience in Audience)]
+        [row.field.value, ", ".join(row.purposes), *(cell_text(row.cells.get(audience)) for audience in Audience)]
         for row in ROWS
     ]
     return aligned([head, *body])

@@ -5,7 +5,7 @@ import typer
 from app.commands.console.failure import Fault
 from app.commands.console.json_report import report
 from app.commands.console.process import run
-from models.columns import in_utc
+from models.columns import rfc3339
 from resolvers.context import Services
 from resolvers.statistics.release import Release, make_release, newest_release
 
@@ -24,7 +24,7 @@ def release_statistics(*, as_json: bool) -> None:
     if not made and standing.early_from > standing.released_at:
         raise Fault(f"This year has had its releases; the last one stands until {standing.next_at}.")
     if as_json:
-        report({"made": made, "released_at": in_utc(standing.released_at), "next_at": in_utc(standing.next_at)})
+        report({"made": made, "released_at": rfc3339(standing.released_at), "next_at": rfc3339(standing.next_at)})
     else:
         _tell(standing)
 

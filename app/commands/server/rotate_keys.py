@@ -10,7 +10,7 @@ from app.commands.console.failure import Fault
 from app.commands.console.json_report import report
 from app.commands.console.process import run
 from app.commands.console.progress_bar import progress
-from models.keys import Unreadable
+from models.key_ring import UnsealError
 from models.tables import AUTHENTICATORS, CREDENTIALS
 from resolvers.context import Services
 from resolvers.second_factor.totp_codes import reseal_secret
@@ -64,7 +64,7 @@ async def _reseal(services: Services, row: Any) -> bool:
     """Whether the secret could be opened."""
     try:
         secret = reseal_secret(services.keys, row)
-    except Unreadable:
+    except UnsealError:
         return False
     same = update(AUTHENTICATORS).where(AUTHENTICATORS.c.id == row.id, AUTHENTICATORS.c.secret == row.secret)
     async with services.database.writing() as connection:

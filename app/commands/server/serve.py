@@ -12,7 +12,7 @@ from app.commands.console.process import services
 from app.main import create
 from app.operations.log import configured
 from app.settings import Settings, load
-from permissions.versions.guard import Unannounced, require_announced
+from permissions.versions.guard import UnannouncedChange, require_announced
 
 
 def serve(host: str, port: int, workers: int) -> None:
@@ -22,7 +22,7 @@ def serve(host: str, port: int, workers: int) -> None:
         raise Fault("Several workers need CONSENTQL_REDIS_URL, or every one of them would count attempts by itself.")
     try:
         require_announced(kept=settings.in_production)
-    except Unannounced as problem:
+    except UnannouncedChange as problem:
         raise Fault(str(problem)) from None
     asyncio.run(_prepared())
     _announce(settings, host, port)

@@ -13,18 +13,18 @@ from limits.storage import storage_from_string
 
 log = logging.getLogger(__name__)
 
-FLOOR: Final = "600/minute"
+PER_ADDRESS: Final = "600/minute"
 """HTTP requests per address."""
 
-FLOOR_ALONE: Final = "150/minute"
+PER_ADDRESS_UNSHARED: Final = "150/minute"
 """The same where every process counts by itself."""
 
-TIGHTER: Final = 4
-PATIENCE_SECONDS: Final = 0.5
+LOCAL_DIVISOR: Final = 4
+TIMEOUT_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 1.0
 
 
-class Limits:
+class RateLimiter:
     """Hit first: a refused attempt has already been counted, so that fifty at once are not fifty free ones."""
 
     def __init__(self, redis_url: str | None = None, *, on: bool = True) -> None:
@@ -32,7 +32,7 @@ class Limits:
         self._store = _storage(redis_url) if redis_url else None
         self._shared = MovingWindowRateLimiter(self._store) if self._store else None
         self._local = MovingWindowRateLimiter(MemoryStorage())
-        self._out_until = 0.0
+        self._shared_retry_at = 0.0
 
     async def wait(self, rate: str, *key: str) -> int:
         """Counts one attempt and returns 0, or the whole seconds until another may be made.
@@ -45,13 +45,13 @@ class Limits:
         item = parse(rate)
         if self._shared is None:
             return await _hit(self._local, item, key)
-        if time.monotonic() >= self._out_until:
+        if time.monotonic() >= self._shared_retry_at:
             try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
+                async with asyncio.timeout(TIMEOUT_SECONDS):
                     return await _hit(self._shared, item, key)
             except Exception as problem:  # noqa: BLE001  # whatever it is, the attempt is counted here
-                self._lost(problem)
-        return await _hit(self._local, _tighter(item), key)
+                self._use_local(problem)
+        return await _hit(self._local, _local_rate(item), key)
 
     async def forget(self, rate: str, *key: str) -> None:
         """Clears what was counted for an account or a device that has proved itself; never for a network address."""
@@ -59,26 +59,26 @@ class Limits:
             return
         item = parse(rate)
         await self._local.clear(item, *key)
-        await self._local.clear(_tighter(item), *key)
-        if self._shared is not None and time.monotonic() >= self._out_until:
+        await self._local.clear(_local_rate(item), *key)
+        if self._shared is not None and time.monotonic() >= self._shared_retry_at:
             try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
+                async with asyncio.timeout(TIMEOUT_SECONDS):
                     await self._shared.clear(item, *key)
             except Exception as problem:  # noqa: BLE001  # the bucket stays as full as it is
-                self._lost(problem)
+                self._use_local(problem)
 
-    async def are_local(self) -> bool:
+    async def counts_locally(self) -> bool:
         """Whether the shared counters are out of reach, so that this process counts by itself."""
         if not self.on or self._store is None:
             return False
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 return not await self._store.check()
         except TimeoutError:
             return True
 
-    def _lost(self, problem: Exception) -> None:
-        self._out_until = time.monotonic() + RETRY_SECONDS
+    def _use_local(self, problem: Exception) -> None:
+        self._shared_retry_at = time.monotonic() + RETRY_SECONDS
         log.error("rate limits are counted in this process", extra={"problem": type(problem).__name__})
 
 
@@ -89,8 +89,8 @@ async def _hit(limiter: MovingWindowRateLimiter, item: RateLimitItem, key: tuple
     return max(1, math.ceil(window.reset_time - time.time()))
 
 
-def _tighter(item: RateLimitItem) -> RateLimitItem:
-    return type(item)(max(1, item.amount // TIGHTER), item.multiples)
+def _local_rate(item: RateLimitItem) -> RateLimitItem:
+    return type(item)(max(1, item.amount // LOCAL_DIVISOR), item.multiples)
 
 
 def _storage(url: str) -> Storage:

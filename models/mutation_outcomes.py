@@ -31,7 +31,7 @@ class ConsentState:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class ConsentEntry:
     """A consent record as its subject sees it."""
 
     id: str
@@ -47,7 +47,7 @@ class Recorded:
 class ConsentChanged:
     """A consent change that has committed, or the state that already was."""
 
-    record: Recorded
+    record: ConsentEntry
     consents: tuple[ConsentState, ...]
 
 

@@ -5,7 +5,7 @@ from sqlmodel import SQLModel
 from models.columns import ID_LENGTH, Text, impersonal
 
 
-class Unscrubbed(SQLModel, table=True):
+class PendingVacuum(SQLModel, table=True):
     """One deletion, in the transaction of which this is written; it goes once the table was written anew."""
 
     __tablename__ = "unscrubbed"

@@ -5,21 +5,21 @@ from typing import Any
 
 from sqlalchemy import CTE, Column, ColumnElement, CompoundSelect, Select, and_, case, func, literal, select, union_all
 
-from models.statistics.dimensions import LISTED, OTHER, UNSPECIFIED
+from models.statistics.dimensions import CLOSED_LISTS, OTHER, UNSPECIFIED
 from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
 from models.tokens.token_rows import is_staff
 from models.vocabulary import Audience, Dimension
-from permissions.decision import STANDS_AS
-from permissions.mask import COLUMNS, standing, unlocked
-from permissions.statistics.histograms import HISTOGRAMS, KEPT_AS, Histogram
+from permissions.decision import STANDING_BIT
+from permissions.masked_columns import FIELD_COLUMNS, is_unlocked, standing_bits
+from permissions.statistics.histograms import FIELD_OF, HISTOGRAMS, Histogram
 
 
 def is_counted(now: datetime) -> ColumnElement[bool]:
     """Whether the row's subject is one of the people: not staff, and whom no lock keeps from fellow members."""
-    return and_(unlocked(Audience.MEMBERS), ~is_staff(ACCOUNTS.c.id, now))
+    return and_(is_unlocked(Audience.MEMBERS), ~is_staff(ACCOUNTS.c.id, now))
 
 
-def counts(now: datetime) -> CompoundSelect[Any]:
+def count_statement(now: datetime) -> CompoundSelect[Any]:
     """Every histogram's true counts in one statement, so that all are of one moment; never stored, never logged."""
     people = _people(now)
     return union_all(*(_counted(people, histogram) for histogram in HISTOGRAMS))
@@ -30,11 +30,11 @@ def _people(now: datetime) -> CTE:
         PRE_REGISTRATIONS, PRE_REGISTRATIONS.c.subject_id == ACCOUNTS.c.id
     )
     columns = [_value(dimension).label(dimension.value) for dimension in Dimension]
-    return select(standing(), *columns).select_from(tables).where(is_counted(now)).cte("people")
+    return select(standing_bits(), *columns).select_from(tables).where(is_counted(now)).cte("people")
 
 
 def _counted(people: CTE, histogram: Histogram) -> Select[Any]:
-    needed = sum(int(STANDS_AS[purpose]) for purpose in histogram.purposes)
+    needed = sum(int(STANDING_BIT[purpose]) for purpose in histogram.purposes)
     by = [people.c[dimension.value] for dimension in histogram.dimensions]
     blanks = [literal("")] * (2 - len(by))
     counted = select(literal(histogram.name), *by, *blanks, func.count())
@@ -44,9 +44,9 @@ def _counted(people: CTE, histogram: Histogram) -> Select[Any]:
 def _value(dimension: Dimension) -> ColumnElement[str]:
     """What the subject wrote, as a word of the closed list in the form in which it is compared."""
     written = func.lower(func.trim(func.coalesce(_column(dimension), "")))
-    listed = [value.lower() for value in LISTED[dimension]]
+    listed = [value.lower() for value in CLOSED_LISTS[dimension]]
     return case((written == "", UNSPECIFIED.lower()), (written.in_(listed), written), else_=OTHER.lower())
 
 
 def _column(dimension: Dimension) -> Column[Any]:
-    return next(column for column in COLUMNS[KEPT_AS[dimension]] if column.name == dimension.lower())
+    return next(column for column in FIELD_COLUMNS[FIELD_OF[dimension]] if column.name == dimension.lower())

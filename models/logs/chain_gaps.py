@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.keys import KeyRing
-from models.logs.chain import Log, framed
+from models.key_ring import KeyRing
+from models.logs.hash_chain import Log, length_prefixed
 from models.tables import CHAIN_GAPS
 
 USE = "chain gap"
@@ -24,23 +24,23 @@ class Gap:
 
 
 def _message(log: Log, gap: Gap) -> bytes:
-    return framed((log.name, gap.first, gap.last, gap.hash))
+    return length_prefixed((log.name, gap.first, gap.last, gap.hash))
 
 
-async def covering(connection: AsyncConnection, keys: KeyRing, log: Log, sequence: int) -> Gap | None:
+async def gap_containing(connection: AsyncConnection, keys: KeyRing, log: Log, sequence: int) -> Gap | None:
     """The gap that this link went with, if retention left one there: its tag is made with a key."""
     columns = CHAIN_GAPS.c
     there = (columns.chain == log.name) & (columns.first <= sequence) & (columns.last >= sequence)
     found = (await connection.execute(select(CHAIN_GAPS).where(there).order_by(columns.first))).all()
-    return next((gap for row in found if (gap := _recognised(keys, log, row))), None)
+    return next((gap for row in found if (gap := _verified_gap(keys, log, row))), None)
 
 
-def _recognised(keys: KeyRing, log: Log, row: Any) -> Gap | None:
+def _verified_gap(keys: KeyRing, log: Log, row: Any) -> Gap | None:
     gap = Gap(row.first, row.last, row.hash)
-    return gap if keys.tagged(USE, _message(log, gap), row.tag) else None
+    return gap if keys.verify_tag(USE, _message(log, gap), row.tag) else None
 
 
-def runs(links: Sequence[tuple[int, str]]) -> list[Gap]:
+def contiguous_gaps(links: Sequence[tuple[int, str]]) -> list[Gap]:
     """Links by place and hash, as runs without a hole."""
     found: list[Gap] = []
     for sequence, digest in sorted(links):
@@ -51,18 +51,18 @@ def runs(links: Sequence[tuple[int, str]]) -> list[Gap]:
     return found
 
 
-async def leave(connection: AsyncConnection, keys: KeyRing, log: Log, links: Sequence[tuple[int, str]]) -> None:
+async def record_gaps(connection: AsyncConnection, keys: KeyRing, log: Log, links: Sequence[tuple[int, str]]) -> None:
     """Writes the gaps that these links leave, before they go; one that touches another becomes one with it.
 
     The caller holds the chain's head, so that two never widen one gap at once.
     """
-    for gap in runs(links):
+    for gap in contiguous_gaps(links):
         columns = CHAIN_GAPS.c
         beside = (columns.chain == log.name) & ((columns.last == gap.first - 1) | (columns.first == gap.last + 1))
         found = [
             known
             for row in (await connection.execute(select(CHAIN_GAPS).where(beside))).all()
-            if (known := _recognised(keys, log, row))
+            if (known := _verified_gap(keys, log, row))
         ]
         parts = sorted([gap, *found], key=lambda each: each.first)
         whole = Gap(parts[0].first, parts[-1].last, parts[-1].hash)

@@ -10,8 +10,8 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
 
 from models.vocabulary import Audience, PersonalField, Purpose
-from permissions.decision import readers
-from permissions.enums import PERSONAL_FIELDS
+from permissions.decision import possible_readers
+from permissions.graphql.enum_descriptions import PERSONAL_FIELDS
 from permissions.policy import POLICY
 from permissions.subject import Subject
 
@@ -42,11 +42,11 @@ class CanRead(BasePermission):
         self.field = field
         self.bit = field.bit
 
-    def permits(self, subject: Subject) -> bool:
+    def allows(self, subject: Subject) -> bool:
         """One bit of the mask that was decided when the subject was read."""
         return bool(subject.mask & self.bit)
 
-    def reading(self, name: str) -> Callable[[Subject, Any], Any]:
+    def resolver(self, name: str) -> Callable[[Subject, Any], Any]:
         """The field's resolver: the value where this permits, and a note of it for the ledger; null elsewhere."""
         bit = self.bit
 
@@ -60,7 +60,7 @@ class CanRead(BasePermission):
 
     def has_permission(self, source: Any, info: Info[Any, Any] | None, **kwargs: Any) -> bool:
         """Strawberry's form of the same question; what is not a Subject is refused."""
-        return isinstance(source, Subject) and self.permits(source)
+        return isinstance(source, Subject) and self.allows(source)
 
 
 class GuardedField(StrawberryField):
@@ -71,12 +71,12 @@ class GuardedField(StrawberryField):
     ) -> Awaitable[Any] | Any:
         """The value that was read, or null."""
         guard: CanRead = self.metadata[GUARD]
-        return guard.reading(self.python_name)(source, info)
+        return guard.resolver(self.python_name)(source, info)
 
 
-def personal(field: PersonalField, *, nullable: bool = True) -> Any:
+def personal_field(field: PersonalField, *, nullable: bool = True) -> Any:
     """Declares a personal-data field of a type, guarded by the policy's row for it."""
-    directive = PersonalData(purposes=list(POLICY[field].purposes), readers=list(readers(field)))
+    directive = PersonalData(purposes=list(POLICY[field].purposes), readers=list(possible_readers(field)))
     return GuardedField(
         python_name=None,
         graphql_name=None,

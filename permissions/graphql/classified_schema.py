@@ -8,11 +8,11 @@ from graphql import GraphQLObjectType, GraphQLSchema
 from strawberry.schema_directive import StrawberrySchemaDirective
 from strawberry.types.field import StrawberryField
 
-from models.columns import unclassified
+from models.columns import unclassified_columns
 from models.tables import METADATA
-from permissions.graphql.admission import Admission
-from permissions.graphql.guard import GUARD, CanRead, GuardedField
-from permissions.graphql.subject_fields import READING, OnePass, Reading
+from permissions.graphql.field_permission import GUARD, CanRead, GuardedField
+from permissions.graphql.root_field_access import RootFieldAccess
+from permissions.graphql.subject_fields import VALUE_SOURCE, SubjectExecutionContext, ValueSource
 
 OPEN: Final = "open"
 IMPERSONAL: Final = "__impersonal__"
@@ -23,7 +23,7 @@ DIRECTIVE: Final = "__strawberry_directive__"
 T = TypeVar("T")
 
 
-class Unclassified(Exception):
+class UnclassifiedField(Exception):
     """Something could be read that no row of the policy speaks of."""
 
 
@@ -46,13 +46,13 @@ class ClassifiedSchema(strawberry.Schema):
     """Default deny: what nobody classified is named, all of it at once, and nothing starts."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        options.setdefault("execution_context_class", OnePass)
+        options.setdefault("execution_context_class", SubjectExecutionContext)
         super().__init__(*arguments, **options)
-        bare = [*unclassified(METADATA.tables.values()), *self._bare_fields(), *self._bare_roots()]
+        bare = [*unclassified_columns(METADATA.tables.values()), *self._unguarded_fields(), *self._roots_without_rule()]
         if bare:
-            raise Unclassified(f"no rule says who may read: {', '.join(sorted(bare))}")
+            raise UnclassifiedField(f"no rule says who may read: {', '.join(sorted(bare))}")
         self.guards = self._guards()
-        self._shorten()
+        self._install_resolvers()
         self._describe_directives()
 
     @property
@@ -73,17 +73,17 @@ class ClassifiedSchema(strawberry.Schema):
             for field in definition.fields
         ]
 
-    def _bare_fields(self) -> list[str]:
+    def _unguarded_fields(self) -> list[str]:
         return [f"{kind}.{name}" for kind, name, field in self._fields() if not ({GUARD, OPEN} & set(field.metadata))]
 
-    def _bare_roots(self) -> list[str]:
+    def _roots_without_rule(self) -> list[str]:
         convert = self.config.name_converter.from_field
         return [
             coordinate
             for kind, definition in self._object_types()
             if kind.name in ROOTS
             for field in definition.fields
-            if not _admitted(field, coordinate := f"{kind.name}.{convert(field)}")
+            if not _has_access_check(field, coordinate := f"{kind.name}.{convert(field)}")
         ]
 
     def _guards(self) -> dict[str, CanRead]:
@@ -99,16 +99,16 @@ class ClassifiedSchema(strawberry.Schema):
             for field in definition.fields:
                 directive.args[convert(field)].description = field.description
 
-    def _shorten(self) -> None:
+    def _install_resolvers(self) -> None:
         """Calls the guard straight from graphql-core, or answers a subject's texts in one pass: the same test."""
         for kind, definition in self._object_types():
             for field in definition.fields:
                 if isinstance(field, GuardedField):
                     name = self.config.name_converter.from_field(field)
                     guard: CanRead = field.metadata[GUARD]
-                    kind.fields[name].extensions[READING] = Reading(field.python_name, guard.bit)
-                    kind.fields[name].resolve = guard.reading(field.python_name)
+                    kind.fields[name].extensions[VALUE_SOURCE] = ValueSource(field.python_name, guard.bit)
+                    kind.fields[name].resolve = guard.resolver(field.python_name)
 
 
-def _admitted(field: StrawberryField, coordinate: str) -> bool:
-    return any(isinstance(e, Admission) and e.coordinate == coordinate for e in field.extensions)
+def _has_access_check(field: StrawberryField, coordinate: str) -> bool:
+    return any(isinstance(e, RootFieldAccess) and e.coordinate == coordinate for e in field.extensions)

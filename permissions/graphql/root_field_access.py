@@ -6,39 +6,39 @@ from typing import Any
 from strawberry.extensions import FieldExtension
 from strawberry.types.info import Info
 
-from models.outcome import Refused
+from models.mutation_outcomes import Refused
 from models.vocabulary import RefusalCode
-from permissions.failure import forbidden, rate_limited
-from permissions.graphql.root_fields import OPERATIONS_BY_FIELD, Rule
-from permissions.network import network_of
+from permissions.errors import forbidden, rate_limited
+from permissions.graphql.root_field_rules import ROOT_FIELD_RULES, RootFieldRule
+from permissions.ip_network import network_of
 
 NOT_PERMITTED = Refused(RefusalCode.NOT_PERMITTED, "Your role may not do this.")
 
 
-class Admission(FieldExtension):
+class RootFieldAccess(FieldExtension):
     """Asks the field's row; what it refuses is never read."""
 
     def __init__(self, coordinate: str) -> None:
         self.coordinate = coordinate
-        self.rule: Rule = OPERATIONS_BY_FIELD[coordinate]
+        self.rule: RootFieldRule = ROOT_FIELD_RULES[coordinate]
 
     async def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info[Any, Any], **arguments: Any
     ) -> Any:
         """The resolver's answer, or a refusal in the form that this field has for it."""
         context = info.context
-        if not self.rule.admits(context.caller):
-            if self.rule.refuses:
+        if not self.rule.allows(context.caller):
+            if self.rule.returns_refusal:
                 return NOT_PERMITTED
             raise forbidden()
         if self.rule.rate:
             caller = context.caller
             who = caller.subject_id or caller.processor or network_of(caller.address)
             if seconds := await context.limits.wait(self.rule.rate, self.coordinate, who):
-                return self._too_often(seconds)
+                return self._rate_limited(seconds)
         return await next_(source, info, **arguments)
 
-    def _too_often(self, seconds: int) -> Refused:
-        if not self.rule.refuses:
+    def _rate_limited(self, seconds: int) -> Refused:
+        if not self.rule.returns_refusal:
             raise rate_limited(seconds)
         return Refused(RefusalCode.TOO_MANY_ATTEMPTS, "Too many attempts of this kind.", retry_after_seconds=seconds)

@@ -22,14 +22,14 @@ from graphql.type import GraphQLIncludeDirective, GraphQLSkipDirective
 
 from models.vocabulary import EVERY_FIELD
 from permissions.caller import Caller
-from permissions.decision import reach
-from permissions.failure import Failure, forbidden
-from permissions.graphql.classification import ClassifiedSchema
-from permissions.graphql.root_fields import OPERATIONS_BY_FIELD
+from permissions.decision import possible_bits
+from permissions.errors import ApiError, forbidden
+from permissions.graphql.classified_schema import ClassifiedSchema
+from permissions.graphql.root_field_rules import ROOT_FIELD_RULES
 
 
 @dataclass(slots=True)
-class Asked:
+class RootFieldSelection:
     """What one root field of a document asks for: coordinates (`User.email`) and the bits of personal fields."""
 
     coordinates: set[str] = field(default_factory=set)
@@ -37,14 +37,14 @@ class Asked:
 
 
 @dataclass(slots=True)
-class Selection:
+class DocumentSelection:
     """A document as one caller sends it: what each root field asks, and the refusals that its role alone means."""
 
-    asked: dict[str, Asked] = field(default_factory=dict)
-    refusals: list[Failure] = field(default_factory=list)
+    asked: dict[str, RootFieldSelection] = field(default_factory=dict)
+    refusals: list[ApiError] = field(default_factory=list)
 
 
-class Walk:
+class SelectionWalk:
     """Goes once through an operation, with its fragments, `@skip` and `@include`."""
 
     def __init__(
@@ -56,10 +56,10 @@ class Walk:
         self.fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
-        self.found = Selection()
+        self.found = DocumentSelection()
         self._seen: set[tuple[str | int, ...]] = set()
 
-    def operation(self, node: OperationDefinitionNode) -> Selection:
+    def operation(self, node: OperationDefinitionNode) -> DocumentSelection:
         """What the operation's root fields ask."""
         root = self.schema.graphql.get_root_type(node.operation)
         if root is not None:
@@ -68,21 +68,21 @@ class Walk:
         return self.found
 
     def _root(self, key: str, coordinate: str, node: FieldNode, root: GraphQLObjectType) -> None:
-        rule = OPERATIONS_BY_FIELD.get(coordinate)
-        if rule is None or not rule.admits(self.caller) or node.selection_set is None:
+        rule = ROOT_FIELD_RULES.get(coordinate)
+        if rule is None or not rule.allows(self.caller) or node.selection_set is None:
             return
-        asked = self.found.asked.setdefault(key, Asked())
+        asked = self.found.asked.setdefault(key, RootFieldSelection())
         kind = get_named_type(root.fields[node.name.value].type)
         if is_composite_type(kind):
-            reached = EVERY_FIELD if rule.views else reach(rule.audiences(self.caller))
-            self._below(kind, node.selection_set, (key,), asked, reached)
+            reached = EVERY_FIELD if rule.is_processor_view else possible_bits(rule.audiences(self.caller))
+            self._nested(kind, node.selection_set, (key,), asked, reached)
 
-    def _below(
+    def _nested(
         self,
         kind: GraphQLCompositeType,
         selections: SelectionSetNode,
         path: tuple[str, ...],
-        asked: Asked,
+        asked: RootFieldSelection,
         reached: int,
     ) -> None:
         for key, name, node, parent in self._fields(kind, selections):
@@ -96,7 +96,7 @@ class Walk:
                     continue
             below = get_named_type(parent.fields[name].type) if name in getattr(parent, "fields", {}) else None
             if node.selection_set is not None and is_composite_type(below):
-                self._below(below, node.selection_set, here, asked, reached)
+                self._nested(below, node.selection_set, here, asked, reached)
 
     def _refuse(self, path: tuple[str, ...], name: str, personal_field: str) -> None:
         if path not in self._seen:

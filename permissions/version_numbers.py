@@ -4,23 +4,23 @@ from models.vocabulary import Purpose
 from permissions import policy
 
 
-def current() -> policy.Version:
+def current_version() -> policy.Version:
     """The version that a new grant must name."""
     return policy.VERSIONS[-1]
 
 
-def number(name: str) -> int | None:
+def version_number(name: str) -> int | None:
     """A version's number, counted from one, or None where nobody published it."""
     names = [version.name for version in policy.VERSIONS]
     return names.index(name) + 1 if name in names else None
 
 
-def name(version: int) -> str:
+def version_name(version: int) -> str:
     """A version's name by its number."""
     return policy.VERSIONS[version - 1].name
 
 
-def floor(purpose: Purpose, until: int | None = None) -> int:
+def version_floor(purpose: Purpose, until: int | None = None) -> int:
     """The newest version that changed this purpose materially, or that had when version `until` was the newest."""
     known = enumerate(policy.VERSIONS[:until], start=1)
     return max(place for place, version in known if purpose in version.changes)

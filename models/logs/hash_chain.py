@@ -9,8 +9,8 @@ from sqlalchemy import FromClause, Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import bulk_insert
-from models.columns import in_utc, new_id
-from models.keys import KeyRing
+from models.columns import new_id, rfc3339
+from models.key_ring import KeyRing
 from models.logs.ledger import LEDGER
 from models.tables import CHAIN_HEADS, CONSENT_RECORDS, DISCLOSURES
 
@@ -35,16 +35,16 @@ class Log:
 
     def encoded(self, record: Any, previous: str) -> bytes:
         """Fixed order, explicit lengths, instants in UTC microseconds: two records never share an encoding."""
-        own = framed([record[name] for name in self.own])
-        return self.begun(record) + _frame(previous.encode()) + own + self.ended(record)
+        own = length_prefixed([record[name] for name in self.own])
+        return self.encoded_start(record) + _length_prefixed(previous.encode()) + own + self.encoded_end(record)
 
-    def begun(self, record: Any) -> bytes:
+    def encoded_start(self, record: Any) -> bytes:
         """The part of an encoding before the hash of the predecessor."""
-        return framed([record[name] for name in self.shared])
+        return length_prefixed([record[name] for name in self.shared])
 
-    def ended(self, record: Any) -> bytes:
+    def encoded_end(self, record: Any) -> bytes:
         """The part after a record's own columns."""
-        return framed([record[name] for name in self.ending])
+        return length_prefixed([record[name] for name in self.ending])
 
     def rows(self) -> Any:
         """Every record of this chain in order."""
@@ -59,11 +59,11 @@ CONSENT: Final = Log(
     CONSENT_RECORDS,
     ("sequence", "id", "subject_id", "purpose", "granted", "policy_version", "recorded_at", "source"),
 )
-OF_A_SUBJECT: Final = ("sequence", "id", "subject_id", "fields")
-OF_A_READING: Final = ("chain", "at", "audience", "recipient", "recipient_id", "token_id", "ground", "visible_at")
-AND_OF_IT: Final = ("commitment", "ordinal")
-DISCLOSURE: Final = Log("disclosure", DISCLOSURES, LEDGER, OF_A_SUBJECT, OF_A_READING, AND_OF_IT)
-SEALED: Final = Log("sealed", DISCLOSURES, LEDGER, OF_A_SUBJECT, OF_A_READING, AND_OF_IT)
+ENTRY_COLUMNS: Final = ("sequence", "id", "subject_id", "fields")
+READING_COLUMNS: Final = ("chain", "at", "audience", "recipient", "recipient_id", "token_id", "ground", "visible_at")
+READING_END_COLUMNS: Final = ("commitment", "ordinal")
+DISCLOSURE: Final = Log("disclosure", DISCLOSURES, LEDGER, ENTRY_COLUMNS, READING_COLUMNS, READING_END_COLUMNS)
+SEALED: Final = Log("sealed", DISCLOSURES, LEDGER, ENTRY_COLUMNS, READING_COLUMNS, READING_END_COLUMNS)
 """Entries of which a law forbids notice for a time: in a chain of their own, so that no receipt tells of them."""
 
 LOGS: Final = (CONSENT, DISCLOSURE, SEALED)
@@ -78,22 +78,22 @@ def _bytes(value: object) -> bytes:
     if value is None:
         return b"-"
     if isinstance(value, datetime):
-        return in_utc(value).encode()
+        return rfc3339(value).encode()
     return b"%d" % value if isinstance(value, int) else str(value).encode()
 
 
-def _frame(part: bytes) -> bytes:
+def _length_prefixed(part: bytes) -> bytes:
     length = len(part)
     return (LENGTHS[length] if length < 256 else length.to_bytes(4, "big")) + part
 
 
-def framed(values: Iterable[object]) -> bytes:
+def length_prefixed(values: Iterable[object]) -> bytes:
     """Values one after another, each after its length."""
-    return b"".join([_frame(_bytes(value)) for value in values])
+    return b"".join([_length_prefixed(_bytes(value)) for value in values])
 
 
 @dataclass(slots=True)
-class End:
+class ChainEnd:
     """Where a chain ends; its row stays locked for the rest of the transaction, so that concurrent writers queue."""
 
     log: Log
@@ -101,7 +101,7 @@ class End:
     hash: str
 
     @classmethod
-    async def of(cls, connection: AsyncConnection, log: Log) -> "End":
+    async def lock(cls, connection: AsyncConnection, log: Log) -> "ChainEnd":
         """Waits for whoever writes."""
         statement = select(CHAIN_HEADS.c.sequence, CHAIN_HEADS.c.hash).where(CHAIN_HEADS.c.name == log.name)
         row = (await connection.execute(statement.with_for_update())).one()
@@ -109,11 +109,11 @@ class End:
 
     def link(self, keys: KeyRing, shared: Mapping[str, Any], rows: Iterable[Iterable[object]]) -> list[str]:
         """Goes on to records of these columns of their own, the sequence left out; returns their hashes."""
-        tag, ending = keys.tagger(self.log.name, self.log.begun(shared)), self.log.ended(shared)
+        tag, ending = keys.tagger(self.log.name, self.log.encoded_start(shared)), self.log.encoded_end(shared)
         hashes = []
         for row in rows:
             self.sequence += 1
-            self.hash = tag(_frame(self.hash.encode()) + framed((self.sequence, *row)) + ending)
+            self.hash = tag(_length_prefixed(self.hash.encode()) + length_prefixed((self.sequence, *row)) + ending)
             hashes.append(self.hash)
         return hashes
 
@@ -132,19 +132,19 @@ async def append(
         return []
     for record in pending:
         record["id"] = record.get("id") or new_id()
-    end = await End.of(connection, log)
+    end = await ChainEnd.lock(connection, log)
     first = end.sequence + 1
     hashes = end.link(keys, {}, ([record[name] for name in log.own[1:]] for record in pending))
     for sequence, (record, digest) in enumerate(zip(pending, hashes, strict=True), start=first):
         record.update(sequence=sequence, hash=digest)
-    await bulk_insert.store(connection, log.table, bulk_insert.columns(log.table, pending))
+    await bulk_insert.insert_rows(connection, log.table, bulk_insert.by_column(log.table, pending))
     await end.move(connection)
     return pending
 
 
-async def wait_for_turn(connection: AsyncConnection, log: Log) -> None:
+async def lock_end(connection: AsyncConnection, log: Log) -> None:
     """Holds the chain's end for the rest of the transaction, before anything is looked up that must still hold then."""
-    await End.of(connection, log)
+    await ChainEnd.lock(connection, log)
 
 
 def receipt(sequence: int, digest: str) -> str:
@@ -160,20 +160,20 @@ class Verifier:
     log: Log
     sequence: int = 0
     hash: str = GENESIS
-    taken: int = 0
+    skipped: int = 0
 
-    def follows(self, record: Any) -> bool:
+    def accept(self, record: Any) -> bool:
         """Whether this record is the one that comes next; if so, it has been followed."""
         encoded = self.log.encoded(record, self.hash)
-        known = self.keys.tagged(self.log.name, encoded, record["hash"])
+        known = self.keys.verify_tag(self.log.name, encoded, record["hash"])
         if record["sequence"] != self.sequence + 1 or not known:
             return False
         self.sequence, self.hash = record["sequence"], record["hash"]
         return True
 
-    def passes(self, last: int, digest: str) -> None:
+    def skip(self, last: int, digest: str) -> None:
         """Goes on behind links that went with retention."""
-        self.taken += last - self.sequence
+        self.skipped += last - self.sequence
         self.sequence, self.hash = last, digest
 
 
@@ -181,6 +181,6 @@ def first_break(keys: KeyRing, log: Log, records: Iterable[Any]) -> int | None:
     """The place of the first record that does not follow from the one before, counted from one, or None."""
     verifier = Verifier(keys, log)
     for place, record in enumerate(records, start=1):
-        if not verifier.follows(record):
+        if not verifier.accept(record):
             return place
     return None

@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-NONCE: Final = 12
+NONCE_LENGTH: Final = 12
 
 
-class Unreadable(Exception):
+class UnsealError(Exception):
     """Nothing that any key of the ring has sealed for this place."""
 
 
@@ -45,11 +45,11 @@ class KeyRing:
         """The same in hex."""
         return self.mac(use, message, place).hex()
 
-    def recognises(self, use: str, message: bytes, mac: bytes, length: int) -> bool:
+    def verify_mac(self, use: str, message: bytes, mac: bytes, length: int) -> bool:
         """Whether this is the first `length` bytes of what any key of the ring makes of the message."""
         return any(hmac.compare_digest(mac, self.mac(use, message, place)[:length]) for place in range(len(self)))
 
-    def tagged(self, use: str, message: bytes, tag: str) -> bool:
+    def verify_tag(self, use: str, message: bytes, tag: str) -> bool:
         """Whether this, which was stored and nobody sent, is what any key of the ring makes of the message."""
         return any(self.tag(use, message, place) == tag for place in range(len(self)))
 
@@ -77,24 +77,26 @@ class KeyRing:
         """A name by which what was made with a key can be told; it says nothing of the key."""
         return self.derived("key id", place).hex()[:8]
 
-    def place_of(self, id: str) -> int | None:
+    def index_of(self, id: str) -> int | None:
         """Where the key of this name is in the ring."""
         return next((place for place in range(len(self)) if self.id(place) == id), None)
 
     def seal(self, use: str, secret: bytes, bound: str) -> str:
         """AES-256-GCM by the newest key, with the key's name; it opens again only for this use and `bound`."""
-        nonce = secrets.token_bytes(NONCE)
+        nonce = secrets.token_bytes(NONCE_LENGTH)
         sealed = AESGCM(self.derived(use)[:32]).encrypt(nonce, secret, bound.encode())
         return f"{self.id()}.{(nonce + sealed).hex()}"
 
     def unseal(self, use: str, sealed: str, bound: str) -> bytes:
         """What was sealed; Unreadable where it was changed, moved, or sealed by a key that is gone."""
         id, _, text = sealed.partition(".")
-        place = self.place_of(id)
+        place = self.index_of(id)
         try:
             data = bytes.fromhex(text)
             if place is None:
-                raise Unreadable
-            return AESGCM(self.derived(use, place)[:32]).decrypt(data[:NONCE], data[NONCE:], bound.encode())
+                raise UnsealError
+            return AESGCM(self.derived(use, place)[:32]).decrypt(
+                data[:NONCE_LENGTH], data[NONCE_LENGTH:], bound.encode()
+            )
         except (ValueError, InvalidTag):
-            raise Unreadable from None
+            raise UnsealError from None

@@ -176,7 +176,7 @@ DESCRIPTIONS: Final[Mapping[type[StrEnum], Mapping[Any, str]]] = {
 }
 
 
-class Undescribed(Exception):
+class DescriptionMismatch(Exception):
     """An enum and its table of descriptions name different values."""
 
 
@@ -184,7 +184,7 @@ def register(kind: type[StrEnum], descriptions: Mapping[Any, str]) -> None:
     """Makes the enum a GraphQL type; raises if a value has no description, or a description no value."""
     unmatched = [f"{kind.__name__}.{name}" for name in sorted(set(kind) ^ set(descriptions))]
     if unmatched:
-        raise Undescribed(f"Describe exactly the values of each enum. Unmatched: {', '.join(unmatched)}.")
+        raise DescriptionMismatch(f"Describe exactly the values of each enum. Unmatched: {', '.join(unmatched)}.")
     strawberry.enum(kind, description=(kind.__doc__ or "").split("\n")[0])
     definition: StrawberryEnumDefinition = kind.__strawberry_definition__  # type: ignore[attr-defined]  # set by Strawberry
     for value in definition.values:

@@ -1,0 +1,127 @@
+"""Who may ask what: one row a root field. A root field without a row does not build."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from models.vocabulary import Audience, Role
+from permissions.caller import POSSIBLE_AUDIENCES, Caller
+
+
+@dataclass(frozen=True, slots=True)
+class RootFieldRule:
+    """`refuses`: answers NOT_PERMITTED as data. `credential`: proves who somebody is, so at most one a document.
+
+    `meets`: what a member is to the users in the answer, where it is less than what their role makes them; any other
+    role is then nobody to them. `views`: each processor has a type of its own, so no field in it is another's.
+    `rate`: attempts per caller.
+    """
+
+    roles: frozenset[Role]
+    active_members_only: bool = False
+    returns_refusal: bool = False
+    credential: bool = False
+    limited_to: tuple[Audience, ...] | None = None
+    rate: str | None = None
+    is_processor_view: bool = False
+
+    def allows(self, caller: Caller) -> bool:
+        """Decided from the role alone, before anything is read."""
+        return caller.role in self.roles and not (self.active_members_only and not caller.is_active_member)
+
+    def audiences(self, caller: Caller) -> tuple[Audience, ...]:
+        """Everything that this caller can be to a user in the answer."""
+        if self.limited_to is None:
+            return POSSIBLE_AUDIENCES[caller.role]
+        return self.limited_to if caller.is_member or self.credential else ()
+
+
+def _roles(*roles: Role) -> frozenset[Role]:
+    return frozenset(roles)
+
+
+EVERYONE: Final = _roles(*Role)
+MEMBER: Final = _roles(Role.MEMBER)
+SUPPORT: Final = _roles(Role.SUPPORT)
+ANALYTICS: Final = _roles(Role.ANALYTICS)
+COMPLIANCE: Final = _roles(Role.COMPLIANCE)
+OPERATIONS: Final = _roles(Role.OPERATIONS)
+PROCESSOR: Final = _roles(Role.PROCESSOR)
+VISITOR_OR_MEMBER: Final = _roles(Role.ANONYMOUS, Role.MEMBER)
+SUBJECT_READERS: Final = _roles(Role.ANONYMOUS, Role.MEMBER, Role.SUPPORT, Role.COMPLIANCE)
+
+CHANGE_RATE: Final = "60/minute"
+VIEW_RATE: Final = "600/minute"
+EXPORT_RATE: Final = "10/hour"
+
+ROOT_FIELD_RULES: Final = {
+    "Query.viewer": RootFieldRule(EVERYONE, limited_to=(Audience.SELF,)),
+    "Query.policy": RootFieldRule(EVERYONE),
+    "Query.node": RootFieldRule(EVERYONE),
+    "Query.user": RootFieldRule(SUBJECT_READERS),
+    "Query.me": RootFieldRule(MEMBER, limited_to=(Audience.SELF,)),
+    "Query.users": RootFieldRule(MEMBER, active_members_only=True),
+    "Query.userMap": RootFieldRule(MEMBER, active_members_only=True),
+    "Query.statistics": RootFieldRule(ANALYTICS),
+    "Query.supportCases": RootFieldRule(MEMBER | SUPPORT),
+    "Query.caseQueue": RootFieldRule(OPERATIONS, limited_to=()),
+    "Query.staff": RootFieldRule(OPERATIONS | COMPLIANCE),
+    "Query.roleTokens": RootFieldRule(OPERATIONS),
+    "Query.legalRequests": RootFieldRule(COMPLIANCE),
+    "Query.processorWithdrawals": RootFieldRule(PROCESSOR),
+    "Mutation.login": RootFieldRule(
+        VISITOR_OR_MEMBER, returns_refusal=True, credential=True, limited_to=(Audience.SELF,)
+    ),
+    "Mutation.completeLogin": RootFieldRule(
+        VISITOR_OR_MEMBER, returns_refusal=True, credential=True, limited_to=(Audience.SELF,)
+    ),
+    "Mutation.refreshSession": RootFieldRule(
+        VISITOR_OR_MEMBER, returns_refusal=True, credential=True, limited_to=(Audience.SELF,)
+    ),
+    "Mutation.register": RootFieldRule(VISITOR_OR_MEMBER, returns_refusal=True, credential=True),
+    "Mutation.verifyEmail": RootFieldRule(VISITOR_OR_MEMBER, returns_refusal=True, credential=True),
+    "Mutation.requestPasswordReset": RootFieldRule(VISITOR_OR_MEMBER, credential=True),
+    "Mutation.resetPassword": RootFieldRule(VISITOR_OR_MEMBER, returns_refusal=True, credential=True),
+    "Mutation.changePassword": RootFieldRule(MEMBER, returns_refusal=True, credential=True),
+    "Mutation.changeEmail": RootFieldRule(MEMBER, returns_refusal=True, credential=True),
+    "Mutation.beginTotpEnrolment": RootFieldRule(MEMBER, returns_refusal=True, credential=True),
+    "Mutation.confirmTotpEnrolment": RootFieldRule(MEMBER, returns_refusal=True, credential=True),
+    "Mutation.disableTotp": RootFieldRule(MEMBER, returns_refusal=True, credential=True),
+    "Mutation.regenerateRecoveryCodes": RootFieldRule(MEMBER, returns_refusal=True, credential=True),
+    "Mutation.requestErasure": RootFieldRule(MEMBER, returns_refusal=True, credential=True),
+    "Mutation.cancelErasure": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.issueRoleToken": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.logout": RootFieldRule(
+        EVERYONE
+    ),  # a browser whose access has lapsed still holds what goes on with its session
+    "Mutation.revokeSession": RootFieldRule(MEMBER, rate=CHANGE_RATE),
+    "Mutation.updateProfile": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.updatePreRegistration": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.setHiddenFromMembers": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.grantConsent": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.withdrawConsent": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.objectToProcessor": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.withdrawObjection": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.restrictProcessing": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.liftRestriction": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.exportMyData": RootFieldRule(MEMBER, rate=EXPORT_RATE),
+    "Mutation.revokeRoleToken": RootFieldRule(MEMBER | OPERATIONS, rate=CHANGE_RATE),
+    "Mutation.grantRole": RootFieldRule(OPERATIONS, rate=CHANGE_RATE),
+    "Mutation.revokeRole": RootFieldRule(OPERATIONS, rate=CHANGE_RATE),
+    "Mutation.issueProcessorToken": RootFieldRule(OPERATIONS, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.approveProcessorToken": RootFieldRule(COMPLIANCE, rate=CHANGE_RATE),
+    "Mutation.openSupportCase": RootFieldRule(MEMBER | SUPPORT, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.assignSupportCase": RootFieldRule(OPERATIONS, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.closeSupportCase": RootFieldRule(MEMBER | SUPPORT | OPERATIONS, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.narrowSupportCase": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.openLegalRequest": RootFieldRule(COMPLIANCE, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.approveLegalRequest": RootFieldRule(COMPLIANCE, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.closeLegalRequest": RootFieldRule(COMPLIANCE, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.openProcessorView": RootFieldRule(
+        PROCESSOR, returns_refusal=True, is_processor_view=True, rate=VIEW_RATE
+    ),
+    "Mutation.acknowledgeWithdrawals": RootFieldRule(PROCESSOR, rate=VIEW_RATE),
+}
+
+CREDENTIAL_FIELDS: Final = frozenset(
+    name.removeprefix("Mutation.") for name, rule in ROOT_FIELD_RULES.items() if rule.credential
+)
