@@ -1,4 +1,4 @@
-"""What one request carries through the graph: who asks, what of, and where the data is."""
+"""The context of a request: the caller, the services of the process and the requested fields."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,26 +20,26 @@ from resolvers.hashing.password_hash import Hashing
 
 
 def utc_now() -> datetime:
-    """The present instant."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Controller:
-    """Who answers for the processing (GDPR Art. 4(7)), and how to reach them."""
+    """The controller (GDPR Art. 4(7)) and how to contact it."""
 
-    name: str = "The operator of this service (CONSENTQL_CONTROLLER_NAME names it)."
-    contact: str = "Contact: as the operator publishes it (CONSENTQL_CONTROLLER_CONTACT names it)."
+    name: str = "The operator of this service (set CONSENTQL_CONTROLLER_NAME)."
+    contact: str = "The contact that the operator publishes (set CONSENTQL_CONTROLLER_CONTACT)."
 
     @classmethod
     def of(cls, name: str | None, contact: str | None) -> "Controller":
-        """As the operator says, or else how the operator can say it."""
+        """The controller from the settings; a missing setting is replaced by a hint."""
         return cls(name or cls().name, contact or cls().contact)
 
 
 @dataclass(slots=True)
 class Services:
-    """What a process has once, for all requests."""
+    """The services of a process, shared by all requests."""
 
     database: Database
     keys: KeyRing
@@ -56,7 +56,7 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class IssuedSecrets:
-    """The secrets of a session, for a browser to keep as cookies until they end."""
+    """The secrets of a session that a browser stores as cookies until they expire."""
 
     access: str
     access_until: datetime
@@ -67,7 +67,7 @@ class IssuedSecrets:
 
 @dataclass(slots=True)
 class BrowserCookies:
-    """What a browser's cookies bring with the request, and what the answer changes about them."""
+    """The cookies of a request, and the changes that the response makes to them."""
 
     from_browser: bool = False
     refresh: str | None = None
@@ -78,7 +78,7 @@ class BrowserCookies:
 
 @dataclass(slots=True)
 class Context:
-    """One request; `met` are the subjects whose reading the ledger will hold."""
+    """The context of a request. The ledger records the subjects in `subjects_read`."""
 
     caller: Caller
     services: Services
@@ -92,20 +92,20 @@ class Context:
 
     @property
     def database(self) -> Database:
-        """Where the data is."""
+        """The database."""
         return self.services.database
 
     @property
     def limits(self) -> RateLimiter:
-        """What counts attempts."""
+        """The counters of attempts."""
         return self.services.limits
 
     def now(self) -> datetime:
-        """The present instant, by the process's clock."""
+        """The current time by the clock of the process."""
         return self.services.now()
 
     def requested_fields(self, info: "Info[Context, None]") -> RootFieldSelection:
-        """What the document asks below the root field that this resolver serves."""
+        """The fields that the document requests below the root field of this resolver."""
         path = info.path
         while path.prev is not None:
             path = path.prev

@@ -20,8 +20,8 @@ from resolvers.context import Context
 from resolvers.erasure import retained_records
 from resolvers.second_factor import login_challenge, totp_enrolment
 from resolvers.second_factor.totp_codes import confirmed_authenticator
-from resolvers.sessions.begin_session import end_sessions, is_live_token
 from resolvers.sessions.confirm_password import wrong_password
+from resolvers.sessions.revoke_tokens import end_sessions, is_live_token
 from resolvers.subjects.account_lock import lock_account_if_any
 
 CODE_TOO: Final = Refused(RefusalCode.TOTP_REQUIRED, "A second factor is on; its code is asked for too.", "code")

@@ -1,4 +1,4 @@
-"""Places from IP addresses, from a file on this machine: nothing is asked of anyone."""
+"""Derives places from IP addresses with a local database; no request leaves the machine."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from models.statistics.countries import COUNTRIES
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A named place; coordinates are its centre's, never the address's own."""
+    """A country, and a city if known. The coordinates are those of the city's center."""
 
     country: str
     city: str | None = None
@@ -23,7 +23,7 @@ class Place:
 
 
 class Geolocation:
-    """Countries alone from the data that comes with a package; cities too where a MaxMind database is named."""
+    """Looks up countries in packaged data, or countries and cities in a MaxMind database."""
 
     def __init__(self, database: Path | None = None) -> None:
         self._reader = maxminddb.open_database(database) if database else None
@@ -33,7 +33,7 @@ class Geolocation:
         return GeoIP2Fast(verbose=False)
 
     def place_of(self, address: str | None) -> Place | None:
-        """Where this address is, or None where nobody knows."""
+        """The place of an address, or None if it is unknown or not a public address."""
         if not address or not _is_global(address):
             return None
         if self._reader is not None:

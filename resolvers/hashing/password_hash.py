@@ -21,7 +21,7 @@ MAX_PASSWORD_BYTES: Final = 1024
 
 QUEUE_PER_THREAD: Final = 32
 HEAVY_FACTOR: Final = 4
-"""A hash from elsewhere that costs more than this many of ours runs in a pool of its own."""
+"""An imported hash that costs more than this many times the usual cost runs in a separate pool."""
 
 HEAVY_QUEUE: Final = 4
 
@@ -35,7 +35,7 @@ class Verification:
 
 
 class Hashing:
-    """Stores `<key id>$argon2id$…` over HMAC-SHA-256 of the NFC password; a hash from elsewhere has no key id."""
+    """Stores `<key id>$argon2id$…` over HMAC-SHA-256 of the NFC password; an imported hash has no key id."""
 
     def __init__(self, keys: KeyRing, *, memory_kib: int = MEMORY_KIB, passes: int = PASSES) -> None:
         self._keys = keys
@@ -103,7 +103,7 @@ class Hashing:
         return normal if place is None else self._keys.tag("password", normal.encode(), place)
 
     def _is_outdated(self, place: int | None, hashed: str) -> bool:
-        """Whether a new hash under the newest key is stronger; a stronger hash from elsewhere stays as it is."""
+        """Whether a new hash under the newest key is stronger; a stronger imported hash is kept."""
         if place is None:
             return cost(hashed) <= self._our_cost
         return place != 0 or cost(hashed) < self._our_cost

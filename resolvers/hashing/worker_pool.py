@@ -25,7 +25,7 @@ class PoolFull(Exception):
 
 
 class WorkerPool:
-    """Runs jobs in threads; argon2 releases the interpreter lock, so reads go on meanwhile."""
+    """Runs jobs in threads; argon2 releases the interpreter lock, so reads are not blocked."""
 
     def __init__(self, name: str, threads: int, queue_length: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_lower_priority)

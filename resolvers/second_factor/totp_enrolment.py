@@ -23,8 +23,8 @@ from resolvers.second_factor import login_challenge, recovery_codes
 from resolvers.second_factor.totp_codes import accept_code, confirmed_authenticator, seal_secret
 from resolvers.sessions import attempt_limits
 from resolvers.sessions.attempt_limits import CODE_LIMITS, Bucket
-from resolvers.sessions.begin_session import end_sessions
 from resolvers.sessions.confirm_password import ConfirmedPassword, confirm_password, wrong_password
+from resolvers.sessions.revoke_tokens import end_sessions
 from resolvers.subjects.account_lock import lock_account
 
 ISSUER: Final = "ConsentQL"
@@ -147,7 +147,7 @@ async def _delete_authenticators(connection: AsyncConnection, subject_id: str) -
 async def _end_other_sessions(context: Context, connection: AsyncConnection, factors: Factors) -> None:
     """The other sessions and tokens were begun under other factors; this one has these."""
     subject_id, now, this = str(context.caller.subject_id), context.now(), context.caller.token_id
-    await end_sessions(connection, subject_id, now, but=this)
+    await end_sessions(connection, subject_id, now, except_id=this)
     await connection.execute(update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id == this).values(factors=factors.value))
 
 

@@ -1,1 +1,1 @@
-"""Sessions and tokens: how they begin, what limits attempts, how they end."""
+"""Sessions and tokens: how they begin and end, and how attempts are limited."""

@@ -1,4 +1,4 @@
-"""How a session begins once everything has been proven, and what its holder is shown of it."""
+"""Begins a session after a successful sign-in."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.mutation_outcomes import SignedIn, Viewer
-from models.tables import ACCESS_TOKENS, ACCOUNTS, CHALLENGES
+from models.tables import ACCESS_TOKENS, ACCOUNTS
 from models.tokens.mailed_tokens import write_letter
 from models.tokens.session_tokens import NewSession, SessionTokens, open_session
 from models.vocabulary import (
@@ -35,7 +35,7 @@ MAX_SESSIONS: Final = 20
 async def begin_session(
     context: Context, connection: AsyncConnection, account: Any, opening: NewSession, *, known: bool
 ) -> SessionTokens:
-    """A session of this account, which is locked; whoever has the mailbox hears of a device that is not known."""
+    """Begins a session of a locked account and mails the subject if an unknown device signs in from another network."""
     now = opening.now
     if not known and account.ip_address and network_of(account.ip_address) != network_of(context.caller.address):
         await write_letter(connection, subject_id=account.id, notice=Notice.NEW_DEVICE, now=now)
@@ -45,7 +45,10 @@ async def begin_session(
 
 
 async def signed_in_result(info: Info[Context, None], opened: SessionTokens, email: str | None = None) -> SignedIn:
-    """What the holder is shown; `email`: for a device that shall be known for this canonical address."""
+    """The result of a sign-in. With a canonical `email`, it includes a new device token for that address.
+
+    A browser gets the secrets as cookies, other clients get them in the result.
+    """
     context, row = info.context, opened.row
     member = Caller.from_row(row, context.caller.address)
     device = new_device_token(context.services.keys, email) if email else None
@@ -58,27 +61,8 @@ async def signed_in_result(info: Info[Context, None], opened: SessionTokens, ema
     return SignedIn(opened.access, opened.refresh, device, ends, viewer)
 
 
-async def end_sessions(connection: AsyncConnection, subject_id: str, now: datetime, *, but: str | None = None) -> None:
-    """Every token of this person ends, of every role, but for the one that is named, and every sign-in half done."""
-    theirs = update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.holder_id == subject_id, ACCESS_TOKENS.c.id != (but or ""))
-    await connection.execute(theirs.where(ACCESS_TOKENS.c.revoked_at.is_(None)).values(revoked_at=now))
-    await end_challenges(connection, subject_id, now)
-
-
-async def end_challenges(connection: AsyncConnection, subject_id: str, now: datetime) -> None:
-    """Every sign-in of this person that is half done."""
-    waiting = update(CHALLENGES).where(CHALLENGES.c.subject_id == subject_id, CHALLENGES.c.ended_at.is_(None))
-    await connection.execute(waiting.values(ended_at=now))
-
-
-async def is_live_token(connection: AsyncConnection, id: str | None) -> bool:
-    """Whether the session that asks was not ended while it waited for the account."""
-    live = select(ACCESS_TOKENS.c.id).where(ACCESS_TOKENS.c.id == id, ACCESS_TOKENS.c.revoked_at.is_(None))
-    return (await connection.execute(live)).first() is not None
-
-
 async def _record_address(context: Context, connection: AsyncConnection, account: Any) -> None:
-    """Keeps the address of this sign-in, and under SOCIAL the place that it is in."""
+    """Stores the IP address of this sign-in, and its place while SOCIAL stands."""
     address = context.caller.address or None
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(ip_address=address))
     if context.caller.opts_out:
@@ -88,7 +72,7 @@ async def _record_address(context: Context, connection: AsyncConnection, account
 
 
 async def _end_oldest_sessions(connection: AsyncConnection, subject_id: str, now: datetime) -> None:
-    """The oldest sessions end so that there are never more than twenty."""
+    """Ends the oldest sessions, so that a new one makes at most MAX_SESSIONS."""
     live = (
         select(ACCESS_TOKENS.c.id)
         .where(ACCESS_TOKENS.c.holder_id == subject_id, ACCESS_TOKENS.c.role == Role.MEMBER.value)

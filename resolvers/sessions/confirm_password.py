@@ -1,4 +1,4 @@
-"""A session alone changes no credential: the password is asked again, and counted."""
+"""Asks for the password again before a change of credentials; each attempt is counted."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from resolvers.subjects.account_lock import lock_account_if_any
 
 @dataclass(frozen=True, slots=True)
 class ConfirmedPassword:
-    """Whose password was right, the hash that it was right for, and whether they held a staff role."""
+    """A caller whose password was right, with the hash that it matched."""
 
     subject_id: str
     email: str
@@ -28,24 +28,24 @@ class ConfirmedPassword:
     is_staff: bool
 
     async def lock_account(self, connection: AsyncConnection) -> Any:
-        """The account, locked, or None where the password has been changed meanwhile, or its subject is gone."""
+        """Locks and returns the account, or returns None if the password has changed or the account was erased."""
         account = await lock_account_if_any(connection, self.subject_id)
         return account if await is_current_hash(connection, self.subject_id, self.password_hash) else None
 
 
 async def is_current_hash(connection: AsyncConnection, subject_id: str, password_hash: str) -> bool:
-    """Whether the hash that was verified is the one that is stored; whoever changes it locks the account first."""
+    """Whether the stored hash is still the one that was verified. The caller holds the lock of the account."""
     stored = select(CREDENTIALS.c.password_hash).where(CREDENTIALS.c.subject_id == subject_id)
     return (await connection.execute(stored)).scalar_one_or_none() == password_hash
 
 
 def wrong_password(field: str) -> Refused:
-    """The password was not the caller's."""
+    """The refusal of a wrong password."""
     return Refused(RefusalCode.INVALID_CREDENTIALS, "The password is wrong.", field)
 
 
 async def confirm_password(context: Context, password: str, field: str) -> ConfirmedPassword | Refused:
-    """The caller's own password, counted before it is checked."""
+    """Verifies the password of the caller; the attempt is counted first."""
     bucket = attempt_limits.per_caller(context, "password again", ACCOUNT_LIMITS)
     if refusal := await attempt_limits.count_password_attempt(context, bucket):
         return refusal

@@ -1,4 +1,4 @@
-"""A device that its owner once signed in on: its attempts are counted by themselves, whatever others do elsewhere."""
+"""Device tokens: a device that has signed in before has its own counter, so attempts elsewhere do not lock it out."""
 
 import secrets
 from typing import Final
@@ -12,13 +12,13 @@ MAC_BYTES: Final = 32 - NONCE_BYTES
 
 
 def new_device_token(keys: KeyRing, email: str) -> str:
-    """What a device keeps to be known again, for this canonical address alone."""
+    """A new device token, valid only for this canonical e-mail address."""
     nonce = secrets.token_bytes(NONCE_BYTES)
     return format_token(TokenKind.DEVICE, nonce + keys.mac(USE, nonce + email.encode())[:MAC_BYTES])
 
 
 def device_id(keys: KeyRing, token: str | None, email: str) -> str | None:
-    """The device's name where the token was made here for this address."""
+    """The id of the device, or None if the token was not made by this service for this address."""
     if token is None or kind_of(token) is not TokenKind.DEVICE:
         return None
     nonce, mac = secret_of(token)[:NONCE_BYTES], secret_of(token)[NONCE_BYTES:]

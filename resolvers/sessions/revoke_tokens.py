@@ -1,36 +1,64 @@
-"""Ending sessions and role tokens: an unknown id and a foreign one are the same false."""
+"""Ends sessions, tokens and pending sign-ins."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.columns import lookup_id
-from models.tables import ACCESS_TOKENS
+from models.tables import ACCESS_TOKENS, CHALLENGES
 from models.vocabulary import Role
 from resolvers.arguments import SessionId, TokenId
 from resolvers.context import Context
 
-IS_SESSION = ACCESS_TOKENS.c.role == Role.MEMBER.value
+IS_SESSION: Final = ACCESS_TOKENS.c.role == Role.MEMBER.value
 
 
 async def revoke_session(info: Info[Context, None], id: SessionId) -> bool:
-    """Ends one of the caller's own sessions."""
+    """Ends a session of the caller. Returns False for an unknown id and for the id of someone else's session."""
     mine = and_(IS_SESSION, ACCESS_TOKENS.c.holder_id == info.context.caller.subject_id)
     return await _revoke(info.context, str(id), mine)
 
 
 async def revoke_role_token(info: Info[Context, None], id: TokenId) -> bool:
-    """Ends a role or processor token: one's own, or any for OPERATIONS."""
+    """Ends a role token or processor token: the caller's, or any if the caller has OPERATIONS.
+
+    Returns False for an unknown id and for the id of a token that the caller may not end.
+    """
     reach: Any = ~IS_SESSION
     if info.context.caller.is_member:
         reach = and_(reach, ACCESS_TOKENS.c.holder_id == info.context.caller.subject_id)
     return await _revoke(info.context, str(id), reach)
 
 
+async def end_sessions(
+    connection: AsyncConnection, subject_id: str, now: datetime, *, except_id: str | None = None
+) -> None:
+    """Ends all sessions, tokens and pending sign-ins of a person, except the token with `except_id`."""
+    theirs = update(ACCESS_TOKENS).where(
+        ACCESS_TOKENS.c.holder_id == subject_id, ACCESS_TOKENS.c.id != (except_id or "")
+    )
+    await connection.execute(theirs.where(ACCESS_TOKENS.c.revoked_at.is_(None)).values(revoked_at=now))
+    await end_challenges(connection, subject_id, now)
+
+
+async def end_challenges(connection: AsyncConnection, subject_id: str, now: datetime) -> None:
+    """Ends all pending sign-ins of a person."""
+    pending = update(CHALLENGES).where(CHALLENGES.c.subject_id == subject_id, CHALLENGES.c.ended_at.is_(None))
+    await connection.execute(pending.values(ended_at=now))
+
+
+async def is_live_token(connection: AsyncConnection, id: str | None) -> bool:
+    """Whether a token was not revoked while its request waited for the lock of the account."""
+    live = select(ACCESS_TOKENS.c.id).where(ACCESS_TOKENS.c.id == id, ACCESS_TOKENS.c.revoked_at.is_(None))
+    return (await connection.execute(live)).first() is not None
+
+
 async def _revoke(context: Context, id: str, reach: ColumnElement[bool]) -> bool:
     within = and_(ACCESS_TOKENS.c.id == lookup_id(id), reach)
-    alive = and_(within, ACCESS_TOKENS.c.revoked_at.is_(None))
+    live = and_(within, ACCESS_TOKENS.c.revoked_at.is_(None))
     async with context.database.writing() as connection:
-        await connection.execute(update(ACCESS_TOKENS).where(alive).values(revoked_at=context.now()))
+        await connection.execute(update(ACCESS_TOKENS).where(live).values(revoked_at=context.now()))
         return (await connection.execute(select(ACCESS_TOKENS.c.id).where(within))).first() is not None

@@ -1,11 +1,11 @@
-"""A session as its member sees it."""
+"""The session of the caller, as the API returns it."""
 
 from models.mutation_outcomes import SessionState
 from permissions.caller import Caller
 
 
 def session_of_caller(caller: Caller) -> SessionState | None:
-    """The session that a member's token is; no other token is one."""
+    """The session of a member's token, or None for any other token."""
     if not caller.is_member or caller.token_id is None or caller.created_at is None or caller.session_ends_at is None:
         return None
     return SessionState(

@@ -34,8 +34,9 @@ from resolvers.second_factor.login_challenge import begin_challenge
 from resolvers.second_factor.totp_codes import confirmed_authenticator
 from resolvers.sessions import attempt_limits
 from resolvers.sessions.attempt_limits import ACCOUNT_LIMITS, TRY_LATER
-from resolvers.sessions.begin_session import begin_session, end_challenges, signed_in_result
+from resolvers.sessions.begin_session import begin_session, signed_in_result
 from resolvers.sessions.confirm_password import is_current_hash
+from resolvers.sessions.revoke_tokens import end_challenges
 from resolvers.subjects.account_lock import lock_account_if_any
 from resolvers.validation.free_text import InvalidValue, clean_text
 

@@ -24,8 +24,8 @@ from resolvers.hashing.worker_pool import PoolFull
 from resolvers.inputs import ChangePasswordInput
 from resolvers.sessions import attempt_limits
 from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, TRY_LATER
-from resolvers.sessions.begin_session import end_sessions
 from resolvers.sessions.confirm_password import confirm_password, wrong_password
+from resolvers.sessions.revoke_tokens import end_sessions
 from resolvers.sign_in import link_tokens
 from resolvers.sign_in.email_verification import mark_verified
 from resolvers.sign_in.letter_recipient import address_owner, recipient_of
@@ -122,7 +122,7 @@ async def _store_hash(
 ) -> None:
     mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == subject_id)
     await connection.execute(mine.values(password_hash=hashed))
-    await end_sessions(connection, subject_id, now, but=but)
+    await end_sessions(connection, subject_id, now, except_id=but)
     waiting = (AUTHENTICATORS.c.subject_id == subject_id) & AUTHENTICATORS.c.confirmed_at.is_(None)
     await connection.execute(delete(AUTHENTICATORS).where(waiting))  # begun by whoever knew the old password
     await end_mailed_tokens(connection, subject_id, now, LinkUse.RESET, LinkUse.CHANGE)

@@ -12,7 +12,7 @@ from models.vocabulary import STAFF, Factors, RefusalCode
 from resolvers.context import Context
 from resolvers.inputs import IssueRoleTokenInput
 from resolvers.second_factor.totp_codes import confirmed_authenticator
-from resolvers.sessions.begin_session import is_live_token
+from resolvers.sessions.revoke_tokens import is_live_token
 from resolvers.subjects.account_lock import lock_account
 from resolvers.validation.free_text import InvalidValue, clean_text
 

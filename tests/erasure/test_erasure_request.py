@@ -23,7 +23,7 @@ from permissions.retention_periods import RETENTION, YEAR, RecordKind, retention
 from permissions.statistics.count_query import count_statement
 from permissions.version_numbers import current_version
 from resolvers.second_factor import totp_enrolment
-from resolvers.sessions.begin_session import end_sessions
+from resolvers.sessions.revoke_tokens import end_sessions
 from resolvers.statistics.release import make_release
 from tests.http.test_browser_sessions import from_browser
 from tests.identity import (

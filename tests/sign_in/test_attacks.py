@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.vocabulary import LinkUse, Role
-from resolvers.sessions.begin_session import end_sessions
+from resolvers.sessions.revoke_tokens import end_sessions
 from resolvers.subjects.account_lock import lock_account
 from tests.identity import (
     ASK_RESET,

@@ -8,7 +8,7 @@ from models.tables import ACCOUNTS
 from models.tokens.mailed_tokens import end_mailed_tokens
 from models.vocabulary import LinkUse
 from resolvers.context import Services
-from resolvers.sessions.begin_session import end_sessions
+from resolvers.sessions.revoke_tokens import end_sessions
 from resolvers.subjects.account_lock import lock_account
 
 
