@@ -1,1 +1,1 @@
-"""What is stored and what words exist; nothing here decides who may read."""
+"""Tables, enums and stored formats. Nothing here decides who may read."""

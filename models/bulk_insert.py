@@ -1,4 +1,4 @@
-"""Many rows at once, as the driver takes them: bound by name, row by row, a thousand cost 4 ms more."""
+"""Inserts many rows through the driver, column by column. This saves 4 ms per 1,000 rows."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +19,9 @@ def _insert_statement(table: Table, dialect: Dialect) -> tuple[str, tuple[Bind, 
     bound = tuple((column.name, column.type.dialect_impl(dialect).bind_processor(dialect)) for column in table.columns)
     if dialect.name != "postgresql":
         return str(insert(table).compile(dialect=dialect, column_keys=names)), bound
-    # one statement for any number of rows; of plain text, since a cast to a length would cut off in silence
+    # one statement for any number of rows; TEXT, because a cast to VARCHAR(n) truncates without an error
     arrays = ", ".join(f"${place}::{_array_type(column, dialect)}[]" for place, column in enumerate(columns, start=1))
-    return f"INSERT INTO {table.name} ({', '.join(names)}) SELECT * FROM unnest({arrays})", bound  # noqa: S608  # names of ours alone
+    return f"INSERT INTO {table.name} ({', '.join(names)}) SELECT * FROM unnest({arrays})", bound  # noqa: S608  # only names from the models
 
 
 def _array_type(column: Column[Any], dialect: Dialect) -> str:
@@ -29,7 +29,7 @@ def _array_type(column: Column[Any], dialect: Dialect) -> str:
 
 
 async def insert_rows(connection: AsyncConnection, table: Table, values: Mapping[str, Sequence[Any]]) -> None:
-    """Inserts rows that are given column by column."""
+    """Inserts the rows, given as one list of values per column."""
     statement, bound = _insert_statement(table, connection.dialect)
     columns = [_converted(values[name], bind) for name, bind in bound]
     if connection.dialect.name == "postgresql":
@@ -39,7 +39,7 @@ async def insert_rows(connection: AsyncConnection, table: Table, values: Mapping
 
 
 def by_column(table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Rows by name, column by column."""
+    """Returns the rows as one list of values per column."""
     return {column.name: [row[column.name] for row in rows] for column in table.columns}
 
 
@@ -51,7 +51,9 @@ def _converted(values: Sequence[Any], bind: Callable[[Any], Any] | None) -> list
 
 
 def is_one_of(column: Column[Any], values: Sequence[str], *, is_sqlite: bool) -> ColumnElement[bool]:
-    """Whether a column is one of any number of texts: as one parameter, since a statement takes 32,767 of them."""
+    """Returns the condition that the column is one of `values`, sent as one parameter.
+
+    A statement can have at most 32,767 parameters."""
     text = literal(json.dumps(values), String)
     if is_sqlite:
         return column.in_(select(func.json_each(text).table_valued("value").c.value))

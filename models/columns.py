@@ -1,4 +1,4 @@
-"""Every column says what it holds: one personal-data field, or why it is nobody's."""
+"""Column types. Each column declares its personal-data field, or why it has none."""
 
 import secrets
 from collections.abc import Iterable
@@ -25,14 +25,14 @@ Pages = JSON
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware datetime, stored in UTC to the microsecond; a naive one is refused."""
+    """A datetime with an offset, stored in UTC to the microsecond. Raises ValueError without an offset."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is not None and value.tzinfo is None:
-            raise ValueError("an instant needs an offset")
+            raise ValueError("The datetime has no UTC offset. Pass an aware datetime.")
         return value.astimezone(UTC) if value is not None else None
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -42,33 +42,33 @@ class Instant(TypeDecorator[datetime]):
 
 
 def rfc3339(at: datetime) -> str:
-    """RFC 3339 in UTC with six decimals and Z: one spelling for every instant."""
+    """Returns the time as RFC 3339 in UTC, always with six decimals and Z."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def new_id() -> str:
-    """128 random bits in lower-case hex: says nothing, sorts alike under every collation."""
+    """Returns 128 random bits in lowercase hex, which sort the same under every collation."""
     return secrets.token_hex(ID_LENGTH // 2)
 
 
 def is_storable(text: str) -> bool:
-    """Whether a column can hold this text: no NUL, no half of a surrogate pair."""
+    """Returns whether a column can store this text: no NUL, no unpaired surrogate."""
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def lookup_id(id: str) -> str:
-    """An id as it is looked up; one that no column can hold is nobody's."""
+    """Returns the id for a lookup; an empty text, which matches no row, if no column can store it."""
     return id if is_storable(id) else ""
 
 
 def sort_key(at: datetime, id: str) -> str:
-    """An instant made unique by an id, as text that sorts by time under every collation."""
+    """Returns text that sorts by time, then id, under every collation."""
     micros = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     return f"{micros:020d}{id}"
 
 
 def personal(field: PersonalField, kind: Any = Text, *, nullable: bool = True, unique: bool = False) -> Any:
-    """A column that holds (part of) this personal-data field."""
+    """Declares a column that stores this personal-data field or a part of it."""
     return Field(
         default=None if nullable else ...,
         sa_type=kind,
@@ -79,7 +79,7 @@ def personal(field: PersonalField, kind: Any = Text, *, nullable: bool = True, u
 
 
 def impersonal(why: str, kind: Any = Text, *, numbered_by_us: bool = False, **options: Any) -> Any:
-    """A column that holds no personal-data field, and why."""
+    """Declares a column without personal-data field, and says why it has none."""
     column: dict[str, Any] = {"info": {IMPERSONAL: why}}
     if numbered_by_us:
         column["autoincrement"] = False
@@ -87,12 +87,12 @@ def impersonal(why: str, kind: Any = Text, *, numbered_by_us: bool = False, **op
 
 
 def personal_columns(table: Table) -> dict[str, PersonalField]:
-    """The columns of a table that hold a personal field, by name, each with its field."""
+    """Returns the personal-data field of each column that has one, by column name."""
     return {column.name: column.info[HOLDS] for column in table.columns if HOLDS in column.info}
 
 
 def unclassified_columns(tables: Iterable[Table]) -> list[str]:
-    """`table.column` of every column that says neither whose field it holds nor why it holds none."""
+    """Returns `table.column` of every column that declares neither a field nor why it has none."""
     return [
         f"{table.name}.{column.name}"
         for table in tables

@@ -1,4 +1,4 @@
-"""One connection and one transaction at a time: `reading()` never writes, `writing()` commits or leaves no trace."""
+"""Connections to SQLite or PostgreSQL: `reading()`, `snapshot()` and `writing()`, a transaction."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,28 +15,28 @@ PRAGMAS = (
     "synchronous=NORMAL",
     "foreign_keys=ON",
     "secure_delete=ON",
-    "recursive_triggers=ON",  # else REPLACE deletes an entry of a log without the trigger that refuses it
+    "recursive_triggers=ON",  # otherwise REPLACE deletes a log entry without firing the trigger against it
 )
 
 
 def file_of(url: str) -> Path | None:
-    """Where SQLite keeps the database of this address; None where PostgreSQL does."""
+    """Returns the file of a SQLite URL, or None for PostgreSQL."""
     address = make_url(url)
     return Path(address.database) if address.database and address.get_backend_name() == "sqlite" else None
 
 
 class Database:
-    """An engine for SQLite or PostgreSQL, by its address."""
+    """A database, opened from its URL."""
 
     def __init__(self, url: str, *, pool: int = 10) -> None:
         self.url = url
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        # the usual pool keeps five: whoever comes beyond them makes a connection, thread and all, for one request
+        # the default pool keeps five connections and opens a new one, with a thread, for each further request
         options: dict[str, Any] = {"pool_size": pool, "max_overflow": pool, "hide_parameters": True}
         self.engine = self._sqlite(url, **options) if self.is_sqlite else create_async_engine(url, **options)
         self._writer = self.engine.execution_options(**{WRITES: True})
-        # each statement sees what had committed when it began, with or without a transaction around it: without one
-        # PostgreSQL is spared two round trips a reading
+        # a statement sees the data committed before it began, with or without a transaction;
+        # without one PostgreSQL saves two round trips per read
         self._reader = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @staticmethod
@@ -47,7 +47,7 @@ class Database:
 
         @event.listens_for(engine.sync_engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:
-            connection.isolation_level = None  # the driver's own BEGIN comes too late to lock out a second writer
+            connection.isolation_level = None  # the driver's BEGIN comes too late to stop a second writer
             cursor = connection.cursor()
             for pragma in PRAGMAS:
                 cursor.execute(f"PRAGMA {pragma}")
@@ -62,23 +62,23 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for reading."""
+        """Opens a connection for reading. Each statement sees the newest data."""
         async with self._reader.connect() as connection:
             yield connection
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """One state of the database for all that is read in the block, however long; it keeps no writer waiting."""
+        """Opens a connection that sees one state of the database for the whole block. It blocks no writer."""
         level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         async with self.engine.execution_options(**level).connect() as connection:
             yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that commits when the block ends and rolls back when it raises."""
+        """Opens a transaction. It commits when the block ends and rolls back if the block raises."""
         async with self._writer.begin() as connection:
             yield connection
 
     async def close(self) -> None:
-        """Gives every connection back to the system."""
+        """Closes every connection."""
         await self.engine.dispose()

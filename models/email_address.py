@@ -1,4 +1,4 @@
-"""E-mail addresses: one canonical form for finding them, the given form for writing to them."""
+"""E-mail addresses: a canonical form to find accounts, and the given form to send letters."""
 
 import unicodedata
 from typing import Final
@@ -9,11 +9,11 @@ MAX_LENGTH: Final = 254
 
 
 class InvalidAddress(ValueError):
-    """A text that no mail could be sent to."""
+    """The text is not an e-mail address."""
 
 
 def normalized_address(text: str) -> str:
-    """The address as its owner writes it, its domain normalised."""
+    """Returns the address as written, with a normalized domain. Raises InvalidAddress."""
     if len(text) > MAX_LENGTH:
         raise InvalidAddress
     try:
@@ -23,7 +23,7 @@ def normalized_address(text: str) -> str:
 
 
 def lookup_address(text: str) -> str:
-    """The canonical form as it is looked up; what is no address is nobody's."""
+    """Returns the canonical form for a lookup; an empty text, which matches no account, if it is invalid."""
     try:
         return canonical_address(text)
     except InvalidAddress:
@@ -31,5 +31,5 @@ def lookup_address(text: str) -> str:
 
 
 def canonical_address(text: str) -> str:
-    """The form in which two spellings of one address are equal: NFC, case folded."""
+    """Returns the form in which two spellings of one address are equal: NFC, case-folded. Raises InvalidAddress."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", normalized_address(text)).casefold())

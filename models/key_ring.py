@@ -1,4 +1,4 @@
-"""Every use of a secret has a key of its own, derived from the newest of `SECRET_KEYS` (HKDF, RFC 5869)."""
+"""Derives a separate key for each use from `SECRET_KEYS` (HKDF, RFC 5869), to sign and encrypt."""
 
 import hashlib
 import hmac
@@ -15,11 +15,11 @@ NONCE_LENGTH: Final = 12
 
 
 class UnsealError(Exception):
-    """Nothing that any key of the ring has sealed for this place."""
+    """The value was changed or moved, or its key is not in the ring."""
 
 
 class KeyRing:
-    """Keys newest first: the newest makes, all of them recognise."""
+    """The secret keys, newest first. The newest signs and encrypts; every key verifies and decrypts."""
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
         self._secrets = secrets
@@ -29,32 +29,32 @@ class KeyRing:
     def __len__(self) -> int:
         return len(self._secrets)
 
-    def derived(self, use: str, place: int = 0) -> bytes:
-        """64 bytes for this use alone, from the key at `place`."""
-        key = (use, place)
+    def derived(self, use: str, index: int = 0) -> bytes:
+        """Returns the 64-byte key for this use, derived from the secret at `index`."""
+        key = (use, index)
         if key not in self._derived:
-            material = self._secrets[place].encode()
+            material = self._secrets[index].encode()
             self._derived[key] = HKDF(SHA256(), 64, salt=None, info=f"consentql {use}".encode()).derive(material)
         return self._derived[key]
 
-    def mac(self, use: str, message: bytes, place: int = 0) -> bytes:
-        """HMAC-SHA-256 (RFC 2104)."""
-        return hmac.digest(self.derived(use, place), message, "sha256")
+    def mac(self, use: str, message: bytes, index: int = 0) -> bytes:
+        """Returns the HMAC-SHA-256 of the message (RFC 2104)."""
+        return hmac.digest(self.derived(use, index), message, "sha256")
 
-    def tag(self, use: str, message: bytes, place: int = 0) -> str:
-        """The same in hex."""
-        return self.mac(use, message, place).hex()
+    def tag(self, use: str, message: bytes, index: int = 0) -> str:
+        """Returns the HMAC in hex."""
+        return self.mac(use, message, index).hex()
 
     def verify_mac(self, use: str, message: bytes, mac: bytes, length: int) -> bool:
-        """Whether this is the first `length` bytes of what any key of the ring makes of the message."""
-        return any(hmac.compare_digest(mac, self.mac(use, message, place)[:length]) for place in range(len(self)))
+        """Returns whether `mac` is the first `length` bytes of the message's HMAC by any key. Constant time per key."""
+        return any(hmac.compare_digest(mac, self.mac(use, message, index)[:length]) for index in range(len(self)))
 
     def verify_tag(self, use: str, message: bytes, tag: str) -> bool:
-        """Whether this, which was stored and nobody sent, is what any key of the ring makes of the message."""
-        return any(self.tag(use, message, place) == tag for place in range(len(self)))
+        """Returns whether `tag` is the message's HMAC by any key. Not constant time: use it for stored tags only."""
+        return any(self.tag(use, message, index) == tag for index in range(len(self)))
 
     def tagger(self, use: str, beginning: bytes) -> Callable[[bytes], str]:
-        """`tag` by the newest key for messages that begin alike: key and beginning are digested once (RFC 2104)."""
+        """Returns a function that computes `tag` for messages with the same beginning, which it hashes once."""
         key = int.from_bytes(self.derived(use))
         inner, outer = (hashlib.sha256((key ^ int.from_bytes(pad * 64)).to_bytes(64)) for pad in (b"\x36", b"\x5c"))
         inner.update(beginning)
@@ -67,35 +67,35 @@ class KeyRing:
 
         return tag
 
-    def sealer(self, use: str, place: int = 0) -> AESSIV:
-        """Deterministic authenticated encryption (RFC 5297) for this use."""
-        if (use, place) not in self._sealers:
-            self._sealers[use, place] = AESSIV(self.derived(use, place))
-        return self._sealers[use, place]
+    def sealer(self, use: str, index: int = 0) -> AESSIV:
+        """Returns the cipher for deterministic authenticated encryption (RFC 5297) for this use."""
+        if (use, index) not in self._sealers:
+            self._sealers[use, index] = AESSIV(self.derived(use, index))
+        return self._sealers[use, index]
 
-    def id(self, place: int = 0) -> str:
-        """A name by which what was made with a key can be told; it says nothing of the key."""
-        return self.derived("key id", place).hex()[:8]
+    def id(self, index: int = 0) -> str:
+        """Returns the id of the key at `index`. It reveals no key material."""
+        return self.derived("key id", index).hex()[:8]
 
     def index_of(self, id: str) -> int | None:
-        """Where the key of this name is in the ring."""
-        return next((place for place in range(len(self)) if self.id(place) == id), None)
+        """Returns the index of the key with this id, or None."""
+        return next((index for index in range(len(self)) if self.id(index) == id), None)
 
     def seal(self, use: str, secret: bytes, bound: str) -> str:
-        """AES-256-GCM by the newest key, with the key's name; it opens again only for this use and `bound`."""
+        """Encrypts with AES-256-GCM and the newest key, bound to this use and to `bound`."""
         nonce = secrets.token_bytes(NONCE_LENGTH)
         sealed = AESGCM(self.derived(use)[:32]).encrypt(nonce, secret, bound.encode())
         return f"{self.id()}.{(nonce + sealed).hex()}"
 
     def unseal(self, use: str, sealed: str, bound: str) -> bytes:
-        """What was sealed; Unreadable where it was changed, moved, or sealed by a key that is gone."""
+        """Decrypts the result of `seal`. Raises UnsealError if it was changed or moved, or its key is gone."""
         id, _, text = sealed.partition(".")
-        place = self.index_of(id)
+        index = self.index_of(id)
         try:
             data = bytes.fromhex(text)
-            if place is None:
+            if index is None:
                 raise UnsealError
-            return AESGCM(self.derived(use, place)[:32]).decrypt(
+            return AESGCM(self.derived(use, index)[:32]).decrypt(
                 data[:NONCE_LENGTH], data[NONCE_LENGTH:], bound.encode()
             )
         except (ValueError, InvalidTag):

@@ -1,4 +1,4 @@
-"""What a mutation returns: something done, or a refusal as data."""
+"""Results of mutations: the change that was made, or a refusal."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from models.vocabulary import ConsentStatus, Processor, Purpose, RefusalCode, Ro
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An expected refusal: nothing was changed."""
+    """A refusal. Nothing was changed."""
 
     code: RefusalCode
     message: str
@@ -19,7 +19,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class ConsentState:
-    """Where one purpose stands for one subject."""
+    """The state of one purpose for one subject."""
 
     purpose: Purpose
     granted: bool
@@ -32,7 +32,7 @@ class ConsentState:
 
 @dataclass(frozen=True, slots=True)
 class ConsentEntry:
-    """A consent record as its subject sees it."""
+    """A consent record with its receipt."""
 
     id: str
     purpose: Purpose
@@ -45,7 +45,7 @@ class ConsentEntry:
 
 @dataclass(frozen=True, slots=True)
 class ConsentChanged:
-    """A consent change that has committed, or the state that already was."""
+    """The committed consent change, or the unchanged state if nothing had to change."""
 
     record: ConsentEntry
     consents: tuple[ConsentState, ...]
@@ -53,14 +53,14 @@ class ConsentChanged:
 
 @dataclass(frozen=True, slots=True)
 class ProfileUpdated:
-    """A change to one's own record that has committed."""
+    """The caller's record after a committed change."""
 
     user: Any
 
 
 @dataclass(frozen=True, slots=True)
 class SessionState:
-    """A member's session without its secret."""
+    """A member's session, without its tokens."""
 
     id: str
     created_at: datetime
@@ -72,7 +72,7 @@ class SessionState:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who a token says the caller is."""
+    """The caller, as their token says."""
 
     role: Role
     user: Any = None
@@ -83,7 +83,7 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A session that has begun or goes on; its secrets are shown this once, and to a browser as cookies alone."""
+    """A session that began or was extended, with its new tokens. A browser receives them only as cookies."""
 
     access_token: str | None
     refresh_token: str | None
@@ -94,7 +94,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class TotpRequired:
-    """The password was right; a code completes it. The challenge opens nothing by itself."""
+    """The password was right and a code is required. The challenge gives no access."""
 
     challenge: str
     expires_at: datetime
@@ -102,7 +102,7 @@ class TotpRequired:
 
 @dataclass(frozen=True, slots=True)
 class TotpEnrolment:
-    """A secret that waits for its first code; shown this once."""
+    """A new TOTP secret that waits for its first code. It is shown only once."""
 
     secret: str
     otpauth_uri: str
@@ -111,42 +111,42 @@ class TotpEnrolment:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryCodes:
-    """Codes that each stand in for the authenticator once; shown this once."""
+    """Recovery codes. Each replaces the authenticator once. They are shown only once."""
 
     codes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TotpDisabled:
-    """The second factor is off."""
+    """Two-factor sign-in is off."""
 
     disabled_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordChanged:
-    """A new password counts."""
+    """The new password is in effect."""
 
     changed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What everyone is answered who registers: a letter is on its way to this address."""
+    """A letter was queued to this address. The answer is the same if the address is taken."""
 
     email: str
 
 
 @dataclass(frozen=True, slots=True)
 class EmailVerified:
-    """The address has been proven."""
+    """The address is verified."""
 
     email: str
 
 
 @dataclass(frozen=True, slots=True)
 class EmailChangeRequested:
-    """A letter is on its way to this address; whether it is taken is not told."""
+    """A letter was queued to this address. The answer is the same if the address is taken."""
 
     new_email: str
 

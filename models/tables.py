@@ -1,4 +1,4 @@
-"""The tables by name, for statements in SQLAlchemy Core; importing this module registers all of them."""
+"""The tables by name, for statements in SQLAlchemy Core. Importing this module registers all tables."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from sqlalchemy import Table
 from sqlmodel import SQLModel
 
 from models.records import (
-    access,
+    access_token,
     account,
     chain_gap,
     chain_head,
@@ -14,12 +14,16 @@ from models.records import (
     disclosure,
     legal_hold,
     legal_request,
+    mailed_token,
     objection,
     outbox,
     pending_vacuum,
     pre_registration,
+    processor_view,
+    processor_withdrawal,
     profile,
     restriction,
+    role_grant,
     second_factor,
     statistics,
     support_case,
@@ -41,20 +45,20 @@ HELD_FORMS: Final = _table(legal_hold.HeldForm)
 CONSENT_RECORDS: Final = _table(consent.ConsentRecord)
 CHAIN_GAPS: Final = _table(chain_gap.ChainGap)
 CHAIN_HEADS: Final = _table(chain_head.ChainHead)
-ACCESS_TOKENS: Final = _table(access.AccessToken)
-ROLE_GRANTS: Final = _table(access.RoleGrant)
+ACCESS_TOKENS: Final = _table(access_token.AccessToken)
+ROLE_GRANTS: Final = _table(role_grant.RoleGrant)
 SUPPORT_CASES: Final = _table(support_case.SupportCase)
 LEGAL_REQUESTS: Final = _table(legal_request.LegalRequest)
 READINGS: Final = _table(disclosure.Reading)
 DISCLOSURES: Final = _table(disclosure.Disclosure)
-PROCESSOR_VIEWS: Final = _table(disclosure.ProcessorView)
-WITHDRAWALS: Final = _table(disclosure.Withdrawal)
+PROCESSOR_VIEWS: Final = _table(processor_view.ProcessorView)
+WITHDRAWALS: Final = _table(processor_withdrawal.Withdrawal)
 OBJECTIONS: Final = _table(objection.Objection)
 OUTBOX: Final = _table(outbox.Letter)
 AUTHENTICATORS: Final = _table(second_factor.Authenticator)
 RECOVERY_CODES: Final = _table(second_factor.RecoveryCode)
 CHALLENGES: Final = _table(second_factor.Challenge)
-MAILED_TOKENS: Final = _table(second_factor.MailedToken)
+MAILED_TOKENS: Final = _table(mailed_token.MailedToken)
 RESTRICTIONS: Final = _table(restriction.Restriction)
 STATISTICS_RELEASES: Final = _table(statistics.StatisticsRelease)
 STATISTICS_CELLS: Final = _table(statistics.StatisticsCell)

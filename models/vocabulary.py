@@ -1,4 +1,4 @@
-"""The closed words of the policy; records name them, so a member's place never changes once it is stored."""
+"""The enums of the policy. Rows store their values and bits, so the order of members must not change."""
 
 from enum import IntFlag, StrEnum
 
@@ -50,7 +50,7 @@ class Processor(StrEnum):
 
     @property
     def bit(self) -> int:
-        """This processor's place in a mask of processors."""
+        """This processor's bit in a mask of processors."""
         return 1 << list(Processor).index(self)
 
 
@@ -79,21 +79,21 @@ class PersonalField(StrEnum):
 
     @property
     def bit(self) -> int:
-        """This field's place in a mask of fields."""
+        """This field's bit in a mask of fields."""
         return _BITS[self]
 
 
-_BITS = {field: 1 << place for place, field in enumerate(PersonalField)}
+_BITS = {field: 1 << position for position, field in enumerate(PersonalField)}
 EVERY_FIELD = (1 << len(PersonalField)) - 1
 
 
 def mask_of(fields: "frozenset[PersonalField] | set[PersonalField] | tuple[PersonalField, ...]") -> int:
-    """The bits of these fields, each once."""
+    """Returns the bits of these fields."""
     return sum(field.bit for field in set(fields))
 
 
 def fields_of(mask: int) -> tuple[PersonalField, ...]:
-    """The fields whose bits are set, in the policy's order."""
+    """Returns the fields whose bits are set, in the policy's order."""
     return tuple(field for field in PersonalField if mask & field.bit)
 
 
@@ -109,7 +109,7 @@ class Dimension(StrEnum):
 
 
 class Standing(IntFlag):
-    """The withdrawable purposes that a subject stands consented to now; SERVICE always stands."""
+    """The withdrawable purposes that stand for a subject now, as bits. SERVICE always stands."""
 
     NONE = 0
     SOCIAL = 1
@@ -117,7 +117,7 @@ class Standing(IntFlag):
 
 
 class Lock(IntFlag):
-    """What outranks every grant, earlier or later."""
+    """A state that outranks every grant, earlier or later."""
 
     NONE = 0
     UNVERIFIED = 1
@@ -145,7 +145,7 @@ class ConsentStatus(StrEnum):
 
 
 class ConsentSource(StrEnum):
-    """Where a consent record comes from."""
+    """The origin of a consent record."""
 
     REGISTRATION = "registration"
     SETTINGS = "settings"
@@ -155,7 +155,7 @@ class ConsentSource(StrEnum):
 
 
 class ObjectionSource(StrEnum):
-    """Where an objection comes from."""
+    """The origin of an objection."""
 
     SETTINGS = "settings"
     GPC = "gpc"
@@ -179,7 +179,7 @@ class LegalRequestStatus(StrEnum):
 
 
 class Notice(StrEnum):
-    """What a data subject is written about."""
+    """The occasion of a letter."""
 
     CASE_OPENED = "CASE_OPENED"
     CASE_ASSIGNED = "CASE_ASSIGNED"
@@ -201,7 +201,7 @@ class Notice(StrEnum):
 
 
 class LinkUse(StrEnum):
-    """What the link of a letter does."""
+    """The action of a link in a letter."""
 
     VERIFY = "VERIFY"
     RESET = "RESET"
@@ -209,7 +209,7 @@ class LinkUse(StrEnum):
 
 
 class RefusalCode(StrEnum):
-    """Why a mutation did nothing, for a machine."""
+    """Why a mutation was refused."""
 
     INVALID_CREDENTIALS = "INVALID_CREDENTIALS"
     INVALID_CODE = "INVALID_CODE"
@@ -231,7 +231,7 @@ class RefusalCode(StrEnum):
 
 
 class Factors(StrEnum):
-    """What was proven to begin a session."""
+    """The factors that a sign-in used."""
 
     PASSWORD = "password"  # noqa: S105  # a kind of proof
     TOTP = "password totp"
@@ -239,7 +239,7 @@ class Factors(StrEnum):
 
 
 class TokenTransport(StrEnum):
-    """How a session's token travels."""
+    """How a session's tokens are sent."""
 
     BEARER = "BEARER"
     COOKIE = "COOKIE"

@@ -1,1 +1,1 @@
-"""Hash chains over the consent history and the disclosure ledger."""
+"""Hash chains of the consent history and the disclosure ledger."""

@@ -1,4 +1,4 @@
-"""How links leave a chain when their time is over, so that what remains can still be followed."""
+"""Records the gaps that retention leaves in a hash chain, so that the rest can still be verified."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ USE = "chain gap"
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A run of links that are gone, and the hash of its last."""
+    """A run of deleted links, with the hash of the last one."""
 
     first: int
     last: int
@@ -28,7 +28,7 @@ def _message(log: Log, gap: Gap) -> bytes:
 
 
 async def gap_containing(connection: AsyncConnection, keys: KeyRing, log: Log, sequence: int) -> Gap | None:
-    """The gap that this link went with, if retention left one there: its tag is made with a key."""
+    """Returns the gap that contains this link, if a tag made with our keys proves that retention left it."""
     columns = CHAIN_GAPS.c
     there = (columns.chain == log.name) & (columns.first <= sequence) & (columns.last >= sequence)
     found = (await connection.execute(select(CHAIN_GAPS).where(there).order_by(columns.first))).all()
@@ -41,7 +41,7 @@ def _verified_gap(keys: KeyRing, log: Log, row: Any) -> Gap | None:
 
 
 def contiguous_gaps(links: Sequence[tuple[int, str]]) -> list[Gap]:
-    """Links by place and hash, as runs without a hole."""
+    """Returns the links, given as sequence and hash, as runs of consecutive links."""
     found: list[Gap] = []
     for sequence, digest in sorted(links):
         if found and found[-1].last + 1 == sequence:
@@ -52,9 +52,9 @@ def contiguous_gaps(links: Sequence[tuple[int, str]]) -> list[Gap]:
 
 
 async def record_gaps(connection: AsyncConnection, keys: KeyRing, log: Log, links: Sequence[tuple[int, str]]) -> None:
-    """Writes the gaps that these links leave, before they go; one that touches another becomes one with it.
+    """Stores the gaps that deleting these links leaves. Adjacent gaps are merged.
 
-    The caller holds the chain's head, so that two never widen one gap at once.
+    Call it before the deletion, with the chain's head locked, so that no two callers change one gap.
     """
     for gap in contiguous_gaps(links):
         columns = CHAIN_GAPS.c

@@ -1,4 +1,4 @@
-"""Tamper evidence: each record's hash covers the record and the hash before it."""
+"""Hash chains: each record's keyed hash covers the record and the hash before it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,9 @@ GENESIS: Final = "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """An append-only table whose rows are linked, and how a record is read: its own columns between shared ones."""
+    """An append-only table whose rows form a hash chain, and the columns that the hash covers.
+
+    `own` are a record's own columns. `shared` and `ending` come from the reading that several records share."""
 
     name: str
     table: Table
@@ -30,24 +32,24 @@ class Log:
 
     @property
     def hashed(self) -> tuple[str, ...]:
-        """The columns that a hash covers, in this order."""
+        """The columns that a hash covers, in order."""
         return (*self.shared, *self.own, *self.ending)
 
     def encoded(self, record: Any, previous: str) -> bytes:
-        """Fixed order, explicit lengths, instants in UTC microseconds: two records never share an encoding."""
+        """Returns the bytes to hash: columns in fixed order with explicit lengths, so no two records are equal."""
         own = length_prefixed([record[name] for name in self.own])
         return self.encoded_start(record) + _length_prefixed(previous.encode()) + own + self.encoded_end(record)
 
     def encoded_start(self, record: Any) -> bytes:
-        """The part of an encoding before the hash of the predecessor."""
+        """Returns the bytes before the previous hash."""
         return length_prefixed([record[name] for name in self.shared])
 
     def encoded_end(self, record: Any) -> bytes:
-        """The part after a record's own columns."""
+        """Returns the bytes after the record's own columns."""
         return length_prefixed([record[name] for name in self.ending])
 
     def rows(self) -> Any:
-        """Every record of this chain in order."""
+        """Selects every record of this chain in order."""
         columns = self.records.c
         rows = select(self.records).order_by(columns.sequence)
         return rows.where(columns.chain == self.name) if "chain" in columns else rows
@@ -64,7 +66,7 @@ READING_COLUMNS: Final = ("chain", "at", "audience", "recipient", "recipient_id"
 READING_END_COLUMNS: Final = ("commitment", "ordinal")
 DISCLOSURE: Final = Log("disclosure", DISCLOSURES, LEDGER, ENTRY_COLUMNS, READING_COLUMNS, READING_END_COLUMNS)
 SEALED: Final = Log("sealed", DISCLOSURES, LEDGER, ENTRY_COLUMNS, READING_COLUMNS, READING_END_COLUMNS)
-"""Entries of which a law forbids notice for a time: in a chain of their own, so that no receipt tells of them."""
+"""Entries that a law keeps secret for a time. They have a separate chain, so no receipt reveals them."""
 
 LOGS: Final = (CONSENT, DISCLOSURE, SEALED)
 
@@ -88,13 +90,13 @@ def _length_prefixed(part: bytes) -> bytes:
 
 
 def length_prefixed(values: Iterable[object]) -> bytes:
-    """Values one after another, each after its length."""
+    """Returns the values as bytes, each preceded by its length."""
     return b"".join([_length_prefixed(_bytes(value)) for value in values])
 
 
 @dataclass(slots=True)
 class ChainEnd:
-    """Where a chain ends; its row stays locked for the rest of the transaction, so that concurrent writers queue."""
+    """The end of a chain. Its row stays locked until the transaction ends, so writers wait for each other."""
 
     log: Log
     sequence: int
@@ -102,13 +104,13 @@ class ChainEnd:
 
     @classmethod
     async def lock(cls, connection: AsyncConnection, log: Log) -> "ChainEnd":
-        """Waits for whoever writes."""
+        """Locks the end of the chain, after any other writer."""
         statement = select(CHAIN_HEADS.c.sequence, CHAIN_HEADS.c.hash).where(CHAIN_HEADS.c.name == log.name)
         row = (await connection.execute(statement.with_for_update())).one()
         return cls(log, row.sequence, row.hash)
 
     def link(self, keys: KeyRing, shared: Mapping[str, Any], rows: Iterable[Iterable[object]]) -> list[str]:
-        """Goes on to records of these columns of their own, the sequence left out; returns their hashes."""
+        """Extends the chain by rows of own columns without `sequence`. Returns their hashes."""
         tag, ending = keys.tagger(self.log.name, self.log.encoded_start(shared)), self.log.encoded_end(shared)
         hashes = []
         for row in rows:
@@ -117,8 +119,8 @@ class ChainEnd:
             hashes.append(self.hash)
         return hashes
 
-    async def move(self, connection: AsyncConnection) -> None:
-        """Writes down where the chain ends now."""
+    async def save(self, connection: AsyncConnection) -> None:
+        """Stores the new end of the chain."""
         head = update(CHAIN_HEADS).where(CHAIN_HEADS.c.name == self.log.name)
         await connection.execute(head.values(sequence=self.sequence, hash=self.hash))
 
@@ -126,7 +128,7 @@ class ChainEnd:
 async def append(
     connection: AsyncConnection, keys: KeyRing, log: Log, records: Iterable[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Writes records that share nothing at the end of a chain, in order, with id, sequence and hash."""
+    """Appends records without shared columns to a chain, and returns them with id, sequence and hash."""
     pending = list(records)
     if not pending:
         return []
@@ -138,23 +140,23 @@ async def append(
     for sequence, (record, digest) in enumerate(zip(pending, hashes, strict=True), start=first):
         record.update(sequence=sequence, hash=digest)
     await bulk_insert.insert_rows(connection, log.table, bulk_insert.by_column(log.table, pending))
-    await end.move(connection)
+    await end.save(connection)
     return pending
 
 
 async def lock_end(connection: AsyncConnection, log: Log) -> None:
-    """Holds the chain's end for the rest of the transaction, before anything is looked up that must still hold then."""
+    """Locks the end of the chain until the transaction ends. Call it before reads that the append depends on."""
     await ChainEnd.lock(connection, log)
 
 
 def receipt(sequence: int, digest: str) -> str:
-    """What a subject can keep to prove later that the record was there."""
+    """Returns a receipt, with which a subject can later prove that the record existed."""
     return f"{sequence}:{digest}"
 
 
 @dataclass(slots=True)
 class Verifier:
-    """Follows a chain record by record, in constant memory."""
+    """Verifies a chain record by record, in constant memory."""
 
     keys: KeyRing
     log: Log
@@ -163,7 +165,7 @@ class Verifier:
     skipped: int = 0
 
     def accept(self, record: Any) -> bool:
-        """Whether this record is the one that comes next; if so, it has been followed."""
+        """Returns whether the record is the next link. If so, moves on to it."""
         encoded = self.log.encoded(record, self.hash)
         known = self.keys.verify_tag(self.log.name, encoded, record["hash"])
         if record["sequence"] != self.sequence + 1 or not known:
@@ -172,13 +174,13 @@ class Verifier:
         return True
 
     def skip(self, last: int, digest: str) -> None:
-        """Goes on behind links that went with retention."""
+        """Continues after links that retention deleted."""
         self.skipped += last - self.sequence
         self.sequence, self.hash = last, digest
 
 
 def first_break(keys: KeyRing, log: Log, records: Iterable[Any]) -> int | None:
-    """The place of the first record that does not follow from the one before, counted from one, or None."""
+    """Returns the position of the first record that breaks the chain, from 1, or None."""
     verifier = Verifier(keys, log)
     for place, record in enumerate(records, start=1):
         if not verifier.accept(record):

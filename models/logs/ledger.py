@@ -1,4 +1,4 @@
-"""The ledger as it is read: every entry beside the reading that it is part of."""
+"""The disclosure ledger as a query: every entry joined with its reading."""
 
 from typing import Final
 
@@ -8,14 +8,14 @@ from models.columns import ID_LENGTH
 from models.tables import DISCLOSURES, READINGS
 
 INDEXED_PREFIX: Final = 8
-"""So much of a subject's id is in the index."""
+"""How many characters of a subject's id are indexed."""
 
 _entry, _reading = DISCLOSURES.c, READINGS.c
 _ordinal = _reading.ordinal.concat(func.coalesce(_entry.id, ""))
 
 
 def _prefix(column: ColumnElement[str], length: int) -> ColumnElement[str]:
-    # an index on an expression serves only where the expression is written as in the index
+    # the database uses an expression index only for the identical expression
     return func.substr(column, literal_column("1"), literal_column(str(length)))
 
 
@@ -30,12 +30,14 @@ LEDGER: Final = (
     .join_from(DISCLOSURES, READINGS, (_reading.chain == _entry.chain) & (_reading.sequence == _entry.reading))
     .subquery("ledger")
 )
-"""An entry's name is the beginning of its hash, which a key made; one from before the readings has an id of its own."""
+"""`name` is the beginning of the entry's keyed hash. Entries from before the readings table have a separate id."""
 
 
 def is_about(subject_id: str) -> ColumnElement[bool]:
-    """Whether an entry is this subject's; found by how the id begins: a large index is most of what writing costs."""
-    # the rest alone: were the whole compared too, SQLite would put it in the column's place and pass the index over
+    """Returns the condition that an entry is about this subject.
+
+    Only the beginning of the id is indexed, because a large index makes most of the cost of writing."""
+    # compare only the rest: with the whole id, SQLite would not use the index
     rest = func.substr(LEDGER.c.subject_id, literal_column(str(INDEXED_PREFIX + 1)))
     return (_prefix(LEDGER.c.subject_id, INDEXED_PREFIX) == subject_id[:INDEXED_PREFIX]) & (
         rest == subject_id[INDEXED_PREFIX:]

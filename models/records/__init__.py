@@ -1,1 +1,1 @@
-"""The tables, one module for each subject."""
+"""The tables, one module per subject."""

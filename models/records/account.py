@@ -1,4 +1,4 @@
-"""What the service cannot run without, kept under SERVICE; standing and hidden fields lie beside it."""
+"""Accounts and credentials, stored under SERVICE, with consent state, hidden fields and locks."""
 
 from datetime import datetime
 
@@ -9,32 +9,32 @@ from models.vocabulary import PersonalField
 
 
 class Account(SQLModel, table=True):
-    """One data subject's account. `id` is the User's id, `account_id` the Account's."""
+    """One data subject's account. `id` is the id of the GraphQL type User, `account_id` of Account."""
 
     __tablename__ = "accounts"
 
-    id: str = impersonal("an opaque random name", Text(ID_LENGTH), primary_key=True)
-    account_id: str = impersonal("an opaque random name", Text(ID_LENGTH), unique=True)
+    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
+    account_id: str = impersonal("a random id", Text(ID_LENGTH), unique=True)
     email: str = personal(PersonalField.EMAIL, Text(320), nullable=False)
     ip_address: str | None = personal(PersonalField.IP_ADDRESS, Text(45))
-    email_verified: bool = impersonal("a state of the account", Truth, default=False)
-    created_at: datetime = impersonal("a state of the account", Instant)
-    social_version: int | None = impersonal("the policy version granted, null when none stands", Small, default=None)
-    social_lapsed_at: datetime | None = impersonal("since when data is held without a grant", Instant, default=None)
-    expansion_version: int | None = impersonal("the policy version granted, null when none stands", Small, default=None)
-    expansion_lapsed_at: datetime | None = impersonal("since when data is held without a grant", Instant, default=None)
+    email_verified: bool = impersonal("the state of the account", Truth, default=False)
+    created_at: datetime = impersonal("the state of the account", Instant)
+    social_version: int | None = impersonal("the granted policy version; null without a grant", Small, default=None)
+    social_lapsed_at: datetime | None = impersonal("since when the data has no grant", Instant, default=None)
+    expansion_version: int | None = impersonal("the granted policy version; null without a grant", Small, default=None)
+    expansion_lapsed_at: datetime | None = impersonal("since when the data has no grant", Instant, default=None)
     hidden: int = impersonal("bits of the fields hidden from members", Whole, default=0)
-    objected: int = impersonal("bits of the processors objected to", Whole, default=0)
+    objected: int = impersonal("bits of the processors that the subject objects to", Whole, default=0)
     restricted_at: datetime | None = impersonal("since when processing is restricted", Instant, default=None)
-    leaving_since: datetime | None = impersonal("since when erasure is asked for", Instant, default=None, index=True)
-    disabled_at: datetime | None = impersonal("since when its owner may not act", Instant, default=None)
+    leaving_since: datetime | None = impersonal("when erasure was requested", Instant, default=None, index=True)
+    disabled_at: datetime | None = impersonal("when the account was disabled", Instant, default=None)
 
 
 class Credential(SQLModel, table=True):
-    """How one person signs in: the canonical address and the hash of a password, if there is one."""
+    """How one person signs in: the canonical e-mail address and, if set, the password hash."""
 
     __tablename__ = "credentials"
 
-    subject_id: str = impersonal("an opaque random name", Text(ID_LENGTH), primary_key=True, foreign_key="accounts.id")
+    subject_id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True, foreign_key="accounts.id")
     email_canonical: str = personal(PersonalField.EMAIL, Text(320), nullable=False, unique=True)
-    password_hash: str | None = impersonal("a secret of the service, in no answer", Text(512), default=None)
+    password_hash: str | None = impersonal("a secret, never in an answer", Text(512), default=None)

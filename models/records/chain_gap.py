@@ -1,4 +1,4 @@
-"""Where retention took links out of a chain, under a keyed tag: without the keys no deletion passes for it."""
+"""Gaps that retention left in a hash chain. A keyed tag proves that a deletion was retention."""
 
 from sqlmodel import SQLModel
 
@@ -6,12 +6,12 @@ from models.columns import Big, Text, impersonal
 
 
 class ChainGap(SQLModel, table=True):
-    """Links that went because their time was over; the hash of the last is what the next one follows from."""
+    """A run of deleted chain links. The next link follows from the hash of the last one."""
 
     __tablename__ = "chain_gaps"
 
     chain: str = impersonal("which chain", Text(16), primary_key=True)
-    first: int = impersonal("a place in the chain", Big, primary_key=True, numbered_by_us=True)
-    last: int = impersonal("a place in the chain", Big)
+    first: int = impersonal("a position in the chain", Big, primary_key=True, numbered_by_us=True)
+    last: int = impersonal("a position in the chain", Big)
     hash: str = impersonal("tamper evidence", Text(64))
     tag: str = impersonal("tamper evidence", Text(64))

@@ -1,4 +1,4 @@
-"""Where each chain ends; writers lock the row, so that links never fork."""
+"""The end of each hash chain. Writers lock the row so that a chain never forks."""
 
 from sqlmodel import SQLModel
 
@@ -11,5 +11,5 @@ class ChainHead(SQLModel, table=True):
     __tablename__ = "chain_heads"
 
     name: str = impersonal("which chain", Text(16), primary_key=True)
-    sequence: int = impersonal("a place in the chain", Big)
+    sequence: int = impersonal("a position in the chain", Big)
     hash: str = impersonal("tamper evidence", Text(64))

@@ -1,4 +1,4 @@
-"""The append-only history of consent: the last record of a purpose is its state."""
+"""The append-only consent history. The last record of a purpose is its state."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from models.vocabulary import ConsentSource, Purpose
 def record_of(
     subject_id: str, purpose: Purpose, *, granted: bool, policy_version: str, at: datetime, source: ConsentSource
 ) -> dict[str, Any]:
-    """A record to be appended to the chain."""
+    """Returns a consent record to append to the chain."""
     return {
         "subject_id": subject_id,
         "purpose": purpose.value,
@@ -24,16 +24,16 @@ def record_of(
 
 
 class ConsentRecord(SQLModel, table=True):
-    """One grant or withdrawal. It outlives its subject as an opaque id, so no foreign key holds it."""
+    """One grant or withdrawal. It stays after the subject is erased, so it has no foreign key."""
 
     __tablename__ = "consent_records"
 
-    sequence: int = impersonal("a place in the chain", Big, primary_key=True, numbered_by_us=True)
-    id: str = impersonal("an opaque random name", Text(ID_LENGTH), unique=True)
-    subject_id: str = impersonal("an opaque random name", Text(ID_LENGTH), index=True)
-    purpose: str = impersonal("a word of the policy", Text(16))
+    sequence: int = impersonal("a position in the chain", Big, primary_key=True, numbered_by_us=True)
+    id: str = impersonal("a random id", Text(ID_LENGTH), unique=True)
+    subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
+    purpose: str = impersonal("a policy term", Text(16))
     granted: bool = impersonal("a state of consent, the subject's own", Truth)
-    policy_version: str = impersonal("a word of the policy", Text(32))
+    policy_version: str = impersonal("a policy term", Text(32))
     recorded_at: datetime = impersonal("when it was recorded", Instant)
-    source: str = impersonal("a word of the policy", Text(16))
+    source: str = impersonal("a policy term", Text(16))
     hash: str = impersonal("tamper evidence", Text(64))

@@ -1,4 +1,4 @@
-"""A legal request: recorded by one person, approved by another, read within its extent while it is open."""
+"""Legal requests: recorded by one person, approved by another, limited to an extent and a time."""
 
 from datetime import datetime
 
@@ -8,21 +8,21 @@ from models.columns import ID_LENGTH, Instant, Text, Whole, impersonal
 
 
 class LegalRequest(SQLModel, table=True):
-    """Who asks, on what basis, for which fields of whom, and from when the subject may know."""
+    """One request: the authority, its legal basis, the subject, the fields, and when the subject can see it."""
 
     __tablename__ = "legal_requests"
 
-    id: str = impersonal("an opaque random name", Text(ID_LENGTH), primary_key=True)
-    subject_id: str = impersonal("an opaque name, perhaps of nobody", Text(48), index=True)
-    authority: str = impersonal("an authority, no data subject", Text(200))
+    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
+    subject_id: str = impersonal("an id that may belong to no account", Text(48), index=True)
+    authority: str = impersonal("a public authority", Text(200))
     reference: str = impersonal("a number in another system", Text(100))
     basis: str = impersonal("a law", Text(1000))
     extent: int = impersonal("bits of the fields that the request opens", Whole)
-    opened_at: datetime = impersonal("a state of the request", Instant)
-    expires_at: datetime = impersonal("a state of the request", Instant)
-    notice_after: datetime | None = impersonal("a state of the request", Instant, default=None)
-    opened_by: str = impersonal("an opaque random name", Text(ID_LENGTH))
-    approved_by: str | None = impersonal("an opaque random name", Text(ID_LENGTH), default=None)
-    approved_at: datetime | None = impersonal("a state of the request", Instant, default=None)
-    closed_at: datetime | None = impersonal("a state of the request", Instant, default=None)
-    ordinal: str = impersonal("when it was opened, made unique", Text(64), unique=True)
+    opened_at: datetime = impersonal("the state of the request", Instant)
+    expires_at: datetime = impersonal("the state of the request", Instant)
+    notice_after: datetime | None = impersonal("the state of the request", Instant, default=None)
+    opened_by: str = impersonal("a random id", Text(ID_LENGTH))
+    approved_by: str | None = impersonal("a random id", Text(ID_LENGTH), default=None)
+    approved_at: datetime | None = impersonal("the state of the request", Instant, default=None)
+    closed_at: datetime | None = impersonal("the state of the request", Instant, default=None)
+    ordinal: str = impersonal("when it was opened, with the id, for sorting", Text(64), unique=True)

@@ -1,4 +1,4 @@
-"""Objections to processors: records of their own, lifted by the subject alone."""
+"""Objections to processors. Only the subject can withdraw one."""
 
 from datetime import datetime
 
@@ -8,13 +8,13 @@ from models.columns import ID_LENGTH, Instant, Text, impersonal
 
 
 class Objection(SQLModel, table=True):
-    """One objection to one processor, from when until when."""
+    """One objection to one processor, with its start and end."""
 
     __tablename__ = "objections"
 
-    id: str = impersonal("an opaque random name", Text(ID_LENGTH), primary_key=True)
-    subject_id: str = impersonal("an opaque random name", Text(ID_LENGTH), index=True)
-    processor: str = impersonal("a word of the policy", Text(32))
-    objected_at: datetime = impersonal("a state of the objection", Instant)
-    source: str = impersonal("a word of the policy", Text(16))
-    withdrawn_at: datetime | None = impersonal("a state of the objection", Instant, default=None)
+    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
+    subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
+    processor: str = impersonal("a policy term", Text(32))
+    objected_at: datetime = impersonal("the state of the objection", Instant)
+    source: str = impersonal("a policy term", Text(16))
+    withdrawn_at: datetime | None = impersonal("the state of the objection", Instant, default=None)

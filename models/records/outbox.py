@@ -1,4 +1,4 @@
-"""Letters to be written: each a row of the transaction that is their reason."""
+"""The outbox: letters to send, written in the transaction that causes them."""
 
 from datetime import datetime
 
@@ -9,20 +9,20 @@ from models.vocabulary import PersonalField
 
 
 class Letter(SQLModel, table=True):
-    """A notice to one subject about one thing; its text is made when it is sent.
+    """A letter to one subject. Its text is made when it is sent.
 
-    It goes to the subject's address of that time, or to `address`, which is forgotten once it is sent. It waits while
-    `due_at` is set; without that and `sent_at` it was given up.
+    It goes to the subject's current address, or to `address`, which is deleted after sending. It waits while `due_at`
+    is set. Without `due_at` and `sent_at`, delivery was abandoned.
     """
 
     __tablename__ = "outbox"
 
-    id: str = impersonal("an opaque random name", Text(ID_LENGTH), primary_key=True)
-    subject_id: str = impersonal("an opaque random name", Text(ID_LENGTH), index=True)
-    notice: str = impersonal("a word of the vocabulary", Text(32))
-    about: str = impersonal("an opaque random name", Text(ID_LENGTH))
-    written_at: datetime = impersonal("a state of the letter", Instant)
-    sent_at: datetime | None = impersonal("a state of the letter", Instant, default=None)
+    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
+    subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
+    notice: str = impersonal("an enum value", Text(32))
+    about: str = impersonal("a random id", Text(ID_LENGTH))
+    written_at: datetime = impersonal("the state of the letter", Instant)
+    sent_at: datetime | None = impersonal("the state of the letter", Instant, default=None)
     address: str | None = personal(PersonalField.EMAIL, Text(320))
-    due_at: datetime | None = impersonal("not before this", Instant, default=None, index=True)
-    attempts: int = impersonal("how often it was tried", Small, default=0)
+    due_at: datetime | None = impersonal("the earliest time of the next attempt", Instant, default=None, index=True)
+    attempts: int = impersonal("number of attempts", Small, default=0)

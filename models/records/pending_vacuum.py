@@ -1,4 +1,4 @@
-"""Tables from which something was deleted whose bytes may still be in the database's files."""
+"""Tables whose files may still contain the bytes of deleted rows."""
 
 from sqlmodel import SQLModel
 
@@ -6,9 +6,9 @@ from models.columns import ID_LENGTH, Text, impersonal
 
 
 class PendingVacuum(SQLModel, table=True):
-    """One deletion, in the transaction of which this is written; it goes once the table was written anew."""
+    """One deletion, recorded in its transaction. The row is removed after the table is rewritten."""
 
     __tablename__ = "unscrubbed"
 
-    id: str = impersonal("an opaque random name", Text(ID_LENGTH), primary_key=True)
+    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
     name: str = impersonal("a table's name", Text(64))

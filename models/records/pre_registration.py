@@ -1,4 +1,4 @@
-"""What is kept under EXPANSION: the pre-registration form, its country and organization its own."""
+"""The pre-registration form, stored under EXPANSION. Its country and organization are not the profile's."""
 
 from sqlmodel import SQLModel
 
@@ -7,9 +7,9 @@ from models.vocabulary import PersonalField
 
 
 class FormValues(SQLModel):
-    """What the form holds of its subject."""
+    """The values of a pre-registration form."""
 
-    subject_id: str = impersonal("an opaque random name", Text(ID_LENGTH), primary_key=True, foreign_key="accounts.id")
+    subject_id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True, foreign_key="accounts.id")
     country: str | None = personal(PersonalField.PRE_REGISTRATION, Text(2))
     institution_name: str | None = personal(PersonalField.PRE_REGISTRATION)
     institution_type: str | None = personal(PersonalField.PRE_REGISTRATION)

@@ -1,4 +1,4 @@
-"""What is kept under SOCIAL: a profile, the place it is shown at, and the folded text that search reads."""
+"""Profiles, stored under SOCIAL, with a place for the map and case-folded text for search."""
 
 from typing import Any
 
@@ -18,9 +18,9 @@ SEARCHABLE_FIELDS = (
 
 
 class ProfileValues(SQLModel):
-    """What a profile holds of its subject."""
+    """The values of a profile."""
 
-    subject_id: str = impersonal("an opaque random name", Text(ID_LENGTH), primary_key=True, foreign_key="accounts.id")
+    subject_id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True, foreign_key="accounts.id")
     place_country: str | None = personal(PersonalField.LOCATION, Text(2))
     place_city: str | None = personal(PersonalField.LOCATION)
     place_latitude: float | None = personal(PersonalField.LOCATION, Real)
@@ -40,7 +40,7 @@ class ProfileValues(SQLModel):
 
 
 class Profile(ProfileValues, table=True):
-    """One subject's profile; the folded columns go with the row that they copy."""
+    """One subject's profile, with case-folded copies of the searchable fields."""
 
     __tablename__ = "profiles"
 

@@ -1,4 +1,4 @@
-"""Restrictions of processing (GDPR Art. 18): records of their own, lifted by the subject alone."""
+"""Restrictions of processing (GDPR Art. 18). Only the subject can lift one."""
 
 from datetime import datetime
 
@@ -8,11 +8,11 @@ from models.columns import ID_LENGTH, Instant, Text, impersonal
 
 
 class Restriction(SQLModel, table=True):
-    """One restriction, from when until when."""
+    """One restriction, with its start and end."""
 
     __tablename__ = "restrictions"
 
-    id: str = impersonal("an opaque random name", Text(ID_LENGTH), primary_key=True)
-    subject_id: str = impersonal("an opaque random name", Text(ID_LENGTH), index=True)
-    restricted_at: datetime = impersonal("a state of the restriction", Instant)
-    lifted_at: datetime | None = impersonal("a state of the restriction", Instant, default=None)
+    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
+    subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
+    restricted_at: datetime = impersonal("the state of the restriction", Instant)
+    lifted_at: datetime | None = impersonal("the state of the restriction", Instant, default=None)

@@ -1,1 +1,1 @@
-"""Dimensions, their closed lists, and the noise."""
+"""The dimensions of statistics, their closed lists, and the noise."""

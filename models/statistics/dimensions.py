@@ -1,4 +1,4 @@
-"""The closed lists that statistics count by: what somebody wrote is one of these values, UNSPECIFIED or OTHER."""
+"""The closed lists that statistics count by. Any other value counts as OTHER, none as UNSPECIFIED."""
 
 from typing import Final
 
@@ -86,9 +86,9 @@ CLOSED_LISTS: Final[dict[Dimension, tuple[str, ...]]] = {
         "robotics",
     ),
 }
-"""Every value is ASCII, so that both databases fold it alike."""
+"""Every value is ASCII, so that both databases fold its case the same way."""
 
 
 def values_of(dimension: Dimension) -> tuple[str, ...]:
-    """Every value that a group of this dimension can have."""
+    """Returns every value that a group of this dimension can have."""
     return (*CLOSED_LISTS[dimension], UNSPECIFIED, OTHER)

@@ -1,4 +1,4 @@
-"""Noise for counts: the discrete Laplace distribution cut at a bound, drawn exactly with integers alone.
+"""Noise for counts: the discrete Laplace distribution, truncated at a bound, sampled with integers only.
 
 Canonne, Kamath and Steinke, The Discrete Gaussian for Differential Privacy (2020), algorithms 1 and 2.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 RandomBelow = Callable[[int], int]
-"""A whole number drawn uniformly from those below its argument."""
+"""Returns a uniformly random integer from 0 to its argument, exclusive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Noise:
     below: RandomBelow = secrets.randbelow
 
     def draw(self) -> int:
-        """One value of X; a larger one is drawn anew, so that the rest keep their proportions."""
+        """Returns one sample of X. Samples beyond the bound are rejected, so the others keep their proportions."""
         while True:
             drawn = _laplace(self.epsilon, self.below)
             if abs(drawn) <= self.bound:
@@ -29,7 +29,7 @@ class Noise:
 
 
 def _laplace(epsilon: Fraction, below: RandomBelow) -> int:
-    """P(x) proportional to exp(-epsilon |x|) over all whole numbers."""
+    """Returns a sample with P(x) proportional to exp(-epsilon |x|) over all integers."""
     step, scale = epsilon.numerator, epsilon.denominator
     while True:
         part = below(scale)
@@ -45,7 +45,7 @@ def _laplace(epsilon: Fraction, below: RandomBelow) -> int:
 
 
 def _bernoulli_exp(numerator: int, denominator: int, below: RandomBelow) -> bool:
-    """True with probability exp(-numerator/denominator), which is at most 1 as the fraction lies within 0 and 1."""
+    """Returns True with probability exp(-numerator/denominator). The fraction must be from 0 to 1."""
     turn = 1
     while below(denominator * turn) < numerator:
         turn += 1

@@ -1,4 +1,4 @@
-"""Letters as rows of the outbox, and the tokens in their links, which no row holds but are derived at sending."""
+"""Queues letters and their link tokens. Tokens are derived from the letter's id at sending and never stored."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,7 +19,7 @@ LINK_USES: Final = {
     Notice.RESET_PASSWORD: LinkUse.RESET,
     Notice.CONFIRM_ADDRESS: LinkUse.CHANGE,
 }
-"""What the link of a letter does; a notice that is not here has none."""
+"""The action of each letter's link. Other letters have no link."""
 
 LINK_LIFETIMES: Final = {
     LinkUse.VERIFY: timedelta(hours=24),
@@ -29,20 +29,20 @@ LINK_LIFETIMES: Final = {
 SENT_UNVERIFIED: Final = frozenset(
     {Notice.VERIFY_ADDRESS, Notice.CLAIM_ADDRESS, Notice.RESET_PASSWORD, Notice.ALREADY_REGISTERED}
 )
-"""What goes to an address of which nobody has proved that it is theirs."""
+"""The letters that may go to an unverified address."""
 
 
 REQUEST_NETWORK: Final = "asked from"
 
 
-def mailed_token(keys: KeyRing, letter_id: str, place: int = 0) -> str:
-    """The token that the key at `place` gives this letter."""
-    return format_token(TokenKind.MAILED, keys.mac("mailed token", letter_id.encode(), place))
+def mailed_token(keys: KeyRing, letter_id: str, index: int = 0) -> str:
+    """Returns the letter's token by the key at `index`."""
+    return format_token(TokenKind.MAILED, keys.mac("mailed token", letter_id.encode(), index))
 
 
 def stored_mailed_token(keys: KeyRing, letter_id: str, digest: str) -> str | None:
-    """The letter's token by whichever key made it; None where that key is not in the ring."""
-    tokens = (mailed_token(keys, letter_id, place) for place in range(len(keys)))
+    """Returns the letter's token that has this digest, or None if its key is no longer in the ring."""
+    tokens = (mailed_token(keys, letter_id, index) for index in range(len(keys)))
     return next((token for token in tokens if digest_of(token) == digest), None)
 
 
@@ -55,7 +55,9 @@ async def write_letter(
     about: str = "",
     address: str | None = None,
 ) -> str:
-    """A letter in the transaction that is its reason, and its id; the same work where nobody gets one."""
+    """Queues a letter in the transaction that causes it. Returns its id.
+
+    Without a recipient it does the same work and writes nothing, so that timing reveals no account."""
     id = new_id()
     letter = {
         "id": id,
@@ -79,10 +81,10 @@ async def write_mailed_token(
     now: datetime,
     address: str | None = None,
 ) -> str:
-    """A letter with a link, and its id; it ends the subject's earlier tokens of the same use.
+    """Queues a letter with a link, and ends the subject's earlier tokens of the same use. Returns the letter's id.
 
-    `address` is for one that is to become the account's; without it the letter goes to the account's own, as stored:
-    what somebody typed may only look like it.
+    `address` is a new address for the account. Without it the letter goes to the account's stored address, never to
+    one that a caller typed, which may only look like it.
     """
     use = LINK_USES[notice]
     await end_mailed_tokens(connection, subject_id, now, use)
@@ -95,13 +97,13 @@ async def write_mailed_token(
         "expires_at": now + LINK_LIFETIMES[use],
     }
     email = literal(address, MAILED_TOKENS.c.email.type) if address else ACCOUNTS.c.email
-    whom = _is_recipient(subject_id, notice)
-    await _insert(connection, MAILED_TOKENS, token, whom, subject_id=ACCOUNTS.c.id, email=email)
+    recipient = _is_recipient(subject_id, notice)
+    await _insert(connection, MAILED_TOKENS, token, recipient, subject_id=ACCOUNTS.c.id, email=email)
     return id
 
 
 async def end_mailed_tokens(connection: AsyncConnection, subject_id: str | None, now: datetime, *uses: LinkUse) -> None:
-    """Spends the live tokens of these uses; their letters, where they wait, are not sent."""
+    """Ends the live tokens of these uses and removes their letters from the outbox."""
     locked = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == (subject_id or "")).with_for_update(key_share=True)
     await connection.execute(locked)
     live = (
@@ -115,13 +117,13 @@ async def end_mailed_tokens(connection: AsyncConnection, subject_id: str | None,
 
 
 async def record_request_network(connection: AsyncConnection, keys: KeyRing, letter_id: str, network: str) -> None:
-    """Keeps where this letter's link was asked for, to be known again and not to be read."""
-    mine = update(MAILED_TOKENS).where(MAILED_TOKENS.c.id == letter_id)
-    await connection.execute(mine.values(asked_from=keys.tag(REQUEST_NETWORK, _request_bytes(letter_id, network))))
+    """Stores the network that requested this letter's link, as a keyed hash."""
+    token = update(MAILED_TOKENS).where(MAILED_TOKENS.c.id == letter_id)
+    await connection.execute(token.values(asked_from=keys.tag(REQUEST_NETWORK, _request_bytes(letter_id, network))))
 
 
 def was_requested_from(keys: KeyRing, row: Any, network: str) -> bool:
-    """Whether this link was asked for in this network."""
+    """Returns whether this network requested the link."""
     return keys.verify_tag(REQUEST_NETWORK, _request_bytes(row.id, network), row.asked_from or "")
 
 
@@ -130,13 +132,13 @@ def _request_bytes(id: str, network: str) -> bytes:
 
 
 def _is_recipient(subject_id: str | None, notice: Notice) -> ColumnElement[bool]:
-    them = ACCOUNTS.c.id == (subject_id or "")
-    return them if notice in SENT_UNVERIFIED else them & ACCOUNTS.c.email_verified.is_(true())
+    account = ACCOUNTS.c.id == (subject_id or "")
+    return account if notice in SENT_UNVERIFIED else account & ACCOUNTS.c.email_verified.is_(true())
 
 
 async def _insert(
-    connection: AsyncConnection, table: Table, row: dict[str, Any], whom: ColumnElement[bool], **read: Any
+    connection: AsyncConnection, table: Table, row: dict[str, Any], recipient: ColumnElement[bool], **selected: Any
 ) -> None:
     values = [literal(value, table.c[name].type).label(name) for name, value in row.items()]
-    values += [column.label(name) for name, column in read.items()]
-    await connection.execute(insert(table).from_select([*row, *read], select(*values).where(whom)))
+    values += [column.label(name) for name, column in selected.items()]
+    await connection.execute(insert(table).from_select([*row, *selected], select(*values).where(recipient)))

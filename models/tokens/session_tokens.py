@@ -1,4 +1,4 @@
-"""A session's two secrets: made from its id and generation, so that a refresh that is asked again gives the same."""
+"""Access and refresh tokens of sessions, derived from session id and generation, so a retry returns the same."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from models.vocabulary import Factors, Role, TokenTransport
 
 ACCESS_TOKEN_LIFETIME: Final = timedelta(minutes=15)
 REFRESH_GRACE: Final = timedelta(seconds=30)
-"""Two tabs, or a lost answer, ask twice with one refresh token within it."""
+"""How long a used refresh token returns the same pair again, for two tabs or a lost answer."""
 
 HOLDER_COLUMNS: Final = (
     ACCOUNTS.c.account_id,
@@ -24,7 +24,7 @@ HOLDER_COLUMNS: Final = (
     ACCOUNTS.c.leaving_since,
     ACCOUNTS.c.disabled_at,
 )
-"""What of its holder's account says what a token is worth."""
+"""The columns of the holder's account that decide what a token may do."""
 
 MAC_LENGTH: Final = 12
 ID_BYTES: Final = ID_LENGTH // 2
@@ -32,14 +32,14 @@ ID_BYTES: Final = ID_LENGTH // 2
 
 @dataclass(frozen=True, slots=True)
 class SessionLifetime:
-    """How long a session lives without a refresh, and how long at all."""
+    """How long a session lasts: without a refresh (`idle`), and in total (`absolute`)."""
 
     idle: timedelta
     absolute: timedelta
 
-    def end(self, begun_at: datetime, now: datetime) -> datetime:
-        """When a session ends that is refreshed now for the last time."""
-        return min(begun_at + self.absolute, now + self.idle)
+    def end(self, began_at: datetime, now: datetime) -> datetime:
+        """Returns when the session ends if it is not refreshed again."""
+        return min(began_at + self.absolute, now + self.idle)
 
 
 SESSION_LIFETIMES: Final = {
@@ -50,14 +50,14 @@ SESSION_LIFETIMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ReusedRefreshToken:
-    """A refresh token was used again when its successor was long in use; the session is over."""
+    """A refresh token was reused after the grace period. The session was revoked."""
 
     subject_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class SessionTokens:
-    """A session's row, and the secrets that its holder is shown this once."""
+    """A session's row and its new tokens, which are shown only once."""
 
     row: Any
     access: str
@@ -66,7 +66,7 @@ class SessionTokens:
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """Whose session begins, how its secrets travel, and what was proven for it."""
+    """A session to begin: its subject, how its tokens are sent, and the factors of the sign-in."""
 
     subject_id: str
     transport: TokenTransport
@@ -75,48 +75,50 @@ class NewSession:
     now: datetime
 
 
-async def open_session(connection: AsyncConnection, keys: KeyRing, opening: NewSession) -> SessionTokens:
-    """A session of its own id, in the transaction that is given."""
-    id, now = new_id(), opening.now
+async def open_session(connection: AsyncConnection, keys: KeyRing, session: NewSession) -> SessionTokens:
+    """Begins a session. Returns its row and tokens."""
+    id, now = new_id(), session.now
     access = _access_token(keys, id, 0)
     row = {
         "id": id,
         "digest": digest_of(access),
         "role": Role.MEMBER.value,
-        "holder_id": opening.subject_id,
-        "name": opening.client,
+        "holder_id": session.subject_id,
+        "name": session.client,
         "issued_by": "login",
         "approved_at": now,
         "created_at": now,
-        "expires_at": SESSION_LIFETIMES[opening.transport].end(now, now),
+        "expires_at": SESSION_LIFETIMES[session.transport].end(now, now),
         "secret_expires_at": now + ACCESS_TOKEN_LIFETIME,
         "generation": 0,
-        "transport": opening.transport.value,
-        "factors": opening.factors.value,
+        "transport": session.transport.value,
+        "factors": session.factors.value,
     }
     await connection.execute(insert(ACCESS_TOKENS), row)
     return SessionTokens(await _locked_session(connection, id), access, _refresh_token(keys, id, 0))
 
 
 async def session_of(connection: AsyncConnection, keys: KeyRing, token: str, transport: TokenTransport) -> Any:
-    """The `id` and `holder_id` of the session that this refresh token was made for, in whichever of its generations.
+    """Returns `id` and `holder_id` of the refresh token's session, in any generation, without a lock.
 
-    They are read without a lock; None where the token is none of ours, or came another way than it was sent.
+    Returns None if the token is invalid or was not sent by the session's transport.
     """
-    known = _parse_refresh_token(keys, token)
-    mine = select(ACCESS_TOKENS.c.id, ACCESS_TOKENS.c.holder_id).where(
-        ACCESS_TOKENS.c.id == (known[0] if known else ""), ACCESS_TOKENS.c.transport == transport.value
+    parsed = _parse_refresh_token(keys, token)
+    session = select(ACCESS_TOKENS.c.id, ACCESS_TOKENS.c.holder_id).where(
+        ACCESS_TOKENS.c.id == (parsed[0] if parsed else ""), ACCESS_TOKENS.c.transport == transport.value
     )
-    return (await connection.execute(mine)).one_or_none()
+    return (await connection.execute(session)).one_or_none()
 
 
 async def refresh_session(
     connection: AsyncConnection, keys: KeyRing, token: str, transport: TokenTransport, now: datetime
 ) -> SessionTokens | ReusedRefreshToken | None:
-    """The session's next secrets, or the same again within the grace, to whom they travel as they always did."""
-    if (known := _parse_refresh_token(keys, token)) is None:
+    """Returns the session's next tokens, or the same ones again within the grace period.
+
+    Returns None if the token does not work. Revokes the session if the token was reused later."""
+    if (parsed := _parse_refresh_token(keys, token)) is None:
         return None
-    id, generation = known
+    id, generation = parsed
     row = await _locked_session(connection, id)
     if row is None or not _is_live(row, transport, now) or generation > row.generation:
         return None
@@ -124,27 +126,27 @@ async def refresh_session(
         return await _rotate(connection, keys, row, now)
     if generation == row.generation - 1 and now - row.rotated_at <= REFRESH_GRACE:
         return _current_tokens(keys, row)
-    mine = update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id == id)
-    await connection.execute(mine.values(revoked_at=now))
+    session = update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id == id)
+    await connection.execute(session.values(revoked_at=now))
     return ReusedRefreshToken(row.holder_id)
 
 
 def _is_live(row: Any, transport: TokenTransport, now: datetime) -> bool:
-    alive = row.revoked_at is None and row.expires_at > now and row.disabled_at is None
-    return alive and row.transport == transport.value
+    live = row.revoked_at is None and row.expires_at > now and row.disabled_at is None
+    return live and row.transport == transport.value
 
 
 async def _rotate(connection: AsyncConnection, keys: KeyRing, row: Any, now: datetime) -> SessionTokens:
     generation = row.generation + 1
     access = _access_token(keys, row.id, generation)
-    lasting = SESSION_LIFETIMES[TokenTransport(row.transport)]
+    lifetime = SESSION_LIFETIMES[TokenTransport(row.transport)]
     changed = {
         "digest": digest_of(access),
         "previous_digest": row.digest,
         "generation": generation,
         "rotated_at": now,
         "secret_expires_at": now + ACCESS_TOKEN_LIFETIME,
-        "expires_at": lasting.end(row.created_at, now),
+        "expires_at": lifetime.end(row.created_at, now),
         "last_used_at": now,
     }
     await connection.execute(update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id == row.id).values(**changed))
@@ -152,38 +154,38 @@ async def _rotate(connection: AsyncConnection, keys: KeyRing, row: Any, now: dat
 
 
 def _current_tokens(keys: KeyRing, row: Any) -> SessionTokens | None:
-    """The pair that was given a moment ago, by the key of that moment."""
-    for place in range(len(keys)):
-        access = _access_token(keys, row.id, row.generation, place)
+    """Returns the current pair again, derived with the key that made it."""
+    for index in range(len(keys)):
+        access = _access_token(keys, row.id, row.generation, index)
         if digest_of(access) == row.digest:
-            return SessionTokens(row, access, _refresh_token(keys, row.id, row.generation, place))
+            return SessionTokens(row, access, _refresh_token(keys, row.id, row.generation, index))
     return None
 
 
 async def _locked_session(connection: AsyncConnection, id: str) -> Any:
-    """The session with what its holder's account says, locked for the rest of the transaction."""
+    """Returns the session with the columns of its holder's account, and locks it until the transaction ends."""
     joined = select(ACCESS_TOKENS, *HOLDER_COLUMNS).join(ACCOUNTS, ACCOUNTS.c.id == ACCESS_TOKENS.c.holder_id)
     sessions = joined.where(ACCESS_TOKENS.c.id == id, ACCESS_TOKENS.c.transport.is_not(None))
     return (await connection.execute(sessions.with_for_update(of=ACCESS_TOKENS))).one_or_none()
 
 
-def _access_token(keys: KeyRing, id: str, generation: int, place: int = 0) -> str:
-    return format_token(TokenKind.SESSION, keys.mac("session access", _session_bytes(id, generation), place))
+def _access_token(keys: KeyRing, id: str, generation: int, index: int = 0) -> str:
+    return format_token(TokenKind.SESSION, keys.mac("session access", _session_bytes(id, generation), index))
 
 
-def _refresh_token(keys: KeyRing, id: str, generation: int, place: int = 0) -> str:
-    named = _session_bytes(id, generation)
-    return format_token(TokenKind.REFRESH, named + keys.mac("session refresh", named, place)[:MAC_LENGTH])
+def _refresh_token(keys: KeyRing, id: str, generation: int, index: int = 0) -> str:
+    session = _session_bytes(id, generation)
+    return format_token(TokenKind.REFRESH, session + keys.mac("session refresh", session, index)[:MAC_LENGTH])
 
 
 def _parse_refresh_token(keys: KeyRing, token: str) -> tuple[str, int] | None:
     if kind_of(token) is not TokenKind.REFRESH:
         return None
     secret = secret_of(token)
-    named, mac = secret[:-MAC_LENGTH], secret[-MAC_LENGTH:]
-    if not keys.verify_mac("session refresh", named, mac, MAC_LENGTH):
+    session, mac = secret[:-MAC_LENGTH], secret[-MAC_LENGTH:]
+    if not keys.verify_mac("session refresh", session, mac, MAC_LENGTH):
         return None
-    return named[:ID_BYTES].hex(), int.from_bytes(named[ID_BYTES:], "big")
+    return session[:ID_BYTES].hex(), int.from_bytes(session[ID_BYTES:], "big")
 
 
 def _session_bytes(id: str, generation: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Bearer tokens: 256 bits with a kind and a checksum, known to us by their SHA-256 alone."""
+"""The format of bearer tokens: kind, 256 random bits and checksum. Only the SHA-256 digest is stored."""
 
 import hashlib
 import secrets
@@ -13,7 +13,7 @@ CHECK_LENGTH: Final = 6
 
 
 class TokenKind(StrEnum):
-    """What a token is for; one kind is never taken for another."""
+    """The kind of a token. A token of one kind is never accepted as another."""
 
     SESSION = "us"
     REFRESH = "rf"
@@ -25,18 +25,18 @@ class TokenKind(StrEnum):
 
 
 def new_token(kind: TokenKind) -> str:
-    """A token to be shown once: prefix, kind, 43 letters of secret, 6 of CRC-32, so that scanners know it at sight."""
+    """Returns a new token: prefix, kind, 43 letters of secret and 6 of CRC-32, so that scanners recognize it."""
     return format_token(kind, secrets.token_bytes(32))
 
 
 def format_token(kind: TokenKind, secret: bytes) -> str:
-    """The token of these 32 bytes."""
+    """Returns the token for these 32 bytes."""
     body = f"{kind.value}_{_base62(int.from_bytes(secret, 'big'), SECRET_LENGTH)}"
     return PREFIX + body + _check(body)
 
 
 def kind_of(token: str) -> TokenKind | None:
-    """What this could be a token of ours for; what is none need not be looked up."""
+    """Returns the token's kind, or None if the text is not a well-formed token."""
     body, check = token.removeprefix(PREFIX)[:-CHECK_LENGTH], token[-CHECK_LENGTH:]
     if not token.isascii() or not token.startswith(PREFIX) or check != _check(body):
         return None
@@ -45,7 +45,7 @@ def kind_of(token: str) -> TokenKind | None:
 
 
 def secret_of(token: str) -> bytes:
-    """The 32 bytes that a well-formed token was written of."""
+    """Returns the 32 bytes of a well-formed token."""
     number = 0
     for letter in token[-CHECK_LENGTH - SECRET_LENGTH : -CHECK_LENGTH]:
         number = number * len(ALPHABET) + ALPHABET.index(letter)
@@ -53,7 +53,7 @@ def secret_of(token: str) -> bytes:
 
 
 def digest_of(token: str) -> str:
-    """What is stored; 256 random bits need no salt."""
+    """Returns the digest to store. 256 random bits need no salt."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -64,6 +64,6 @@ def _check(body: str) -> str:
 def _base62(number: int, length: int) -> str:
     letters = []
     for _ in range(length):
-        number, place = divmod(number, len(ALPHABET))
-        letters.append(ALPHABET[place])
+        number, digit = divmod(number, len(ALPHABET))
+        letters.append(ALPHABET[digit])
     return "".join(reversed(letters))

@@ -1,4 +1,4 @@
-"""Tokens and role grants as rows: what every door writes alike."""
+"""Stores tokens and role grants. The API and the command line use the same functions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +13,12 @@ from models.tokens.token_format import TokenKind, digest_of, new_token
 from models.vocabulary import Processor, Role
 
 TOKEN_KINDS: Final = {Role.MEMBER: TokenKind.SESSION, Role.PROCESSOR: TokenKind.PROCESSOR}
-"""What a role's token is written as; a staff role's is a ROLE token."""
+"""The kind of token per role. Staff roles have ROLE tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token to be made: its one role, whose it is, which door it comes from, and until when it works."""
+    """A token to issue: its role, holder, entry point and expiry."""
 
     role: Role
     issued_by: str
@@ -31,12 +31,12 @@ class NewToken:
 
     @property
     def approved_at(self) -> datetime | None:
-        """A token that a person of OPERATIONS issues waits for a second person; any other works at once."""
+        """Now, or None for a token that OPERATIONS issues: a second person must approve it."""
         return None if self.issuer_id else self.now
 
 
 async def issue_token(connection: AsyncConnection, issuance: NewToken) -> tuple[str, dict[str, Any]]:
-    """A new token, shown this once, and the row that is kept of it."""
+    """Issues a token. Returns it, which is shown only once, and its row."""
     token = new_token(TOKEN_KINDS.get(issuance.role, TokenKind.ROLE))
     row = {
         "id": new_id(),
@@ -59,35 +59,35 @@ async def issue_token(connection: AsyncConnection, issuance: NewToken) -> tuple[
 
 
 def is_live_grant(now: Any) -> ColumnElement[bool]:
-    """Whether a role grant counts now."""
+    """Returns the condition that a role grant is in effect."""
     return and_(ROLE_GRANTS.c.revoked_at.is_(None), ROLE_GRANTS.c.expires_at > now)
 
 
 def is_live_grant_of(subject_id: str, role: Role, now: datetime) -> ColumnElement[bool]:
-    """Whether this person holds this staff role now, as a condition on role grants."""
+    """Returns the condition on role grants that this person holds this staff role now."""
     return and_(ROLE_GRANTS.c.subject_id == subject_id, ROLE_GRANTS.c.role == role.value, is_live_grant(now))
 
 
 def is_staff(holder: Any, now: datetime) -> ColumnElement[bool]:
-    """Whether this person, or the one whom a row names, holds any staff role now."""
+    """Returns the condition that the holder, an id or a column, holds any staff role now."""
     return exists().where(ROLE_GRANTS.c.subject_id == holder, is_live_grant(now))
 
 
 def holds_role(holder: ColumnElement[Any], role: Any, now: Any) -> ColumnElement[bool]:
-    """Whether the person whom a row names holds this staff role now, as a condition on that row."""
+    """Returns the condition that the holder in a column holds this staff role now."""
     return exists().where(ROLE_GRANTS.c.subject_id == holder, ROLE_GRANTS.c.role == role, is_live_grant(now))
 
 
 async def lock_role_grant(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> bool:
-    """Whether this person holds this staff role now."""
+    """Returns whether this person holds this staff role now, and locks the grant until the transaction ends."""
     statement = select(ROLE_GRANTS.c.id).where(is_live_grant_of(subject_id, role, now)).with_for_update()
     return (await connection.execute(statement)).first() is not None
 
 
 async def lock_remaining_account(connection: AsyncConnection, subject_id: str) -> bool:
-    """Whether there is this person, and is not leaving; neither changes before the transaction ends."""
-    person = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == subject_id, ACCOUNTS.c.leaving_since.is_(None))
-    return (await connection.execute(person.with_for_update(key_share=True))).first() is not None
+    """Returns whether the account exists and is not leaving, and locks it until the transaction ends."""
+    account = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == subject_id, ACCOUNTS.c.leaving_since.is_(None))
+    return (await connection.execute(account.with_for_update(key_share=True))).first() is not None
 
 
 async def grant_role(
@@ -99,15 +99,17 @@ async def grant_role(
     expires_at: datetime,
     granted_by: str | None,
 ) -> None:
-    """Grants a staff role until a time; an earlier grant gives way, and one that had lapsed passes nothing on."""
-    # two first grants at once have no earlier row to queue at
-    person = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == subject_id).with_for_update(key_share=True)
-    await connection.execute(person)
-    # whoever still acts on a grant that lapses meanwhile holds its row, and is waited for
+    """Grants a staff role until `expires_at`.
+
+    A live earlier grant is replaced. If it had expired, its tokens and case assignments end."""
+    # two concurrent first grants have no earlier grant to lock, so lock the account
+    account = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == subject_id).with_for_update(key_share=True)
+    await connection.execute(account)
+    # wait for transactions that act on an earlier grant
     earlier = and_(ROLE_GRANTS.c.subject_id == subject_id, ROLE_GRANTS.c.role == role.value)
     await connection.execute(select(ROLE_GRANTS.c.id).where(earlier).order_by(ROLE_GRANTS.c.id).with_for_update())
-    giving_way = update(ROLE_GRANTS).where(is_live_grant_of(subject_id, role, now)).values(revoked_at=now)
-    if (await connection.execute(giving_way)).rowcount == 0:
+    replaced = update(ROLE_GRANTS).where(is_live_grant_of(subject_id, role, now)).values(revoked_at=now)
+    if (await connection.execute(replaced)).rowcount == 0:
         await _revoke_dependents(connection, subject_id, role, now)
     row = {
         "id": new_id(),
@@ -122,7 +124,7 @@ async def grant_role(
 
 
 async def revoke_role(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> None:
-    """Ends every live grant of this role to this person and every token of it for good; cases lose their agent."""
+    """Revokes every live grant and token of this role of this person, and unassigns their cases."""
     await connection.execute(update(ROLE_GRANTS).where(is_live_grant_of(subject_id, role, now)).values(revoked_at=now))
     await _revoke_dependents(connection, subject_id, role, now)
 
@@ -133,5 +135,5 @@ async def _revoke_dependents(connection: AsyncConnection, subject_id: str, role:
         update(ACCESS_TOKENS).where(tokens, ACCESS_TOKENS.c.revoked_at.is_(None)).values(revoked_at=now)
     )
     if role is Role.SUPPORT:
-        theirs = (SUPPORT_CASES.c.agent_id == subject_id) & SUPPORT_CASES.c.closed_at.is_(None)
-        await connection.execute(update(SUPPORT_CASES).where(theirs).values(agent_id=None))
+        assigned = (SUPPORT_CASES.c.agent_id == subject_id) & SUPPORT_CASES.c.closed_at.is_(None)
+        await connection.execute(update(SUPPORT_CASES).where(assigned).values(agent_id=None))

@@ -99,7 +99,7 @@ async def _append(
         "hash": hashes,
     }
     await bulk_insert.insert_rows(connection, DISCLOSURES, columns)
-    await end.move(connection)
+    await end.save(connection)
 
 
 async def record_answer(context: Context) -> None:

@@ -1,0 +1,22 @@
+"""Withdrawals: the data that a processor must delete, and its acknowledgement."""
+
+from datetime import datetime
+
+from sqlmodel import SQLModel
+
+from models.columns import ID_LENGTH, Instant, Text, Whole, impersonal
+
+
+class Withdrawal(SQLModel, table=True):
+    """Fields of one subject that one processor must delete, open until it acknowledges."""
+
+    __tablename__ = "withdrawals"
+
+    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
+    processor: str = impersonal("a policy term", Text(32), index=True)
+    subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
+    fields: int = impersonal("bits of the fields to delete", Whole)
+    withdrawn_at: datetime = impersonal("the state of the withdrawal", Instant)
+    due_at: datetime = impersonal("the state of the withdrawal", Instant)
+    acknowledged_at: datetime | None = impersonal("the state of the withdrawal", Instant, default=None)
+    ordinal: str = impersonal("when it was withdrawn, with the id, for sorting", Text(64), unique=True)
