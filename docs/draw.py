@@ -5,7 +5,7 @@ from html import escape
 from typing import Final
 
 from models.vocabulary import Audience, PersonalField, Standing, mask_of
-from permissions.decision import State, sight
+from permissions.decision import SubjectState, decide
 
 F = PersonalField
 
@@ -72,8 +72,8 @@ def box(x: int, y: int, size: tuple[int, int], kind: str) -> str:
     return f'<rect class="{kind}" x="{x}" y="{y}" width="{size[0]}" height="{size[1]}" rx="6"/>'
 
 
-def _cell(x: int, y: int, audience: Audience, state: State, field: PersonalField) -> Iterable[str]:
-    decided = sight(audience, state)
+def _cell(x: int, y: int, audience: Audience, state: SubjectState, field: PersonalField) -> Iterable[str]:
+    decided = decide(audience, state)
     if not decided.mask:
         kind, text = "absent", "absent"
     elif decided.mask & field.bit:
@@ -85,7 +85,7 @@ def _cell(x: int, y: int, audience: Audience, state: State, field: PersonalField
     yield words(x + 10, y + 24, text, "small" if kind == "withheld" else "")
 
 
-def _table(y: int, sentence: str, state: State) -> Iterable[str]:
+def _table(y: int, sentence: str, state: SubjectState) -> Iterable[str]:
     yield words(10, y, sentence, "head")
     for place, (name, _) in enumerate(CALLERS):
         yield words(LEFT + place * (CELL[0] + GAP) + 10, y + 30, name, "small")
@@ -98,8 +98,8 @@ def _table(y: int, sentence: str, state: State) -> Iterable[str]:
 
 def five_callers() -> str:
     """One subject as five callers read her, before and after she withdraws SOCIAL."""
-    consenting = State(standing=Standing.SOCIAL, hidden=HIDDEN, extent=CASE)
-    withdrawn = State(standing=Standing.NONE, hidden=HIDDEN, extent=CASE)
+    consenting = SubjectState(standing=Standing.SOCIAL, hidden=HIDDEN, extent=CASE)
+    withdrawn = SubjectState(standing=Standing.NONE, hidden=HIDDEN, extent=CASE)
     height = 40 + len(VALUES) * (CELL[1] + GAP) + 40
     parts = [
         *_table(30, "Ada consents to SOCIAL and hides her e-mail address and phone from members.", consenting),
