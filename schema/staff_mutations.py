@@ -4,7 +4,7 @@ import strawberry
 
 from permissions.graphql.root_field_access import RootFieldAccess
 from resolvers.processors import tokens, views, withdrawals
-from resolvers.staff import legal_requests, support_case_changes, support_cases
+from resolvers.staff import legal_requests, open_support_case, support_case_changes
 from schema.cases import LegalRequestResult, SupportCaseResult
 from schema.processors import ProcessorViewResult
 from schema.token import RoleTokenResult
@@ -26,7 +26,7 @@ class AuthorityMutation:
         "issued it. False if there is no such token.",
     )
     open_support_case = strawberry.field(
-        resolver=support_cases.open_support_case,
+        resolver=open_support_case.open_support_case,
         graphql_type=SupportCaseResult | None,
         extensions=[RootFieldAccess("Mutation.openSupportCase")],
         description="Opens a support case. Members open cases about themselves, SUPPORT about anyone. The answer is "

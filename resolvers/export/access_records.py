@@ -1,4 +1,4 @@
-"""What is kept of how a person signs in and acts: that there is a secret and since when, never the secret."""
+"""Export sections about signing in and access. They show that a secret exists and since when, never the secret."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -26,11 +26,11 @@ TOKEN_OMITTED: Final = {
     "holder_id": SUBJECT_ID,
     "issuer_id": STAFF_ID,
     "approved_by": STAFF_ID,
-    "processor": "empty: a processor's token has no holder",
+    "processor": "empty: a processor token has no holder",
 }
 TOKEN_COLUMNS: Final = ("id", "role", "name", "issued_by", "approved_at", "created_at", "expires_at", "last_used_at")
 SESSION_COLUMNS: Final = ("revoked_at", "secret_expires_at", "generation", "rotated_at", "transport", "factors")
-SESSION_OMITTED: Final = dict.fromkeys(SESSION_COLUMNS[1:], "empty: only a session's secret changes")
+SESSION_OMITTED: Final = dict.fromkeys(SESSION_COLUMNS[1:], "empty: only the secret of a session changes")
 
 
 def _is_set(value: object) -> bool:
@@ -112,6 +112,6 @@ ACCESS_SECTIONS: Final = (
         (K.LETTERS,),
         rows_owned_by(tables.MAILED_TOKENS.c.subject_id),
         columns_of("id", "use", "email", "made_at", "expires_at", "used_at"),
-        OWNER_COLUMN | {"digest": SECRET, "asked_from": "a keyed hash of the network that the link was asked for in"},
+        OWNER_COLUMN | {"digest": SECRET, "asked_from": "a keyed hash of the network that requested the link"},
     ),
 )

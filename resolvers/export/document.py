@@ -1,4 +1,4 @@
-"""Everything held on one person as one JSON document, written part by part (GDPR Art. 15 and 20)."""
+"""Exports everything held on one person as one JSON document, in parts (GDPR Art. 15 and 20)."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -29,19 +29,19 @@ FORMAT: Final = "consentql-export"
 VERSION: Final = 1
 BATCH: Final = 500
 MOST_BYTES: Final = 10_000_000
-"""What an answer of the API may hold; the operator's shell writes any amount."""
+"""The largest document in an API answer. The command line has no limit."""
 
 SECTIONS: Final = (*PERSONAL_SECTIONS, *LEGAL_HOLD_SECTIONS, *ACCESS_SECTIONS)
 
 
 async def export_my_data(info: Info[Context, None]) -> Any:
-    """The caller's own document; one that is too large for an answer is not read to its end."""
+    """The export of the caller. Reading stops as soon as the document is too large for an answer."""
     context = info.context
     if context.caller.used_recovery_code:
         raise authenticator_required()
     parts, size = [], 0
-    async with aclosing(write_document(context.services, str(context.caller.subject_id))) as written:
-        async for part in written:
+    async with aclosing(write_document(context.services, str(context.caller.subject_id))) as document:
+        async for part in document:
             parts.append(part)
             size += len(part)
             if size > MOST_BYTES:
@@ -50,14 +50,14 @@ async def export_my_data(info: Info[Context, None]) -> Any:
 
 
 async def write_document(services: Services, subject_id: str) -> AsyncGenerator[bytes, None]:
-    """The document of one state of the database, in parts that are small whatever is held; close it when done."""
+    """Yields the document in small parts, from one snapshot of the database. Close the generator when done."""
     now = services.now()
     async with services.database.snapshot() as connection:
         yield b"{" + _json_members(_head(services, now)) + b',\n"records": {'
-        for place, kind in enumerate(SECTIONS):
-            head = _json_members(kind.head(services.retention))
-            yield b'%b\n%b: {%b, "items": [' % (b"," if place else b"", _json(kind.name), head)
-            async for part in _items(services, connection, kind, subject_id, now):
+        for place, section in enumerate(SECTIONS):
+            head = _json_members(section.head(services.retention))
+            yield b'%b\n%b: {%b, "items": [' % (b"," if place else b"", _json(section.name), head)
+            async for part in _items(services, connection, section, subject_id, now):
                 yield part
             yield b"]}"
         yield b"},\n" + _json_members(await _tail(services, connection, subject_id)) + b"}\n"
@@ -77,12 +77,12 @@ def _head(services: Services, now: datetime) -> dict[str, Any]:
 
 
 async def _items(
-    services: Services, connection: AsyncConnection, kind: ExportSection, subject_id: str, now: datetime
+    services: Services, connection: AsyncConnection, section: ExportSection, subject_id: str, now: datetime
 ) -> AsyncIterator[bytes]:
     separator = b"\n"
-    async with connection.stream(kind.query(subject_id, now)) as rows:
-        async for some in rows.partitions(BATCH):
-            yield separator + b",\n".join(_json(kind.item(row, services.keys, now)) for row in some)
+    async with connection.stream(section.query(subject_id, now)) as rows:
+        async for batch in rows.partitions(BATCH):
+            yield separator + b",\n".join(_json(section.item(row, services.keys, now)) for row in batch)
             separator = b",\n"
 
 

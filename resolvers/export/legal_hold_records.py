@@ -1,4 +1,4 @@
-"""What a legal request holds back of the person, as far as the law lets them know of the request."""
+"""Export sections for values under a legal hold, if the subject may know of the legal request."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,24 +14,24 @@ from resolvers.subjects.access_grounds import may_be_told, request_is_open
 
 
 def _held_values(table: Table) -> RowQuery:
-    """Each value where a request of which they may know holds it; a row without one is none."""
+    """A query for each value held by a request that the subject may know of. Rows without such a value are left out."""
 
-    def read(subject_id: str, now: datetime) -> Select[Any]:
-        theirs = (LEGAL_REQUESTS.c.subject_id == subject_id, request_is_open(now), may_be_told(now))
-        shown = {
-            name: case((exists().where(*theirs, LEGAL_REQUESTS.c.extent.op("&")(field.bit) != 0), table.c[name]))
+    def query(subject_id: str, now: datetime) -> Select[Any]:
+        known_request = (LEGAL_REQUESTS.c.subject_id == subject_id, request_is_open(now), may_be_told(now))
+        values = {
+            name: case((exists().where(*known_request, LEGAL_REQUESTS.c.extent.op("&")(field.bit) != 0), table.c[name]))
             for name, field in personal_columns(table).items()
         }
-        any_of_them = or_(*(value.is_not(null()) for value in shown.values()))
-        named = [value.label(name) for name, value in shown.items()]
-        return select(*named).where(table.c.subject_id == subject_id, any_of_them)
+        is_any_held = or_(*(value.is_not(null()) for value in values.values()))
+        labeled = [value.label(name) for name, value in values.items()]
+        return select(*labeled).where(table.c.subject_id == subject_id, is_any_held)
 
-    return read
+    return query
 
 
 def _section(name: str, table: Table) -> ExportSection:
-    shown: Mapping[str, Formatter | None] = dict.fromkeys(personal_columns(table))
-    return ExportSection(name, (table,), (K.LEGAL_REQUESTS,), _held_values(table), shown, OWNER_COLUMN)
+    exported: Mapping[str, Formatter | None] = dict.fromkeys(personal_columns(table))
+    return ExportSection(name, (table,), (K.LEGAL_REQUESTS,), _held_values(table), exported, OWNER_COLUMN)
 
 
 LEGAL_HOLD_SECTIONS: Final = (_section("heldProfile", HELD_PROFILES), _section("heldForm", HELD_FORMS))

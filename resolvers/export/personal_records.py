@@ -1,4 +1,4 @@
-"""What is kept on a person by what they and others did: the record, its consents, who read it, and on what ground."""
+"""Export sections about the subject: account, profile, form, consents, disclosures, cases and legal requests."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -30,18 +30,18 @@ from resolvers.ledger.own_disclosures import NEWEST_FIRST, is_visible
 from resolvers.staff import legal_requests, support_case_lists
 from resolvers.subjects.access_grounds import told_of
 
-SEARCH_COPY: Final = "the text beside it once more, folded for search"
-RECEIPT: Final = "a part of the receipt"
+SEARCH_COPY: Final = "a copy of an exported text, folded for search"
+RECEIPT: Final = "part of the exported receipt"
 
 TABLES_WITHOUT_SUBJECTS: Final[Mapping[Table, str]] = {
     tables.CHAIN_HEADS: "where each log ends",
-    tables.CHAIN_GAPS: "where links left a log when their time was over",
-    tables.UNSCRUBBED: "names of tables from which something was deleted",
-    tables.PROCESSOR_VIEWS: "names no subject; each disclosure says its reason",
+    tables.CHAIN_GAPS: "where retention removed entries from a log",
+    tables.UNSCRUBBED: "names of tables with deleted rows",
+    tables.PROCESSOR_VIEWS: "names no subject; each disclosure contains the reason",
     tables.STATISTICS_RELEASES: "aggregates of many people",
     tables.STATISTICS_CELLS: "aggregates of many people, with noise",
 }
-"""Tables that name no subject, and what they hold."""
+"""Tables that name no subject, and what they contain."""
 
 
 def _field_names(mask: int) -> list[str]:
@@ -91,7 +91,7 @@ _search_columns: Final = dict.fromkeys(
 
 
 def _personal_columns(table: Table) -> dict[str, Formatter | None]:
-    """What the table holds of personal fields; any other column of it is to be explained."""
+    """The columns of the table that store personal fields, without search copies."""
     return {name: None for name in personal_columns(table) if name not in _search_columns}
 
 
@@ -139,10 +139,13 @@ PERSONAL_SECTIONS: Final = (
         _entries,
         columns_of("at", "audience", "recipient", "reason", fields=_field_names),
         OWNER_COLUMN
-        | {"sequence": RECEIPT, "hash": RECEIPT, "id": "the entry's own, or else the beginning of its hash"}
-        | {"chain": "which log", "reading": "joins the entry to its reading", "ordinal": SORT_KEY}
-        | {"recipient_id": STAFF_ID, "token_id": "the token of a member of staff or a processor"}
-        | {"ground": "the id of what the reason tells", "visible_at": "in the past for every entry told"}
+        | {"sequence": RECEIPT, "hash": RECEIPT, "id": "exported, or the start of the hash if the entry has none"}
+        | {"chain": "which log contains the entry", "reading": "joins the entry to its reading", "ordinal": SORT_KEY}
+        | {"recipient_id": STAFF_ID, "token_id": "the token of a member of staff or of a processor"}
+        | {
+            "ground": "the id of the case, legal request or view in the reason",
+            "visible_at": "in the past for every exported entry",
+        }
         | {"commitment": "tamper evidence over the reason", "salt": "tamper evidence over the reason"},
         _entry,
     ),
@@ -177,7 +180,8 @@ PERSONAL_SECTIONS: Final = (
         _cases,
         columns_of("id", "reference", "reason", "opened_at", "expires_at", "closed_at", extent=_field_names)
         | columns_of("opened_by_subject"),
-        OWNER_COLUMN | {"opened_by": STAFF_ID, "agent_id": "told as a pseudonym, `assignedTo`", "ordinal": SORT_KEY},
+        OWNER_COLUMN
+        | {"opened_by": STAFF_ID, "agent_id": "exported as a pseudonym, `assignedTo`", "ordinal": SORT_KEY},
         _case,
     ),
     ExportSection(

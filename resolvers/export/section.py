@@ -1,4 +1,4 @@
-"""One kind of record in an export: whose rows, which columns in which form, and why no other; the rest is derived."""
+"""A section of the export document: which rows and columns it exports, and why it omits the other columns."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,10 +20,10 @@ RowQuery = Callable[[str, datetime], Select[Any]]
 ComputedValues = Callable[[Any, KeyRing, datetime], dict[str, Any]]
 
 
-SUBJECT_ID: Final = "the subject's own id, which the account says"
-SECRET: Final = "a secret, or the hash of one, by which somebody could act as the subject"  # noqa: S105  # a sentence
-STAFF_ID: Final = "the id of a member of staff, who is somebody else"
-SORT_KEY: Final = "an instant and an id that stand beside it, as text that sorts"
+SUBJECT_ID: Final = "the subject's id, already in the account section"
+SECRET: Final = "a secret or its hash, with which someone could act as the subject"  # noqa: S105  # a sentence
+STAFF_ID: Final = "the id of a member of staff, who is another person"
+SORT_KEY: Final = "sorts the rows; joins a time and an id that are exported"
 OWNER_COLUMN: Final = {"subject_id": SUBJECT_ID}
 
 
@@ -33,9 +33,10 @@ def _nothing(_row: Any, _keys: KeyRing, _now: datetime) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class ExportSection:
-    """`read` gives the subject's rows, `shown` the form of each column that they see (None: as it is).
+    """One kind of record in the export.
 
-    `left_out` says of every other column why; `composed` adds what more than one column makes.
+    `query` selects the subject's rows. `exported` maps each exported column to its formatter, or to None if it is
+    exported unchanged. `omitted` maps every other column to the reason. `computed` adds values from several columns.
     """
 
     name: str
@@ -48,30 +49,32 @@ class ExportSection:
 
     @property
     def columns(self) -> tuple[Column[Any], ...]:
-        """Every column that this kind accounts for."""
+        """All columns of the tables of this section."""
         return tuple(column for table in self.tables for column in table.columns)
 
     def item(self, row: Any, keys: KeyRing, now: datetime) -> dict[str, Any]:
-        """A stored row as its subject sees it."""
-        values = {camel_case(name): (form or json_value)(getattr(row, name)) for name, form in self.exported.items()}
+        """Turns a row into the JSON object that the subject sees."""
+        values = {
+            camel_case(name): (formatter or json_value)(getattr(row, name)) for name, formatter in self.exported.items()
+        }
         return values | self.computed(row, keys, now)
 
     def head(self, periods: RetentionTable) -> dict[str, Any]:
-        """Why these records are kept, how long, and who may be given them: all from the policy's data."""
+        """Purposes, lawful basis, retention and recipients of these records, from the policy."""
         fields = self._fields()
         purposes = tuple(p for p in Purpose if any(p in POLICY[each].purposes for each in fields)) or (Purpose.SERVICE,)
-        kept = retention_texts({kind: periods[kind] for kind in self.record_kinds})
+        retention = retention_texts({kind: periods[kind] for kind in self.record_kinds})
         return {
             "purposes": purposes,
             "lawfulBasis": [text.lawful_basis for text in PURPOSES if text.purpose in purposes],
-            "retention": [{"what": each.what, "why": each.why} for each in kept],
+            "retention": [{"what": each.what, "why": each.why} for each in retention],
             "recipients": _recipients(fields),
         }
 
     def _fields(self) -> tuple[PersonalField, ...]:
-        """The fields that are read from here by anybody; a copy elsewhere serves its own record alone."""
-        held = [column for column in self.columns if column.name in self.exported]
-        return tuple(each for each in PersonalField if any(column in FIELD_COLUMNS[each] for column in held))
+        """The personal fields that callers read from these tables. A copy in another table does not count."""
+        exported = [column for column in self.columns if column.name in self.exported]
+        return tuple(each for each in PersonalField if any(column in FIELD_COLUMNS[each] for column in exported))
 
 
 def _recipients(fields: tuple[PersonalField, ...]) -> list[dict[str, Any]]:
@@ -88,33 +91,40 @@ def _recipients(fields: tuple[PersonalField, ...]) -> list[dict[str, Any]]:
 
 
 def json_value(value: Any) -> Any:
-    """A value as JSON holds it; an instant as the API writes it."""
+    """A value as JSON contains it. A time is formatted as in the API."""
     return rfc3339(value) if isinstance(value, datetime) else value
 
 
-def columns_of(*names: str, **formed: Formatter) -> dict[str, Formatter | None]:
-    """These columns unchanged, and those in a form of their own."""
-    return {**dict.fromkeys(names), **formed}
+def columns_of(*names: str, **formatted: Formatter) -> dict[str, Formatter | None]:
+    """Columns to export: `names` unchanged, `formatted` with a formatter."""
+    return {**dict.fromkeys(names), **formatted}
 
 
 def rows_owned_by(owner: Column[Any], *conditions: Any) -> RowQuery:
-    """The rows that name the subject in this column, in the order of the table's key."""
+    """A query for rows with the subject's id in the column `owner`, ordered by primary key."""
     table = owner.table
 
-    def read(subject_id: str, _now: datetime) -> Select[Any]:
+    def query(subject_id: str, _now: datetime) -> Select[Any]:
         mine = select(table).where(owner == subject_id, *conditions)
         return mine.order_by(*table.primary_key.columns)
 
-    return read
+    return query
 
 
-def unaccounted_columns(kinds: tuple[ExportSection, ...], nobodys: Mapping[Table, str], tables: Any) -> list[str]:
-    """`table.column` of every column that is neither exported nor explained."""
-    accounted = {(table, name) for kind in kinds for table in kind.tables for name in (*kind.exported, *kind.omitted)}
+def unaccounted_columns(
+    sections: tuple[ExportSection, ...], without_subjects: Mapping[Table, str], tables: Any
+) -> list[str]:
+    """Lists columns, as `table.column`, that no section exports or omits with a reason."""
+    accounted = {
+        (table, name)
+        for section in sections
+        for table in section.tables
+        for name in (*section.exported, *section.omitted)
+    }
     return [
         f"{table.name}.{column.name}"
         for table in tables
-        if table not in nobodys or any(HOLDS in column.info for column in table.columns)
+        if table not in without_subjects or any(HOLDS in column.info for column in table.columns)
         for column in table.columns
         if (table, column.name) not in accounted
     ]

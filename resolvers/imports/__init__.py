@@ -1,1 +1,1 @@
-"""One line of an import: parsed, and written by an export."""
+"""Lines of an import: parsing them, and writing them in an export."""

@@ -1,4 +1,4 @@
-"""People who come from elsewhere, as one JSON object each: checked whole, then stored in bulk."""
+"""Parses and checks one line of an import, a JSON object about one person."""
 
 import ipaddress
 import re
@@ -45,7 +45,7 @@ FORM_KEYS: Final = {camel_case(name): name for name in PreRegistration.model_fie
 
 
 def parse_person(line: object, now: datetime) -> NewPerson:
-    """A checked person; InvalidValue names the first field at fault and never its value."""
+    """Returns the person on the line. InvalidValue names the first invalid field, and never its value."""
     if not isinstance(line, Mapping):
         raise InvalidValue("line", "is not a JSON object")
     _check_keys(line, KEYS, "")
@@ -76,7 +76,7 @@ def _check_keys(values: Mapping[str, Any], keys: Any, prefix: str) -> None:
 def _password(line: Mapping[str, Any]) -> tuple[str | None, str | None]:
     password, stored = line.get("password"), line.get("passwordHash")
     if password is not None and stored is not None:
-        raise InvalidValue("passwordHash", "stands beside password; one of them is enough")
+        raise InvalidValue("passwordHash", "is not allowed together with password. Send one of them")
     if password is not None and (not isinstance(password, str) or not password or is_too_long(password)):
         raise InvalidValue("password", f"is not a text of 1 to {MAX_PASSWORD_BYTES} bytes")
     if stored is not None and not (isinstance(stored, str) and len(stored) <= 512 and is_acceptable_hash(stored)):
@@ -148,7 +148,7 @@ def _past_time(name: str, value: object, now: datetime) -> datetime:
     except (ValueError, OverflowError):
         at = None
     if at is None:
-        raise InvalidValue(name, "is not an instant with an offset, as RFC 3339 says")
+        raise InvalidValue(name, "is not a date and time with an offset (RFC 3339)")
     if at > now:
-        raise InvalidValue(name, "lies in the future")
+        raise InvalidValue(name, "is in the future")
     return at

@@ -1,4 +1,4 @@
-"""What of a person another instance takes over: one line of an import, without the password (GDPR Art. 20)."""
+"""Writes a person as one line of an import, without the password, for another instance (GDPR Art. 20)."""
 
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ PARTS: Final = (
 
 
 async def write_import_line(connection: AsyncConnection, subject_id: str) -> dict[str, Any]:
-    """What is kept, as far as an import takes it: a value from before a rule of today is in the records alone."""
+    """Returns the stored values that an import accepts. An older value that breaks a current rule is left out."""
     account = await _row(connection, ACCOUNTS, ACCOUNTS.c.id == subject_id)
     line = {
         "email": account.email,
@@ -46,7 +46,7 @@ def _is_importable(value: dict[str, Any], clean: Any) -> bool:
 
 
 async def _consents(connection: AsyncConnection, subject_id: str) -> list[dict[str, Any]]:
-    """The history, oldest first, as much of its end as an import takes."""
+    """The newest consent records, oldest first, at most as many as an import accepts."""
     columns = CONSENT_RECORDS.c
     newest = select(CONSENT_RECORDS).where(columns.subject_id == subject_id).order_by(columns.sequence.desc())
     rows = (await connection.execute(newest.limit(MOST_CONSENTS))).all()

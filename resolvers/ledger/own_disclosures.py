@@ -1,4 +1,4 @@
-"""What a data subject sees of the ledger: who read their data, which fields, when and why."""
+"""Lists a subject's own disclosures: who read their data, which fields, when and why."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ NEWEST_FIRST = Keyset(LEDGER.c.position, descending=True)
 
 @dataclass(frozen=True, slots=True)
 class DisclosureState:
-    """One entry as its subject sees it."""
+    """A disclosure as its subject sees it."""
 
     id: str
     at: datetime
@@ -33,17 +33,17 @@ class DisclosureState:
 
 
 def is_visible(now: datetime) -> ColumnElement[bool]:
-    """Whether the subject may know of an entry yet."""
+    """The condition for entries that the subject may see at this time."""
     return or_(LEDGER.c.visible_at.is_(None), LEDGER.c.visible_at <= now)
 
 
 def select_own(context: Context) -> Any:
-    """The caller's entries that they may know of."""
+    """Selects the entries about the caller that the caller may see."""
     return select(LEDGER).where(ledger.is_about(context.caller.subject_id or ""), is_visible(context.now()))
 
 
 def disclosure_state(row: Any) -> DisclosureState:
-    """A stored entry as its subject sees it; the reason is gone once it was erased."""
+    """Turns a ledger row into a state. The reason is empty if it was erased."""
     return DisclosureState(
         id=row.name,
         at=row.at,
@@ -62,6 +62,6 @@ async def disclosures(
     last: Last = None,
     before: Before = None,
 ) -> Connection:
-    """The caller's entries, newest first."""
+    """Disclosures about the caller, newest first."""
     ledger = Listing("Account.disclosures", select_own(info.context), NEWEST_FIRST)
     return await ledger.page(info.context, (first, after, last, before), row_by_row(disclosure_state))

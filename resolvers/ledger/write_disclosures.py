@@ -1,4 +1,4 @@
-"""Writes who was shown what of whom: one entry a subject and answer, before the first byte of it leaves."""
+"""Writes disclosures to the ledger, one per subject and answer, before the answer is sent."""
 
 import hashlib
 import itertools
@@ -27,7 +27,7 @@ TITLES = {Audience.SUPPORT_CASE: "support agent", Audience.LEGAL_REQUEST: "compl
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One subject in one answer, as it goes into the ledger."""
+    """A disclosure to append: one subject in one answer."""
 
     subject_id: str
     audience: Audience
@@ -39,23 +39,23 @@ class Entry:
 
 
 same_reading: Final = attrgetter("audience", "recipient", "recipient_id", "token_id", "ground")
-"""What makes entries of one answer one reading."""
+"""Entries with the same values here share one reading."""
 
 ReadingEntries = tuple[dict[str, Any], list[Entry]]
-"""A reading, and its entries."""
+"""The row of a reading, and its entries."""
 
 
 def commitment(salt: str, reason: str) -> str:
-    """Binds a reason without holding it: once salt and reason are erased, nothing of it is left."""
+    """Returns a salted hash of the reason. It reveals no part of the reason after salt and reason are erased."""
     return hashlib.sha256(f"{len(salt)}:{salt}:{reason}".encode()).hexdigest()
 
 
 async def append_entries(connection: AsyncConnection, keys: KeyRing, entries: Sequence[Entry], now: datetime) -> None:
-    """Appends entries in the transaction that is given; sealed ones to a chain of their own."""
-    alike = [list(some) for _, some in itertools.groupby(entries, same_reading)]
-    together = [(_reading(some[0], now), some) for some in alike]
+    """Appends entries within the transaction of `connection`. Sealed entries have a separate chain."""
+    groups = [list(some) for _, some in itertools.groupby(entries, same_reading)]
+    readings = [(_reading(some[0], now), some) for some in groups]
     for log, sealed in ((hash_chain.DISCLOSURE, False), (hash_chain.SEALED, True)):
-        if mine := [each for each in together if (each[0]["visible_at"] is not None) is sealed]:
+        if mine := [each for each in readings if (each[0]["visible_at"] is not None) is sealed]:
             await _append(connection, keys, log, mine)
 
 
@@ -77,17 +77,17 @@ def _reading(entry: Entry, now: datetime) -> dict[str, Any]:
 
 
 async def _append(
-    connection: AsyncConnection, keys: KeyRing, log: hash_chain.Log, together: Sequence[ReadingEntries]
+    connection: AsyncConnection, keys: KeyRing, log: hash_chain.Log, readings: Sequence[ReadingEntries]
 ) -> None:
     end = await hash_chain.ChainEnd.lock(connection, log)
     first, places, hashes = end.sequence + 1, [], []
-    for reading, entries in together:
+    for reading, entries in readings:
         reading.update(chain=log.name, sequence=end.sequence + 1)
         places += [end.sequence + 1] * len(entries)
         hashes += end.link(keys, reading, [(None, entry.subject_id, entry.fields) for entry in entries])
-    everyone = [entry for _, entries in together for entry in entries]
+    everyone = [entry for _, entries in readings for entry in entries]
     await bulk_insert.insert_rows(
-        connection, READINGS, bulk_insert.by_column(READINGS, [reading for reading, _ in together])
+        connection, READINGS, bulk_insert.by_column(READINGS, [reading for reading, _ in readings])
     )
     columns = {
         "chain": [log.name] * len(everyone),
@@ -103,7 +103,7 @@ async def _append(
 
 
 async def record_answer(context: Context) -> None:
-    """Enters every subject whom this answer met through a case or a request, in one transaction."""
+    """Records every subject that the answer shows through a case or a legal request, in one transaction."""
     if not context.subjects_read:
         return
     entries = _entries(context)
@@ -112,7 +112,7 @@ async def record_answer(context: Context) -> None:
 
 
 async def record_in_transaction(connection: AsyncConnection, context: Context, bits: int) -> None:
-    """Enters what a mutation is about to show, in its own transaction: both commit, or neither does."""
+    """Records the subjects that a mutation will show, within the mutation's transaction."""
     for subject in context.subjects_read:
         subject.disclosed |= subject.mask & bits
     try:
@@ -124,15 +124,15 @@ async def record_in_transaction(connection: AsyncConnection, context: Context, b
 
 
 def _entries(context: Context) -> list[Entry]:
-    shown: dict[tuple[str, Grounds], int] = {}
+    fields_by_reading: dict[tuple[str, Grounds], int] = {}
     caller, reader = context.reader, context.reader.subject_id or ""
     for subject in context.subjects_read:
         if subject.grounds is None or not reader:
-            raise TypeError("a reading by staff rests on a ground and has a reader")
+            raise TypeError("a reading by staff must have a ground and a reader")
         reading = (subject.id, subject.grounds)
-        shown[reading] = shown.get(reading, 0) | subject.disclosed
+        fields_by_reading[reading] = fields_by_reading.get(reading, 0) | subject.disclosed
     entries, name = [], pseudonym(context.services.keys, reader)
-    for (subject_id, grounds), fields in shown.items():
+    for (subject_id, grounds), fields in fields_by_reading.items():
         entries += [
             Entry(
                 subject_id=subject_id,
@@ -149,15 +149,15 @@ def _entries(context: Context) -> list[Entry]:
 
 
 def _parts(grounds: Grounds, fields: int) -> list[tuple[Ground, int]]:
-    """One ground, unless requests are sealed for different times: each field goes with what may be told first.
+    """Splits the fields by when the subject may learn of them. Each field counts for the earliest ground.
 
-    Otherwise the entry of an open request would name a field that only a sealed one opens.
+    Without this, the entry of an open request would name a field that only a sealed request gives access to.
     """
     parts: list[tuple[Ground, int]] = []
     for instant in sorted({each.visible_at for each in grounds.each}, key=lambda at: (at is not None, at)):
-        alike = Grounds(grounds.audience, tuple(each for each in grounds.each if each.visible_at == instant))
-        part = fields & alike.extent
+        same_time = Grounds(grounds.audience, tuple(each for each in grounds.each if each.visible_at == instant))
+        part = fields & same_time.extent
         if part or not parts:
-            parts.append((alike.ground_for(part), part))
+            parts.append((same_time.ground_for(part), part))
         fields &= ~part
     return parts

@@ -1,4 +1,4 @@
-"""Pages by keyset: cursors are sealed for one person, role, field and search, and say nothing to anyone else."""
+"""Keyset pagination with encrypted cursors, each bound to one person, role, field and search."""
 
 import base64
 import binascii
@@ -21,25 +21,25 @@ KEY_USE: Final = "cursor"
 
 @dataclass(frozen=True, slots=True)
 class CursorCipher:
-    """Makes and opens the cursors of one field for one caller; deterministic authenticated encryption (RFC 5297)."""
+    """Encrypts and decrypts the cursors of one field for one caller (AES-SIV, RFC 5297)."""
 
     keys: KeyRing
     bound_to: tuple[bytes, ...]
 
     @classmethod
     def of(cls, keys: KeyRing, caller: Caller, field: str, search: str | None = None) -> "CursorCipher":
-        """Bound to who asks and what for, not to the page's size."""
+        """A cipher bound to the caller, the field and the search, not to the page size."""
         who = caller.subject_id or caller.processor or ""
         parts = (who, caller.role.value, field, "" if search is None else f"?{search}")
         return cls(keys, tuple(part.encode() for part in parts))
 
     def encrypt(self, position: str) -> str:
-        """The cursor of a position."""
+        """Returns the cursor of a position."""
         sealed = self.keys.sealer(KEY_USE).encrypt(position.encode(), list(self.bound_to))
         return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
     def decrypt(self, cursor: str, argument: str) -> str:
-        """The position of a cursor that this cipher closed; any other is INVALID_CURSOR."""
+        """Returns the position of a cursor. INVALID_CURSOR if this cipher did not make it."""
         try:
             sealed = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         except (ValueError, binascii.Error):
@@ -49,18 +49,18 @@ class CursorCipher:
                 position = self.keys.sealer(KEY_USE, place).decrypt(sealed, list(self.bound_to)).decode()
             except (InvalidTag, ValueError):
                 continue
-            if self._is_its_only_spelling(sealed, cursor):
+            if self._is_canonical(sealed, cursor):
                 return position
         raise invalid_cursor(argument)
 
     @staticmethod
-    def _is_its_only_spelling(sealed: bytes, cursor: str) -> bool:
+    def _is_canonical(sealed: bytes, cursor: str) -> bool:
         return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode() == cursor
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which part of a list is asked for: `size` items, forwards from `after` or backwards from `before`."""
+    """The requested page: `size` items, forward from `after` or backward from `before`."""
 
     size: int
     forward: bool
@@ -71,12 +71,12 @@ class PageRequest:
     def of(
         cls, cipher: CursorCipher, first: int | None, after: str | None, last: int | None, before: str | None
     ) -> "PageRequest":
-        """Checks the four arguments; nothing is clamped or ignored."""
+        """Checks the four arguments. Values out of range are errors."""
         if first is not None and last is not None:
-            raise bad_input("last", "`first` and `last` exclude each other.")
+            raise bad_input("last", "Send `first` or `last`, not both.")
         for argument, size in (("first", first), ("last", last)):
             if size is not None and not 1 <= size <= LARGEST_SIZE:
-                raise bad_input(argument, f"`{argument}` lies between 1 and {LARGEST_SIZE}.")
+                raise bad_input(argument, f"`{argument}` must be 1 to {LARGEST_SIZE}.")
         backward = last is not None or (first is None and before is not None and after is None)
         return cls(
             size=first or last or DEFAULT_SIZE,
@@ -87,7 +87,7 @@ class PageRequest:
 
 
 class Edge:
-    """A node and, once somebody asks, its cursor."""
+    """A node and its cursor. The cursor is encrypted when it is read."""
 
     __slots__ = ("_cipher", "_position", "node")
 
@@ -98,13 +98,13 @@ class Edge:
 
     @property
     def cursor(self) -> str:
-        """Where this edge is, sealed."""
+        """The encrypted position of this edge."""
         return self._cipher.encrypt(self._position)
 
 
 @dataclass(frozen=True, slots=True)
 class PageInfo:
-    """Whether there is more, exactly, in both directions of the whole list; cursors are sealed once somebody asks."""
+    """Whether the list has items after and before this page, and the first and last cursor."""
 
     has_next_page: bool
     has_previous_page: bool
@@ -112,18 +112,18 @@ class PageInfo:
 
     @property
     def start_cursor(self) -> str | None:
-        """The first edge's cursor."""
+        """The cursor of the first edge."""
         return self.edges[0].cursor if self.edges else None
 
     @property
     def end_cursor(self) -> str | None:
-        """The last edge's cursor."""
+        """The cursor of the last edge."""
         return self.edges[-1].cursor if self.edges else None
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One page."""
+    """A page as clients see it."""
 
     edges: list[Edge]
     page_info: PageInfo
@@ -131,31 +131,31 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Keyset:
-    """The column that orders a list; `descending` where the newest comes first. Values are unique."""
+    """The column that orders a list. Its values must be unique."""
 
     column: ColumnElement[Any]
     number: bool = False
     descending: bool = False
 
     def value(self, position: str) -> Any:
-        """A cursor's position as the column's own type."""
+        """The position in the type of the column."""
         return int(position) if self.number else position
 
     def beyond(self, position: str, *, later: bool) -> ColumnElement[bool]:
-        """Whether a row stands later (or earlier) in the list than this position."""
+        """The condition for rows later, or earlier, in the list than this position."""
         value = self.value(position)
         above: ColumnElement[bool] = self.column > value
         below: ColumnElement[bool] = self.column < value
         return above if later != self.descending else below
 
     def order(self, *, forward: bool) -> Any:
-        """The order in which rows are fetched."""
+        """The ORDER BY for this direction."""
         return self.column.asc() if forward != self.descending else self.column.desc()
 
 
 @dataclass(frozen=True, slots=True)
 class PageRows:
-    """The rows of one page in the list's order."""
+    """The rows of one page, in list order."""
 
     rows: Sequence[Row[Any]]
     more_after: bool
@@ -169,7 +169,7 @@ async def read_page(
     request: PageRequest,
     values: dict[str, object],
 ) -> PageRows:
-    """Two statements at most, their number a matter of the arguments and never of the data."""
+    """Reads a page with one or two statements. Their number depends on the arguments, not on the data."""
     page = statement
     if request.after is not None:
         page = page.where(keyset.beyond(request.after, later=True))
@@ -198,7 +198,7 @@ async def _exist_outside(
     behind: tuple[str | None, bool],
     values: dict[str, object],
 ) -> tuple[bool, bool]:
-    """Whether rows stand at or past each bound; a bound that was not given has nothing past it."""
+    """Whether rows exist at or past each bound. False for a bound that was not given."""
     if ahead[0] is None and behind[0] is None:
         return False, False
 
@@ -215,6 +215,6 @@ async def _exist_outside(
 
 
 def connection_of(nodes: Sequence[tuple[Any, str]], part: PageRows, cipher: CursorCipher) -> Connection:
-    """The page as clients see it, from each node and its position."""
+    """Builds a page from its nodes and their positions."""
     edges = [Edge(node, position, cipher) for node, position in nodes]
     return Connection(edges, PageInfo(part.more_after, part.more_before, edges))

@@ -1,4 +1,4 @@
-"""A list as a connection: sealed cursors, a request, the rows of a page, and each row as its caller sees it."""
+"""Lists as connections: reads one page of rows and turns each row into a node."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -18,27 +18,27 @@ ReadNodes = Callable[[AsyncConnection, Sequence[Row[Any]]], Awaitable[Sequence[A
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A field, its rows, and the column that orders them and positions each."""
+    """A list: its field, the query for its rows, and the column that orders them."""
 
     field: str
     rows: Select[Any]
     keyset: Keyset
 
-    async def page(self, context: Context, arguments: PageArguments, shown: ReadNodes) -> Connection:
-        """One page in one reading: its rows, and whatever is read to show them."""
+    async def page(self, context: Context, arguments: PageArguments, read_nodes: ReadNodes) -> Connection:
+        """Reads one page and its nodes in one transaction."""
         cipher = CursorCipher.of(context.services.keys, context.caller, self.field)
         request = PageRequest.of(cipher, *arguments)
         async with context.database.reading() as connection:
             part = await read_page(connection, self.rows, self.keyset, request, {})
-            nodes = await shown(connection, part.rows)
+            nodes = await read_nodes(connection, part.rows)
         positions = [str(getattr(row, str(self.keyset.column.key))) for row in part.rows]
         return connection_of(list(zip(nodes, positions, strict=True)), part, cipher)
 
 
-def row_by_row(show: Callable[[Any], Any]) -> ReadNodes:
-    """Shows rows one by one, where nothing more is read."""
+def row_by_row(to_node: Callable[[Any], Any]) -> ReadNodes:
+    """Turns each row into a node without reading more from the database."""
 
-    async def shown(_connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Any]:
-        return [show(row) for row in rows]
+    async def read_nodes(_connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Any]:
+        return [to_node(row) for row in rows]
 
-    return shown
+    return read_nodes

@@ -1,1 +1,1 @@
-"""The policy as a query, and the impact of changing it."""
+"""Answers the `policy` query, and counts subjects that a policy change affects."""

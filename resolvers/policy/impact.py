@@ -1,4 +1,4 @@
-"""How many subjects a change of the policy would touch: counts by what stands now, and nobody by name."""
+"""Counts the subjects that a policy change affects. It returns numbers only, no subject."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,14 +19,14 @@ async def count_affected(
 ) -> list[int]:
     """For each change, the subjects whose field its audience could read before or after it, but not both.
 
-    Consent, locks and hiding count as they are now; that a case or a request is also needed does not. `since`: the
-    version whose grants count, where a later one has outdated them.
+    Consent, locks and hidden fields count at their present state. Whether a case or legal request is open does not
+    count. Grants count from version `since` on, even if a later version has outdated them.
     """
     return await _count(connection, [_differs(change) for change in changes], since)
 
 
 async def count_consenting(connection: AsyncConnection, purposes: Sequence[Purpose]) -> list[int]:
-    """For each purpose, the subjects for whom it stands; SERVICE stands for all of them."""
+    """For each purpose: the number of subjects who stand consented to it. All stand consented to SERVICE."""
     conditions = [purpose_stands(purpose) if purpose in GRANTED_VERSION else _everyone() for purpose in purposes]
     return await _count(connection, conditions, None)
 
@@ -49,7 +49,7 @@ def _everyone() -> ColumnElement[bool]:
 def _may_read(audience: Audience, cell: Cell | None) -> ColumnElement[bool]:
     if cell is None:
         return false()
-    # a purpose that was never granted is neither read nor unread to SQL, unless told
+    # for a purpose that was never granted, the condition is NULL in SQL
     return func.coalesce(purpose_stands(cell.purpose), false()) if cell.purpose in GRANTED_VERSION else _everyone()
 
 

@@ -1,4 +1,4 @@
-"""The policy told to whoever asks: the table that decides, and what each published version said."""
+"""Answers the `policy` query: the current policy or a published version."""
 
 from dataclasses import dataclass
 
@@ -16,19 +16,19 @@ from resolvers.context import Context
 
 @dataclass(frozen=True, slots=True)
 class PolicyDimension:
-    """What statistics count by, and every value that a group can have."""
+    """A dimension of statistics and its possible values."""
 
     dimension: Dimension
     values: tuple[str, ...]
 
 
 async def dimensions() -> list[PolicyDimension]:
-    """The closed lists to which what people wrote is mapped."""
+    """All dimensions. Free text is mapped to one of their values."""
     return [PolicyDimension(each, values_of(each)) for each in Dimension]
 
 
 def policy_text_of(name: str | None, periods: RetentionTable) -> Policy | None:
-    """The current version as it is enforced, an older one as it was published, None for what nobody published."""
+    """Returns the current version as enforced, an older one as published, or None for an unknown name."""
     return (
         current_policy(periods)
         if name in (None, version_numbers.current_version().name)
@@ -37,5 +37,5 @@ def policy_text_of(name: str | None, periods: RetentionTable) -> Policy | None:
 
 
 async def policy(info: Info[Context, None], version: PolicyVersion = None) -> Policy | None:
-    """The current version, or the named one; null where nobody published it."""
+    """The version with this name, the current one without a name, or null for an unknown name."""
     return policy_text_of(version, info.context.services.retention)

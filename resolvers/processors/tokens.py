@@ -1,4 +1,4 @@
-"""A processor's token: issued by one person of OPERATIONS, let work by another of COMPLIANCE."""
+"""Issues and approves processor tokens. OPERATIONS issues a token, and another person in COMPLIANCE approves it."""
 
 from datetime import timedelta
 from typing import Final
@@ -21,10 +21,10 @@ LONGEST_LIFETIME: Final = timedelta(days=90)
 async def issue_processor_token(
     info: Info[Context, None], processor: OfProcessor, expires_at: ProcessorTokenEnd
 ) -> IssuedToken | Refused:
-    """Makes a token that does not work yet."""
+    """Issues a token. It does not work until it is approved."""
     context, now = info.context, info.context.now()
     if not now < expires_at <= now + LONGEST_LIFETIME:
-        sentence = f"`expiresAt` lies in the future, within {LONGEST_LIFETIME.days} days."
+        sentence = f"`expiresAt` must be within the next {LONGEST_LIFETIME.days} days."
         return Refused(RefusalCode.INVALID_INPUT, sentence, "expiresAt")
     issuance = NewToken(
         Role.PROCESSOR, "operations", now, expires_at, processor=processor, issuer_id=context.caller.subject_id
@@ -35,7 +35,7 @@ async def issue_processor_token(
 
 
 async def approve_processor_token(info: Info[Context, None], id: TokenId) -> bool:
-    """Lets another person's token work from now on."""
+    """Approves a token that another person issued. Returns false if there is no such live token."""
     context = info.context
     one = (ACCESS_TOKENS.c.id == lookup_id(str(id))) & (ACCESS_TOKENS.c.role == Role.PROCESSOR.value)
     alive = ACCESS_TOKENS.c.revoked_at.is_(None) & (ACCESS_TOKENS.c.expires_at > context.now())
@@ -44,7 +44,7 @@ async def approve_processor_token(info: Info[Context, None], id: TokenId) -> boo
         if row is None:
             return False
         if row.issuer_id == context.caller.subject_id:
-            raise bad_input("id", "Nobody approves a token that they issued.")
+            raise bad_input("id", "You cannot approve a token that you issued.")
         if row.approved_at is None:
             approval = {"approved_at": context.now(), "approved_by": context.caller.subject_id}
             await connection.execute(update(ACCESS_TOKENS).where(one).values(**approval))

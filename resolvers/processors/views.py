@@ -1,4 +1,4 @@
-"""A processor's own columns of the subjects it names: each decided by their own consent, each entered in the ledger."""
+"""Processor views: a processor reads its own fields of given subjects. Each reading is a disclosure in the ledger."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ KEY_FIELD: Final = {
     Processor.MAILCHIMP: PersonalField.EMAIL,
     Processor.GOOGLE_ANALYTICS: PersonalField.IP_ADDRESS,
 }
-"""The column without which a subject is no row of the view."""
+"""The field that identifies a subject to the processor. A view leaves out a subject without it."""
 
 RECIPIENT_NAMES: Final = {
     Processor.INTERCOM: "Intercom",
@@ -64,7 +64,7 @@ class ProcessorViewInput:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One opening of a processor's columns."""
+    """A processor view: the subjects that it shows, and how many it withholds."""
 
     id: str
     processor: Processor
@@ -75,7 +75,7 @@ class View:
 
 
 def rows(root: strawberry.Parent[View]) -> list[Subject]:
-    """The subjects of a view, in the order asked."""
+    """The subjects of a view, in the order of the request."""
     return root.rows
 
 
@@ -83,25 +83,25 @@ async def open_processor_view(
     info: Info[Context, None],
     input: Annotated[ProcessorViewInput, argument(description="The subjects to read, and the reason.")],
 ) -> View | Refused:
-    """Reads, decides and enters in the ledger in one transaction; the answer leaves after it has committed."""
+    """Opens a view. Reading and ledger entries are one transaction, committed before the answer is sent."""
     context = info.context
     processor = context.caller.processor
     if processor is None:
-        raise TypeError("a processor's token names its processor")
+        raise TypeError("a processor token must name its processor")
     wanted = list(dict.fromkeys(str(id) for id in input.user_ids))
     if not 1 <= len(wanted) <= MOST_IDS or len(input.user_ids) > 10 * MOST_IDS:
-        return Refused(RefusalCode.INVALID_INPUT, f"`userIds` holds 1 to {MOST_IDS} ids.", "input.userIds")
+        return Refused(RefusalCode.INVALID_INPUT, f"`userIds` must contain 1 to {MOST_IDS:,} ids.", "input.userIds")
     try:
         reason = clean_text("reason", input.reason, LONGEST_REASON) or ""
     except InvalidValue as problem:
         return Refused(RefusalCode.INVALID_INPUT, f"`reason` {problem.reason}.", "input.reason")
     if len(reason) < SHORTEST_REASON:
-        sentence = f"`reason` has {SHORTEST_REASON} to {LONGEST_REASON} characters."
+        sentence = f"`reason` must have {SHORTEST_REASON} to {LONGEST_REASON} characters."
         return Refused(RefusalCode.INVALID_INPUT, sentence, "input.reason")
-    asked = _requested_fields(info, processor)
+    requested = _requested_fields(info, processor)
     async with context.database.writing() as connection:
-        opening = ViewRequest(context.services, processor, reason, context.caller.token_id)
-        return await opening.open(connection, wanted, asked)
+        request = ViewRequest(context.services, processor, reason, context.caller.token_id)
+        return await request.open(connection, wanted, requested)
 
 
 def _requested_fields(info: Info[Context, None], processor: Processor) -> int:
@@ -116,35 +116,38 @@ def _requested_fields(info: Info[Context, None], processor: Processor) -> int:
 
 
 async def _lock_accounts(connection: AsyncConnection, ids: Sequence[str]) -> None:
-    """Accounts stay locked until the ledger holds the reading, so that a withdrawal comes before or after it."""
-    # not shared: views one after another would leave a writer no gap; in order, so that no two wait for each other
+    """Locks the accounts until the ledger records the reading. A withdrawal then comes before or after it."""
+    # exclusive: under shared locks, a steady stream of views would starve writers; in order: no deadlock
     locked = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(ids)).order_by(ACCOUNTS.c.id)
     await connection.execute(locked.with_for_update(key_share=True))
 
 
 @dataclass(frozen=True, slots=True)
 class ViewRequest:
-    """How a view is opened: by the processor through its token, or by an operator for it."""
+    """A request for a view, by a processor with its token or by an operator without one."""
 
     services: Services
     processor: Processor
     reason: str
     token_id: str | None = None
 
-    async def open(self, connection: AsyncConnection, wanted: Sequence[str], asked: int) -> View:
-        """The rows in the order asked; whatever keeps a subject out is one number."""
+    async def open(self, connection: AsyncConnection, wanted: Sequence[str], requested: int) -> View:
+        """Reads the subjects in the given order and records the disclosures.
+
+        A subject is withheld without a reason, so the view does not reveal which rule applied.
+        """
         audience, ids = Audience(self.processor), [id for id in wanted if is_storable(id)]
         await _lock_accounts(connection, ids)
-        orders = await withdrawals.withdrawal_summary(connection, self.processor, ids)
-        now = withdrawals.later_than(orders.last_at, self.services.now())
-        shown = await self._read(connection, ids, asked | KEY_FIELD[self.processor].bit)
-        rows = [shown[id] for id in wanted if id in shown and id not in orders.outstanding]
+        withdrawn = await withdrawals.withdrawal_summary(connection, self.processor, ids)
+        now = withdrawals.later_than(withdrawn.last_at, self.services.now())
+        subjects = await self._read(connection, ids, requested | KEY_FIELD[self.processor].bit)
+        rows = [subjects[id] for id in wanted if id in subjects and id not in withdrawn.outstanding]
         view = View(new_id(), self.processor, now, self.reason, len(wanted) - len(rows), rows)
         await connection.execute(insert(PROCESSOR_VIEWS), self._stored(view))
-        ground = Ground(view.id, asked, self.reason)
+        ground = Ground(view.id, requested, self.reason)
         entries = [
             write_disclosures.Entry(
-                row.id, audience, RECIPIENT_NAMES[self.processor], row.mask & asked, ground, token_id=self.token_id
+                row.id, audience, RECIPIENT_NAMES[self.processor], row.mask & requested, ground, token_id=self.token_id
             )
             for row in rows
         ]
@@ -153,11 +156,11 @@ class ViewRequest:
 
     async def _read(self, connection: AsyncConnection, ids: Sequence[str], bits: int) -> dict[str, Subject]:
         audience = Audience(self.processor)
-        nobody = {**query_parameters(Caller()), "ids": ids}
-        found = (await connection.execute(read_subjects.by_ids(audience, bits), nobody)).all()
-        shown = (read_subjects.show(audience, row, bits) for row in read_subjects.rows_of(found))
+        anonymous = {**query_parameters(Caller()), "ids": ids}
+        found = (await connection.execute(read_subjects.by_ids(audience, bits), anonymous)).all()
+        found_subjects = (read_subjects.show(audience, row, bits) for row in read_subjects.rows_of(found))
         key = KEY_FIELD[self.processor]
-        return {subject.id: subject for subject in shown if subject and self._has(subject, key)}
+        return {subject.id: subject for subject in found_subjects if subject and self._has(subject, key)}
 
     @staticmethod
     def _has(subject: Subject, key: PersonalField) -> bool:

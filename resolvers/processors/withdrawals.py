@@ -1,4 +1,4 @@
-"""What processors must forget: found from the ledger when consent, or a person, goes or an objection comes."""
+"""Withdrawals: which fields each processor must erase after a withdrawal, an objection or an erasure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,33 +29,33 @@ ONE_MICROSECOND: Final = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """What one processor holds of one subject, as far as the ledger knows, and since when it was last shown any."""
+    """The fields of one subject that a processor holds according to the ledger, and when it last received any."""
 
     fields: int
     last_disclosed_at: datetime | None
 
 
 async def copies_of(connection: AsyncConnection, subject_id: str) -> dict[Processor, Copies]:
-    """What each processor was shown of a subject and has not yet said that it forgets."""
+    """For each processor: fields that were disclosed to it and that it has not yet acknowledged as erased."""
     audiences = [processor.value for processor in Processor]
-    shown = (
+    disclosed = (
         select(LEDGER.c.audience, LEDGER.c.fields, func.max(LEDGER.c.ordinal).label("ordinal"))
         .where(ledger.is_about(subject_id), LEDGER.c.audience.in_(audiences))
         .group_by(LEDGER.c.audience, LEDGER.c.fields)
     )
-    forgotten = select(WITHDRAWALS).where(
+    acknowledged = select(WITHDRAWALS).where(
         WITHDRAWALS.c.subject_id == subject_id, WITHDRAWALS.c.acknowledged_at.is_not(None)
     )
-    entries = (await connection.execute(shown)).all()
-    gone = (await connection.execute(forgotten)).all()
-    return {processor: _copies(processor, entries, gone) for processor in Processor}
+    entries = (await connection.execute(disclosed)).all()
+    erased = (await connection.execute(acknowledged)).all()
+    return {processor: _copies(processor, entries, erased) for processor in Processor}
 
 
-def _copies(processor: Processor, entries: Iterable[Any], gone: Iterable[Any]) -> Copies:
+def _copies(processor: Processor, entries: Iterable[Any], acknowledged: Iterable[Any]) -> Copies:
     mine = [entry for entry in entries if entry.audience == processor]
     fields = 0
     for entry in mine:
-        later = (each for each in gone if each.processor == processor and each.ordinal > entry.ordinal)
+        later = (each for each in acknowledged if each.processor == processor and each.ordinal > entry.ordinal)
         erased = 0
         for each in later:
             erased |= each.fields
@@ -65,14 +65,14 @@ def _copies(processor: Processor, entries: Iterable[Any], gone: Iterable[Any]) -
 
 
 def ordinal_time(text: str) -> datetime:
-    """The instant within an ordinal."""
+    """The time that an ordinal contains."""
     return datetime.fromisoformat("1970-01-01T00:00:00+00:00") + timedelta(microseconds=int(text[:20]))
 
 
 async def record_withdrawals(
     connection: AsyncConnection, subject_id: str, losing: dict[Processor, int], now: datetime
 ) -> None:
-    """One row for each processor that holds some of what it loses; none for one that was shown nothing of it."""
+    """Records a withdrawal for each processor that holds some of the fields in `losing`."""
     copies = await copies_of(connection, subject_id)
     lost = {processor: copies[processor].fields & fields for processor, fields in losing.items()}
     if due := [
@@ -84,7 +84,7 @@ async def record_withdrawals(
 
 
 def later_than(earlier: datetime | None, now: datetime) -> datetime:
-    """Now, or just after what is known to be earlier, where another machine's clock is ahead of this one's."""
+    """Now, or one microsecond after `earlier` if another server's clock is ahead."""
     return max(now, earlier + ONE_MICROSECOND) if earlier else now
 
 
@@ -103,13 +103,13 @@ def _row(processor: Processor, subject_id: str, fields: int, now: datetime) -> d
 
 
 def fields_read_only_under(purpose: Purpose) -> dict[Processor, int]:
-    """The fields that each processor reads under this purpose alone."""
+    """For each processor: the fields that it reads only under this purpose."""
     return {processor: bits_under_purpose(Audience(processor), purpose) for processor in Processor}
 
 
 @dataclass(frozen=True, slots=True)
 class WithdrawalState:
-    """One withdrawal as its processor sees it."""
+    """A withdrawal as its processor sees it."""
 
     id: str
     user_id: str
@@ -127,13 +127,13 @@ def withdrawal_state(row: Any) -> WithdrawalState:
 
 
 def select_outstanding(processor: Processor | None) -> Any:
-    """This processor's withdrawals that it has not acknowledged."""
+    """Selects the withdrawals that this processor has not acknowledged."""
     return select(WITHDRAWALS).where(WITHDRAWALS.c.processor == processor, WITHDRAWALS.c.acknowledged_at.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
 class WithdrawalSummary:
-    """Whom one processor still has to forget, and when it was last asked to forget any of these subjects."""
+    """Subjects with an unacknowledged withdrawal for one processor, and the time of the last withdrawal."""
 
     outstanding: frozenset[str]
     last_at: datetime | None
@@ -142,17 +142,17 @@ class WithdrawalSummary:
 async def withdrawal_summary(
     connection: AsyncConnection, processor: Processor, subject_ids: list[str]
 ) -> WithdrawalSummary:
-    """What this processor was asked to forget of these subjects, acknowledged or not."""
-    done, newest = func.count(WITHDRAWALS.c.acknowledged_at), func.max(WITHDRAWALS.c.ordinal)
-    asked = (
-        select(WITHDRAWALS.c.subject_id, (func.count() > done).label("owed"), newest.label("newest"))
+    """Summarizes the withdrawals of these subjects for one processor, acknowledged or not."""
+    acknowledged, newest = func.count(WITHDRAWALS.c.acknowledged_at), func.max(WITHDRAWALS.c.ordinal)
+    by_subject = (
+        select(WITHDRAWALS.c.subject_id, (func.count() > acknowledged).label("is_outstanding"), newest.label("newest"))
         .where(WITHDRAWALS.c.processor == processor, WITHDRAWALS.c.subject_id.in_(subject_ids))
         .group_by(WITHDRAWALS.c.subject_id)
     )
-    rows = (await connection.execute(asked)).all()
+    rows = (await connection.execute(by_subject)).all()
     last = max((row.newest for row in rows), default=None)
     return WithdrawalSummary(
-        frozenset(row.subject_id for row in rows if row.owed), ordinal_time(last) if last else None
+        frozenset(row.subject_id for row in rows if row.is_outstanding), ordinal_time(last) if last else None
     )
 
 
@@ -163,17 +163,17 @@ async def processor_withdrawals(
     last: Last = None,
     before: Before = None,
 ) -> Connection:
-    """Unacknowledged, oldest first; told again until they are acknowledged."""
+    """Unacknowledged withdrawals, oldest first. They stay listed until acknowledged."""
     due = Listing("Query.processorWithdrawals", select_outstanding(info.context.caller.processor), OLDEST_FIRST)
     return await due.page(info.context, (first, after, last, before), row_by_row(withdrawal_state))
 
 
 async def acknowledge_withdrawals(info: Info[Context, None], ids: WithdrawalIds) -> int:
-    """How many of this processor's own are acknowledged now; foreign and unknown ids count nothing."""
+    """Acknowledges withdrawals. Returns how many of the ids are this processor's and now acknowledged."""
     context = info.context
     wanted = {str(id) for id in ids}
     if len(wanted) > MOST_IDS:
-        raise bad_input("ids", f"`ids` holds at most {MOST_IDS} ids.")
+        raise bad_input("ids", f"`ids` must contain at most {MOST_IDS} ids.")
     known = [id for id in wanted if is_storable(id)]
     mine = (WITHDRAWALS.c.processor == context.caller.processor) & WITHDRAWALS.c.id.in_(known)
     async with context.database.writing() as connection:

@@ -1,4 +1,4 @@
-"""Staff roles, granted and ended by OPERATIONS and never by a person to themself."""
+"""Grants and ends staff roles. Only OPERATIONS may, and nobody can grant a role to themselves."""
 
 from datetime import timedelta
 
@@ -18,13 +18,13 @@ LONGEST_GRANT = timedelta(days=366)
 
 
 async def grant_role(info: Info[Context, None], user_id: OtherUserId, role: StaffRole, expires_at: RoleEnd) -> bool:
-    """Grants a staff role to another person until a time within a year; who is leaving is nobody here."""
+    """Grants a staff role to another person, for a year at most. Returns false if no such account."""
     context = info.context
     if str(user_id) == context.caller.subject_id:
-        raise bad_input("userId", "Nobody grants a role to themself.")
+        raise bad_input("userId", "You cannot grant a role to yourself.")
     _check_is_staff(role)
     if not context.now() < expires_at <= context.now() + LONGEST_GRANT:
-        raise bad_input("expiresAt", "`expiresAt` lies in the future, within a year.")
+        raise bad_input("expiresAt", "`expiresAt` must be within the next 366 days.")
     async with context.database.writing() as connection:
         if not await token_rows.lock_remaining_account(connection, lookup_id(str(user_id))):
             return False
@@ -40,7 +40,7 @@ async def grant_role(info: Info[Context, None], user_id: OtherUserId, role: Staf
 
 
 async def revoke_role(info: Info[Context, None], user_id: UserId, role: StaffRole) -> bool:
-    """Ends another person's staff role; their tokens of it stop with the next request."""
+    """Ends a person's staff role. Their tokens of that role fail from the next request."""
     context = info.context
     _check_is_staff(role)
     async with context.database.writing() as connection:
@@ -52,7 +52,7 @@ async def revoke_role(info: Info[Context, None], user_id: UserId, role: StaffRol
 
 def _check_is_staff(role: Role) -> None:
     if role not in STAFF:
-        raise bad_input("role", "`role` is not a staff role.")
+        raise bad_input("role", f"`role` must be one of {', '.join(sorted(STAFF))}.")
 
 
 async def _exists(connection: AsyncConnection, user_id: str) -> bool:

@@ -31,9 +31,11 @@ LONGEST_NOTICE: Final = timedelta(days=366)
 LONGEST_ID: Final = 48
 NEWEST_FIRST: Final = Keyset(LEGAL_REQUESTS.c.ordinal, descending=True)
 
-NOT_FOUND: Final = Refused(RefusalCode.NOT_FOUND, "There is no such request here.", "id")
-ABOUT_CALLER: Final = Refused(RefusalCode.NOT_PERMITTED, "Nobody records a request about themself.", "input.subjectId")
-SAME_PERSON: Final = Refused(RefusalCode.NOT_PERMITTED, "A second person approves a request.", "id")
+NOT_FOUND: Final = Refused(RefusalCode.NOT_FOUND, "No such legal request.", "id")
+ABOUT_CALLER: Final = Refused(
+    RefusalCode.NOT_PERMITTED, "You cannot record a request about yourself.", "input.subjectId"
+)
+SAME_PERSON: Final = Refused(RefusalCode.NOT_PERMITTED, "You cannot approve a request that you recorded.", "id")
 
 
 @strawberry.input(description="The input of `openLegalRequest`.")
@@ -53,7 +55,7 @@ class OpenLegalRequestInput:
 
 @dataclass(frozen=True, slots=True)
 class RequestState:
-    """One request as COMPLIANCE sees it."""
+    """A legal request as COMPLIANCE sees it."""
 
     id: str
     status: LegalRequestStatus
@@ -74,7 +76,7 @@ async def open_legal_request(
         argument(description="The subject, the authority and the extent of the request."),
     ],
 ) -> RequestState | Refused:
-    """Records a request; nothing is readable before it is approved. It answers alike for an id that nobody has."""
+    """Records a request. It gives no access until it is approved. An unknown subject id gives the same answer."""
     context, now = info.context, info.context.now()
     row = _row(input, str(context.caller.subject_id), now)
     if isinstance(row, Refused):
@@ -108,12 +110,12 @@ def _row(input: OpenLegalRequestInput, opener: str, now: datetime) -> dict[str, 
         if isinstance(value, Refused):
             return value
     if input.notice_after is not None and not now < input.notice_after <= now + LONGEST_NOTICE:
-        return case_scope.invalid_input("noticeAfter", "lies in the future, within a year")
+        return case_scope.invalid_input("noticeAfter", f"must be within the next {LONGEST_NOTICE.days} days")
     return row
 
 
 async def approve_legal_request(info: Info[Context, None], id: RequestId) -> RequestState | Refused:
-    """By another person than the one who recorded it, and not by its subject."""
+    """Approves a request. Its subject and the person who recorded it cannot approve it."""
     context = info.context
     async with context.database.writing() as connection:
         row = await _lock_request(connection, context, id)
@@ -128,7 +130,7 @@ async def approve_legal_request(info: Info[Context, None], id: RequestId) -> Req
 
 
 async def close_legal_request(info: Info[Context, None], id: RequestId) -> RequestState | Refused:
-    """Ends a request, approved or not; counts for the next read."""
+    """Closes a request, approved or not. The next read no longer has access through it."""
     context = info.context
     async with context.database.writing() as connection:
         row = await _lock_request(connection, context, id)
@@ -141,7 +143,7 @@ async def close_legal_request(info: Info[Context, None], id: RequestId) -> Reque
 
 
 def is_pending_or_open(context: Context) -> ColumnElement[bool]:
-    """Requests that stand or wait for approval, but for one about the caller."""
+    """The condition for requests that are open or await approval, except those about the caller."""
     return and_(
         LEGAL_REQUESTS.c.closed_at.is_(None),
         LEGAL_REQUESTS.c.expires_at > context.now(),
@@ -166,7 +168,7 @@ async def _read_state(info: Info[Context, None], connection: AsyncConnection, id
 async def request_states(
     info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]
 ) -> list[RequestState]:
-    """The rows with their subjects, read in bulk where they are asked for."""
+    """Turns rows into states. Reads their subjects in bulk if the query selects them."""
     context, asked = info.context, info.context.requested_fields(info)
     seen: dict[str, Subject] = {}
     if "LegalRequest.subject" in asked.coordinates:
@@ -176,7 +178,7 @@ async def request_states(
 
 
 def status(row: Any, now: datetime) -> LegalRequestStatus:
-    """Where a request stands; expiry is seen at the read."""
+    """The status of a request at this time."""
     if row.closed_at is not None:
         return LegalRequestStatus.CLOSED
     if row.expires_at <= now:
@@ -206,7 +208,7 @@ async def legal_requests(
     last: Last = None,
     before: Before = None,
 ) -> Connection:
-    """Requests that stand or wait for approval, newest first."""
+    """Requests that are open or await approval, newest first."""
     rows = select(LEGAL_REQUESTS).where(is_pending_or_open(info.context))
     requests = Listing("Query.legalRequests", rows, NEWEST_FIRST)
     return await requests.page(info.context, (first, after, last, before), partial(request_states, info))

@@ -1,4 +1,4 @@
-"""A token with exactly one of its holder's staff roles, for an internal tool: short, and only after a second factor."""
+"""Issues role tokens: short-lived tokens for internal tools, each with one staff role of its holder."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Final
@@ -13,18 +13,19 @@ from resolvers.context import Context
 from resolvers.inputs import IssueRoleTokenInput
 from resolvers.second_factor.totp_codes import confirmed_authenticator
 from resolvers.sessions.revoke_tokens import is_live_token
+from resolvers.staff import case_scope
 from resolvers.subjects.account_lock import lock_account
-from resolvers.validation.free_text import InvalidValue, clean_text
 
-LONGEST_LIFETIME: Final = timedelta(hours=8)
+EXPIRY: Final = case_scope.ExpiryLimit(longest=timedelta(hours=8))
+LONGEST_NAME: Final = 100
 FACTOR_VALID_FOR: Final = timedelta(hours=24)
-"""A second factor that was proven earlier opens no role (NIST SP 800-63B-4, 2.2.3)."""
+"""How long a proven second factor counts (NIST SP 800-63B-4, 2.2.3)."""
 
 ISSUED_BY: Final = "role token"
 
 NOT_HELD: Final = Refused(RefusalCode.NOT_PERMITTED, "You do not hold this role.", "input.role")
 SECOND_FACTOR_NEEDED: Final = Refused(
-    RefusalCode.TOTP_REQUIRED, "Switch a second factor on, and sign in with a code of it; then a role token is issued."
+    RefusalCode.TOTP_REQUIRED, "Turn on two-factor sign-in and sign in with a code. Then request the token again."
 )
 
 
@@ -34,16 +35,14 @@ async def issue_role_token(
         IssueRoleTokenInput, argument(description="The role, what the token is for, and when it expires.")
     ],
 ) -> IssuedToken | Refused:
-    """Nothing about the role is frozen in it: the token works while its holder has the role."""
+    """Issues a token that works while its holder has the role. Needs a second factor proven within 24 hours."""
     context, now = info.context, info.context.now()
-    if not now < input.expires_at <= now + LONGEST_LIFETIME:
-        return Refused(RefusalCode.INVALID_INPUT, "`expiresAt` lies in the future, within 8 hours.", "input.expiresAt")
-    try:
-        name = clean_text("name", input.name, 100)
-    except InvalidValue as problem:
-        return Refused(RefusalCode.INVALID_INPUT, f"`name` {problem.reason}.", "input.name")
-    if name is None:
-        return Refused(RefusalCode.INVALID_INPUT, "`name` says what the token is for.", "input.name")
+    expires_at = EXPIRY.check(input.expires_at, now)
+    if isinstance(expires_at, Refused):
+        return expires_at
+    name = case_scope.required_text("name", input.name, LONGEST_NAME, "is required: say what the token is for")
+    if isinstance(name, Refused):
+        return name
     holder = str(context.caller.subject_id)
     async with context.database.writing() as connection:
         await lock_account(connection, holder)
@@ -53,12 +52,12 @@ async def issue_role_token(
         authenticator = await confirmed_authenticator(connection, holder)
         if not proven or authenticator is None or not _is_fresh(context, authenticator):
             return SECOND_FACTOR_NEEDED
-        issuance = NewToken(input.role, ISSUED_BY, now, input.expires_at, holder, name=name)
+        issuance = NewToken(input.role, ISSUED_BY, now, expires_at, holder, name=name)
         token, row = await issue_token(connection, issuance)
-    return IssuedToken(row["id"], token, input.role, None, input.expires_at)
+    return IssuedToken(row["id"], token, input.role, None, expires_at)
 
 
 def _is_fresh(context: Context, authenticator: Any) -> bool:
-    """Whether the second factor was proven of late: at this sign-in, or by enrolling, which left this session alone."""
+    """Whether the caller proved the second factor recently, at sign-in or by enrolling in this session."""
     begun_at = context.caller.created_at
     return begun_at is not None and context.now() - max(begun_at, authenticator.confirmed_at) < FACTOR_VALID_FOR

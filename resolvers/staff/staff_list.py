@@ -1,4 +1,4 @@
-"""Who is authorized: everyone with a staff role, and every role and processor token that is alive."""
+"""Lists who is authorized: people with a staff role, and live role and processor tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from resolvers.pagination.listing import Listing, row_by_row
 
 @dataclass(frozen=True, slots=True)
 class GrantedRole:
-    """One role of one person, from when until when."""
+    """A role that a person holds."""
 
     role: Role
     granted_at: datetime
@@ -30,7 +30,7 @@ class GrantedRole:
 
 @dataclass(frozen=True, slots=True)
 class StaffMember:
-    """A person with a staff role, by id and pseudonym."""
+    """A person with a staff role."""
 
     id: str
     pseudonym: str
@@ -60,19 +60,19 @@ async def staff(
     last: Last = None,
     before: Before = None,
 ) -> Connection:
-    """Everyone with a staff role now, by id."""
+    """People who hold a staff role now, ordered by id."""
     context = info.context
     live = is_live_grant(context.now())
     people = select(ROLE_GRANTS.c.subject_id).where(live).distinct().subquery()
 
-    async def shown(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[StaffMember]:
+    async def read_members(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[StaffMember]:
         ids = [row.subject_id for row in rows]
         held = select(ROLE_GRANTS).where(live, ROLE_GRANTS.c.subject_id.in_(ids)).order_by(ROLE_GRANTS.c.granted_at)
         grants = (await connection.execute(held)).all()
         return [_member(context, id, [grant for grant in grants if grant.subject_id == id]) for id in ids]
 
     everyone = Listing("Query.staff", select(people), Keyset(people.c.subject_id))
-    return await everyone.page(context, (first, after, last, before), shown)
+    return await everyone.page(context, (first, after, last, before), read_members)
 
 
 def _member(context: Context, id: str, grants: list[Any]) -> StaffMember:
@@ -87,7 +87,7 @@ async def role_tokens(
     last: Last = None,
     before: Before = None,
 ) -> Connection:
-    """Role and processor tokens that are neither revoked nor over, by id; a role's while its holder has the role."""
+    """Live role and processor tokens, ordered by id. A role token is live while its holder has the role."""
     now = info.context.now()
     held = holds_role(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role, now)
     alive = select(ACCESS_TOKENS).where(

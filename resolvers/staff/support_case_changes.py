@@ -1,4 +1,4 @@
-"""Assigning, narrowing and closing a case: what commits counts for the next read."""
+"""Assigns, narrows and closes support cases. Each change applies from the next read."""
 
 from typing import Any, Final
 
@@ -19,21 +19,21 @@ from resolvers.ledger import write_disclosures
 from resolvers.staff.case_scope import MOST_FIELDS
 from resolvers.staff.support_case_lists import CaseState, case_states, select_cases, status
 
-NOT_FOUND: Final = Refused(RefusalCode.NOT_FOUND, "There is no such case here.", "id")
-AGENT_NOT_ALLOWED: Final = Refused(RefusalCode.NOT_PERMITTED, "This person cannot be assigned this case.", "agentId")
-NOT_NARROWER: Final = Refused(RefusalCode.INVALID_INPUT, "A case is narrowed, never widened.", "extent")
+NOT_FOUND: Final = Refused(RefusalCode.NOT_FOUND, "No such support case.", "id")
+AGENT_NOT_ALLOWED: Final = Refused(RefusalCode.NOT_PERMITTED, "You cannot assign this case to this person.", "agentId")
+NOT_NARROWER: Final = Refused(RefusalCode.INVALID_INPUT, "You can remove fields from a case, not add them.", "extent")
 
 
 async def assign_support_case(info: Info[Context, None], id: CaseId, agent_id: AgentId) -> CaseState | Refused:
-    """Gives an open case to another person who holds SUPPORT and whom it is not about."""
+    """Assigns an open case to a person who holds SUPPORT. The caller and the subject of the case are refused."""
     context, agent = info.context, lookup_id(str(agent_id))
     async with context.database.writing() as connection:
-        # the grant is locked before the case, as where a role is granted or ends: no two wait for each other
-        serves = await lock_role_grant(connection, agent, Role.SUPPORT, context.now())
+        # the grant is locked before the case, in the same order as where a role is granted or ended: no deadlock
+        holds_support = await lock_role_grant(connection, agent, Role.SUPPORT, context.now())
         row = await _lock_case(connection, context, id)
         if row is None or status(row, context.now()) is not SupportCaseStatus.OPEN:
             return NOT_FOUND
-        if not serves or agent in (context.caller.subject_id, row.subject_id):
+        if not holds_support or agent in (context.caller.subject_id, row.subject_id):
             return AGENT_NOT_ALLOWED
         if row.agent_id != agent:
             await write_letter(
@@ -43,7 +43,7 @@ async def assign_support_case(info: Info[Context, None], id: CaseId, agent_id: A
 
 
 async def close_support_case(info: Info[Context, None], id: CaseId) -> CaseState | Refused:
-    """By the member it is about, the assigned agent or OPERATIONS; one that is closed stays so."""
+    """Closes a case. Its subject, its agent and OPERATIONS may. A closed case stays closed."""
     context = info.context
     async with context.database.writing() as connection:
         row = await _lock_case(connection, context, id)
@@ -51,7 +51,7 @@ async def close_support_case(info: Info[Context, None], id: CaseId) -> CaseState
             return NOT_FOUND
         if row.closed_at is not None:
             return await _read_state(info, connection, row)
-        agent_id = row.agent_id if row.served else None
+        agent_id = row.agent_id if row.agent_serves else None
         return await _update_case(info, connection, row, closed_at=context.now(), agent_id=agent_id)
 
 
@@ -63,7 +63,7 @@ def _may_close(context: Context, row: Any) -> bool:
 
 
 async def narrow_support_case(info: Info[Context, None], id: CaseId, extent: RemainingExtent) -> CaseState | Refused:
-    """By the member it is about."""
+    """Removes fields from the extent of a case. Only its subject may."""
     context, bits = info.context, mask_of(tuple(extent))
     if len(extent) > MOST_FIELDS:
         return NOT_NARROWER

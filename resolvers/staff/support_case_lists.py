@@ -1,4 +1,4 @@
-"""Support cases as each caller sees them, their subjects read in bulk."""
+"""Lists support cases as each caller sees them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ OLDEST_FIRST = Keyset(SUPPORT_CASES.c.ordinal)
 
 @dataclass(frozen=True, slots=True)
 class CaseState:
-    """One case as one caller sees it."""
+    """A support case as the caller sees it."""
 
     id: str
     status: SupportCaseStatus
@@ -44,17 +44,20 @@ class CaseState:
 
 
 def select_cases(now: datetime) -> Select[Any]:
-    """Cases, each with whether its agent holds the role in the same reading."""
-    return select(SUPPORT_CASES, agent_serves(now).label("served"))
+    """Selects cases, each with whether its agent holds SUPPORT now."""
+    return select(SUPPORT_CASES, agent_serves(now).label("agent_serves"))
 
 
 def is_unassigned(now: datetime) -> ColumnElement[bool]:
-    """Whether an open case has no agent, or one whose role is over."""
+    """The condition for open cases without an agent who holds SUPPORT."""
     return and_(not_(agent_serves(now)), case_is_open(now))
 
 
 def reachable_cases(caller: Caller, now: datetime) -> Any:
-    """The cases that this caller reaches: those about a member, an agent's open ones, the queue for OPERATIONS."""
+    """The condition for cases that the caller may list.
+
+    Members list cases about themselves, SUPPORT its open assigned cases, OPERATIONS unassigned cases.
+    """
     if caller.is_member:
         return SUPPORT_CASES.c.subject_id == caller.subject_id
     if caller.role is Role.SUPPORT:
@@ -63,27 +66,28 @@ def reachable_cases(caller: Caller, now: datetime) -> Any:
 
 
 def status(row: Any, now: datetime) -> SupportCaseStatus:
-    """Expiry is seen at the read."""
+    """The status of a case at this time."""
     if row.closed_at is not None:
         return SupportCaseStatus.CLOSED
     return SupportCaseStatus.EXPIRED if row.expires_at <= now else SupportCaseStatus.OPEN
 
 
 async def case_states(info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]) -> list[CaseState]:
-    """The rows as this caller sees them, in a number of statements that does not depend on how many there are."""
+    """Turns rows into states. The number of SQL statements does not depend on the number of rows."""
     context = info.context
     asked = context.requested_fields(info)
     ids = list({row.subject_id for row in rows if _opens_subject(context.caller, row)})
-    seen: dict[str, Subject] = {}
+    subjects: dict[str, Subject] = {}
     if "SupportCase.subject" in asked.coordinates:
-        seen = await _read_subjects(context, connection, ids, asked.bits)
+        subjects = await _read_subjects(context, connection, ids, asked.bits)
     return [
-        _state(context, row, seen.get(row.subject_id) if _opens_subject(context.caller, row) else None) for row in rows
+        _state(context, row, subjects.get(row.subject_id) if _opens_subject(context.caller, row) else None)
+        for row in rows
     ]
 
 
 def _opens_subject(caller: Caller, row: Any) -> bool:
-    """Whether the case opens anything to this caller: an agent learns nothing of one that is not theirs."""
+    """Whether the case gives the caller access: a member to their own data, an agent to an assigned case."""
     if row.subject_id is None:
         return False
     return bool(row.subject_id == caller.subject_id if caller.is_member else row.agent_id == caller.subject_id)
@@ -116,8 +120,8 @@ def _state(context: Context, row: Any, subject: Subject | None) -> CaseState:
 
 
 def assigned_to(row: Any, keys: KeyRing) -> str | None:
-    """The agent by pseudonym while they serve; a case that was closed keeps the agent whom it had then."""
-    return pseudonym(keys, row.agent_id) if row.agent_id and (row.served or row.closed_at) else None
+    """The pseudonym of the agent, if they hold SUPPORT now or the case is closed."""
+    return pseudonym(keys, row.agent_id) if row.agent_id and (row.agent_serves or row.closed_at) else None
 
 
 async def support_cases(
@@ -127,7 +131,7 @@ async def support_cases(
     last: Last = None,
     before: Before = None,
 ) -> Connection:
-    """Those about a member, or an agent's assigned and open ones, newest first."""
+    """Cases about the member, or open cases assigned to the agent, newest first."""
     return await _listing(info.context, "Query.supportCases", NEWEST_FIRST).page(
         info.context, (first, after, last, before), partial(case_states, info)
     )
@@ -140,7 +144,7 @@ async def case_queue(
     last: Last = None,
     before: Before = None,
 ) -> Connection:
-    """Open cases without an agent, oldest first, without their free text."""
+    """Open cases without an agent, oldest first, without their reason."""
     return await _listing(info.context, "Query.caseQueue", OLDEST_FIRST).page(
         info.context, (first, after, last, before), partial(case_states, info)
     )

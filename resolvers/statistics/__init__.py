@@ -1,1 +1,1 @@
-"""Statistics from sealed releases."""
+"""Statistics: noisy counts from releases."""

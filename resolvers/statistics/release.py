@@ -1,4 +1,4 @@
-"""Releases of statistics: when the next one is made, what it counts, and that those who ask at once share it."""
+"""Makes releases of statistics: when the next one is due, and what it counts."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -22,12 +22,12 @@ from resolvers.context import Services
 
 YEAR: Final = timedelta(days=365)
 Counts = Mapping[tuple[str, ...], int]
-"""People by histogram and values, these in lower case as SQL compares them."""
+"""Number of people by histogram and values. Values are in lower case, as in SQL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The newest release; `next_at` is when a question makes the next, `free_at` from when a command may."""
+    """A release. A query makes the next one from `next_at` on, the command from `early_from` on."""
 
     number: int
     released_at: datetime
@@ -37,15 +37,15 @@ class Release:
 
 
 async def newest_release(connection: AsyncConnection, per_year: int) -> Release | None:
-    """The release that stands."""
+    """Returns the newest release, or None if there is none."""
     last = select(STATISTICS_RELEASES).order_by(STATISTICS_RELEASES.c.number.desc()).limit(per_year)
     rows = (await connection.execute(last)).all()
     if not rows:
         return None
     row = rows[0]
-    free_at = max(row.released_at, rows[-1].released_at + YEAR) if len(rows) == per_year else row.released_at
-    next_at = max(quarter_end(row.released_at), free_at)
-    return Release(row.number, row.released_at, next_at, free_at, Noise(Fraction(row.epsilon), row.bound))
+    early_from = max(row.released_at, rows[-1].released_at + YEAR) if len(rows) == per_year else row.released_at
+    next_at = max(quarter_end(row.released_at), early_from)
+    return Release(row.number, row.released_at, next_at, early_from, Noise(Fraction(row.epsilon), row.bound))
 
 
 def quarter_end(at: datetime) -> datetime:
@@ -55,7 +55,7 @@ def quarter_end(at: datetime) -> datetime:
 
 
 async def current_release(services: Services) -> Release:
-    """The release to answer from; the first question of a quarter makes it."""
+    """Returns the release to answer from. The first query of a quarter makes it."""
     async with services.database.reading() as connection:
         found = await newest_release(connection, services.releases_per_year)
     if found and services.now() < found.next_at:
@@ -64,12 +64,12 @@ async def current_release(services: Services) -> Release:
     async with services.database.reading() as connection:
         made = await newest_release(connection, services.releases_per_year)
     if made is None:
-        raise LookupError("a release was made and is not there")
+        raise LookupError("no release is stored after one was made")
     return made
 
 
 async def make_release(services: Services, *, early: bool) -> bool:
-    """Makes the next release, all of it or nothing; False where it is not time or another process made it."""
+    """Makes the next release in one transaction. Returns False if it is not due or another process made it."""
     try:
         async with services.database.writing() as connection:
             last = await newest_release(connection, services.releases_per_year)
@@ -78,7 +78,7 @@ async def make_release(services: Services, *, early: bool) -> bool:
                 return False
             await _store_release(connection, last.number + 1 if last else 1, now, services.noise)
     except IntegrityError:
-        return False  # another process has the number; its release is there once this waited for it
+        return False  # another process made the release with this number
     return True
 
 
@@ -95,7 +95,7 @@ async def _store_release(connection: AsyncConnection, number: int, now: datetime
 
 
 def published_cells(histogram: Histogram, true: Counts, noise: Noise) -> Iterable[dict[str, Any]]:
-    """The cells that are published. Noise is drawn for the empty ones too: the work is the same whoever is there."""
+    """Yields the published cells. Noise is drawn for empty cells too, so the work reveals nothing about the data."""
     for values in histogram.groups():
         first, second = (*values, "", "")[:2]
         people = true.get((histogram.name, first.lower(), second.lower()), 0)

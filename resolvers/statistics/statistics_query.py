@@ -1,4 +1,4 @@
-"""What a release says by some dimensions; nothing but the release is read."""
+"""Answers the `statistics` query from the current release only."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from resolvers.statistics import release
 
 @dataclass(frozen=True, slots=True)
 class StatisticsGroup:
-    """A group, its values in the order asked, and its published count."""
+    """A group: its values in the order of `groupBy`, and its published count."""
 
     values: tuple[str, ...]
     count: int
@@ -26,7 +26,7 @@ class StatisticsGroup:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """One release by some dimensions."""
+    """The counts of one release, grouped by one or two dimensions."""
 
     released_at: datetime
     next_at: datetime
@@ -38,12 +38,12 @@ class Statistics:
 
 
 async def statistics(info: Info[Context, None], group_by: GroupBy) -> Statistics:
-    """The standing release by these dimensions."""
+    """The current release, grouped by these dimensions."""
     histogram = _requested_histogram(group_by)
     services = info.context.services
-    standing = await release.current_release(services)
+    current = await release.current_release(services)
     cells = select(STATISTICS_CELLS).where(
-        STATISTICS_CELLS.c.release_number == standing.number,
+        STATISTICS_CELLS.c.release_number == current.number,
         STATISTICS_CELLS.c.histogram.in_([histogram.name, histogram.total]),
     )
     async with services.database.reading() as connection:
@@ -52,13 +52,13 @@ async def statistics(info: Info[Context, None], group_by: GroupBy) -> Statistics
     total = [row.shown for row in rows if row.histogram == histogram.total]
     groups = _groups(histogram, group_by, counts)
     return Statistics(
-        released_at=standing.released_at,
-        next_at=standing.next_at,
-        epsilon=float(standing.noise.epsilon),
-        margin=error_margin(standing.noise),
+        released_at=current.released_at,
+        next_at=current.next_at,
+        epsilon=float(current.noise.epsilon),
+        margin=error_margin(current.noise),
         subjects=total[0] if total else None,
         groups=groups,
-        # told from the release and the public lists alone: an empty group and a small one are left out alike
+        # depends only on the release and the public lists: empty and small groups are both left out
         suppressed_groups=len(groups) < histogram.size,
     )
 
@@ -67,14 +67,14 @@ def _requested_histogram(group_by: list[Dimension]) -> Histogram:
     histogram = histogram_of(group_by)
     if histogram is None:
         allowed = ", ".join(f"[{', '.join(each.dimensions)}]" for each in BREAKDOWNS)
-        raise bad_input("groupBy", f"`groupBy` is one of {allowed}, in either order.")
+        raise bad_input("groupBy", f"`groupBy` must be one of {allowed}, in either order.")
     return histogram
 
 
 def _groups(
     histogram: Histogram, group_by: list[Dimension], counts: dict[tuple[str, str], int]
 ) -> list[StatisticsGroup]:
-    """By the order of the public lists, which says nothing of the people."""
+    """Groups in the order of the public lists, which reveals nothing about the subjects."""
     places = [histogram.dimensions.index(dimension) for dimension in group_by]
     found = []
     for values in histogram.groups():

@@ -52,7 +52,7 @@ async def test_an_import_is_whole_line_by_line_and_may_be_run_again(database: Da
     assert first.returncode == 1
     assert first.stdout == ""
     rejected = [text for text in first.stderr.splitlines() if text.startswith("line ")]
-    assert rejected == ["line 6: consents.0.at: lies in the future", "line 7: line: is not JSON"]
+    assert rejected == ["line 6: consents.0.at: is in the future", "line 7: line: is not JSON"]
     assert "3 imported, 1 already present, 2 rejected" in first.stderr
     again = consentql(database.url, "import", file, cwd=tmp_path)
     assert "0 imported, 4 already present, 2 rejected" in again.stderr

@@ -226,7 +226,7 @@ def test_an_import_reads_from_a_pipe_and_bears_a_mark_and_a_far_date(database_ur
     done = consentql(database_url, "import", str(file), cwd=tmp_path)
     told = [text for text in done.stderr.splitlines() if text.startswith("line ")]
     assert told == [
-        "line 2: consents.0.at: is not an instant with an offset, as RFC 3339 says",
+        "line 2: consents.0.at: is not a date and time with an offset (RFC 3339)",
         "line 3: line: is not JSON",
     ]
     assert "1 imported" in done.stderr

@@ -1,4 +1,4 @@
-"""Opening a support case: the same answer whether or not anybody has the address."""
+"""Opens support cases. The answer is the same whether or not an account exists."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ EXPIRY: Final = ExpiryLimit(longest=timedelta(days=30), default=timedelta(days=7
 LONGEST_REFERENCE: Final = 100
 LONGEST_REASON: Final = 1000
 
-NOT_OWN_CASE = Refused(RefusalCode.NOT_PERMITTED, "A member opens cases about themself alone.", "input.subjectId")
+NOT_OWN_CASE = Refused(RefusalCode.NOT_PERMITTED, "You can open a case only about yourself.", "input.subjectId")
 
 
 @strawberry.input(description="The input of `openSupportCase`. Send exactly one of `subjectId` and `email`.")
@@ -50,7 +50,7 @@ class OpenSupportCaseInput:
 
 @dataclass(frozen=True, slots=True)
 class CheckedInput:
-    """An input that may become a case."""
+    """A valid input of `openSupportCase`."""
 
     reference: str
     reason: str
@@ -62,13 +62,13 @@ async def open_support_case(
     info: Info[Context, None],
     input: Annotated[OpenSupportCaseInput, argument(description="The subject, the reason and the extent of the case.")],
 ) -> CaseState | Refused:
-    """Opens a case for OPERATIONS to assign; its subject is told where somebody else opened it."""
+    """Opens a case for OPERATIONS to assign. Mails its subject if an agent opened it."""
     context = info.context
     checked = _check_input(input, context.now())
     if isinstance(checked, Refused):
         return checked
     if (input.subject_id is None) == (input.email is None):
-        return case_scope.invalid_input("subjectId", "or `email` is given, and not both")
+        return case_scope.invalid_input("subjectId", "or `email` is required. Send exactly one of them")
     async with context.database.writing() as connection:
         caller = context.caller
         subject_id = await _subject(connection, caller, input)
@@ -80,7 +80,7 @@ async def open_support_case(
             await write_letter(
                 connection, subject_id=subject_id, notice=Notice.CASE_OPENED, about=row["id"], now=context.now()
             )
-        return (await case_states(info, connection, [SimpleNamespace(**row, served=False)]))[0]
+        return (await case_states(info, connection, [SimpleNamespace(**row, agent_serves=False)]))[0]
 
 
 def _check_input(input: OpenSupportCaseInput, now: datetime) -> CheckedInput | Refused:
@@ -95,20 +95,20 @@ def _check_input(input: OpenSupportCaseInput, now: datetime) -> CheckedInput | R
 
 
 async def _subject(connection: AsyncConnection, caller: Caller, input: OpenSupportCaseInput) -> str | None:
-    """The subject's id; None where there is nobody, which the answer does not tell.
+    """Returns the id of the subject, or None if there is none. The answer does not reveal which.
 
-    Whoever registered an address that they did not verify is not the person whom staff know by it.
+    An unverified address matches only its own account: someone else may have registered it.
     """
     if input.email is not None:
-        theirs = or_(ACCOUNTS.c.email_verified.is_(true()), ACCOUNTS.c.id == (caller.subject_id or ""))
+        may_match = or_(ACCOUNTS.c.email_verified.is_(true()), ACCOUNTS.c.id == (caller.subject_id or ""))
         known = (
             select(ACCOUNTS.c.id)
             .join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
-            .where(CREDENTIALS.c.email_canonical == lookup_address(input.email), theirs)
+            .where(CREDENTIALS.c.email_canonical == lookup_address(input.email), may_match)
         )
     else:
         known = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == lookup_id(str(input.subject_id)))
-    # whoever is being erased meanwhile is waited for, so that no case is opened about nobody
+    # waits for an erasure in progress, so that no case is opened about an erased account
     locked = known.with_for_update(read=True, key_share=True, of=ACCOUNTS)
     found = (await connection.execute(locked)).scalar_one_or_none()
     return str(found) if found else None
