@@ -9,7 +9,7 @@ import typer
 
 from app.commands.console.json_report import AsJson
 from app.commands.policy import show as policy_command
-from app.settings import WeakSettings
+from app.settings import InvalidSettings
 from models.vocabulary import Processor, Role
 
 app = typer.Typer(
@@ -239,13 +239,13 @@ def main() -> None:
     from maxminddb import InvalidDatabaseError
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.commands.console.failure import Fault
+    from app.commands.console.command_error import CommandError
     from app.operations.schema_version import UnknownSchema
 
     _names_are_ours()
     try:
         app()
-    except (Fault, UnknownSchema, WeakSettings) as problem:
+    except (CommandError, UnknownSchema, InvalidSettings) as problem:
         typer.echo(str(problem), err=True)
         sys.exit(2)
     except (SQLAlchemyError, ConfigurationError, InvalidDatabaseError, OSError) as problem:

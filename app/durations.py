@@ -12,14 +12,14 @@ UNITS: Final = {
     "w": timedelta(weeks=1),
     "y": timedelta(days=365, hours=6),
 }
-LONGEST: Final = timedelta(days=3653)
-WRITTEN: Final = re.compile(r"([1-9][0-9]{0,5})([smhdwy])")
+MAX_DURATION: Final = timedelta(days=3653)
+PATTERN: Final = re.compile(r"([1-9][0-9]{0,5})([smhdwy])")
 
 
-def duration(text: str) -> timedelta:
+def parse_duration(text: str) -> timedelta:
     """A number and one of s, m, h, d, w, y, ten years at most; anything else is a ValueError."""
-    found = WRITTEN.fullmatch(text.strip())
-    lasting = min(int(found[1]) * UNITS[found[2]], 2 * LONGEST) if found else timedelta()
-    if not timedelta() < lasting <= LONGEST:
+    found = PATTERN.fullmatch(text.strip())
+    lasting = min(int(found[1]) * UNITS[found[2]], 2 * MAX_DURATION) if found else timedelta()
+    if not timedelta() < lasting <= MAX_DURATION:
         raise ValueError("is not a duration such as 8h or 30d, of ten years at most")
     return lasting

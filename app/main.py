@@ -14,13 +14,13 @@ from starlette.types import ASGIApp
 
 from app.graphql import endpoint as graphql
 from app.graphql import graphiql
-from app.graphql.execution import Documents, ServedSchema, Surrounding
+from app.graphql.execution import DocumentCache, OperationExtension, ServedSchema
 from app.http import health, request_rate
-from app.http.cookies import Cookies
-from app.http.json_answers import failed
-from app.http.response_headers import Boundary
+from app.http.cookies import SessionCookies
+from app.http.json_answers import error_response
+from app.http.response_headers import BoundaryMiddleware
 from app.mail import letter_pages, transport
-from app.mail.letters import Wording
+from app.mail.letters import LetterTexts
 from app.mail.outbox import Outbox
 from app.operations import checkpoints
 from app.settings import DEVELOPMENT_MAIL, Settings, load
@@ -36,17 +36,17 @@ from resolvers.hashing.breached_passwords import SortedListFile
 from resolvers.hashing.password_hash import Hashing
 from schema.build import build
 
-LAST_LETTERS_SECONDS: Final = 5
+OUTBOX_STOP_SECONDS: Final = 5
 """What is being sent when a process ends has this long; the rest another sends."""
 
 
-def services_of(settings: Settings) -> Services:
+def make_services(settings: Settings) -> Services:
     """What these settings name: database, keys, counters, hashing, places."""
     keys = KeyRing(settings.secret_keys)
     return Services(
         database=Database(settings.database_url, pool=settings.database_pool),
         keys=keys,
-        limits=RateLimiter(settings.redis_url, on=settings.limited),
+        limits=RateLimiter(settings.redis_url, on=settings.counts_attempts),
         hashing=Hashing(keys, memory_kib=settings.password_memory_kib, passes=settings.password_passes),
         geolocation=Geolocation(settings.geoip_database),
         breached_list=SortedListFile(settings.breached_passwords) if settings.breached_passwords else None,
@@ -57,21 +57,21 @@ def services_of(settings: Settings) -> Services:
     )
 
 
-def outbox_of(settings: Settings, services: Services) -> Outbox:
+def make_outbox(settings: Settings, services: Services) -> Outbox:
     """What sends this process's share of the letters."""
-    wording = Wording(settings.address)
+    texts = LetterTexts(settings.base_url)
     return Outbox(
         services,
-        transport.postman(settings.mail_url or DEVELOPMENT_MAIL, in_production=settings.in_production),
-        wording,
-        transport.Letterhead(settings.sender, wording.host),
+        transport.transport_for(settings.mail_url or DEVELOPMENT_MAIL, in_production=settings.in_production),
+        texts,
+        transport.MessageBuilder(settings.sender, texts.host),
     )
 
 
-def served_schema(*, introspection: bool) -> ServedSchema:
+def make_schema(*, introspection: bool) -> ServedSchema:
     """The schema with what surrounds every operation; it keeps its own newest documents."""
-    documents = Documents(introspection=introspection)
-    schema = build([lambda: Surrounding(documents)], ServedSchema)
+    documents = DocumentCache(introspection=introspection)
+    schema = build([lambda: OperationExtension(documents)], ServedSchema)
     assert isinstance(schema, ServedSchema)  # noqa: S101  # tells the type checker what `build` was given
     return schema
 
@@ -80,30 +80,30 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     """The ASGI application of a process."""
     settings = settings or load()
     require_announced(kept=settings.in_production)
-    services = services or services_of(settings)
+    services = services or make_services(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        keeping, ended = asyncio.create_task(checkpoints.keep(services)), asyncio.Event()
-        sending = asyncio.create_task(outbox_of(settings, services).keep(ended))
+        checkpointing, ended = asyncio.create_task(checkpoints.write_every_minute(services)), asyncio.Event()
+        sending = asyncio.create_task(make_outbox(settings, services).run(ended))
         yield
-        keeping.cancel()
+        checkpointing.cancel()
         ended.set()
-        await asyncio.wait([sending], timeout=LAST_LETTERS_SECONDS)
+        await asyncio.wait([sending], timeout=OUTBOX_STOP_SECONDS)
         sending.cancel()
         services.hashing.close()
         await services.database.close()
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
-    browser = Cookies(frozenset((*settings.allowed_origins, *settings.own_origins)))
-    endpoint = graphql.Endpoint(served_schema(introspection=not settings.in_production), services, browser)
-    counted = [Depends(request_rate.floor(settings.redis_url))] if settings.limited else []
+    browser = SessionCookies(frozenset((*settings.allowed_origins, *settings.own_origins)))
+    endpoint = graphql.Endpoint(make_schema(introspection=not settings.in_production), services, browser)
+    counted = [Depends(request_rate.rate_limit(settings.redis_url))] if settings.counts_attempts else []
     app.include_router(graphql.router(endpoint), dependencies=counted)
     app.include_router(graphiql.router(in_production=settings.in_production))
     app.include_router(letter_pages.router())
     app.include_router(health.router(services.database, services.limits))
-    app.add_exception_handler(RateLimitExceeded, request_rate.too_many)
-    app.add_exception_handler(HTTPException, _plain)
+    app.add_exception_handler(RateLimitExceeded, request_rate.too_many_requests)
+    app.add_exception_handler(HTTPException, _http_error)
     if settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -113,11 +113,11 @@ def create(settings: Settings | None = None, services: Services | None = None) -
             allow_credentials=True,
             expose_headers=["X-Request-Id", "Retry-After"],
         )
-    return Boundary(app, secure=settings.in_production)
+    return BoundaryMiddleware(app, secure=settings.in_production)
 
 
-async def _plain(_request: Request, problem: Exception) -> Response:
+async def _http_error(_request: Request, problem: Exception) -> Response:
     """Starlette's own refusals in the form of all others."""
     if not isinstance(problem, HTTPException):
         raise problem
-    return failed(problem.status_code, ErrorCode.BAD_USER_INPUT, str(problem.detail), **(problem.headers or {}))
+    return error_response(problem.status_code, ErrorCode.BAD_USER_INPUT, str(problem.detail), **(problem.headers or {}))

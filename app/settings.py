@@ -21,18 +21,18 @@ from app.settings_fields import (
     StatisticsSettings,
     Switch,
 )
-from app.settings_validation import is_bounded, is_mailbox, is_postal, is_site, is_sorted
+from app.settings_validation import is_mail_url, is_narrow_network, is_sender_address, is_site_url, is_sorted_file
 from permissions.retention_periods import RetentionTable, retention
 from resolvers.hashing.argon2_parameters import is_below_minimum
 
-SHORTEST_KEY: Final = 32
-MOST_REPEATED: Final = 12
+MIN_KEY_LENGTH: Final = 32
+MIN_KEY_CHARACTERS: Final = 12
 """A key of fewer different characters was not drawn at random."""
 
-LEAST_CERTAINTY: Final = 12
+MIN_BOUND_TIMES_EPSILON: Final = 12
 """Noise cut earlier tells of somebody for certain more often than once in e^12 times."""
-MOST_TOLD: Final = Decimal("0.5")
-MOST_RELEASES: Final = 6
+MAX_EPSILON: Final = Decimal("0.5")
+MAX_RELEASES: Final = 6
 
 ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 DEVELOPMENT_KEYS: Final = Path("var/secret-keys")
@@ -40,7 +40,7 @@ DEVELOPMENT_URL: Final = "http://127.0.0.1:8000"
 DEVELOPMENT_MAIL: Final = "var/mail"
 
 
-class WeakSettings(Exception):
+class InvalidSettings(Exception):
     """Settings with which nothing starts."""
 
 
@@ -55,7 +55,7 @@ class Settings(
         return self.environment is Environment.PRODUCTION
 
     @property
-    def limited(self) -> bool:
+    def counts_attempts(self) -> bool:
         """Whether attempts are counted."""
         return self.rate_limits is Switch.ON
 
@@ -71,26 +71,26 @@ class Settings(
         return (f"{parts.scheme}://{parts.netloc}",) if parts.netloc else ()
 
     @property
-    def address(self) -> str:
+    def base_url(self) -> str:
         """Where people reach this service."""
         return self.public_url or DEVELOPMENT_URL
 
     @property
     def sender(self) -> str:
         """Whom letters are from."""
-        return self.mail_from or f"no-reply@{urlsplit(self.address).hostname}"
+        return self.mail_from or f"no-reply@{urlsplit(self.base_url).hostname}"
 
-    def checked(self) -> "Settings":
+    def validated(self) -> "Settings":
         """These settings, or WeakSettings that names each one at fault."""
         faults = [f"{PREFIX}{name}: {reason}" for name, reason in self._faults()]
         if faults:
-            raise WeakSettings("\n".join(faults))
+            raise InvalidSettings("\n".join(faults))
         return self
 
     def _faults(self) -> list[tuple[str, str]]:
         faults = []
-        if any(len(key) < SHORTEST_KEY for key in self.secret_keys):
-            faults.append(("SECRET_KEYS", f"each key has at least {SHORTEST_KEY} characters"))
+        if any(len(key) < MIN_KEY_LENGTH for key in self.secret_keys):
+            faults.append(("SECRET_KEYS", f"each key has at least {MIN_KEY_LENGTH} characters"))
         if (self.tls_certificate is None) != (self.tls_key is None):
             faults.append(("TLS_CERTIFICATE", "goes with TLS_KEY, one is not there"))
         if not self.database_url.startswith(("sqlite+aiosqlite:", "postgresql+asyncpg:")):
@@ -102,9 +102,9 @@ class Settings(
             faults.append(("REDIS_URL", "begins with redis:// or rediss://"))
         if not all(ORIGIN.fullmatch(origin) for origin in self.allowed_origins):
             faults.append(("ALLOWED_ORIGINS", "names origins such as https://app.example.org, never all of them"))
-        if not all(is_bounded(network) for network in self.trusted_proxies):
+        if not all(is_narrow_network(network) for network in self.trusted_proxies):
             faults.append(("TRUSTED_PROXIES", "names addresses or networks, never all of them"))
-        if any(len(set(key)) < MOST_REPEATED for key in self.secret_keys):
+        if any(len(set(key)) < MIN_KEY_CHARACTERS for key in self.secret_keys):
             faults.append(("SECRET_KEYS", "each key is random"))
         if is_below_minimum(self.password_memory_kib, self.password_passes):
             faults.append(("PASSWORD_MEMORY_KIB", f"is too little for argon2id with {self.password_passes} passes"))
@@ -113,17 +113,17 @@ class Settings(
         return faults + (self._weak_in_production() if self.in_production else [])
 
     def _noise_cut_short(self) -> list[tuple[str, str]]:
-        if self.statistics_bound * self.statistics_epsilon >= LEAST_CERTAINTY:
+        if self.statistics_bound * self.statistics_epsilon >= MIN_BOUND_TIMES_EPSILON:
             return []
-        return [("STATISTICS_BOUND", f"is at least {LEAST_CERTAINTY} / STATISTICS_EPSILON")]
+        return [("STATISTICS_BOUND", f"is at least {MIN_BOUND_TIMES_EPSILON} / STATISTICS_EPSILON")]
 
     def _unreachable(self) -> list[tuple[str, str]]:
         faults = []
-        if self.public_url and not is_site(self.public_url):
+        if self.public_url and not is_site_url(self.public_url):
             faults.append(("PUBLIC_URL", "is not an https address, nor an http one"))
-        if self.mail_url and not is_postal(self.mail_url):
+        if self.mail_url and not is_mail_url(self.mail_url):
             faults.append(("MAIL_URL", "is a folder, or smtp://, or smtps:// with a host"))
-        if self.mail_from and not is_mailbox(self.mail_from):
+        if self.mail_from and not is_sender_address(self.mail_from):
             faults.append(("MAIL_FROM", "is not an e-mail address"))
         return faults
 
@@ -140,7 +140,7 @@ class Settings(
             if path is not None and not (path.is_file() and os.access(path, os.R_OK))
         ]
         listed = self.breached_passwords
-        if listed and not faults and not is_sorted(listed):
+        if listed and not faults and not is_sorted_file(listed):
             faults.append(("BREACHED_PASSWORDS", "is not sorted by its bytes, as by LC_ALL=C sort"))
         return faults
 
@@ -148,15 +148,15 @@ class Settings(
         weak = []
         if not self.secret_keys:
             weak.append(("SECRET_KEYS", "is not set"))
-        if not self.limited:
+        if not self.counts_attempts:
             weak.append(("RATE_LIMITS", "is off"))
-        if self.statistics_epsilon > MOST_TOLD:
-            weak.append(("STATISTICS_EPSILON", f"is more than {MOST_TOLD}"))
-        if self.statistics_releases_per_year > MOST_RELEASES:
-            weak.append(("STATISTICS_RELEASES_PER_YEAR", f"is more than {MOST_RELEASES}"))
-        if not is_site(self.public_url or "", ("https",)):
+        if self.statistics_epsilon > MAX_EPSILON:
+            weak.append(("STATISTICS_EPSILON", f"is more than {MAX_EPSILON}"))
+        if self.statistics_releases_per_year > MAX_RELEASES:
+            weak.append(("STATISTICS_RELEASES_PER_YEAR", f"is more than {MAX_RELEASES}"))
+        if not is_site_url(self.public_url or "", ("https",)):
             weak.append(("PUBLIC_URL", "is not an https address"))
-        if not self.mail_from and not is_mailbox(self.sender):
+        if not self.mail_from and not is_sender_address(self.sender):
             weak.append(("MAIL_FROM", "is not set, and PUBLIC_URL has no name to write from"))
         if not all(origin.startswith("https://") for origin in self.allowed_origins):
             weak.append(("ALLOWED_ORIGINS", "names an origin that is not https"))
@@ -165,18 +165,18 @@ class Settings(
         return weak
 
 
-def written() -> Settings:
+def from_environment() -> Settings:
     """The environment's settings as they are written, weak or not."""
     try:
         return Settings()
     except ValidationError as problem:
         names = sorted({str(error["loc"][0]).upper() for error in problem.errors()})
-        raise WeakSettings("\n".join(f"{PREFIX}{name}: is not a value that it takes" for name in names)) from None
+        raise InvalidSettings("\n".join(f"{PREFIX}{name}: is not a value that it takes" for name in names)) from None
 
 
 def load() -> Settings:
     """The environment's settings, checked; in development the secret key is made at the first start and kept."""
-    settings = written().checked()
+    settings = from_environment().validated()
     if not settings.secret_keys:
         settings = settings.model_copy(update={"secret_keys": (_development_key(DEVELOPMENT_KEYS),)})
     return settings

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.durations import duration
+from app.durations import parse_duration
 from permissions.retention_periods import GRACE, RecordKind
 from resolvers.hashing.argon2_parameters import MAX_MEMORY_KIB, MAX_PASSES, MEMORY_KIB, PASSES
 
@@ -203,7 +203,7 @@ class RetentionSettings(Section):
     @field_validator("erasure_grace", mode="before")
     @classmethod
     def _read_duration(cls, value: Any) -> Any:
-        return duration(value) if isinstance(value, str) else value
+        return parse_duration(value) if isinstance(value, str) else value
 
     @field_validator("retention", mode="before")
     @classmethod
@@ -211,7 +211,7 @@ class RetentionSettings(Section):
         if not isinstance(value, str):
             return value
         pairs = [part.partition("=") for part in value.split(",") if part.strip()]
-        periods = {RecordKind(kind.strip()): duration(period) for kind, _, period in pairs}
+        periods = {RecordKind(kind.strip()): parse_duration(period) for kind, _, period in pairs}
         if len(periods) < len(pairs) or not periods.keys().isdisjoint(GRACE):
             raise ValueError("names each kind of record once, and leaves accounts to ERASURE_GRACE")
         return periods

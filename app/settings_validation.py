@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from app.mail.transport import is_server, mailbox
+from app.mail.transport import ascii_address, is_server
 from resolvers.hashing.breached_passwords import SortedListFile
 
-WIDEST: Final = 7
+MIN_PREFIX_LENGTH: Final = 7
 """Bits that a network of proxies has in common at least: IPv6's own private one has so many."""
 
 
-def is_site(url: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
+def is_site_url(url: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
     """Whether this is the address of a site."""
     try:
         parts = urlsplit(url)
@@ -21,7 +21,7 @@ def is_site(url: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
     return parts.scheme in schemes and bool(parts.hostname) and url.isprintable() and not set(url) & set("?# ")
 
 
-def is_postal(url: str) -> bool:
+def is_mail_url(url: str) -> bool:
     """Whether letters can be left here: a folder, or an SMTP server."""
     try:
         parts = urlsplit(url)
@@ -30,23 +30,23 @@ def is_postal(url: str) -> bool:
         return False
 
 
-def is_mailbox(text: str) -> bool:
+def is_sender_address(text: str) -> bool:
     """Whether this is one plain address to write from."""
     try:
-        return mailbox(text).isascii()
+        return ascii_address(text).isascii()
     except ValueError:
         return False
 
 
-def is_bounded(network: str) -> bool:
+def is_narrow_network(network: str) -> bool:
     """Whether this is a network, and not so wide that a few of them are all."""
     try:
-        return ipaddress.ip_network(network).prefixlen >= WIDEST
+        return ipaddress.ip_network(network).prefixlen >= MIN_PREFIX_LENGTH
     except ValueError:
         return False
 
 
-def is_sorted(path: Path) -> bool:
+def is_sorted_file(path: Path) -> bool:
     """Whether the lines of this file are in the order of their bytes."""
     listed = SortedListFile(path)
     try:

@@ -13,7 +13,7 @@ from asked import DOCUMENTS, OURS, ROWS
 from graphql import GraphQLField, GraphQLObjectType
 
 from app.graphql.execution import ServedSchema
-from app.main import served_schema
+from app.main import make_schema
 from models.vocabulary import Audience, Role, Standing
 from permissions.caller import Caller
 from permissions.decision import SubjectState, decide
@@ -44,7 +44,7 @@ def _column(name: str) -> str:
 
 def guarded(rows: SimpleNamespace) -> ServedSchema:
     """The schema as it is served, with these rows in place of the database's."""
-    schema = served_schema(introspection=True)
+    schema = make_schema(introspection=True)
     _field(schema, "Query.users").resolve = lambda *_, **__: rows
     return schema
 

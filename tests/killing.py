@@ -19,7 +19,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from app.commands.people import import_users
-from app.commands.server.retention import Places, retained
+from app.commands.server.retention import ErasurePlaces, erase
 from app.operations.erasure_register import ErasureRegister
 from models.database import Database
 from resolvers.erasure import retention_run
@@ -52,8 +52,8 @@ class Steps:
 async def _retention(url: str, job: dict[str, Any]) -> None:
     database = Database(url)
     services = services_on(database, now=lambda: datetime.fromisoformat(job["now"]))
-    places = Places(ErasureRegister(Path(job["folder"]) / (url.rpartition("/")[2] + ".erasures")))
-    await retained(services, places)
+    places = ErasurePlaces(ErasureRegister(Path(job["folder"]) / (url.rpartition("/")[2] + ".erasures")))
+    await erase(services, places)
     services.hashing.close()
     await database.close()
 

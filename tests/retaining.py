@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Table, func, insert, select, update
 
 from app.commands.audit.verify_log import faults
-from app.commands.server.retention import Places, retained
+from app.commands.server.retention import ErasurePlaces, erase
 from app.operations.erasure_register import ErasureRegister
 from models.columns import Instant, Text, new_id, sort_key
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS, LEGAL_REQUESTS, OUTBOX, SUPPORT_CASES
@@ -28,7 +28,7 @@ class Keeper:
     def __init__(self, world: World, folder: Path) -> None:
         self.world = world
         self.clock = Clock(world)
-        self.places = Places(ErasureRegister(folder / "erasures"), folder / "mail")
+        self.places = ErasurePlaces(ErasureRegister(folder / "erasures"), folder / "mail")
 
     async def due(self) -> dict[str, int]:
         """What a run would do, of each kind that it would do anything of."""
@@ -38,7 +38,7 @@ class Keeper:
     async def run(self) -> dict[str, int]:
         """What a run did; it is what was said to be due before, and leaves nothing due and both logs whole."""
         due = await self.due()
-        counts, undone = await retained(self.world.services, self.places)
+        counts, undone = await erase(self.world.services, self.places)
         assert undone == []
         assert +counts == Counter(due)
         assert await self.due() == {}

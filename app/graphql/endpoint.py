@@ -10,13 +10,13 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import PreExecutionError
 
-from app.graphql.error_messages import told
+from app.graphql.error_messages import public_error
 from app.graphql.execution import ServedSchema
 from app.http import cookies, request_body
-from app.http.authentication import Credential, Unauthenticated, authenticated
+from app.http.authentication import Credential, Unauthenticated, authenticate
 from app.http.client_address import address_of
-from app.http.cookies import Cookies
-from app.http.json_answers import answer, failed
+from app.http.cookies import SessionCookies
+from app.http.json_answers import error_response, json_response
 from permissions.caller import Caller
 from permissions.error_codes import ErrorCode
 from permissions.errors import UNKNOWN_TOKEN
@@ -27,7 +27,7 @@ from resolvers.hashing.anonymous_queue import AnonymousQueue
 class Endpoint:
     """Answers POST requests to one schema."""
 
-    def __init__(self, schema: ServedSchema, services: Services, browser: Cookies) -> None:
+    def __init__(self, schema: ServedSchema, services: Services, browser: SessionCookies) -> None:
         self.schema = schema
         self.services = services
         self.cookies = browser
@@ -36,8 +36,8 @@ class Endpoint:
     async def post(self, request: Request) -> Response:
         """Authenticates, reads, executes and writes one operation."""
         try:
-            media_type = request_body.answer_type(request)
-            asked = await request_body.asked(request)
+            media_type = request_body.response_type(request)
+            asked = await request_body.read_request(request)
             browser = self.cookies.read(request)
             credential = cookies.credential(request)
             async with self.queue.slot() if credential is None else nullcontext():
@@ -45,20 +45,20 @@ class Endpoint:
                 response = await self._executed(asked, context, media_type)
                 cookies.write(response, browser, self.services.now())
                 return response
-        except request_body.Unacceptable as problem:
+        except request_body.RequestError as problem:
             # a client that trickles its body would go on holding the connection
             ended = {"Connection": "close"} if problem.status == 408 else {}
             code = ErrorCode.FORBIDDEN if problem.status == 403 else ErrorCode.BAD_USER_INPUT
-            return failed(problem.status, code, problem.message, problem.argument, **ended)
+            return error_response(problem.status, code, problem.message, problem.argument, **ended)
         except Unauthenticated:
-            response = failed(401, ErrorCode.UNAUTHENTICATED, UNKNOWN_TOKEN, **{"WWW-Authenticate": "Bearer"})
+            response = error_response(401, ErrorCode.UNAUTHENTICATED, UNKNOWN_TOKEN, **{"WWW-Authenticate": "Bearer"})
             if cookies.ACCESS in request.cookies:  # the session may go on with its other cookie
-                cookies.forget(response, cookies.ACCESS)
+                cookies.delete(response, cookies.ACCESS)
             return response
         except Exception as problem:  # noqa: BLE001  # told as an id; `told` logs its kind
-            return answer({"errors": [told(GraphQLError("", original_error=problem)).formatted]}, 500)
+            return json_response({"errors": [public_error(GraphQLError("", original_error=problem)).formatted]}, 500)
 
-    async def _executed(self, asked: request_body.Asked, context: Context, media_type: str) -> Response:
+    async def _executed(self, asked: request_body.GraphQLRequest, context: Context, media_type: str) -> Response:
         try:
             result = await self.schema.execute(
                 asked.query,
@@ -67,21 +67,21 @@ class Endpoint:
                 context_value=context,
             )
         except (CannotGetOperationTypeError, InvalidOperationTypeError, MissingQueryError):
-            return failed(
+            return error_response(
                 400,
                 ErrorCode.GRAPHQL_VALIDATION_FAILED,
                 "The document holds no operation of this name and kind.",
                 "operationName",
             )
-        errors = [told(error).formatted for error in result.errors or []]
+        errors = [public_error(error).formatted for error in result.errors or []]
         content: dict[str, Any] = {"errors": errors} if errors else {}
         if not isinstance(result, PreExecutionError):
-            return answer({"data": result.data, **content}, 200, media_type)
+            return json_response({"data": result.data, **content}, 200, media_type)
         ours = any(error["extensions"]["code"] == ErrorCode.INTERNAL for error in errors)
-        return answer(content, 500 if ours else 400, media_type)
+        return json_response(content, 500 if ours else 400, media_type)
 
     async def _caller(self, request: Request, credential: Credential | None) -> Caller:
-        caller = await authenticated(self.services, credential, address_of(request))
+        caller = await authenticate(self.services, credential, address_of(request))
         return replace(caller, opts_out=request.headers.get("sec-gpc") == "1")
 
 

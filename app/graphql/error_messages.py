@@ -35,7 +35,7 @@ COORDINATE: Final = re.compile(r"[A-Za-z_]\w*\.\w+(\(\w+:\))?")
 INPUT: Final = re.compile(r"'(\$\w+)'|\.\w+\((\w+):\)'")
 
 
-def unreadable(error: GraphQLSyntaxError) -> GraphQLError:
+def syntax_error(error: GraphQLSyntaxError) -> GraphQLError:
     """A syntax error by its place alone: the text there may be a password."""
     place = error.locations[0] if error.locations else None
     where = f" at line {place.line}, column {place.column}" if place else ""
@@ -45,12 +45,12 @@ def unreadable(error: GraphQLSyntaxError) -> GraphQLError:
     )
 
 
-def refused(sentence: str) -> GraphQLError:
+def document_refused(sentence: str) -> GraphQLError:
     """A document that is not even validated."""
     return ApiError(sentence, extensions={"code": ErrorCode.GRAPHQL_VALIDATION_FAILED})
 
 
-class NamedValues(ValuesOfCorrectTypeRule):
+class ValuesByNameRule(ValuesOfCorrectTypeRule):
     """GraphQL's rule for literals, which says what the input is called where the stock rule repeats its value."""
 
     name = "a value"
@@ -79,18 +79,18 @@ class NamedValues(ValuesOfCorrectTypeRule):
         return SKIP
 
 
-class Vocabulary:
+class ValidationMessages:
     """The words of a validation error that are the schema's own; every other word was sent by somebody and goes."""
 
     def __init__(self, schema: GraphQLSchema, *, every_name: bool) -> None:
         self.suggests = every_name
-        self.names = frozenset(_names(schema) if every_name else schema.type_map)
+        self.names = frozenset(_all_names(schema) if every_name else schema.type_map)
 
-    def invalid(self, errors: Sequence[GraphQLError]) -> list[GraphQLError]:
+    def sanitized(self, errors: Sequence[GraphQLError]) -> list[GraphQLError]:
         """Validation errors without what was sent, but for the names of variables."""
-        return [error if isinstance(error, ApiError) else self._invalid(error) for error in errors]
+        return [error if isinstance(error, ApiError) else self._sanitized(error) for error in errors]
 
-    def _invalid(self, error: GraphQLError) -> GraphQLError:
+    def _sanitized(self, error: GraphQLError) -> GraphQLError:
         message = error.message if self.suggests else error.message.partition(" Did you mean")[0]
         extensions: dict[str, str] = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED}
         if named := INPUT.search(message):
@@ -104,7 +104,7 @@ class Vocabulary:
         return quoted[0] if known else "'…'"
 
 
-def _names(schema: GraphQLSchema) -> Iterator[str]:
+def _all_names(schema: GraphQLSchema) -> Iterator[str]:
     yield from schema.type_map
     for directive in schema.directives:
         yield directive.name
@@ -118,7 +118,7 @@ def _names(schema: GraphQLSchema) -> Iterator[str]:
             yield from (name for field in kind.fields.values() for name in field.args)
 
 
-def misfit(variable: str, path: Sequence[str | int]) -> ApiError:
+def invalid_variable(variable: str, path: Sequence[str | int]) -> ApiError:
     """A variable whose value is not of its type, by where in it."""
     name = ".".join([f"${variable}", *(str(part) for part in path)])
     return ApiError(
@@ -127,7 +127,7 @@ def misfit(variable: str, path: Sequence[str | int]) -> ApiError:
     )
 
 
-def told(error: GraphQLError) -> GraphQLError:
+def public_error(error: GraphQLError) -> GraphQLError:
     """A failure of ours as it is, anything else as INTERNAL with an id that the log has too."""
     cause = error.original_error
     if isinstance(error, ApiError):

@@ -36,9 +36,9 @@ from resolvers.ledger import write_disclosures
 
 log = logging.getLogger(__name__)
 
-MOST_DOCUMENTS: Final = 256
-MOST_ERRORS: Final = 10
-SPELT_OUT: Final = frozenset('"#')
+MAX_DOCUMENTS: Final = 256
+MAX_ERRORS: Final = 10
+LITERAL_MARKS: Final = frozenset('"#')
 """What a valid document needs to hold a text of its own: a string, or a comment."""
 
 
@@ -50,51 +50,53 @@ class Document:
     errors: list[GraphQLError]
 
 
-class Documents:
+class DocumentCache:
     """The newest documents, so that one is parsed and validated once. What may spell out a password is not kept.
 
     Nor is what is wrong: it may hold one in a misspelt place, and floods would push out what clients send.
     """
 
     def __init__(self, *, introspection: bool) -> None:
-        rules = (error_messages.NamedValues if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules)
+        rules = (
+            error_messages.ValuesByNameRule if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules
+        )
         self.rules = (*rules,) if introspection else (*rules, NoSchemaIntrospectionCustomRule)
         self.introspection = introspection
-        self._vocabulary: error_messages.Vocabulary | None = None
-        self._kept: OrderedDict[str, Document] = OrderedDict()
+        self._messages: error_messages.ValidationMessages | None = None
+        self._documents: OrderedDict[str, Document] = OrderedDict()
 
     def read(self, text: str, schema: ClassifiedSchema) -> Document:
         """The document of a text; a GraphQLError where it is none."""
-        if text in self._kept:
-            self._kept.move_to_end(text)
-            return self._kept[text]
-        tree = parse(text, max_tokens=document_limits.MOST_TOKENS, allow_empty_selection_sets=False)
+        if text in self._documents:
+            self._documents.move_to_end(text)
+            return self._documents[text]
+        tree = parse(text, max_tokens=document_limits.MAX_TOKENS, allow_empty_selection_sets=False)
         document = Document(tree, self._errors(tree, schema))
         if not document.errors and not _may_hold_a_secret(text):
-            self._kept[text] = document
-            if len(self._kept) > MOST_DOCUMENTS:
-                self._kept.popitem(last=False)
+            self._documents[text] = document
+            if len(self._documents) > MAX_DOCUMENTS:
+                self._documents.popitem(last=False)
         return document
 
     def _errors(self, tree: DocumentNode, schema: ClassifiedSchema) -> list[GraphQLError]:
-        if refusal := document_limits.refusal(tree):
-            return [error_messages.refused(refusal)]
-        if self._vocabulary is None:
-            self._vocabulary = error_messages.Vocabulary(schema.graphql, every_name=self.introspection)
+        if refusal := document_limits.limit_fault(tree):
+            return [error_messages.document_refused(refusal)]
+        if self._messages is None:
+            self._messages = error_messages.ValidationMessages(schema.graphql, every_name=self.introspection)
         hidden = not self.introspection
-        found = validate(schema.graphql, tree, self.rules, max_errors=MOST_ERRORS, hide_suggestions=hidden)
-        return self._vocabulary.invalid(found[:MOST_ERRORS])
+        found = validate(schema.graphql, tree, self.rules, max_errors=MAX_ERRORS, hide_suggestions=hidden)
+        return self._messages.sanitized(found[:MAX_ERRORS])
 
 
 def _may_hold_a_secret(text: str) -> bool:
     """Whether a valid document proves something and says it itself, rather than by variables."""
-    return any(field in text for field in CREDENTIAL_FIELDS) and any(mark in text for mark in SPELT_OUT)
+    return any(field in text for field in CREDENTIAL_FIELDS) and any(mark in text for mark in LITERAL_MARKS)
 
 
-class Surrounding(SchemaExtension):
+class OperationExtension(SchemaExtension):
     """One operation from its text to its answer."""
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: DocumentCache) -> None:
         self.documents = documents
         self.document: Document | None = None
 
@@ -104,7 +106,7 @@ class Surrounding(SchemaExtension):
         try:
             self.document = self.documents.read(context.query or "", _schema(context))
         except GraphQLSyntaxError as error:
-            raise error_messages.unreadable(error) from None
+            raise error_messages.syntax_error(error) from None
         context.graphql_document = self.document.tree
         yield
 
@@ -117,7 +119,7 @@ class Surrounding(SchemaExtension):
         """Checks variables and decides refusals before anything is read; adds the refusals to the answer."""
         context = self.execution_context
         operation = _operation(context.graphql_document)
-        variables = _variables(_schema(context), _tree(context), operation, context.variables or {})
+        variables = _coerced_variables(_schema(context), _tree(context), operation, context.variables or {})
         if isinstance(variables, list):
             context.result = PreExecutionError(data=None, errors=variables)
             yield
@@ -127,12 +129,12 @@ class Surrounding(SchemaExtension):
         yield
         result = context.result
         if result is not None:
-            found = [error_messages.told(error) for error in result.errors or []]
+            found = [error_messages.public_error(error) for error in result.errors or []]
             result.errors = [*found, *selection.refusals] or None
-            await _recorded(context.context, result)
+            await _record_disclosures(context.context, result)
 
 
-async def _recorded(context: Context, result: Any) -> None:
+async def _record_disclosures(context: Context, result: Any) -> None:
     """Enters the reading in the ledger before anything of it leaves; what cannot be entered is not shown."""
     try:
         await write_disclosures.record_answer(context)
@@ -160,26 +162,26 @@ def _operation(document: DocumentNode | None) -> OperationDefinitionNode:
     return next(node for node in nodes if isinstance(node, OperationDefinitionNode))
 
 
-def _variables(
+def _coerced_variables(
     schema: ClassifiedSchema, tree: DocumentNode, operation: OperationDefinitionNode, given: dict[str, Any]
 ) -> VariableValues | list[GraphQLError]:
     """The coerced variables, or what is wrong with them, told by name."""
     definitions = operation.variable_definitions or ()
-    coerced = get_variable_values(schema.graphql, definitions, given, MOST_ERRORS, hide_suggestions=True)
+    coerced = get_variable_values(schema.graphql, definitions, given, MAX_ERRORS, hide_suggestions=True)
     if isinstance(coerced, VariableValues):
-        return _nulls_in_place(schema, tree, operation, coerced) or coerced
+        return _misplaced_nulls(schema, tree, operation, coerced) or coerced
     faults: list[GraphQLError] = []
     for definition in definitions:
         name = definition.variable.name.value
         kind: Any = type_from_ast(schema.graphql, definition.type)
         if name in given and kind is not None:
-            validate_input_value(given[name], kind, _collecting(name, faults))
+            validate_input_value(given[name], kind, _collector(name, faults))
         elif name not in given and definition.default_value is None and is_non_null_type(kind):
-            faults.append(error_messages.misfit(name, ()))
-    return faults[:MOST_ERRORS] or [error_messages.misfit("variables", ())]
+            faults.append(error_messages.invalid_variable(name, ()))
+    return faults[:MAX_ERRORS] or [error_messages.invalid_variable("variables", ())]
 
 
-def _nulls_in_place(
+def _misplaced_nulls(
     schema: ClassifiedSchema, tree: DocumentNode, operation: OperationDefinitionNode, values: VariableValues
 ) -> list[GraphQLError]:
     """A nullable variable with a default may stand where null may not; sent as null there, it is a misfit."""
@@ -189,11 +191,11 @@ def _nulls_in_place(
     context = ValidationContext(schema.graphql, tree, TypeInfo(schema.graphql), lambda _error: None)
     usages = context.get_recursive_variable_usages(operation)
     wrong = {usage.node.name.value for usage in usages if is_non_null_type(usage.type)} & nulls
-    return [error_messages.misfit(name, ()) for name in sorted(wrong)]
+    return [error_messages.invalid_variable(name, ()) for name in sorted(wrong)]
 
 
-def _collecting(name: str, faults: list[GraphQLError]) -> Callable[[GraphQLError, list[str | int]], None]:
-    return lambda _error, path: faults.append(error_messages.misfit(name, path))
+def _collector(name: str, faults: list[GraphQLError]) -> Callable[[GraphQLError, list[str | int]], None]:
+    return lambda _error, path: faults.append(error_messages.invalid_variable(name, path))
 
 
 class ServedSchema(ClassifiedSchema):

@@ -19,24 +19,24 @@ from resolvers.context import Services
 from resolvers.staff import role_tokens
 
 SCHEME: Final = "bearer"
-ACCESS: Final = (TokenKind.SESSION, TokenKind.ROLE, TokenKind.PROCESSOR)
+ACCESS_KINDS: Final = (TokenKind.SESSION, TokenKind.ROLE, TokenKind.PROCESSOR)
 """What opens anything by itself; all other kinds are worth something in one mutation alone."""
 
-USE_IS_NOTED_EVERY: Final = timedelta(minutes=5)
-STAFF_IDLE: Final = timedelta(minutes=30)
+LAST_USE_INTERVAL: Final = timedelta(minutes=5)
+STAFF_IDLE_TIMEOUT: Final = timedelta(minutes=30)
 
 
 class Unauthenticated(Exception):
     """A credential that is unknown, expired, revoked or malformed."""
 
 
-def bearer(request: Request) -> str | None:
+def bearer_token(request: Request) -> str | None:
     """The request's one bearer token, or None where it names none."""
     headers = request.headers.getlist("authorization")
     if not headers:
         return None
     scheme, _, token = headers[0].partition(" ")
-    if len(headers) > 1 or scheme.lower() != SCHEME or kind_of(token.strip()) not in ACCESS:
+    if len(headers) > 1 or scheme.lower() != SCHEME or kind_of(token.strip()) not in ACCESS_KINDS:
         raise Unauthenticated
     return token.strip()
 
@@ -49,28 +49,31 @@ class Credential:
     transport: TokenTransport
 
 
-async def authenticated(services: Services, credential: Credential | None, address: str) -> Caller:
+async def authenticate(services: Services, credential: Credential | None, address: str) -> Caller:
     """The caller, by one indexed read; a role counts only while its holder has it."""
     if credential is None:
         return Caller(address=address)
     now = services.now()
-    row = await _row(services.database, digest_of(credential.token), now)
-    if row is None or not _works(row, now) or (row.transport or TokenTransport.BEARER) != credential.transport:
+    row = await _token_row(services.database, digest_of(credential.token), now)
+    if row is None or not _is_valid(row, now) or (row.transport or TokenTransport.BEARER) != credential.transport:
         raise Unauthenticated
-    if row.last_used_at is None or now - row.last_used_at > USE_IS_NOTED_EVERY:
-        await _note_use(services.database, row.id, now)
+    if row.last_used_at is None or now - row.last_used_at > LAST_USE_INTERVAL:
+        await _record_use(services.database, row.id, now)
     return Caller.from_row(row, address)
 
 
-async def _row(database: Database, digest: str, now: datetime) -> Any:
+async def _token_row(database: Database, digest: str, now: datetime) -> Any:
     """The token of this digest, or the session whose secret it was until a moment ago."""
     known = {"digest": digest, "now": now}
     async with database.reading() as connection:
-        row = (await connection.execute(_KNOWN, known)).one_or_none()
-        return row or (await connection.execute(_PREVIOUS, {**known, "since": now - REFRESH_GRACE})).one_or_none()
+        row = (await connection.execute(_BY_DIGEST, known)).one_or_none()
+        return (
+            row
+            or (await connection.execute(_BY_PREVIOUS_DIGEST, {**known, "since": now - REFRESH_GRACE})).one_or_none()
+        )
 
 
-def _known() -> Any:
+def _token_rows() -> Any:
     now = bindparam("now", type_=Instant())
     held = holds_role(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role, now)
     return select(ACCESS_TOKENS, *HOLDER_COLUMNS, held.label("held")).outerjoin(
@@ -78,28 +81,30 @@ def _known() -> Any:
     )
 
 
-_KNOWN: Final = _known().where(ACCESS_TOKENS.c.digest == bindparam("digest"))
-_PREVIOUS: Final = _known().where(
+_BY_DIGEST: Final = _token_rows().where(ACCESS_TOKENS.c.digest == bindparam("digest"))
+_BY_PREVIOUS_DIGEST: Final = _token_rows().where(
     ACCESS_TOKENS.c.previous_digest == bindparam("digest"),
     ACCESS_TOKENS.c.rotated_at >= bindparam("since", type_=Instant()),
 )
 
 
-def _works(row: Any, now: datetime) -> bool:
+def _is_valid(row: Any, now: datetime) -> bool:
     if row.revoked_at is not None or (row.secret_expires_at or row.expires_at) <= now or row.disabled_at is not None:
         return False
     if row.role in STAFF:
-        return bool(row.held) and not _idle(row, now)
+        return bool(row.held) and not _is_idle(row, now)
     if row.role == Role.MEMBER:
         return row.account_id is not None
     return row.processor is not None and row.approved_at is not None
 
 
-def _idle(row: Any, now: datetime) -> bool:
+def _is_idle(row: Any, now: datetime) -> bool:
     """Whether a staff token that the API issued lay unused for too long; the operator's own says its time itself."""
-    return bool(row.issued_by == role_tokens.ISSUED_BY and now - (row.last_used_at or row.created_at) > STAFF_IDLE)
+    return bool(
+        row.issued_by == role_tokens.ISSUED_BY and now - (row.last_used_at or row.created_at) > STAFF_IDLE_TIMEOUT
+    )
 
 
-async def _note_use(database: Database, id: str, now: datetime) -> None:
+async def _record_use(database: Database, id: str, now: datetime) -> None:
     async with database.writing() as connection:
         await connection.execute(update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id == id).values(last_used_at=now))

@@ -13,7 +13,7 @@ from app.operations.schema_version import is_current
 from models.database import Database
 from permissions.rate_limits import RateLimiter
 
-PATIENCE_SECONDS: Final = 3
+TIMEOUT_SECONDS: Final = 3
 
 
 def router(database: Database, limits: RateLimiter) -> APIRouter:
@@ -27,7 +27,7 @@ def router(database: Database, limits: RateLimiter) -> APIRouter:
     @routes.api_route("/health/ready", methods=READ_METHODS)
     async def ready(response: Response) -> dict[str, str]:
         with contextlib.suppress(Exception):
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 if await is_current(database):
                     # what can still be served is served, under tighter limits that an operator should know of
                     return (

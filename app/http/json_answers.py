@@ -11,12 +11,12 @@ READ_METHODS: Final = ["GET", "HEAD"]
 """The methods of a route that only reads."""
 
 
-def answer(content: Any, status: int, media_type: str = "application/json", **headers: str) -> Response:
+def json_response(content: Any, status: int, media_type: str = "application/json", **headers: str) -> Response:
     """A response with this content as JSON."""
     return Response(orjson.dumps(content), status, headers or None, media_type)
 
 
-def failed(status: int, code: ErrorCode, message: str, argument: str | None = None, **headers: str) -> Response:
+def error_response(status: int, code: ErrorCode, message: str, argument: str | None = None, **headers: str) -> Response:
     """An error response for a request that was not executed as an operation."""
     extensions = {"code": code} if argument is None else {"code": code, "argument": argument}
-    return answer({"errors": [{"message": message, "extensions": extensions}]}, status, **headers)
+    return json_response({"errors": [{"message": message, "extensions": extensions}]}, status, **headers)

@@ -8,14 +8,14 @@ from starlette.requests import ClientDisconnect, Request
 
 from app.http import strict_json
 
-LARGEST_BODY: Final = 64 * 1024
-PATIENCE_SECONDS: Final = 10
+MAX_BYTES: Final = 64 * 1024
+TIMEOUT_SECONDS: Final = 10
 """How long a body may take to arrive: whoever trickles one would hold a connection for ever."""
 JSON_TYPES: Final = frozenset({"application/json"})
-RESULT_TYPE: Final = "application/graphql-response+json"
+GRAPHQL_RESPONSE_TYPE: Final = "application/graphql-response+json"
 
 
-class Unacceptable(Exception):
+class RequestError(Exception):
     """A request that is not answered with GraphQL: an HTTP status and a sentence."""
 
     def __init__(self, status: int, message: str, argument: str | None = None) -> None:
@@ -26,7 +26,7 @@ class Unacceptable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GraphQLRequest:
     """One GraphQL request."""
 
     query: str
@@ -34,14 +34,14 @@ class Asked:
     operation_name: str | None
 
 
-def answer_type(request: Request) -> str:
+def response_type(request: Request) -> str:
     """The media type that the client accepts, the newer one where it says so."""
     accepted = {_media_type(part) for part in ",".join(request.headers.getlist("accept") or ["*/*"]).split(",")}
-    if RESULT_TYPE in accepted:
-        return RESULT_TYPE
+    if GRAPHQL_RESPONSE_TYPE in accepted:
+        return GRAPHQL_RESPONSE_TYPE
     if accepted & {"application/json", "application/*", "*/*", ""}:
         return "application/json"
-    raise Unacceptable(406, f"Answers are application/json or {RESULT_TYPE}.")
+    raise RequestError(406, f"Answers are application/json or {GRAPHQL_RESPONSE_TYPE}.")
 
 
 def _media_type(part: str) -> str | None:
@@ -52,21 +52,21 @@ def _media_type(part: str) -> str | None:
     return None if never else name
 
 
-async def asked(request: Request) -> Asked:
+async def read_request(request: Request) -> GraphQLRequest:
     """Checks type, coding and size before anything is parsed."""
     media_type, _, options = ",".join(request.headers.getlist("content-type")).partition(";")
     if media_type.strip().lower() not in JSON_TYPES or not _is_utf8(options):
-        raise Unacceptable(415, "Send application/json in UTF-8.")
+        raise RequestError(415, "Send application/json in UTF-8.")
     if any(coding.strip().lower() not in ("", "identity") for coding in request.headers.getlist("content-encoding")):
-        raise Unacceptable(415, "Send the body as it is, without a content coding.")
+        raise RequestError(415, "Send the body as it is, without a content coding.")
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             body = await _body(request)
     except TimeoutError:
-        raise Unacceptable(408, f"A body arrives within {PATIENCE_SECONDS} seconds.") from None
+        raise RequestError(408, f"A body arrives within {TIMEOUT_SECONDS} seconds.") from None
     except ClientDisconnect:
-        raise Unacceptable(400, "The body ended early.") from None
-    return _shaped(_parsed(body))
+        raise RequestError(400, "The body ended early.") from None
+    return _graphql_request(_json(body))
 
 
 def _is_utf8(options: str) -> bool:
@@ -76,33 +76,33 @@ def _is_utf8(options: str) -> bool:
 
 async def _body(request: Request) -> bytes:
     length = request.headers.get("content-length", "0")
-    if not (length.isascii() and length.isdigit()) or len(length) > 12 or int(length) > LARGEST_BODY:
-        raise Unacceptable(413, f"A body has at most {LARGEST_BODY} bytes.")
+    if not (length.isascii() and length.isdigit()) or len(length) > 12 or int(length) > MAX_BYTES:
+        raise RequestError(413, f"A body has at most {MAX_BYTES} bytes.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST_BODY:
-            raise Unacceptable(413, f"A body has at most {LARGEST_BODY} bytes.")
+        if len(body) > MAX_BYTES:
+            raise RequestError(413, f"A body has at most {MAX_BYTES} bytes.")
     return bytes(body)
 
 
-def _parsed(body: bytes) -> Any:
+def _json(body: bytes) -> Any:
     try:
-        return strict_json.read(body)
+        return strict_json.parse(body)
     except ValueError:
-        raise Unacceptable(400, "The body is not JSON that can be read.") from None
+        raise RequestError(400, "The body is not JSON that can be read.") from None
 
 
-def _shaped(body: Any) -> Asked:
+def _graphql_request(body: Any) -> GraphQLRequest:
     if not isinstance(body, dict):
-        raise Unacceptable(400, "The body is one JSON object; several at once are not taken.")
+        raise RequestError(400, "The body is one JSON object; several at once are not taken.")
     query, variables, name = body.get("query"), body.get("variables"), body.get("operationName")
     if not isinstance(query, str) or not query.strip():
-        raise Unacceptable(400, "`query` holds the text of a document.", "query")
+        raise RequestError(400, "`query` holds the text of a document.", "query")
     if variables is not None and not isinstance(variables, dict):
-        raise Unacceptable(400, "`variables` is an object or null.", "variables")
+        raise RequestError(400, "`variables` is an object or null.", "variables")
     if name is not None and not isinstance(name, str):
-        raise Unacceptable(400, "`operationName` is a text or null.", "operationName")
+        raise RequestError(400, "`operationName` is a text or null.", "operationName")
     if body.get("extensions") is not None and not isinstance(body["extensions"], dict):
-        raise Unacceptable(400, "`extensions` is an object or null.", "extensions")
-    return Asked(query, variables, name)
+        raise RequestError(400, "`extensions` is an object or null.", "extensions")
+    return GraphQLRequest(query, variables, name)

@@ -8,18 +8,18 @@ from slowapi import Limiter
 from slowapi.errors import RateLimitExceeded
 
 from app.http.client_address import network_of_request
-from app.http.json_answers import failed
+from app.http.json_answers import error_response
 from permissions.error_codes import ErrorCode
 from permissions.rate_limits import PER_ADDRESS, PER_ADDRESS_UNSHARED, TIMEOUT_SECONDS
 
 
-def floor(redis_url: str | None) -> Callable[[Request], None]:
+def rate_limit(redis_url: str | None) -> Callable[[Request], None]:
     """A dependency that refuses with 429. It is synchronous, so that Redis is asked off the event loop.
 
     slowapi finds no endpoint behind an included router and would let everything pass as a middleware; decorating the
     dependency itself is the form that counts.
     """
-    _require_biting()
+    _require_counting()
     patience: dict[str, Any] = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), TIMEOUT_SECONDS)
     limiter = Limiter(
         key_func=network_of_request,
@@ -44,7 +44,7 @@ def floor(redis_url: str | None) -> Callable[[Request], None]:
     return counted_anyhow
 
 
-def _require_biting() -> None:
+def _require_counting() -> None:
     """Refuses to start where the second of one request a minute is let through: slowapi fails in silence."""
     limiter = Limiter(key_func=lambda: "nobody")
 
@@ -60,9 +60,11 @@ def _require_biting() -> None:
     raise RuntimeError("requests are not counted: the floor under all requests lets everything through")
 
 
-async def too_many(_request: Request, _problem: Exception) -> Response:
+async def too_many_requests(_request: Request, _problem: Exception) -> Response:
     """The answer to one request too many."""
     seconds = "60"
     if not isinstance(_problem, RateLimitExceeded):
         raise _problem
-    return failed(429, ErrorCode.RATE_LIMITED, "Too many requests from this address.", **{"Retry-After": seconds})
+    return error_response(
+        429, ErrorCode.RATE_LIMITED, "Too many requests from this address.", **{"Retry-After": seconds}
+    )

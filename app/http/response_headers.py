@@ -17,17 +17,17 @@ from permissions.error_codes import ErrorCode
 
 log = logging.getLogger("consentql.http")
 
-MOST_HEADERS: Final = 100
-MOST_HEADER_BYTES: Final = 32 * 1024
-LINGERING_SECONDS: Final = 2
-LINGERING_BYTES: Final = 16 * 1024 * 1024
+MAX_HEADERS: Final = 100
+MAX_HEADER_BYTES: Final = 32 * 1024
+DRAIN_SECONDS: Final = 2
+DRAIN_BYTES: Final = 16 * 1024 * 1024
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 PATHS: Final = frozenset({"/graphql", "/health/live", "/health/ready", "/metrics", "/verify", "/reset"})
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """What a metric or a log line may call a path and a method; all others are `other`."""
 
 
-class Boundary:
+class BoundaryMiddleware:
     """Outermost: refuses malformed requests and every protocol but HTTP, and marks every answer."""
 
     def __init__(self, app: ASGIApp, *, secure: bool) -> None:
@@ -42,10 +42,10 @@ class Boundary:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        marked = Marked(receive, send, _request_id(scope), secure=self.secure, closes=_closes(scope))
+        marked = ResponseSender(receive, send, _request_id(scope), secure=self.secure, closes=_closes_connection(scope))
         began = time.perf_counter()
         try:
-            refusal = _malformed(scope)
+            refusal = _header_fault(scope)
             if refusal:
                 await _refuse(marked, *refusal)
             else:
@@ -55,10 +55,10 @@ class Boundary:
             if not marked.started:
                 await _refuse(marked, 500, "Something went wrong here.")
         finally:
-            _note(scope, marked, time.perf_counter() - began)
+            _record(scope, marked, time.perf_counter() - began)
 
 
-class Marked:
+class ResponseSender:
     """Sends an answer with the headers that every answer carries."""
 
     def __init__(self, receive: Receive, send: Send, id: str, *, secure: bool, closes: bool) -> None:
@@ -99,14 +99,14 @@ class Marked:
 
     async def _linger(self) -> None:
         """Reads on for a while: closing on bytes that nobody read would take the answer back (RFC 9112, 9.6)."""
-        left = LINGERING_BYTES
+        left = DRAIN_BYTES
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LINGERING_SECONDS):
+            async with asyncio.timeout(DRAIN_SECONDS):
                 while left > 0 and not self.all_read:
                     left -= len((await self.receive()).get("body", b""))
 
 
-def _closes(scope: Scope) -> bool:
+def _closes_connection(scope: Scope) -> bool:
     return scope["http_version"] == "1.0" or "close" in Headers(scope=scope).get("connection", "").lower()
 
 
@@ -115,9 +115,9 @@ def _request_id(scope: Scope) -> str:
     return asked if REQUEST_ID.fullmatch(asked) else secrets.token_hex(12)
 
 
-def _malformed(scope: Scope) -> tuple[int, str] | None:
+def _header_fault(scope: Scope) -> tuple[int, str] | None:
     headers: list[tuple[bytes, bytes]] = scope["headers"]
-    if len(headers) > MOST_HEADERS or sum(len(name) + len(value) for name, value in headers) > MOST_HEADER_BYTES:
+    if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
         return 431, "The request has too many headers, or too large ones."
     if sum(name == b"host" for name, _ in headers) != 1:
         return 400, "A request names exactly one host."
@@ -132,7 +132,7 @@ async def _refuse(send: Send, status: int, message: str) -> None:
     await send({"type": "http.response.body", "body": content})
 
 
-def _note(scope: Scope, answer: Marked, seconds: float) -> None:
+def _record(scope: Scope, answer: ResponseSender, seconds: float) -> None:
     path = scope["path"] if scope["path"] in PATHS else "other"
     ANSWERS.labels(path, str(answer.status)).inc()
     SECONDS.labels(path).observe(seconds)

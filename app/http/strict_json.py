@@ -5,26 +5,26 @@ from typing import Any
 
 import orjson
 
-LONGEST_NUMBER = 40
+MAX_NUMBER_LENGTH = 40
 
 
-def read(text: bytes) -> Any:
+def parse(text: bytes) -> Any:
     """What the text says; a ValueError, without the text, where it says nothing or two things."""
     try:
         orjson.loads(text)  # strict: UTF-8, depth, lone surrogates, NaN, what is infinite as a double
-        return json.loads(text, object_pairs_hook=_distinct, parse_int=_moderate)
+        return json.loads(text, object_pairs_hook=_without_repeated_keys, parse_int=_bounded_integer)
     except (ValueError, RecursionError):
         raise ValueError("not JSON that means one thing") from None
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keyed = dict(pairs)
     if len(keyed) != len(pairs):
         raise ValueError("a key stands twice")
     return keyed
 
 
-def _moderate(text: str) -> int:
-    if len(text) > LONGEST_NUMBER:
+def _bounded_integer(text: str) -> int:
+    if len(text) > MAX_NUMBER_LENGTH:
         raise ValueError("a number is too long")
     return int(text)

@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 
-from app.http.json_answers import READ_METHODS, failed
+from app.http.json_answers import READ_METHODS, error_response
 from permissions.error_codes import ErrorCode
 
 WEB: Final = Path(__file__).parent.parent / "web"
@@ -32,7 +32,7 @@ def router() -> APIRouter:
     @routes.api_route("/letter/{name}", methods=READ_METHODS)
     async def file(name: str) -> Response:
         if name not in FILES:
-            return failed(404, ErrorCode.BAD_USER_INPUT, "There is no such file.")
+            return error_response(404, ErrorCode.BAD_USER_INPUT, "There is no such file.")
         return _file(name, FILES[name])
 
     return routes

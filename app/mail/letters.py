@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from app.mail.texts import TEXTS, Text
+from app.mail.texts import TEXTS, LetterText
 from models.vocabulary import LinkUse, Notice
 
 PAGES: Final = {LinkUse.VERIFY: "/verify", LinkUse.CHANGE: "/verify", LinkUse.RESET: "/reset"}
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class LetterFacts:
     """What a letter may speak of."""
 
     at: datetime
@@ -25,7 +25,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class LetterTexts:
     """The texts for the service at this address."""
 
     public_url: str
@@ -39,25 +39,25 @@ class Wording:
         """The token stands in the fragment, which a browser keeps from servers and their logs."""
         return f"{self.public_url.rstrip('/')}{PAGES[use]}#token={token}"
 
-    def text(self, notice: Notice, facts: Facts) -> Text:
+    def text(self, notice: Notice, facts: LetterFacts) -> LetterText:
         """Subject and body of a letter."""
         text = TEXTS[notice]
         body = text.body.format(
             site=self.host,
-            at=_said(facts.at),
-            registered=_said(facts.registered),
-            until=_said(facts.until) if facts.until else "",
+            at=_date(facts.at),
+            registered=_date(facts.registered),
+            until=_date(facts.until) if facts.until else "",
             link=self.link(facts.use, facts.token) if facts.use and facts.token else "",
             reference=" ".join((facts.reference or "").split()),
         )
-        return Text(text.subject, "\n\n".join(map(_filled, body.strip().split("\n\n"))) + "\n")
+        return LetterText(text.subject, "\n\n".join(map(_wrapped, body.strip().split("\n\n"))) + "\n")
 
 
-def _filled(paragraph: str) -> str:
+def _wrapped(paragraph: str) -> str:
     """Lines of at most 76 characters; what stands alone on its line stays whole."""
     alone = paragraph.startswith(("http", " "))
     return paragraph if alone else textwrap.fill(paragraph, 76, break_long_words=False, break_on_hyphens=False)
 
 
-def _said(at: datetime) -> str:
+def _date(at: datetime) -> str:
     return f"{at.day} {at:%B %Y, %H:%M} UTC"

@@ -7,20 +7,20 @@ from models.vocabulary import Notice
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class LetterText:
     """A subject and a body; `{…}` are the facts of a letter."""
 
     subject: str
     body: str
 
 
-NOT_YOU: Final = """\
+IF_NOT_YOU: Final = """\
 If it was not you, somebody else has your password. Set a new one with "forgot
 password" where you sign in: that ends every session. Then ask support.
 """
 
 TEXTS: Final = {
-    Notice.VERIFY_ADDRESS: Text(
+    Notice.VERIFY_ADDRESS: LetterText(
         "Confirm your e-mail address",
         """\
 Somebody, most likely you, registered at {site} with this address on
@@ -34,7 +34,7 @@ If it was not you, do nothing. Nobody sees the account while it is not
 confirmed, and you get no other mail about it unless somebody asks for it.
 """,
     ),
-    Notice.CLAIM_ADDRESS: Text(
+    Notice.CLAIM_ADDRESS: LetterText(
         "Is this your address?",
         """\
 Somebody registered at {site} with this address on {registered}.
@@ -50,7 +50,7 @@ then discarded, the earlier password too.
 If you want no account, do nothing.
 """,
     ),
-    Notice.ALREADY_REGISTERED: Text(
+    Notice.ALREADY_REGISTERED: LetterText(
         "You already have an account",
         """\
 Somebody, most likely you, asked for an account at {site} with this
@@ -65,7 +65,7 @@ If it was not you, do nothing: whoever it was has not been told that you have
 an account.
 """,
     ),
-    Notice.RESET_PASSWORD: Text(
+    Notice.RESET_PASSWORD: LetterText(
         "Set a new password",
         """\
 Somebody, most likely you, asked on {at} for a new password at
@@ -79,7 +79,7 @@ authenticator, you need it as before.
 If it was not you, do nothing: the password stays as it is.
 """,
     ),
-    Notice.CONFIRM_ADDRESS: Text(
+    Notice.CONFIRM_ADDRESS: LetterText(
         "Confirm your new e-mail address",
         """\
 On {at} the holder of an account at {site} asked for it to be moved
@@ -92,16 +92,16 @@ by {until}.
 If it was not you, do nothing: the account keeps the address that it has.
 """,
     ),
-    Notice.ADDRESS_CHANGING: Text(
+    Notice.ADDRESS_CHANGING: LetterText(
         "Your e-mail address is about to change",
         f"""\
 On {{at}} a new e-mail address was asked for, for your account at
 {{site}}. It counts once the new address is confirmed; until then
 you sign in with this one.
 
-{NOT_YOU}""",
+{IF_NOT_YOU}""",
     ),
-    Notice.PASSWORD_CHANGED: Text(
+    Notice.PASSWORD_CHANGED: LetterText(
         "Your password was changed",
         """\
 The password of your account at {site} was changed on {at}.
@@ -110,50 +110,50 @@ If it was not you, set a new one at once with "forgot password" where you sign
 in: that ends every session. Then ask support.
 """,
     ),
-    Notice.TOTP_ENABLED: Text(
+    Notice.TOTP_ENABLED: LetterText(
         "Your authenticator is on",
         f"""\
 Since {{at}} signing in to your account at {{site}} takes a code
 of your authenticator beside the password. Keep the recovery codes where you
 find them without your phone.
 
-{NOT_YOU}""",
+{IF_NOT_YOU}""",
     ),
-    Notice.TOTP_DISABLED: Text(
+    Notice.TOTP_DISABLED: LetterText(
         "Your authenticator is off",
         f"""\
 Since {{at}} signing in to your account at {{site}} takes the
 password alone. The authenticator and all recovery codes are void.
 
-{NOT_YOU}""",
+{IF_NOT_YOU}""",
     ),
-    Notice.RECOVERY_CODES_REPLACED: Text(
+    Notice.RECOVERY_CODES_REPLACED: LetterText(
         "Your recovery codes were replaced",
         f"""\
 On {{at}} new recovery codes were made for your account at
 {{site}}. The earlier ones are void.
 
-{NOT_YOU}""",
+{IF_NOT_YOU}""",
     ),
-    Notice.RECOVERY_CODE_USED: Text(
+    Notice.RECOVERY_CODE_USED: LetterText(
         "A recovery code was used",
         f"""\
 On {{at}} somebody signed in to your account at {{site}} with a
 recovery code in place of the authenticator. That code is void now. If the
 authenticator is lost, turn it off and set a new one up.
 
-{NOT_YOU}""",
+{IF_NOT_YOU}""",
     ),
-    Notice.NEW_DEVICE: Text(
+    Notice.NEW_DEVICE: LetterText(
         "A sign-in from a new device",
         f"""\
 On {{at}} somebody signed in to your account at {{site}} from a
 device or browser that it has not seen before. If it was you, there is nothing
 to do. You see and end your sessions in your account.
 
-{NOT_YOU}""",
+{IF_NOT_YOU}""",
     ),
-    Notice.SESSION_STOLEN: Text(
+    Notice.SESSION_STOLEN: LetterText(
         "A session was ended",
         """\
 On {at} a key of one of your sessions at {site} was used a second
@@ -164,7 +164,7 @@ Sign in again. If you see sessions that you do not know, end them, and set a
 new password.
 """,
     ),
-    Notice.CASE_OPENED: Text(
+    Notice.CASE_OPENED: LetterText(
         "A support case about your account",
         """\
 On {at} our staff opened a support case about your account at
@@ -176,7 +176,7 @@ In your account you see why, which of your data it opens, until when and to
 whom. There you can narrow it or close it; either counts at once.
 """,
     ),
-    Notice.CASE_ASSIGNED: Text(
+    Notice.CASE_ASSIGNED: LetterText(
         "Your support case has an agent",
         """\
 On {at} the support case about your account at {site} with the
@@ -189,7 +189,7 @@ you see which data that is and each time that it is read. There you can narrow
 the case or close it; either counts at once.
 """,
     ),
-    Notice.ERASURE_SCHEDULED: Text(
+    Notice.ERASURE_SCHEDULED: LetterText(
         "Your account will be erased",
         f"""\
 On {{at}} erasure was asked for, of your account at {{site}}.
@@ -201,14 +201,14 @@ everything goes that no law keeps. To keep the account, sign in and cancel the
 erasure before then: nothing is lost until that day. A staff role has ended for
 good.
 
-{NOT_YOU}""",
+{IF_NOT_YOU}""",
     ),
-    Notice.ERASURE_CANCELLED: Text(
+    Notice.ERASURE_CANCELLED: LetterText(
         "Your account stays",
         f"""\
 On {{at}} the erasure of your account at {{site}} was cancelled.
 Everything is as it was before, and seen by whom it was seen.
 
-{NOT_YOU}""",
+{IF_NOT_YOU}""",
     ),
 }

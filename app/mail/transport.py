@@ -20,12 +20,12 @@ from email_validator import validate_email
 from models.email_address import normalized_address
 
 PORTS: Final = {"smtp": 587, "smtps": 465}
-PATIENCE_SECONDS: Final = 30
-WIDE: Final = SMTP.clone(max_line_length=900, cte_type="7bit")
+TIMEOUT_SECONDS: Final = 30
+LONG_LINES: Final = SMTP.clone(max_line_length=900, cte_type="7bit")
 """A link stays on one line and unescaped, so that it can be copied from the file too."""
 
 
-class Postman(Protocol):
+class Transport(Protocol):
     """What takes a letter to where it goes, or raises."""
 
     async def deliver(self, id: str, message: EmailMessage) -> None:
@@ -33,7 +33,7 @@ class Postman(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Letterhead:
+class MessageBuilder:
     """What every letter has: whom it is from, and the host by which its id is unique."""
 
     sender: str
@@ -41,10 +41,10 @@ class Letterhead:
 
     def message(self, id: str, to: str, subject: str, body: str, now: datetime) -> EmailMessage:
         """The message; ValueError where a header would not be one line, or an address not one address."""
-        recipient = mailbox(to)
-        message = EmailMessage(WIDE if recipient.isascii() else WIDE.clone(utf8=True))
-        message["From"] = _one(self.sender)
-        message["To"] = _one(recipient)
+        recipient = ascii_address(to)
+        message = EmailMessage(LONG_LINES if recipient.isascii() else LONG_LINES.clone(utf8=True))
+        message["From"] = _single_address(self.sender)
+        message["To"] = _single_address(recipient)
         message["Subject"] = subject
         message["Date"] = now
         message["Message-ID"] = f"<{id}@{self.host}>"
@@ -53,19 +53,19 @@ class Letterhead:
         return message
 
 
-def mailbox(address: str) -> str:
+def ascii_address(address: str) -> str:
     """The address as a server takes it: its domain in ASCII, the rest too unless it cannot be."""
     checked = validate_email(normalized_address(address), check_deliverability=False, test_environment=True)
     return checked.ascii_email or f"{checked.local_part}@{checked.ascii_domain}"
 
 
-def _one(address: str) -> Address:
+def _single_address(address: str) -> Address:
     user, _, domain = address.rpartition("@")
     return Address(username=user, domain=domain)
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class FolderTransport:
     """Files that a developer opens; nobody else can."""
 
     path: Path
@@ -83,7 +83,7 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class SmtpTransport:
     """An SMTP server, a connection a letter. Its certificate is verified wherever it shows one."""
 
     host: str
@@ -104,26 +104,26 @@ class Server:
             use_tls=self.encrypts,
             start_tls=self.starts_tls,
             tls_context=self.tls,
-            timeout=PATIENCE_SECONDS,
+            timeout=TIMEOUT_SECONDS,
         )
         sender, recipient = message["From"].addresses[0].addr_spec, message["To"].addresses[0].addr_spec
         options = [] if recipient.isascii() else ["SMTPUTF8"]
-        async with asyncio.timeout(PATIENCE_SECONDS), client:
+        async with asyncio.timeout(TIMEOUT_SECONDS), client:
             await client.sendmail(sender, [recipient], bytes(message), mail_options=options)
 
 
-def postman(url: str, *, in_production: bool) -> Postman:
+def transport_for(url: str, *, in_production: bool) -> Transport:
     """The one that this address names; beyond this machine no password goes in the clear, in production no letter."""
     if not is_server(url):
-        return Folder(Path(url))
+        return FolderTransport(Path(url))
     parts = urlsplit(url)
     host = parts.hostname or ""
     guarded = in_production or parts.username is not None
-    return Server(
+    return SmtpTransport(
         host=host,
         port=parts.port or PORTS[parts.scheme],
         encrypts=parts.scheme == "smtps",
-        starts_tls=False if parts.scheme == "smtps" or _is_here(host) else guarded or None,
+        starts_tls=False if parts.scheme == "smtps" or _is_local(host) else guarded or None,
         username=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
     )
@@ -134,7 +134,7 @@ def is_server(url: str) -> bool:
     return url.startswith(("smtp://", "smtps://"))
 
 
-def _is_here(host: str) -> bool:
+def _is_local(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -12,22 +12,22 @@ from resolvers.context import Services
 
 log = logging.getLogger("consentql.checkpoint")
 
-EVERY_SECONDS: Final = 60
+INTERVAL_SECONDS: Final = 60
 
 
-async def keep(services: Services) -> None:
+async def write_every_minute(services: Services) -> None:
     """Runs until it is cancelled; a database that is away is tried again a minute later."""
     while True:
         try:
-            await write(services)
+            await log_checkpoints(services)
             await backlog.measure_withdrawals(services)
             await backlog.measure_letters(services)
         except Exception as problem:  # noqa: BLE001  # whatever is wrong with the database, the next minute may be better
             log.warning("no checkpoint could be written", extra={"kind": type(problem).__name__})
-        await asyncio.sleep(EVERY_SECONDS)
+        await asyncio.sleep(INTERVAL_SECONDS)
 
 
-async def write(services: Services) -> None:
+async def log_checkpoints(services: Services) -> None:
     """One log line a chain: its name, length and last hash."""
     async with services.database.reading() as connection:
         heads = (await connection.execute(select(CHAIN_HEADS).order_by(CHAIN_HEADS.c.name))).all()

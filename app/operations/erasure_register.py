@@ -24,17 +24,17 @@ class ErasureRegister:
             return
         with self.path.open("rb") as lines:
             for line in lines:
-                if (id := _id(line)) is not None:
+                if (id := _parsed_id(line)) is not None:
                     yield id
 
-    def enter(self, ids: Sequence[str], at: datetime) -> None:
+    def add(self, ids: Sequence[str], at: datetime) -> None:
         """Returns once the lines are on the disk, the file's own name too."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "rb+", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             lines = "".join(f"{json.dumps({'id': id, 'at': rfc3339(at)})}\n" for id in ids)
-            _write(file, (b"\n" if _is_torn(file) else b"") + lines.encode())
+            _write(file, (b"\n" if _is_incomplete(file) else b"") + lines.encode())
             os.fsync(file.fileno())
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:
@@ -48,7 +48,7 @@ def _write(file: BinaryIO, content: bytes) -> None:
         content = content[file.write(content) :]
 
 
-def _is_torn(file: BinaryIO) -> bool:
+def _is_incomplete(file: BinaryIO) -> bool:
     """Whether the last line has no end: what follows must not become part of it."""
     if file.seek(0, os.SEEK_END) == 0:
         return False
@@ -56,7 +56,7 @@ def _is_torn(file: BinaryIO) -> bool:
     return file.read(1) != b"\n"
 
 
-def _id(line: bytes) -> str | None:
+def _parsed_id(line: bytes) -> str | None:
     try:
         id = json.loads(line)["id"]
     except (ValueError, KeyError, TypeError):

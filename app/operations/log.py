@@ -7,11 +7,11 @@ from typing import Any, Final
 
 FIELDS: Final = ("request_id", "seconds", "error_id", "kind", "at", "problem", "chain", "sequence", "hash", "letter")
 
-QUIET: Final = {"uvicorn.access": "WARNING", "alembic": "WARNING", "slowapi": "ERROR"}
+QUIET_LOGGERS: Final = {"uvicorn.access": "WARNING", "alembic": "WARNING", "slowapi": "ERROR"}
 """Loggers that would write query strings or, as slowapi warns of every refusal, addresses."""
 
 
-class Lines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -29,13 +29,13 @@ class Lines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def configured(level: str = "INFO") -> dict[str, Any]:
+def logging_config(level: str = "INFO") -> dict[str, Any]:
     """For `logging.config.dictConfig` and for uvicorn, whose access log would hold query strings."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"lines": {"()": Lines}},
+        "formatters": {"lines": {"()": JsonFormatter}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
         "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {name: {"level": level} for name, level in QUIET.items()},
+        "loggers": {name: {"level": level} for name, level in QUIET_LOGGERS.items()},
     }

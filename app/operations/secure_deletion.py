@@ -10,34 +10,34 @@ from sqlalchemy.exc import DBAPIError
 from models.database import Database
 from models.tables import UNSCRUBBED
 
-SECONDS: Final = 60
+TIMEOUT_SECONDS: Final = 60
 """How long a table, or SQLite's log, is waited for: nobody else reads it meanwhile."""
 
 
-async def scrub(database: Database) -> list[str]:
+async def overwrite_deleted(database: Database) -> list[str]:
     """Of all that was deleted since this last succeeded; what could not be done, in sentences."""
     async with database.reading() as connection:
         noted = (await connection.execute(select(UNSCRUBBED))).all()
     names = sorted({row.name for row in noted})
     if not names:
         return []
-    undone = await (_emptied(database, names) if database.is_sqlite else _rewritten(database, names))
+    undone = await (_vacuum_sqlite(database, names) if database.is_sqlite else _vacuum_postgresql(database, names))
     done = [row.id for row in noted if row.name not in undone]
     for start in range(0, len(done), 500):
         async with database.writing() as connection:
             await connection.execute(delete(UNSCRUBBED).where(UNSCRUBBED.c.id.in_(done[start : start + 500])))
     said = [f"{name} {sentence}; the next run tries again." for name, sentence in undone.items()]
-    return said if database.is_sqlite else said + await _settled(database)
+    return said if database.is_sqlite else said + await _checkpoint_postgresql(database)
 
 
-async def _emptied(database: Database, names: list[str]) -> dict[str, str]:
+async def _vacuum_sqlite(database: Database, names: list[str]) -> dict[str, str]:
     """SQLite overwrites what it deletes, but not the copies of rows that it moved to other pages before.
 
     So the whole file is written anew, through the write-ahead log, which is then emptied.
     """
     async with database.engine.connect() as connection:
         raw: Any = (await connection.get_raw_connection()).driver_connection  # no transaction may be around it
-        await (await raw.execute(f"PRAGMA busy_timeout = {1000 * SECONDS}")).close()
+        await (await raw.execute(f"PRAGMA busy_timeout = {1000 * TIMEOUT_SECONDS}")).close()
         try:
             await raw.execute("VACUUM")
         except sqlite3.OperationalError as problem:  # somebody writes all the time, or the disk is full
@@ -47,10 +47,10 @@ async def _emptied(database: Database, names: list[str]) -> dict[str, str]:
     return dict.fromkeys(names, "may be in the write-ahead log, which others are reading") if busy else {}
 
 
-async def _rewritten(database: Database, names: list[str]) -> dict[str, str]:
+async def _vacuum_postgresql(database: Database, names: list[str]) -> dict[str, str]:
     """PostgreSQL keeps the bytes of deleted rows until their table is written anew, into another file."""
     before = await _files(database, names)
-    refused = await _refused(database, {name: f"VACUUM FULL {name}" for name in names})
+    refused = await _failures(database, {name: f"VACUUM FULL {name}" for name in names})
     after = await _files(database, names)
     # whoever does not own a table is only warned
     same = {name: "only its owner may" for name in names if before[name] == after[name]}
@@ -63,19 +63,19 @@ async def _files(database: Database, names: list[str]) -> dict[str, int]:
         return {name: (await connection.execute(node, {"name": name})).scalar_one() for name in names}
 
 
-async def _settled(database: Database) -> list[str]:
+async def _checkpoint_postgresql(database: Database) -> list[str]:
     """Old files are emptied at once and go with a checkpoint, which not every role may ask for."""
     consequence = "No checkpoint was made; what memory holds is written to the disk with the next"
-    refused = await _refused(database, {consequence: "CHECKPOINT"})
+    refused = await _failures(database, {consequence: "CHECKPOINT"})
     return [f"{sentence} ({problem})." for sentence, problem in refused.items()]
 
 
-async def _refused(database: Database, statements: Mapping[str, str]) -> dict[str, str]:
+async def _failures(database: Database, statements: Mapping[str, str]) -> dict[str, str]:
     """Runs each by itself; what was refused, and how."""
     found = {}
     async with database.engine.connect() as connection:
         alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await alone.execute(text(f"SET lock_timeout = '{SECONDS}s'"))
+        await alone.execute(text(f"SET lock_timeout = '{TIMEOUT_SECONDS}s'"))
         for name, statement in statements.items():
             try:
                 await alone.execute(text(statement))

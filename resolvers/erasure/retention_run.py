@@ -54,7 +54,7 @@ class Register(Protocol):
     def ids(self) -> Iterable[str]:
         """Whom it knows."""
 
-    def enter(self, ids: Sequence[str], at: datetime) -> None:
+    def add(self, ids: Sequence[str], at: datetime) -> None:
         """Returns once they are written down for good."""
 
 
@@ -169,7 +169,7 @@ class Retention:
     async def _erase(self, connection: AsyncConnection, ids: Sequence[str]) -> int:
         """The register knows before the transaction commits: between the two the next run finds the same people."""
         await Erasing(connection, self.services.keys, self.now).erase(ids)
-        self.register.enter(ids, self.now)
+        self.register.add(ids, self.now)
         return len(ids)
 
     async def _put_aside(self, table: Table, connection: AsyncConnection, ids: Sequence[str]) -> int:

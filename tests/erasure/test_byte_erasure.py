@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, make_url, text, update
 
-from app.main import outbox_of
+from app.main import make_outbox
 from app.operations import secure_deletion
-from app.operations.secure_deletion import scrub
+from app.operations.secure_deletion import overwrite_deleted
 from app.settings import Settings
 from models.columns import HOLDS, IMPERSONAL
 from models.database import Database
@@ -145,8 +145,8 @@ def keeper(world: World, tmp_path: Path) -> Keeper:
 async def sent(keeper: Keeper, database: Database) -> None:
     """All letters are written into the folder."""
     settings = Settings(database_url=database.url, secret_keys=(KEY,), mail_url=str(keeper.places.letters))
-    outbox = outbox_of(settings, keeper.world.services)
-    while await outbox.drain():
+    outbox = make_outbox(settings, keeper.world.services)
+    while await outbox.send_due():
         pass
 
 
@@ -245,12 +245,12 @@ async def test_who_may_not_write_a_table_anew_is_told_so_and_the_next_run_tries_
         row = {"id": secrets.token_hex(16), "name": "profiles"}
         await connection.execute(insert(UNSCRUBBED), row)
     mine = Database(address.set(username=role).render_as_string(hide_password=False))
-    said = await scrub(mine)
+    said = await overwrite_deleted(mine)
     assert said[0] == "profiles was not written anew (only its owner may); the next run tries again."
     assert said[1].startswith("No checkpoint was made")
     await mine.close()
     assert len(await keeper.rows(UNSCRUBBED)) == 1
-    assert await scrub(database) == []
+    assert await overwrite_deleted(database) == []
     assert await keeper.rows(UNSCRUBBED) == []
     async with database.writing() as connection:
         await connection.execute(text(f"DROP OWNED BY {role}"))
@@ -261,16 +261,16 @@ async def test_who_may_not_write_a_table_anew_is_told_so_and_the_next_run_tries_
 async def test_a_write_ahead_log_that_others_read_is_emptied_by_the_next_run(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(secure_deletion, "SECONDS", 0)
+    monkeypatch.setattr(secure_deletion, "TIMEOUT_SECONDS", 0)
     async with database.writing() as connection:
         await connection.execute(insert(UNSCRUBBED), {"id": secrets.token_hex(16), "name": "profiles"})
     async with database.reading() as reader:
         await reader.execute(text("SELECT count(*) FROM accounts"))
         async with database.writing() as connection:
             await connection.execute(insert(UNSCRUBBED), {"id": secrets.token_hex(16), "name": "accounts"})
-        said = await scrub(database)
+        said = await overwrite_deleted(database)
     assert len(said) == 2
-    assert await scrub(database) == []
+    assert await overwrite_deleted(database) == []
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -303,10 +303,12 @@ async def test_a_copy_that_was_left_where_a_row_had_been_moved_from_goes_too(kee
 async def test_a_file_that_others_write_is_written_anew_by_the_next_run(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(secure_deletion, "SECONDS", 0)
+    monkeypatch.setattr(secure_deletion, "TIMEOUT_SECONDS", 0)
     async with database.writing() as connection:
         await connection.execute(insert(UNSCRUBBED), {"id": secrets.token_hex(16), "name": "profiles"})
     async with database.writing() as writer:
         await writer.execute(update(ACCOUNTS).values(hidden=0))
-        assert await scrub(database) == ["profiles was not written anew (SQLITE_BUSY); the next run tries again."]
-    assert await scrub(database) == []
+        assert await overwrite_deleted(database) == [
+            "profiles was not written anew (SQLITE_BUSY); the next run tries again."
+        ]
+    assert await overwrite_deleted(database) == []

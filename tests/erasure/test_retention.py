@@ -13,7 +13,7 @@ from sqlalchemy import Table, delete, insert, or_, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from app.commands.audit.verify_log import faults
-from app.commands.server.retention import retained
+from app.commands.server.retention import erase
 from app.graphql import endpoint
 from app.operations.erasure_register import ErasureRegister
 from models import bulk_insert
@@ -698,7 +698,7 @@ async def test_every_period_is_the_operators(keeper: Keeper) -> None:
 async def test_whom_the_register_names_is_erased_whatever_a_backup_says(keeper: Keeper) -> None:
     back, other = await keeper.world.store_people(line("back@example.org"), line("o@example.org"))
     await everything(keeper, back)
-    keeper.places.register.enter([back, new_id()], keeper.clock.at)
+    keeper.places.register.add([back, new_id()], keeper.clock.at)
     keeper.clock.at += 100 * DAY
     counts = await keeper.run()
     assert counts["erased_again"] == 1
@@ -715,21 +715,21 @@ async def test_whoever_a_backup_brings_back_is_counted_however_many_they_are(kee
     async with keeper.world.services.database.writing() as connection:
         await bulk_insert.insert_rows(connection, ACCOUNTS, people)
         await bulk_insert.insert_rows(connection, CREDENTIALS, credentials)
-    keeper.places.register.enter(ids, now)
+    keeper.places.register.add(ids, now)
     assert await keeper.due() == {"erased_again": many}
 
 
 def test_a_line_that_was_not_finished_takes_no_other_with_it(tmp_path: Path) -> None:
     register, now = ErasureRegister(tmp_path / "deep" / "erasures"), datetime.fromisoformat("2027-01-01T00:00:00+00:00")
     assert list(register.ids()) == []
-    register.enter(["a", "b"], now)
+    register.add(["a", "b"], now)
     assert register.path.read_text().splitlines()[0] == '{"id": "a", "at": "2027-01-01T00:00:00.000000Z"}'
     whole = register.path.read_bytes()
     for end in range(len(whole)):
         register.path.write_bytes(whole[:end])
         before = list(register.ids())
         assert before == ["a", "b"][: len(before)]
-        register.enter(["c"], now)
+        register.add(["c"], now)
         assert list(register.ids()) == [*before, "c"]
     assert register.path.stat().st_mode & 0o077 == 0
 
@@ -744,7 +744,7 @@ async def test_who_is_erased_is_in_the_register_before_it_commits(keeper: Keeper
 
     monkeypatch.setattr(ErasureRegister, "enter", full)
     with pytest.raises(OSError):  # noqa: PT011  # any will do
-        await retained(keeper.world.services, keeper.places)
+        await erase(keeper.world.services, keeper.places)
     assert [row.id for row in await keeper.rows(ACCOUNTS)] == [id]
 
 

@@ -26,7 +26,7 @@ from graphql import (
 from sqlalchemy import select
 
 from app.http import request_body
-from app.main import served_schema
+from app.main import make_schema
 from models.database import Database
 from models.tables import METADATA
 from models.tokens.token_format import TokenKind, new_token
@@ -133,7 +133,7 @@ async def test_a_body_that_is_no_request_is_refused_by_name(world: World) -> Non
     for name, (content, argument) in BODIES.items():
         response = await send(world, content)
         # what is longer than any body is not even parsed
-        refused(response, 413 if len(content) > request_body.LARGEST_BODY else 400, "BAD_USER_INPUT", argument)
+        refused(response, 413 if len(content) > request_body.MAX_BYTES else 400, "BAD_USER_INPUT", argument)
         assert "9999" not in response.text, name
 
 
@@ -208,7 +208,7 @@ async def test_the_answer_has_a_media_type_that_the_client_takes(world: World) -
 
 @ONE_DATABASE
 async def test_a_body_has_at_most_64_kb_however_it_comes(world: World) -> None:
-    full = VIEWER + b" " * (request_body.LARGEST_BODY - len(VIEWER))
+    full = VIEWER + b" " * (request_body.MAX_BYTES - len(VIEWER))
     assert (await send(world, full)).status_code == 200
     refused(await send(world, full + b" "), 413, "BAD_USER_INPUT")
     refused(await send(world, b" " * 10_000_000), 413, "BAD_USER_INPUT")
@@ -221,7 +221,7 @@ async def test_a_body_has_at_most_64_kb_however_it_comes(world: World) -> None:
             yield b" " * 10_000
 
     refused(await send(world, chunks()), 413, "BAD_USER_INPUT")
-    assert taken <= request_body.LARGEST_BODY + 20_000, "no more is read than it takes to know"
+    assert taken <= request_body.MAX_BYTES + 20_000, "no more is read than it takes to know"
     for length in ("-1", "+5", "0x10", "1e3", "²", "9" * 5000, ""):
         scope = http_scope(headers=[(b"content-length", length.encode("latin1"))])
         assert (await spoken_to(world, scope, [VIEWER]))[0] in (200 if length == "" else 413, 413), length
@@ -229,8 +229,8 @@ async def test_a_body_has_at_most_64_kb_however_it_comes(world: World) -> None:
 
 @ONE_DATABASE
 async def test_a_body_that_does_not_arrive_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert request_body.PATIENCE_SECONDS == 10
-    monkeypatch.setattr(request_body, "PATIENCE_SECONDS", 0.05)
+    assert request_body.TIMEOUT_SECONDS == 10
+    monkeypatch.setattr(request_body, "TIMEOUT_SECONDS", 0.05)
 
     async def trickle() -> AsyncIterator[bytes]:
         for letter in VIEWER:
@@ -367,7 +367,7 @@ async def test_an_id_that_nobody_has_is_null(world: World) -> None:
 
 def text_inputs() -> Iterator[tuple[str, str, str]]:
     """Every place of the API where text goes in: the operation, its field, and the input's dotted name."""
-    schema = served_schema(introspection=True).graphql
+    schema = make_schema(introspection=True).graphql
     for root in (schema.query_type, schema.mutation_type):
         for name, field in root.fields.items():
             for argument, described in field.args.items():
@@ -402,7 +402,7 @@ def filled(kind: Any, path: list[str], text: str | None) -> Any:
 
 def asking(root: str, name: str, path: str, text: str) -> tuple[str, dict[str, Any]]:
     """A document that sends `text` to this place of the API, as a variable."""
-    schema = served_schema(introspection=True).graphql
+    schema = make_schema(introspection=True).graphql
     field = schema.type_map[root].fields[name]
     argument, *below = path.split(".")
     sent = {

@@ -10,9 +10,17 @@ import pytest
 from graphql import GraphQLSyntaxError, build_client_schema, get_introspection_query, parse
 
 from app.graphql import document_limits, execution
-from app.graphql.document_limits import DEEPEST, MOST_ALIASES, MOST_FIELDS, MOST_REPEATS, MOST_TOKENS, Ruler, refusal
-from app.graphql.execution import MOST_DOCUMENTS, MOST_ERRORS, Documents
-from app.main import served_schema
+from app.graphql.document_limits import (
+    MAX_ALIASES,
+    MAX_DEPTH,
+    MAX_FIELDS,
+    MAX_REPEATS,
+    MAX_TOKENS,
+    SelectionMeter,
+    limit_fault,
+)
+from app.graphql.execution import MAX_DOCUMENTS, MAX_ERRORS, DocumentCache
+from app.main import make_schema
 from app.settings import Environment
 from models.database import Database
 from models.vocabulary import Role
@@ -57,7 +65,7 @@ async def refused(
     assert answers[0] == answers[1]
     assert set(answers[0]) == {"errors"}, "no data, not even null"
     assert set(codes(answers[0])) == {code}, answers[0]
-    assert len(answers[0]["errors"]) <= MOST_ERRORS
+    assert len(answers[0]["errors"]) <= MAX_ERRORS
     assert len(json.dumps(answers[0])) < 16_000
     return answers[0]["errors"]
 
@@ -66,32 +74,32 @@ async def refused(
 def test_a_fragment_is_measured_once_however_often_it_is_spread(leaf: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work = 0
 
-    class Counting(Ruler):
+    class Counting(SelectionMeter):
         def _node(self, node: object) -> Any:
             nonlocal work
             work += 1
             return super()._node(node)
 
-        def _names(self, node: object) -> Any:
+        def _node_counts(self, node: object) -> Any:
             nonlocal work
             work += 1
             assert work < 5000, "the work doubles with each level"
-            return super()._names(node)
+            return super()._node_counts(node)
 
-    monkeypatch.setattr(document_limits, "Ruler", Counting)
+    monkeypatch.setattr(document_limits, "SelectionMeter", Counting)
     done = []
     for levels in (20, 40, 80):
         work = 0
-        refusal(parse(bomb(levels, leaf)))
+        limit_fault(parse(bomb(levels, leaf)))
         done.append(work)
     assert done[2] < 5 * done[0], "four times as long is four times the work"
 
 
 def test_the_stock_parser_would_let_spreads_of_nothing_double_for_ever() -> None:
     for leaf in ("", "... { }"):
-        assert refusal(parse(bomb(80, leaf))), "counted as fields, whatever the parser lets through"
+        assert limit_fault(parse(bomb(80, leaf))), "counted as fields, whatever the parser lets through"
         with pytest.raises(GraphQLSyntaxError):
-            Documents(introspection=True).read(bomb(2, leaf), served_schema(introspection=True))
+            DocumentCache(introspection=True).read(bomb(2, leaf), make_schema(introspection=True))
 
 
 @ONE_DATABASE
@@ -107,32 +115,32 @@ async def test_doubling_fragments_are_refused_in_no_time(world: World) -> None:
 @pytest.mark.parametrize(
     ("most", "sized"),
     [
-        (MOST_ALIASES, lambda n: "{" + " ".join(f"a{k}: f{k}" for k in range(n)) + "}"),
+        (MAX_ALIASES, lambda n: "{" + " ".join(f"a{k}: f{k}" for k in range(n)) + "}"),
         (
-            MOST_ALIASES,
+            MAX_ALIASES,
             lambda n: "{ ...A ...A } fragment A on Query {" + " ".join(f"a: f{k}" for k in range(n // 2)) + "}",
         ),
-        (MOST_FIELDS, lambda n: "{" + " ".join(f"f{k}" for k in range(n)) + "}"),
-        (MOST_FIELDS, lambda n: "{ ...A ...A } fragment A on Query {" + " ".join(f"f{k}" for k in range(n // 2)) + "}"),
-        (DEEPEST, lambda n: "{ a" * n + "}" * n),
-        (DEEPEST, lambda n: "{ ...A } fragment A on Query " + "{ a " * (n - 1) + "{ ... { b } }" + "}" * (n - 1)),
-        (MOST_REPEATS, lambda n: "{" + "viewer { role } " * n + "}"),
-        (MOST_REPEATS, lambda n: "{ me {" + "... { id } " * n + "} }"),
-        (MOST_REPEATS, lambda n: "{ ...A ...A } fragment A on Query {" + "__typename " * (n // 2) + "}"),
+        (MAX_FIELDS, lambda n: "{" + " ".join(f"f{k}" for k in range(n)) + "}"),
+        (MAX_FIELDS, lambda n: "{ ...A ...A } fragment A on Query {" + " ".join(f"f{k}" for k in range(n // 2)) + "}"),
+        (MAX_DEPTH, lambda n: "{ a" * n + "}" * n),
+        (MAX_DEPTH, lambda n: "{ ...A } fragment A on Query " + "{ a " * (n - 1) + "{ ... { b } }" + "}" * (n - 1)),
+        (MAX_REPEATS, lambda n: "{" + "viewer { role } " * n + "}"),
+        (MAX_REPEATS, lambda n: "{ me {" + "... { id } " * n + "} }"),
+        (MAX_REPEATS, lambda n: "{ ...A ...A } fragment A on Query {" + "__typename " * (n // 2) + "}"),
     ],
 )
 async def test_a_document_is_bounded_with_its_fragments_written_out(most: int, sized: Any) -> None:
     most += most % 2
-    assert refusal(parse(sized(most))) is None
-    assert "at most" in (refusal(parse(sized(most + 2))) or "")
-    schema = served_schema(introspection=True)
-    (told,) = Documents(introspection=True).read(sized(most + 2), schema).errors
+    assert limit_fault(parse(sized(most))) is None
+    assert "at most" in (limit_fault(parse(sized(most + 2))) or "")
+    schema = make_schema(introspection=True)
+    (told,) = DocumentCache(introspection=True).read(sized(most + 2), schema).errors
     assert told.extensions == {"code": "GRAPHQL_VALIDATION_FAILED"}
 
 
 @ONE_DATABASE
 async def test_a_text_is_bounded_before_it_is_parsed_whole(world: World) -> None:
-    padding = " a" * MOST_TOKENS
+    padding = " a" * MAX_TOKENS
     for document in (
         f"{{{padding} }}",
         "{" + " ".join(f"a{n}: viewer {{ role }}" for n in range(10_000)) + "}",
@@ -171,7 +179,7 @@ def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def twice(field: str) -> Iterator[str]:
     """Documents that try a credential more than once, or beside something else."""
     yield " ".join(f"a{n}: {field}" for n in range(300))
-    yield " ".join(f"a{n}: {field}" for n in range(MOST_ALIASES))
+    yield " ".join(f"a{n}: {field}" for n in range(MAX_ALIASES))
     yield f"a: {field} b: {field}"
     yield f"{field} {field}"
     yield f"{field} logout"
@@ -291,7 +299,7 @@ def test_fields_of_one_name_are_compared_in_few_pairs(monkeypatch: pytest.Monkey
         "{ ...A ...A ...A ...A } fragment A on Query {" + "viewer { role } " * 25 + "}",
         "{ me { user {" + "... on Node { id } " * 100 + "} } }",
     ):
-        assert Documents(introspection=True).read(document, served_schema(introspection=True)).errors
+        assert DocumentCache(introspection=True).read(document, make_schema(introspection=True)).errors
 
 
 INTROSPECTION = get_introspection_query(
@@ -306,7 +314,7 @@ INTROSPECTION = get_introspection_query(
 @ONE_DATABASE
 async def test_developers_may_ask_what_the_schema_is(world: World) -> None:
     described = build_client_schema(await world.data(INTROSPECTION))
-    served = served_schema(introspection=True).graphql
+    served = make_schema(introspection=True).graphql
     assert set(described.type_map) == set(served.type_map)
     assert (await world.data("{ a: __schema { queryType { name } } }"))["a"] == {"queryType": {"name": "Query"}}
 
@@ -405,14 +413,14 @@ async def test_an_error_says_where_and_which_input(world: World) -> None:
 
 
 def test_the_newest_documents_are_kept_and_what_may_spell_out_a_password_is_not() -> None:
-    schema, documents = served_schema(introspection=True), Documents(introspection=True)
+    schema, documents = make_schema(introspection=True), DocumentCache(introspection=True)
     first = "{ viewer { role } } # 0"
     assert documents.read(first, schema) is documents.read(first, schema), "parsed once"
-    for number in range(1, MOST_DOCUMENTS + 50):
+    for number in range(1, MAX_DOCUMENTS + 50):
         documents.read(first, schema)
         documents.read(f"{{ viewer {{ role }} }} # {number}", schema)
-    kept = list(documents._kept)
-    assert len(kept) == MOST_DOCUMENTS
+    kept = list(documents._documents)
+    assert len(kept) == MAX_DOCUMENTS
     assert first in kept, "what is used stays"
     assert f"{first[:-1]}1" not in kept
     for field in CREDENTIAL_FIELDS:
@@ -427,8 +435,8 @@ def test_the_newest_documents_are_kept_and_what_may_spell_out_a_password_is_not(
     )
     for text in (*spelt_out, f"mutation ($e: String!) {reset[9:] % '$e'} # {CANARY}"):
         documents.read(text, schema)
-    assert CANARY not in str(documents._kept)
-    assert list(documents._kept) == kept, "nothing that is wrong pushes out what is right"
+    assert CANARY not in str(documents._documents)
+    assert list(documents._documents) == kept, "nothing that is wrong pushes out what is right"
     assert documents.read(LOGIN, schema) is documents.read(LOGIN, schema), "what is told by variables is parsed once"
 
 

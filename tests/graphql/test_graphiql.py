@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from app.graphql import graphiql
-from app.graphql.graphiql import fetched
+from app.graphql.graphiql import is_installed
 from app.main import create
 from app.settings import Settings
 
@@ -43,7 +43,7 @@ EXAMPLES = "async () => (await import('/graphiql/graphiql-examples.js')).EXAMPLE
 
 in_browser = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the path, nor in CHROMIUM"),
-    pytest.mark.skipif(not fetched(), reason="GraphiQL's files are not here: `make setup`"),
+    pytest.mark.skipif(not is_installed(), reason="GraphiQL's files are not here: `make setup`"),
 ]
 
 
@@ -213,7 +213,7 @@ async def test_production_shows_no_graphiql() -> None:
 
 
 async def test_without_its_files_the_page_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(graphiql, "FETCHED", tmp_path)
+    monkeypatch.setattr(graphiql, "PACKAGE", tmp_path)
     settings = Settings(secret_keys=("k" * 48,), rate_limits="off")
     transport = httpx.ASGITransport(create(settings))
     async with httpx.AsyncClient(transport=transport, base_url="http://consentql.test") as client:

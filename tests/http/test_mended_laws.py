@@ -164,7 +164,7 @@ WEAK = [
 def test_a_setting_that_production_cannot_rest_on_is_named(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.settings import WeakSettings, load
+    from app.settings import InvalidSettings, load
     from tests.world import KEY
 
     sound = {
@@ -177,7 +177,7 @@ def test_a_setting_that_production_cannot_rest_on_is_named(
     }
     for key, each in {**sound, name: value}.items():
         monkeypatch.setenv(f"CONSENTQL_{key}", each)
-    with pytest.raises(WeakSettings) as refused:
+    with pytest.raises(InvalidSettings) as refused:
         load()
     assert f"CONSENTQL_{name}" in str(refused.value)
     assert value not in str(refused.value)

@@ -28,10 +28,10 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import delete, func, insert, select, update
 
 from app.mail import outbox as sending
-from app.mail.letters import Wording
-from app.mail.outbox import GIVEN_UP_AFTER, LEASE, Outbox
+from app.mail.letters import LetterTexts
+from app.mail.outbox import LEASE, RETRY_PERIOD, Outbox
 from app.mail.texts import TEXTS
-from app.mail.transport import Folder, Letterhead, postman
+from app.mail.transport import FolderTransport, MessageBuilder, transport_for
 from app.operations import backlog
 from app.operations.metrics import REGISTRY
 from models.database import Database
@@ -105,9 +105,11 @@ class Office:
     def services(self) -> Services:
         return self.world.services
 
-    def outbox(self, postman: Any = None, **changes: Any) -> Outbox:
+    def outbox(self, transport: Any = None, **changes: Any) -> Outbox:
         services = replace(self.services, **changes)
-        return Outbox(services, postman or self.bag, Wording(SITE), Letterhead("no-reply@example.org", "example.org"))
+        return Outbox(
+            services, transport or self.bag, LetterTexts(SITE), MessageBuilder("no-reply@example.org", "example.org")
+        )
 
     async def write(self, notice: Notice = Notice.NEW_DEVICE, subject_id: str | None = None, **more: Any) -> str:
         """Writes one letter as its kind is written."""
@@ -129,7 +131,7 @@ class Office:
 
     async def drain(self, times: int = 1, **changes: Any) -> None:
         for _ in range(times):
-            await self.outbox(**changes).drain()
+            await self.outbox(**changes).send_due()
 
 
 async def _case(connection: Any, subject_id: str, now: datetime) -> str:
@@ -155,7 +157,7 @@ async def test_no_letter_says_that_an_account_goes_which_stays(office: Office) -
     await office.write(Notice.ERASURE_SCHEDULED)
     await office.change(update(ACCOUNTS).values(leaving_since=None))
     await office.write(Notice.ERASURE_CANCELLED)
-    await office.drain()
+    await office.send_due()
     assert [letter["Subject"] for letter in office.bag.letters] == [TEXTS[Notice.ERASURE_CANCELLED].subject]
     assert len(await office.rows()) == 1
 
@@ -165,7 +167,7 @@ async def test_every_notice_has_a_letter_that_says_no_more_than_it_must(office: 
     if notice is Notice.ERASURE_SCHEDULED:
         await office.change(update(ACCOUNTS).values(leaving_since=office.clock()))
     await office.write(notice)
-    await office.drain()
+    await office.send_due()
     (letter,) = office.bag.letters
     body = said(letter)
     assert (letter["To"], letter["Subject"]) == ("ada@example.org", TEXTS[notice].subject)
@@ -184,7 +186,7 @@ async def test_every_notice_has_a_letter_that_says_no_more_than_it_must(office: 
 async def test_a_link_carries_a_token_that_no_table_holds(office: Office, notice: Notice) -> None:
     id = await office.write(notice)
     dumps = [str(await office.rows(table)) for table in METADATA.sorted_tables]
-    await office.drain()
+    await office.send_due()
     dumps += [str(await office.rows(table)) for table in METADATA.sorted_tables]
     (token,) = office.bag.tokens
     (row,) = await office.rows(MAILED_TOKENS)
@@ -198,10 +200,10 @@ async def test_a_link_carries_a_token_that_no_table_holds(office: Office, notice
 
 async def test_a_link_is_the_same_after_the_keys_were_rotated(office: Office) -> None:
     await office.write(Notice.RESET_PASSWORD)
-    await office.drain(keys=KeyRing((NEW_KEY,)))
+    await office.send_due(keys=KeyRing((NEW_KEY,)))
     assert office.bag.letters == [], "whose key is not here is another process's to send"
     office.clock.at += timedelta(minutes=5)
-    await office.drain(keys=KeyRing((NEW_KEY, KEY)))
+    await office.send_due(keys=KeyRing((NEW_KEY, KEY)))
     assert [digest_of(token) for token in office.bag.tokens] == [(await office.rows(MAILED_TOKENS))[0].digest]
 
 
@@ -212,7 +214,7 @@ async def test_an_address_that_nobody_verified_gets_only_what_goes_before(office
     assert len(await office.rows()) == (notice in SENT_UNVERIFIED)
     await office.write(notice, about="c" * 32) if notice in ABOUT_CASES else await office.write(notice)
     await office.change(update(ACCOUNTS).values(email_verified=False))
-    await office.drain()
+    await office.send_due()
     assert len(office.bag.letters) == 2 * (notice in SENT_UNVERIFIED)
     assert all(row.sent_at for row in await office.rows())
 
@@ -221,7 +223,7 @@ async def test_a_letter_goes_to_the_stored_address_of_the_time_of_sending(office
     await office.write(Notice.NEW_DEVICE)
     await office.write(Notice.ADDRESS_CHANGING, address="old@example.org")
     await office.change(update(ACCOUNTS).values(email="new@example.org"))
-    await office.drain()
+    await office.send_due()
     assert sorted(letter["To"] for letter in office.bag.letters) == ["new@example.org", "old@example.org"]
     assert {row.address for row in await office.rows()} == {None}, "what is sent is forgotten"
 
@@ -229,17 +231,17 @@ async def test_a_letter_goes_to_the_stored_address_of_the_time_of_sending(office
 async def test_a_link_never_goes_to_another_address_than_it_proves(office: Office) -> None:
     await office.write(Notice.VERIFY_ADDRESS)
     await office.change(update(ACCOUNTS).values(email="new@example.org"))
-    await office.drain()
+    await office.send_due()
     assert (office.bag.letters, await office.rows()) == ([], [])
     await office.write(Notice.CONFIRM_ADDRESS, address="third@example.org")
-    await office.drain()
+    await office.send_due()
     assert [letter["To"] for letter in office.bag.letters] == ["third@example.org"]
     assert {row.email for row in await office.rows(MAILED_TOKENS)} == {"ada@example.org", "third@example.org"}
 
 
 async def test_a_new_link_ends_the_earlier_ones_of_its_use_and_their_letters(office: Office) -> None:
     sent = await office.write(Notice.RESET_PASSWORD)
-    await office.drain()
+    await office.send_due()
     waits, verifies = await office.write(Notice.CLAIM_ADDRESS), await office.write(Notice.VERIFY_ADDRESS)
     last = await office.write(Notice.RESET_PASSWORD)
     assert {row.id for row in await office.rows()} == {sent, verifies, last}
@@ -247,7 +249,7 @@ async def test_a_new_link_ends_the_earlier_ones_of_its_use_and_their_letters(off
     assert used == {sent: True, waits: True, verifies: False, last: False}
     async with office.services.database.writing() as connection:
         await end_mailed_tokens(connection, office.ada, office.clock(), LinkUse.RESET)
-    await office.drain()
+    await office.send_due()
     assert [letter["Subject"] for letter in office.bag.letters[1:]] == [TEXTS[Notice.VERIFY_ADDRESS].subject]
 
 
@@ -270,7 +272,7 @@ async def test_a_letter_whose_reader_reason_or_link_is_gone_is_not_sent(office: 
     office.clock.at += LINK_LIFETIMES[LinkUse.RESET]
     spent = await office.write(Notice.VERIFY_ADDRESS)
     await office.change(update(MAILED_TOKENS).where(MAILED_TOKENS.c.id == spent).values(used_at=office.clock()))
-    await office.drain()
+    await office.send_due()
     assert (office.bag.letters, await office.rows()) == ([], [])
     assert late in {row.id for row in await office.rows(MAILED_TOKENS)}
 
@@ -298,7 +300,7 @@ async def test_two_processes_send_each_letter_once(office: Office) -> None:
     other = Database(office.services.database.url)
     both = [office.outbox(), office.outbox(database=other), office.outbox()]
     for _ in range(8):
-        await asyncio.gather(*(each.drain() for each in both))
+        await asyncio.gather(*(each.send_due() for each in both))
     await other.close()
     assert sorted(str(letter["Message-ID"]) for letter in office.bag.letters) == sorted(
         f"<{id}@example.org>" for id in ids
@@ -319,11 +321,11 @@ async def test_a_letter_whose_sender_dies_before_it_is_marked_is_sent_again(offi
     dying = Dying()
     await office.write()
     with pytest.raises(Killed):
-        await office.outbox(dying).drain()
-    await office.drain()
+        await office.outbox(dying).send_due()
+    await office.send_due()
     assert (len(dying.letters), office.bag.letters) == (1, []), "it may still be on its way"
     office.clock.at += LEASE
-    await office.drain(2)
+    await office.send_due(2)
     assert [str(letter["Message-ID"]) for letter in office.bag.letters] == [str(dying.letters[0]["Message-ID"])]
 
 
@@ -335,7 +337,7 @@ async def test_a_bad_letter_keeps_no_other_back(office: Office) -> None:
     for _ in range(3):
         await office.write(subject_id=bad)
     await office.write()
-    await office.drain()
+    await office.send_due()
     assert [letter["To"] for letter in office.bag.letters] == ["ada@example.org"]
     assert sorted(bool(row.sent_at) for row in await office.rows()) == [False, False, False, True]
 
@@ -348,31 +350,31 @@ async def test_a_letter_is_tried_ever_more_rarely_for_seven_days_and_then_given_
     while (row := (await office.rows())[0]).due_at is not None:
         waits.append(row.due_at - office.clock())
         office.clock.at = max(office.clock(), row.due_at)
-        await office.drain()
+        await office.send_due()
     assert office.bag.tried == len(waits)
     assert 40 < len(waits) < 80
     assert timedelta(seconds=20) < waits[1] < timedelta(seconds=40)
     assert timedelta(hours=3) <= max(waits) <= timedelta(hours=5)
-    assert office.clock() - began <= GIVEN_UP_AFTER
+    assert office.clock() - began <= RETRY_PERIOD
     assert (row.sent_at, row.address) == (None, None)
     office.bag.refuses = False
     office.clock.at += timedelta(days=30)
-    await office.drain()
+    await office.send_due()
     assert office.bag.letters == []
 
 
 async def test_a_letter_that_nobody_tried_for_seven_days_is_given_up(office: Office) -> None:
     await office.write(address="old@example.org")
-    office.clock.at += GIVEN_UP_AFTER
-    await office.drain()
+    office.clock.at += RETRY_PERIOD
+    await office.send_due()
     (row,) = await office.rows()
     assert (office.bag.tried, row.due_at, row.address) == (0, None, None)
 
 
 async def test_the_gauges_tell_of_what_was_not_sent(office: Office) -> None:
     await office.write()
-    office.clock.at += GIVEN_UP_AFTER
-    await office.drain()
+    office.clock.at += RETRY_PERIOD
+    await office.send_due()
     await office.write()
     office.clock.at += timedelta(seconds=90)
     await office.write()
@@ -385,9 +387,9 @@ async def test_what_is_logged_of_letters_are_their_ids(office: Office, caplog: p
     caplog.set_level("DEBUG")
     office.bag.refuses = True
     id = await office.write(Notice.RESET_PASSWORD)
-    await office.drain()
+    await office.send_due()
     office.clock.at += timedelta(hours=1)
-    await office.drain()
+    await office.send_due()
     ours = [record for record in caplog.records if record.name == "consentql.outbox"]
     assert [record.__dict__["letter"] for record in ours] == [id, id]
     assert "ada@" not in caplog.text + str([record.__dict__ for record in ours])
@@ -407,8 +409,8 @@ async def test_a_database_that_is_away_is_asked_again(office: Office, monkeypatc
         return await drain(self)
 
     monkeypatch.setattr(Outbox, "drain", away)
-    monkeypatch.setattr(sending, "EVERY_SECONDS", 0)
-    await outbox.keep(ended)
+    monkeypatch.setattr(sending, "POLL_SECONDS", 0)
+    await outbox.run(ended)
     assert (len(asked), len(office.bag.letters)) == (3, 1)
 
 
@@ -427,7 +429,7 @@ def wrong_addresses() -> list[str]:
 
 @pytest.mark.parametrize("address", wrong_addresses())
 def test_what_is_not_one_address_becomes_no_header(address: str) -> None:
-    head = Letterhead("no-reply@example.org", "example.org")
+    head = MessageBuilder("no-reply@example.org", "example.org")
     with pytest.raises(InvalidAddress):
         head.message("1", address, "Subject", "Body", datetime.now(UTC))
     with pytest.raises(ValueError, match="linefeed"):
@@ -444,18 +446,18 @@ def test_what_is_not_one_address_becomes_no_header(address: str) -> None:
     ],
 )
 def test_an_address_is_written_as_a_server_takes_it_on_one_line(address: str, written: str) -> None:
-    head = Letterhead("no-reply@example.org", "example.org")
+    head = MessageBuilder("no-reply@example.org", "example.org")
     lines = bytes(head.message("1", address, "Subject", "Body", datetime.now(UTC))).decode().splitlines()
     assert f"To: {written}" in lines
     assert "Auto-Submitted: auto-generated" in lines
 
 
 async def test_a_file_is_its_readers_alone_whole_and_there_once(office: Office, tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "var" / "mail")
+    folder = FolderTransport(tmp_path / "var" / "mail")
     id = await office.write(Notice.RESET_PASSWORD)
-    await office.outbox(folder).drain()
+    await office.outbox(folder).send_due()
     await office.change(update(OUTBOX).values(sent_at=None, due_at=office.clock()))
-    await office.outbox(folder).drain()
+    await office.outbox(folder).send_due()
     (file,) = folder.path.iterdir()
     assert (file.name, file.stat().st_mode & 0o777, folder.path.stat().st_mode & 0o777) == (f"{id}.eml", 0o600, 0o700)
     assert LINK.search(file.read_text()), "the link can be copied as it stands"
@@ -516,7 +518,7 @@ def listening(desk: Desk, **options: Any) -> Iterator[int]:
 
 
 def letter_to(address: str = "ada@example.org") -> EmailMessage:
-    return Letterhead("no-reply@example.org", "example.org").message("1" * 32, address, "S", "B", datetime.now(UTC))
+    return MessageBuilder("no-reply@example.org", "example.org").message("1" * 32, address, "S", "B", datetime.now(UTC))
 
 
 def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
@@ -537,7 +539,7 @@ def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 def beyond(url: str, port: int, **changes: Any) -> Any:
     """A production postman to another machine, which is played by this one."""
-    return replace(postman(url, in_production=True), host="127.0.0.1", port=port, **changes)
+    return replace(transport_for(url, in_production=True), host="127.0.0.1", port=port, **changes)
 
 
 @pytest.mark.parametrize(
@@ -555,21 +557,21 @@ async def test_a_letter_that_a_server_does_not_take_waits_and_goes_later(
 ) -> None:
     id, refusing, taking = await office.write(), Desk(**answers), Desk()
     with listening(refusing) as port:
-        await office.outbox(postman(f"smtp://127.0.0.1:{port}", in_production=True)).drain()
+        await office.outbox(transport_for(f"smtp://127.0.0.1:{port}", in_production=True)).send_due()
     (row,) = await office.rows()
     assert (refusing.taken, row.sent_at, row.attempts) == ([], None, 1)
-    await office.outbox(postman(f"smtp://127.0.0.1:{port}", in_production=True)).drain()
+    await office.outbox(transport_for(f"smtp://127.0.0.1:{port}", in_production=True)).send_due()
     assert (await office.rows())[0].attempts == 1, "not before its time"
     office.clock.at = row.due_at
     with listening(taking) as port:
-        await office.outbox(postman(f"smtp://127.0.0.1:{port}", in_production=True)).drain()
+        await office.outbox(transport_for(f"smtp://127.0.0.1:{port}", in_production=True)).send_due()
     assert [f"<{id}@example.org>".encode() in content for content in taking.taken] == [True]
     assert (await office.rows())[0].sent_at == office.clock()
 
 
 async def test_nobody_there_is_no_end(office: Office) -> None:
     await office.write()
-    await office.outbox(postman(f"smtp://127.0.0.1:{free_port()}", in_production=False)).drain()
+    await office.outbox(transport_for(f"smtp://127.0.0.1:{free_port()}", in_production=False)).send_due()
     (row,) = await office.rows()
     assert (row.sent_at, row.attempts) == (None, 1)
     assert row.due_at > office.clock()
@@ -584,7 +586,7 @@ async def test_no_letter_of_production_leaves_the_machine_unencrypted() -> None:
 
 async def test_no_password_leaves_the_machine_unencrypted() -> None:
     desk = Desk()
-    guarded = postman("smtp://u:p%40ss%20word@mail.example.org", in_production=False)
+    guarded = transport_for("smtp://u:p%40ss%20word@mail.example.org", in_production=False)
     options = {"auth_require_tls": False, "authenticator": desk.authenticate}
     with listening(desk, **options) as port, pytest.raises(aiosmtplib.SMTPException):
         await replace(guarded, host="127.0.0.1", port=port).deliver("1", letter_to())
@@ -609,7 +611,7 @@ async def test_a_wrong_password_is_in_no_line(office: Office, caplog: pytest.Log
     await office.write()
     with listening(desk, tls_context=theirs, authenticator=desk.authenticate) as port:
         wrong = beyond("smtp://u:wr0ng-0ne@mail.example.org", port, tls=ours)
-        await office.outbox(wrong).drain()
+        await office.outbox(wrong).send_due()
     assert (desk.taken, (await office.rows())[0].attempts) == ([], 1)
     assert desk.passwords
     assert "wr0ng" not in caplog.text + repr(wrong) + repr(settings_for(office.services.database, mail_url="wr0ng"))
@@ -618,7 +620,7 @@ async def test_a_wrong_password_is_in_no_line(office: Office, caplog: pytest.Log
 async def test_an_address_beyond_ascii_reaches_a_server_that_knows_them() -> None:
     desk = Desk()
     with listening(desk) as port:
-        await postman(f"smtp://localhost:{port}", in_production=True).deliver("1", letter_to("ü@bücher.example"))
+        await transport_for(f"smtp://localhost:{port}", in_production=True).deliver("1", letter_to("ü@bücher.example"))
     assert "To: ü@xn--bcher-kva.example".encode() in desk.taken[0].splitlines()
 
 
@@ -634,7 +636,7 @@ async def test_an_address_beyond_ascii_reaches_a_server_that_knows_them() -> Non
     ],
 )
 def test_an_address_says_how_a_server_is_reached(url: str, in_production: bool, seen: tuple[Any, ...]) -> None:
-    server: Any = postman(url, in_production=in_production)
+    server: Any = transport_for(url, in_production=in_production)
     assert (server.port, server.encrypts, server.starts_tls) == seen
 
 
@@ -662,6 +664,6 @@ async def test_a_killed_process_loses_no_letter(office: Office, tmp_path: Path) 
     assert (len(killing.taken), row.sent_at, row.attempts) == (1, None, 1)
     office.clock.at = row.due_at
     with listening(desk) as port:
-        await office.outbox(postman(f"smtp://127.0.0.1:{port}", in_production=True)).drain()
+        await office.outbox(transport_for(f"smtp://127.0.0.1:{port}", in_production=True)).send_due()
     tokens = {re.search(rb"#token=(\w+)", content)[1] for content in killing.taken + desk.taken}  # type: ignore[index]
     assert (len(desk.taken), len(tokens)) == (1, 1)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from app.commands.server.serve import process
-from app.settings import Settings, WeakSettings
+from app.settings import InvalidSettings, Settings
 from models.database import Database
 from permissions.version_numbers import current_version
 from tests.serving import consentql, serving
@@ -129,8 +129,8 @@ def test_what_lives_as_long_as_a_process_is_not_searched_for_garbage_while_it_se
 
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:"])
 def test_a_database_that_every_connection_has_to_itself_is_refused_everywhere(url: str) -> None:
-    with pytest.raises(WeakSettings, match="CONSENTQL_DATABASE_URL"):
-        Settings(database_url=url).checked()
+    with pytest.raises(InvalidSettings, match="CONSENTQL_DATABASE_URL"):
+        Settings(database_url=url).validated()
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

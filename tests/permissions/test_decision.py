@@ -12,7 +12,7 @@ from graphql import FieldDefinitionNode, ObjectTypeDefinitionNode, parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.commands.policy.show import Form, printed
+from app.commands.policy.show import Format, render_policy
 from models.columns import HOLDS
 from models.tables import METADATA
 from models.vocabulary import (
@@ -296,7 +296,7 @@ def test_a_processor_is_given_its_own_columns_alone() -> None:
 
 
 def test_the_printed_table_is_the_reading() -> None:
-    head, *lines = (line.split() for line in printed(Form.TABLE).replace(", ", ",").splitlines())
+    head, *lines = (line.split() for line in render_policy(Format.TABLE).replace(", ", ",").splitlines())
     assert head == ["field", "collected", "for", *expectation.AUDIENCES]
     assert lines == [
         [field, ",".join(expectation.COLLECTED_FOR[field]), *expectation.CELLS[field].values()] for field in FIELDS
@@ -325,7 +325,7 @@ def told_processors() -> dict[str, list[str]]:
 
 
 def test_the_policy_printed_for_programs_is_the_reading() -> None:
-    told = json.loads(printed(Form.JSON))
+    told = json.loads(render_policy(Format.JSON))
     assert told["fields"] == told_fields()
     assert {each["processor"]: each["fields"] for each in told["processors"]} == told_processors()
 

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from app.commands.console.failure import Fault
+from app.commands.console.command_error import CommandError
 from app.commands.policy.compare import diff
-from app.commands.policy.show import Form, printed
-from app.durations import duration
+from app.commands.policy.show import Format, render_policy
+from app.durations import parse_duration
 from app.main import create
-from app.settings import Settings, WeakSettings, written
+from app.settings import InvalidSettings, Settings, from_environment
 from models.database import Database
 from models.tables import ACCESS_TOKENS, ACCOUNTS
 from models.tokens.token_format import TokenKind, digest_of, new_token
@@ -172,7 +172,7 @@ def test_nothing_is_built_served_or_created_while_something_is_not_announced(
     for start, refusal in (
         (build, UnannouncedChange),
         (lambda: create(settings), UnannouncedChange),
-        (_served(serve), Fault),
+        (_served(serve), CommandError),
     ):
         with pytest.raises(refusal) as raised:
             start()
@@ -243,20 +243,22 @@ def test_every_kind_of_record_has_a_period_a_reason_and_a_setting() -> None:
     assert list(RETENTION) == list(RecordKind)
     for kind in set(RecordKind) - set(GRACE):
         settings = Settings(retention=f"{kind}=3y")
-        assert retention_periods.retention(settings.erasure_grace, settings.retention)[kind].period == duration("3y")
+        assert retention_periods.retention(settings.erasure_grace, settings.retention)[kind].period == parse_duration(
+            "3y"
+        )
     for kept in RETENTION.values():
         assert kept.what.strip()
         assert kept.why.strip()
 
 
 def test_a_year_is_a_quarter_day_more_than_its_days() -> None:
-    assert duration("4y") == timedelta(days=4 * 365 + 1)
-    assert retention_periods.period_text(duration("6y")) == "6 years"
-    assert retention_periods.period_text(duration("1y")) == "1 year"
+    assert parse_duration("4y") == timedelta(days=4 * 365 + 1)
+    assert retention_periods.period_text(parse_duration("6y")) == "6 years"
+    assert retention_periods.period_text(parse_duration("1y")) == "1 year"
     with pytest.raises(ValueError, match="ten years"):
-        duration("11y")
+        parse_duration("11y")
     with pytest.raises(ValueError, match="ten years"):
-        duration("999999y")
+        parse_duration("999999y")
 
 
 @pytest.mark.parametrize(
@@ -264,8 +266,8 @@ def test_a_year_is_a_quarter_day_more_than_its_days() -> None:
 )
 def test_a_period_of_nothing_is_no_setting(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONSENTQL_RETENTION", text)
-    with pytest.raises(WeakSettings, match="CONSENTQL_RETENTION: is not a value"):
-        written()
+    with pytest.raises(InvalidSettings, match="CONSENTQL_RETENTION: is not a value"):
+        from_environment()
 
 
 # ---------------------------------------------------------------- lint
@@ -507,7 +509,7 @@ async def test_a_difference_is_told_both_ways_and_counted(
     there, back = found.values()
     assert there == {("IP_ADDRESS", "MEMBERS"): ("gained", 1), ("EMAIL", "SUPPORT_CASE"): ("lost", 2)}
     assert back == {("IP_ADDRESS", "MEMBERS"): ("lost", 1), ("EMAIL", "SUPPORT_CASE"): ("gained", 2)}
-    with pytest.raises(Fault, match="the versions are"):
+    with pytest.raises(CommandError, match="the versions are"):
         diff("2020-01-01", NEXT, as_json=False)
 
 
@@ -516,7 +518,7 @@ async def test_a_difference_is_told_both_ways_and_counted(
 
 def test_the_record_of_processing_names_all_that_the_policy_does() -> None:
     settings = Settings(controller_name="Plate Works OÜ", controller_contact="privacy@plate.example")
-    text = printed(Form.RECORD, settings)
+    text = render_policy(Format.RECORD, settings)
     now = current_policy()
     words = [*PersonalField, *Purpose, *Audience, settings.controller_name, settings.controller_contact]
     words += [part for each in now.purposes for part in (each.text, each.lawful_basis)]
@@ -524,7 +526,7 @@ def test_the_record_of_processing_names_all_that_the_policy_does() -> None:
     words += [each.text for each in now.processors]
     words += [each.reading for each in now.readings]
     assert [word for word in words if str(word) not in text] == []
-    assert "CONSENTQL_" in printed(Form.RECORD, Settings())
+    assert "CONSENTQL_" in render_policy(Format.RECORD, Settings())
 
 
 def test_the_policy_command_prints_beside_its_subcommands(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from app.commands.access.disable import disabled, enabled
+from app.commands.access.disable import disable_account, enable_account
 from models.key_ring import KeyRing
 from models.tables import ACCESS_TOKENS
 from models.tokens.token_format import TokenKind, kind_of
@@ -156,12 +156,12 @@ async def test_changing_a_password_needs_the_old_one_and_a_strong_new_one(world:
 
 async def test_a_disabled_account_acts_no_more_and_tells_nobody(world: World) -> None:
     _, mine = await begun(world)
-    await disabled(world.services, "p@example.org")
+    await disable_account(world.services, "p@example.org")
     assert await status(world, mine["accessToken"]) == 401
     assert (await refresh(world, mine["refreshToken"]))["code"] == "TOKEN_EXPIRED"
     unknown = await sign_in(world, "nobody@example.org")
     assert await sign_in(world, "p@example.org") == unknown
-    await enabled(world.services, "p@example.org")
+    await enable_account(world.services, "p@example.org")
     assert await status(world, mine["accessToken"]) == 401, "what ended stays ended"
     assert "accessToken" in await sign_in(world, "p@example.org")
 

@@ -16,7 +16,7 @@ from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from sqlalchemy import update
 
-from app.settings import Settings, WeakSettings
+from app.settings import InvalidSettings, Settings
 from models.database import Database
 from models.key_ring import KeyRing
 from models.tables import CREDENTIALS
@@ -401,10 +401,10 @@ def test_a_list_that_is_not_sorted_or_not_there_is_named_before_anything_starts(
     path = tmp_path / "list"
     path.write_text("".join(f"{number}\n" for number in range(5000, 0, -1)))
     for wrong in (path, tmp_path / "nowhere"):
-        with pytest.raises(WeakSettings, match="CONSENTQL_BREACHED_PASSWORDS"):
-            Settings(secret_keys=(KEY,), breached_passwords=wrong).checked()
+        with pytest.raises(InvalidSettings, match="CONSENTQL_BREACHED_PASSWORDS"):
+            Settings(secret_keys=(KEY,), breached_passwords=wrong).validated()
     written(path, ["a", "b", "c"], hashed=False)
-    Settings(secret_keys=(KEY,), breached_passwords=path).checked()
+    Settings(secret_keys=(KEY,), breached_passwords=path).validated()
 
 
 @pytest.mark.parametrize("environment", ["development", "production"])
@@ -418,15 +418,15 @@ def test_no_process_starts_below_the_floor_of_owasp(environment: str, passes: in
         "trusted_proxies": ("10.0.0.0/8",),
         "database_url": "postgresql+asyncpg://u@h/d",
     }
-    Settings(**sound, password_memory_kib=floor, password_passes=passes).checked()
-    with pytest.raises(WeakSettings, match="CONSENTQL_PASSWORD_MEMORY_KIB"):
-        Settings(**sound, password_memory_kib=floor - 1, password_passes=passes).checked()
+    Settings(**sound, password_memory_kib=floor, password_passes=passes).validated()
+    with pytest.raises(InvalidSettings, match="CONSENTQL_PASSWORD_MEMORY_KIB"):
+        Settings(**sound, password_memory_kib=floor - 1, password_passes=passes).validated()
 
 
 def test_what_a_process_uses_is_what_its_settings_say(database: Database) -> None:
-    from app.main import services_of
+    from app.main import make_services
 
-    services = services_of(settings_for(database, password_memory_kib=12288, password_passes=3))
+    services = make_services(settings_for(database, password_memory_kib=12288, password_passes=3))
     assert "m=12288,t=3,p=1" in services.hashing._decoy
     services.hashing.close()
 

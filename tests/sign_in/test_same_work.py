@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.commands.access.disable import disabled
+from app.commands.access.disable import disable_account
 from models.vocabulary import Role
 from tests.identity import ASK_RESET, LOGIN, REGISTER, STRONG, registration
 from tests.statements import counted
@@ -24,7 +24,7 @@ async def settled(world: World) -> None:
     await world.person("unverified@example.org", password=STRONG, emailVerified=False)
     await world.token(Role.SUPPORT, await world.person("staff@example.org", password=STRONG))
     await world.person("disabled@example.org", password=STRONG)
-    await disabled(world.services, "disabled@example.org")
+    await disable_account(world.services, "disabled@example.org")
     await world.person("passwordless@example.org")
 
 

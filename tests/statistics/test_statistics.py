@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
-from app.settings import Settings, WeakSettings
+from app.settings import InvalidSettings, Settings
 from models.database import Database
 from models.statistics.dimensions import CLOSED_LISTS, values_of
 from models.statistics.discrete_laplace import Noise
@@ -629,7 +629,7 @@ async def test_commands_that_are_given_at_once_make_whole_releases(database: Dat
 def weaknesses(**changes: Any) -> str:
     try:
         Settings(secret_keys=(KEY,), **changes).checked()
-    except (WeakSettings, ValueError) as problem:
+    except (InvalidSettings, ValueError) as problem:
         return str(problem)
     return ""
 

@@ -3,7 +3,7 @@
 import typer
 from sqlalchemy import update
 
-from app.commands.console.process import person_of, run
+from app.commands.console.process import find_person, run
 from models.tables import ACCOUNTS
 from models.tokens.mailed_tokens import end_mailed_tokens
 from models.vocabulary import LinkUse
@@ -14,21 +14,21 @@ from resolvers.subjects.account_lock import lock_account
 
 def disable(email: str) -> None:
     """What is readable of the person stays as their consent has it; only acting ends."""
-    run(lambda services: disabled(services, email))
+    run(lambda services: disable_account(services, email))
     typer.echo("The account is disabled; its sessions and tokens have ended.", err=True)
 
 
 def enable(email: str) -> None:
     """The person may sign in again; what ended stays ended."""
-    run(lambda services: enabled(services, email))
+    run(lambda services: enable_account(services, email))
     typer.echo("The account is enabled.", err=True)
 
 
-async def disabled(services: Services, email: str) -> None:
+async def disable_account(services: Services, email: str) -> None:
     """The account with this address acts no more."""
     now = services.now()
     async with services.database.writing() as connection:
-        subject_id = await person_of(connection, email)
+        subject_id = await find_person(connection, email)
         await lock_account(connection, subject_id)
         mine = update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id, ACCOUNTS.c.disabled_at.is_(None))
         await connection.execute(mine.values(disabled_at=now))
@@ -36,8 +36,8 @@ async def disabled(services: Services, email: str) -> None:
         await end_mailed_tokens(connection, subject_id, now, *LinkUse)
 
 
-async def enabled(services: Services, email: str) -> None:
+async def enable_account(services: Services, email: str) -> None:
     """The account with this address acts again."""
     async with services.database.writing() as connection:
-        subject_id = await person_of(connection, email)
+        subject_id = await find_person(connection, email)
         await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id).values(disabled_at=None))

@@ -2,9 +2,9 @@
 
 import typer
 
-from app.commands.console.failure import Fault
-from app.commands.console.process import person_of, run
-from app.durations import duration
+from app.commands.console.command_error import CommandError
+from app.commands.console.process import find_person, run
+from app.durations import parse_duration
 from models.tokens import token_rows
 from models.vocabulary import STAFF, Role
 from resolvers.context import Services
@@ -13,18 +13,18 @@ from resolvers.context import Services
 def grant_role(email: str, role: Role, expires: str) -> None:
     """Grants until a time; an earlier grant of the role gives way."""
     if role not in STAFF:
-        raise Fault(f"A person is granted one of {', '.join(STAFF)}.")
+        raise CommandError(f"A person is granted one of {', '.join(STAFF)}.")
     try:
-        lasting = duration(expires)
+        lasting = parse_duration(expires)
     except ValueError as problem:
-        raise Fault(f"--expires {problem}") from None
+        raise CommandError(f"--expires {problem}") from None
 
     async def act(services: Services) -> None:
         now = services.now()
         async with services.database.writing() as connection:
-            subject_id = await person_of(connection, email)
+            subject_id = await find_person(connection, email)
             if not await token_rows.lock_remaining_account(connection, subject_id):
-                raise Fault("That person asked to be erased, and has no roles.")
+                raise CommandError("That person asked to be erased, and has no roles.")
             await token_rows.grant_role(
                 connection, subject_id, role, now=now, expires_at=now + lasting, granted_by=None
             )

@@ -11,7 +11,7 @@ from typing import Any, Final
 import typer
 from sqlalchemy import or_, select
 
-from app.commands.console.failure import Fault
+from app.commands.console.command_error import CommandError
 from app.commands.console.process import run
 from models.columns import rfc3339
 from models.database import Database
@@ -21,8 +21,8 @@ from models.tokens.token_format import digest_of, kind_of
 from models.vocabulary import Role, fields_of
 from resolvers.context import Services
 
-LONGEST_TOKEN: Final = 4096
-MEMBERS_READ: Final = (
+MAX_TOKEN_LENGTH: Final = 4096
+MEMBER_NOTE: Final = (
     "This is a member's session. Whoever had it saw everything of its holder and, of the others, what members see in "
     "the directory. Members' readings are no entries of the ledger."
 )
@@ -42,13 +42,13 @@ def breach(since: str, until: str, *, as_json: bool) -> None:
     """Prints a line for each subject and answer, a subject's together, as they come from the ledger."""
     first, end = _instant("--from", since), _instant("--to", until)
     if not first < end:
-        raise Fault("--to lies after --from.")
-    token = _token()
+        raise CommandError("--to lies after --from.")
+    token = _read_token()
 
     async def act(services: Services) -> None:
-        known = await _known(services.database, token)
+        known = await _find_token(services.database, token)
         readings = _readings(services.database, known.id, first, end)
-        await (_as_json if as_json else _as_text)(known, readings)
+        await (_print_json if as_json else _print_text)(known, readings)
 
     run(act)
 
@@ -59,26 +59,26 @@ def _instant(option: str, text: str) -> datetime:
     except ValueError:
         instant = None
     if instant is None or instant.tzinfo is None:
-        raise Fault(f"{option} is an instant with its offset, such as 2026-11-02T08:00:00Z.")
+        raise CommandError(f"{option} is an instant with its offset, such as 2026-11-02T08:00:00Z.")
     return instant
 
 
-def _token() -> str:
+def _read_token() -> str:
     """From standard input: an argument would stay in the shell's history and in the list of processes."""
-    text = getpass.getpass("Token: ") if sys.stdin.isatty() else sys.stdin.readline(LONGEST_TOKEN)
+    text = getpass.getpass("Token: ") if sys.stdin.isatty() else sys.stdin.readline(MAX_TOKEN_LENGTH)
     if kind_of(text.strip()) is None:
-        raise Fault("Standard input holds no token of ours.")
+        raise CommandError("Standard input holds no token of ours.")
     return text.strip()
 
 
-async def _known(database: Database, token: str) -> Any:
+async def _find_token(database: Database, token: str) -> Any:
     """The token's row, by its present secret or the one before."""
     digest = digest_of(token)
     match = or_(ACCESS_TOKENS.c.digest == digest, ACCESS_TOKENS.c.previous_digest == digest)
     async with database.reading() as connection:
         row = (await connection.execute(select(ACCESS_TOKENS).where(match))).one_or_none()
     if row is None:
-        raise Fault("That token is unknown here: it was never issued, changed since, or is no longer kept.")
+        raise CommandError("That token is unknown here: it was never issued, changed since, or is no longer kept.")
     return row
 
 
@@ -94,7 +94,7 @@ async def _readings(database: Database, token_id: str, since: datetime, until: d
             yield Reading(row.subject_id, row.at, row.audience, fields_of(row.fields))
 
 
-def _told(token: Any) -> dict[str, Any]:
+def _token_document(token: Any) -> dict[str, Any]:
     return {
         "role": token.role,
         "holder": token.holder_id,
@@ -102,12 +102,12 @@ def _told(token: Any) -> dict[str, Any]:
         "created_at": rfc3339(token.created_at),
         "expires_at": rfc3339(token.expires_at),
         "revoked_at": rfc3339(token.revoked_at) if token.revoked_at else None,
-        "note": MEMBERS_READ if token.role == Role.MEMBER else None,
+        "note": MEMBER_NOTE if token.role == Role.MEMBER else None,
     }
 
 
-async def _as_text(token: Any, readings: AsyncIterator[Reading]) -> None:
-    told = _told(token)
+async def _print_text(token: Any, readings: AsyncIterator[Reading]) -> None:
+    told = _token_document(token)
     whose = f"of {told['holder'] or told['processor']}"
     until = f"revoked {told['revoked_at']}" if told["revoked_at"] else f"expires {told['expires_at']}"
     typer.echo(f"{told['role']} token {whose}, created {told['created_at']}, {until}")
@@ -122,9 +122,9 @@ async def _as_text(token: Any, readings: AsyncIterator[Reading]) -> None:
     typer.echo(f"{subjects} subjects, {entries} readings")
 
 
-async def _as_json(token: Any, readings: AsyncIterator[Reading]) -> None:
+async def _print_json(token: Any, readings: AsyncIterator[Reading]) -> None:
     """One document, written while it is read."""
-    typer.echo(f'{{"token": {json.dumps(_told(token))}, "readings": [', nl=False)
+    typer.echo(f'{{"token": {json.dumps(_token_document(token))}, "readings": [', nl=False)
     subjects, entries, last = 0, 0, None
     async for each in readings:
         line = {"subject": each.subject_id, "at": rfc3339(each.at), "audience": each.audience, "fields": each.fields}

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from sqlalchemy import func, select
 
-from app.commands.console.json_report import report
+from app.commands.console.json_report import print_json
 from app.commands.console.process import run
 from models.columns import rfc3339
 from models.tables import ACCOUNTS, ROLE_GRANTS, SUPPORT_CASES, WITHDRAWALS
@@ -45,14 +45,14 @@ class Oversight:
 
 def oversight(*, as_json: bool) -> None:
     """Prints overdue acknowledgements by processor, overdue erasures and releases, open cases, staff by pseudonym."""
-    found = run(_found)
+    found = run(_collect)
     if as_json:
-        report(_document(found))
+        print_json(_document(found))
     else:
         typer.echo("\n".join(_lines(found)))
 
 
-async def _found(services: Services) -> Oversight:
+async def _collect(services: Services) -> Oversight:
     now = services.now()
     overdue = (
         select(WITHDRAWALS.c.processor, func.count().label("many"), func.min(WITHDRAWALS.c.due_at).label("since"))
@@ -76,11 +76,11 @@ async def _found(services: Services) -> Oversight:
         erasures=Overdue(gone.many, account_erasure_date(gone.since, services.retention) if gone.since else None),
         queued=queued,
         released=released,
-        staff=[(_names(services, row.subject_id), row) for row in staff],
+        staff=[(_pseudonyms(services, row.subject_id), row) for row in staff],
     )
 
 
-def _names(services: Services, id: str) -> list[str]:
+def _pseudonyms(services: Services, id: str) -> list[str]:
     """Older entries of the ledger name whom an older key named."""
     return [pseudonym(services.keys, id, place) for place in range(len(services.keys))]
 

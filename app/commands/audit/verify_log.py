@@ -13,8 +13,8 @@ from sqlalchemy import Boolean, func, select, type_coerce
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import NullType
 
-from app.commands.console.failure import Fault
-from app.commands.console.json_report import report
+from app.commands.console.command_error import CommandError
+from app.commands.console.json_report import print_json
 from app.commands.console.process import run
 from app.commands.console.progress_bar import progress
 from models.columns import Instant
@@ -25,7 +25,7 @@ from resolvers.context import Services
 from resolvers.ledger.write_disclosures import commitment
 
 PAGE: Final = 1000
-CONTRADICTED: Final = ""
+CONFLICT: Final = ""
 """Stands for two checkpoints of one entry that disagree; no entry has this hash."""
 
 STORED: Final = "stored "
@@ -55,7 +55,7 @@ def verify_log(checkpoint: Path | None, *, as_json: bool) -> int:
 
     found = run(act)
     if as_json:
-        report({"faults": found})
+        print_json({"faults": found})
     for fault in found:
         typer.echo(fault, err=True)
     if not found:
@@ -68,16 +68,18 @@ def verify_log(checkpoint: Path | None, *, as_json: bool) -> int:
 async def faults(services: Services, known: Iterable[Checkpoint] = (), taken: Counter[str] | None = None) -> list[str]:
     """The first fault of each chain; where all are whole, whatever belongs to none. `taken`: what retention took."""
     taken = Counter() if taken is None else taken
-    found = [await _verified(services, log, known, taken) for log in hash_chain.LOGS]
-    found.append(await _stray(services.database))
-    return [fault for fault in found if fault] or [fault for fault in [await _unread(services.database)] if fault]
+    found = [await _chain_fault(services, log, known, taken) for log in hash_chain.LOGS]
+    found.append(await _unknown_chain_fault(services.database))
+    return [fault for fault in found if fault] or [
+        fault for fault in [await _missing_reading_fault(services.database)] if fault
+    ]
 
 
 def _checkpoints(path: Path) -> frozenset[Checkpoint]:
     with path.open(encoding="utf-8", errors="replace") as lines:
         found = frozenset(point for line in lines if (point := _checkpoint(line)))
     if not found:
-        raise Fault("There is no checkpoint in that file.")
+        raise CommandError("There is no checkpoint in that file.")
     return found
 
 
@@ -94,11 +96,11 @@ def _expected(log: hash_chain.Log, known: Iterable[Checkpoint]) -> dict[int, str
     for point in known:
         if point.log == log.name:
             agreed = hashes.get(point.sequence, point.hash) == point.hash
-            hashes[point.sequence] = point.hash if agreed else CONTRADICTED
+            hashes[point.sequence] = point.hash if agreed else CONFLICT
     return hashes
 
 
-async def _verified(
+async def _chain_fault(
     services: Services, log: hash_chain.Log, known: Iterable[Checkpoint], taken: Counter[str]
 ) -> str | None:
     """The head is read before the entries and after them: what others append meanwhile is no fault."""
@@ -109,7 +111,7 @@ async def _verified(
     expected = _expected(log, itertools.chain(known, [before]))
     if expected[0] != hash_chain.GENESIS:
         return f"{log.name}: the head of the chain was changed"
-    if fault := await _followed(database, verifier, expected):
+    if fault := await _entries_fault(database, verifier, expected):
         return f"{log.name}: {fault}"
     taken.update({log.name: verifier.skipped} if verifier.skipped else {})
     head = await _head(database, log)
@@ -118,25 +120,25 @@ async def _verified(
     return None
 
 
-async def _followed(database: Database, verifier: hash_chain.Verifier, expected: dict[int, str]) -> str | None:
+async def _entries_fault(database: Database, verifier: hash_chain.Verifier, expected: dict[int, str]) -> str | None:
     log = verifier.log
     with progress(f"verify-log {log.name}", await _length(database, log)) as advance:
         async for page in _pages(database, log):
-            living = await _living(database, page)
+            living = await _live_subjects(database, page)
             for row in page:
                 if row is not None and row["sequence"] > verifier.sequence + 1:
-                    await _pass_over(database, verifier)
-                if fault := _misnamed(verifier, expected) or _fault(verifier, row, expected, living):
+                    await _skip_removed(database, verifier)
+                if fault := _hash_fault(verifier, expected) or _entry_fault(verifier, row, expected, living):
                     return fault
             advance(verifier.sequence - verifier.skipped)
     if verifier.sequence < max(expected):
-        await _pass_over(database, verifier)
+        await _skip_removed(database, verifier)
     if verifier.sequence < max(expected):
         return f"entry {verifier.sequence + 1} is missing, and with it the end of the chain"
-    return _misnamed(verifier, expected)
+    return _hash_fault(verifier, expected)
 
 
-async def _pass_over(database: Database, verifier: hash_chain.Verifier) -> None:
+async def _skip_removed(database: Database, verifier: hash_chain.Verifier) -> None:
     """Goes on behind what retention took; asked when it is missed, as retention may be at work."""
     async with database.reading() as connection:
         gap = await chain_gaps.gap_containing(connection, verifier.keys, verifier.log, verifier.sequence + 1)
@@ -144,21 +146,21 @@ async def _pass_over(database: Database, verifier: hash_chain.Verifier) -> None:
         verifier.skip(gap.last, gap.hash)
 
 
-def _fault(verifier: hash_chain.Verifier, row: Any, expected: dict[int, str], living: Set[str]) -> str | None:
+def _entry_fault(verifier: hash_chain.Verifier, row: Any, expected: dict[int, str], living: Set[str]) -> str | None:
     if row is None or not verifier.accept(row):
         return f"entry {verifier.sequence + 1} is not the one that was written"
-    if not _reason_holds(row, living):
+    if not _reason_matches(row, living):
         return f"entry {verifier.sequence} has another reason than the one that was written"
-    return _misnamed(verifier, expected)
+    return _hash_fault(verifier, expected)
 
 
-def _misnamed(verifier: hash_chain.Verifier, expected: dict[int, str]) -> str | None:
+def _hash_fault(verifier: hash_chain.Verifier, expected: dict[int, str]) -> str | None:
     if expected.get(verifier.sequence, verifier.hash) == verifier.hash:
         return None
     return f"entry {verifier.sequence} is not the one that a checkpoint, or the head of the chain, names"
 
 
-def _reason_holds(row: Any, living: Set[str]) -> bool:
+def _reason_matches(row: Any, living: Set[str]) -> bool:
     """Whether the reason is the one that was committed to, or went with its salt and with whom it was about."""
     if "commitment" not in row:
         return True
@@ -169,7 +171,7 @@ def _reason_holds(row: Any, living: Set[str]) -> bool:
     return bool(commitment(row["salt"], row["reason"]) == row["commitment"])
 
 
-async def _living(database: Database, page: Sequence[Any]) -> Set[str]:
+async def _live_subjects(database: Database, page: Sequence[Any]) -> Set[str]:
     """Which of those whose reason was erased can still sign in; asked after the page was read."""
     erased = {row["subject_id"] for row in page if row and "reason" in row and row["reason"] is None}
     if not erased:
@@ -185,7 +187,7 @@ def _rows(log: hash_chain.Log) -> Any:
     return log.rows().add_columns(*(type_coerce(each, NullType()).label(STORED + each.name) for each in forms))
 
 
-def _as_written(log: hash_chain.Log, row: Any, dialect: Dialect) -> bool:
+def _is_canonical(log: hash_chain.Log, row: Any, dialect: Dialect) -> bool:
     """Whether each stored form is the one that we write."""
     for column in log.records.c:
         if STORED + column.name in row:
@@ -203,7 +205,7 @@ async def _pages(database: Database, log: hash_chain.Log) -> AsyncIterator[Seque
         try:
             async with database.reading() as connection:
                 page = (await connection.execute(rest.limit(size))).mappings().all()
-                written = [row if _as_written(log, row, connection.dialect) else None for row in page]
+                written = [row if _is_canonical(log, row, connection.dialect) else None for row in page]
         except UNREADABLE:
             if size == 1:
                 yield [None]
@@ -229,7 +231,7 @@ async def _head(database: Database, log: hash_chain.Log) -> Checkpoint | None:
     return Checkpoint(log.name, row.sequence, row.hash) if row else None
 
 
-async def _stray(database: Database) -> str | None:
+async def _unknown_chain_fault(database: Database) -> str | None:
     """An entry under a chain's name that nobody writes would be shown to its subject and followed by nothing."""
     known = [log.name for log in hash_chain.LOGS]
     others = select(DISCLOSURES.c.sequence).where(DISCLOSURES.c.chain.not_in(known)).order_by(DISCLOSURES.c.sequence)
@@ -238,7 +240,7 @@ async def _stray(database: Database) -> str | None:
     return None if sequence is None else f"disclosure: entry {sequence} is of a chain that nobody writes"
 
 
-async def _unread(database: Database) -> str | None:
+async def _missing_reading_fault(database: Database) -> str | None:
     """A reading whose first entry is gone, or never was; the entries that remain would be followed without it."""
     entry, reading = DISCLOSURES.c, READINGS.c
     first = (entry.chain == reading.chain) & (entry.sequence == reading.sequence) & (entry.reading == reading.sequence)

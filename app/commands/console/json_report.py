@@ -8,6 +8,6 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
-def report(document: dict[str, Any]) -> None:
+def print_json(document: dict[str, Any]) -> None:
     """Prints the document."""
     typer.echo(json.dumps(document, indent=2))

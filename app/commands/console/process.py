@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.commands.console.failure import Fault
-from app.main import services_of
+from app.commands.console.command_error import CommandError
+from app.main import make_services
 from app.operations.schema_version import is_current, migrate
 from app.settings import load
 from models.database import file_of
@@ -26,17 +26,17 @@ def _is_missing(url: str) -> bool:
 
 
 @asynccontextmanager
-async def services(*, creating: bool = False) -> AsyncIterator[Services]:
+async def open_services(*, creating: bool = False) -> AsyncIterator[Services]:
     """The process's services; SQLite is migrated (and made, where a command may), an outdated PostgreSQL is refused."""
     settings = load()
     if not creating and _is_missing(settings.database_url):
-        raise Fault("There is no database at that path; `consentql migrate` makes one.")
-    made = services_of(settings)
+        raise CommandError("There is no database at that path; `consentql migrate` makes one.")
+    made = make_services(settings)
     try:
         if made.database.is_sqlite:
             await migrate(made.database)
         elif not await is_current(made.database):
-            raise Fault("The database's schema is outdated; run `consentql migrate`.")
+            raise CommandError("The database's schema is outdated; run `consentql migrate`.")
         yield made
     finally:
         made.hashing.close()
@@ -47,19 +47,19 @@ def run(act: Callable[[Services], Awaitable[T]], *, creating: bool = False) -> T
     """Runs one act with the services and returns what it returns."""
 
     async def acting() -> T:
-        async with services(creating=creating) as made:
+        async with open_services(creating=creating) as made:
             return await act(made)
 
     return asyncio.run(acting())
 
 
-async def person_of(connection: AsyncConnection, email: str) -> str:
+async def find_person(connection: AsyncConnection, email: str) -> str:
     """The id of the person with this address, or a Fault that does not repeat it."""
     try:
         known = select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.email_canonical == canonical_address(email))
     except InvalidAddress:
-        raise Fault("That is not an e-mail address.") from None
+        raise CommandError("That is not an e-mail address.") from None
     found: Any = (await connection.execute(known)).scalar_one_or_none()
     if found is None:
-        raise Fault("Nobody has that e-mail address.")
+        raise CommandError("Nobody has that e-mail address.")
     return str(found)

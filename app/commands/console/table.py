@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 
-def aligned(lines: Sequence[Sequence[str]]) -> str:
+def align(lines: Sequence[Sequence[str]]) -> str:
     """The rows as lines, each cell padded to the width of its column."""
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
     return "\n".join(

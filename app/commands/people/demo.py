@@ -13,11 +13,11 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.commands.console.failure import Fault
-from app.commands.console.process import person_of, run
+from app.commands.console.command_error import CommandError
+from app.commands.console.process import find_person, run
 from app.commands.console.progress_bar import progress
 from app.commands.people.demo_people import DOMAIN, PASSWORD, Population, sign_in_people
-from app.commands.server.retention import Places
+from app.commands.server.retention import ErasurePlaces
 from app.settings import load
 from models.columns import ID_LENGTH
 from models.tables import ACCOUNTS
@@ -28,38 +28,38 @@ from resolvers.imports.parse_line import parse_person
 from resolvers.subjects.store_people import PeopleStore
 
 BATCH: Final = 500
-ROLES_LAST: Final = timedelta(days=90)
+ROLE_LIFETIME: Final = timedelta(days=90)
 
 
 def demo(users: int, seed: int, *, if_empty: bool = False) -> None:
     """Makes the people, all in one transaction, and says how to sign in as each role."""
     if load().in_production:
-        raise Fault("Made-up people have no place in production.")
+        raise CommandError("Made-up people have no place in production.")
 
     async def act(services: Services) -> bool:
         async with services.database.writing() as connection:
             if (await connection.execute(select(ACCOUNTS.c.id).limit(1))).first() is None:
                 await _fill(services, connection, Population(users, seed, services.now()))
             elif not if_empty:
-                raise Fault("The database is not empty; nothing was added.")
-            return await _is_of_demo(connection)
+                raise CommandError("The database is not empty; nothing was added.")
+            return await _is_demo(connection)
 
     there = run(act, creating=True)
-    typer.echo(told() if there else "The database holds people of its own; none were made up.", err=True)
+    typer.echo(sign_in_help() if there else "The database holds people of its own; none were made up.", err=True)
 
 
-async def _is_of_demo(connection: AsyncConnection) -> bool:
+async def _is_demo(connection: AsyncConnection) -> bool:
     try:
-        await person_of(connection, f"{Role.MEMBER.lower()}@{DOMAIN}")
-    except Fault:
+        await find_person(connection, f"{Role.MEMBER.lower()}@{DOMAIN}")
+    except CommandError:
         return False
     return True
 
 
 async def _fill(services: Services, connection: AsyncConnection, population: Population) -> None:
     now = services.now()
-    erased = frozenset(Places.of(load()).register.ids())
-    make_id = partial(_of_nobody, population.make_id, erased)
+    erased = frozenset(ErasurePlaces.of(load()).register.ids())
+    make_id = partial(_unused_id, population.make_id, erased)
     store = PeopleStore(services.keys, services.geolocation, now, ConsentSource.DEMONSTRATION, make_id=make_id)
     with progress("demo", population.size) as advance:
         people = [parse_person(line, now) for line in sign_in_people()]
@@ -75,7 +75,7 @@ async def _fill(services: Services, connection: AsyncConnection, population: Pop
             advance(done)
 
 
-def _of_nobody(make_id: Callable[[], str], erased: frozenset[str]) -> str:
+def _unused_id(make_id: Callable[[], str], erased: frozenset[str]) -> str:
     """An id from the seed, or one made of it where somebody of an earlier demonstration was erased under it."""
     id = make_id()
     while id in erased:
@@ -87,13 +87,13 @@ async def _grant_roles(connection: AsyncConnection, ids: list[str], people: list
     by_name = dict(zip((each.email.partition("@")[0] for each in people), ids, strict=True))
     for role in STAFF:
         await token_rows.grant_role(
-            connection, by_name[role.lower()], role, now=now, expires_at=now + ROLES_LAST, granted_by=None
+            connection, by_name[role.lower()], role, now=now, expires_at=now + ROLE_LIFETIME, granted_by=None
         )
 
 
-def told() -> str:
+def sign_in_help() -> str:
     """How to sign in as each role."""
-    member, command = f"{Role.MEMBER.lower()}@{DOMAIN}", _called()
+    member, command = f"{Role.MEMBER.lower()}@{DOMAIN}", _command_name()
     lines = [
         f'Sign in as a member, "{member}" with the password "{PASSWORD}":',
         f'  mutation {{ login(input: {{email: "{member}", password: "{PASSWORD}"}}) '
@@ -105,6 +105,6 @@ def told() -> str:
     return "\n".join(lines)
 
 
-def _called() -> str:
+def _command_name() -> str:
     """The command as it can be typed here: an environment that is not active is not on the path."""
     return "consentql" if shutil.which("consentql") else sys.argv[0]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from app.commands.console.output_file import output
-from app.commands.console.process import person_of, run
+from app.commands.console.process import find_person, run
 from models.columns import new_id
 from models.vocabulary import EVERY_FIELD, Audience
 from permissions.access_ground import Ground
@@ -21,7 +21,7 @@ def export(email: str, out: Path | None) -> None:
     """Writes the document only after its ledger entry has committed, which is in it."""
 
     async def act(services: Services) -> None:
-        subject_id = await _recorded(services, email)
+        subject_id = await _record_disclosure(services, email)
         with output(out) as target:
             async with aclosing(write_document(services, subject_id)) as parts:
                 async for part in parts:
@@ -30,9 +30,9 @@ def export(email: str, out: Path | None) -> None:
     run(act)
 
 
-async def _recorded(services: Services, email: str) -> str:
+async def _record_disclosure(services: Services, email: str) -> str:
     async with services.database.writing() as connection:
-        subject_id = await person_of(connection, email)
+        subject_id = await find_person(connection, email)
         ground = Ground(new_id(), EVERY_FIELD, REASON)
         entry = write_disclosures.Entry(subject_id, Audience.SELF, RECIPIENT, EVERY_FIELD, ground)
         await write_disclosures.append_entries(connection, services.keys, [entry], services.now())

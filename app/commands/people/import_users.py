@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 
 import typer
 
-from app.commands.console.json_report import report
+from app.commands.console.json_report import print_json
 from app.commands.console.process import run
 from app.commands.console.progress_bar import progress
 from app.http import strict_json
@@ -22,11 +22,11 @@ from resolvers.subjects.store_people import PeopleStore
 from resolvers.validation.free_text import InvalidValue
 
 BATCH: Final = 1000
-LONGEST_LINE: Final = 256 * 1024
+MAX_LINE_BYTES: Final = 256 * 1024
 
 
 @dataclass(slots=True)
-class Tally:
+class ImportCounts:
     """What became of the lines."""
 
     imported: int = 0
@@ -39,15 +39,15 @@ def import_users(file: Path, *, as_json: bool) -> int:
 
     size = file.stat().st_size
 
-    async def act(services: Services) -> Tally:
-        tally = Tally()
+    async def act(services: Services) -> ImportCounts:
+        tally = ImportCounts()
         with progress("import", size) as advance:
             batch: list[NewPerson] = []
             read = 0
             for number, line, length in _lines(lines):
                 read += length
                 advance(read)
-                if (one := _accepted(number, line, services, tally)) is not None:
+                if (one := _parse_person(number, line, services, tally)) is not None:
                     batch.append(one)
                 if len(batch) >= BATCH:
                     await _store(services, batch, tally)
@@ -58,7 +58,7 @@ def import_users(file: Path, *, as_json: bool) -> int:
     with file.open("rb") as lines:
         tally = run(act, creating=True)
     if as_json:
-        report(asdict(tally))
+        print_json(asdict(tally))
     typer.echo(f"{tally.imported} imported, {tally.present} already present, {tally.rejected} rejected", err=True)
     return 1 if tally.rejected else 0
 
@@ -66,35 +66,35 @@ def import_users(file: Path, *, as_json: bool) -> int:
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None, int]]:
     """Each line that is not blank with its number and length; None for one that is too long to be held."""
     number = 0
-    while line := file.readline(LONGEST_LINE):
+    while line := file.readline(MAX_LINE_BYTES):
         number, length = number + 1, len(line)
-        if length == LONGEST_LINE and not line.endswith(b"\n"):
-            while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+        if length == MAX_LINE_BYTES and not line.endswith(b"\n"):
+            while (rest := file.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
                 length += len(rest)
             yield number, None, length + len(rest)
         elif text := line.removeprefix(codecs.BOM_UTF8 if number == 1 else b"").strip():
             yield number, text, length
 
 
-def _accepted(number: int, line: bytes | None, services: Services, tally: Tally) -> NewPerson | None:
+def _parse_person(number: int, line: bytes | None, services: Services, tally: ImportCounts) -> NewPerson | None:
     try:
         if line is None:
-            raise InvalidValue("line", f"is longer than {LONGEST_LINE} bytes")
-        return parse_person(_parsed(line), services.now())
+            raise InvalidValue("line", f"is longer than {MAX_LINE_BYTES} bytes")
+        return parse_person(_parse_json(line), services.now())
     except InvalidValue as problem:
         tally.rejected += 1
         typer.echo(f"line {number}: {problem.field}: {problem.reason}", err=True)
         return None
 
 
-def _parsed(line: bytes) -> object:
+def _parse_json(line: bytes) -> object:
     try:
-        return strict_json.read(line)
+        return strict_json.parse(line)
     except ValueError:
         raise InvalidValue("line", "is not JSON") from None
 
 
-async def _store(services: Services, people: list[NewPerson], tally: Tally) -> None:
+async def _store(services: Services, people: list[NewPerson], tally: ImportCounts) -> None:
     """One batch, one transaction: stopped at any moment, the command can be run again."""
     store = PeopleStore(services.keys, services.geolocation, services.now(), ConsentSource.IMPORT)
     async with services.database.reading() as connection:

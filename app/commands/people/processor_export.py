@@ -22,28 +22,28 @@ from resolvers.context import Services
 from resolvers.processors.views import MOST_IDS, ViewRequest
 
 REASON: Final = "export by the operator"
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the beginning of a formula."""
 
 
-def neutral(value: str | None) -> str:
+def escape_formula(value: str | None) -> str:
     """A value that a spreadsheet shows as it is."""
-    return f"'{value}" if value and value.startswith(FORMULA) else value or ""
+    return f"'{value}" if value and value.startswith(FORMULA_STARTS) else value or ""
 
 
-def _delimited(*cells: str | None) -> str:
+def _csv_line(*cells: str | None) -> str:
     text = io.StringIO()
     # a carriage return within a cell is quoted only where it also ends the lines, and would begin a row of its own
-    csv.writer(text, lineterminator="\r\n").writerow([neutral(cell) for cell in cells])
+    csv.writer(text, lineterminator="\r\n").writerow([escape_formula(cell) for cell in cells])
     return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _mailchimp(row: Subject) -> str:
-    return _delimited(row.values["email"], row.id)
+    return _csv_line(row.values["email"], row.id)
 
 
 def _mandrill(row: Subject) -> str:
-    return _delimited(row.values["email"], row.values["first_name"], row.values["last_name"], row.id)
+    return _csv_line(row.values["email"], row.values["first_name"], row.values["last_name"], row.id)
 
 
 def _intercom(row: Subject) -> str:
@@ -55,7 +55,7 @@ def _google_analytics(row: Subject) -> str:
     return json.dumps({"user_id": row.id, "ip_address": row.values["ip_address"]}) + "\n"
 
 
-SHAPES: Final[dict[Processor, tuple[str, Callable[[Subject], str]]]] = {
+FORMATS: Final[dict[Processor, tuple[str, Callable[[Subject], str]]]] = {
     Processor.MAILCHIMP: ("EMAIL,USERID\n", _mailchimp),
     Processor.MANDRILL: ("EMAIL,FNAME,LNAME,USERID\n", _mandrill),
     Processor.INTERCOM: ("", _intercom),
@@ -68,16 +68,16 @@ def processor_export(processor: Processor, out: Path | None) -> None:
 
     async def act(services: Services) -> int:
         with output(out) as target:
-            return await _written(services, processor, target)
+            return await _write(services, processor, target)
 
     written = run(act)
     typer.echo(f"{written} subjects", err=True)
 
 
-async def _written(services: Services, processor: Processor, target: BinaryIO) -> int:
-    head, shape = SHAPES[processor]
+async def _write(services: Services, processor: Processor, target: BinaryIO) -> int:
+    head, shape = FORMATS[processor]
     target.write(head.encode())
-    total, seen, written = await _people(services.database), 0, 0
+    total, seen, written = await _count_people(services.database), 0, 0
     with progress("processor-export", total) as advance:
         async for ids in _batches(services.database):
             async with services.database.writing() as connection:
@@ -89,7 +89,7 @@ async def _written(services: Services, processor: Processor, target: BinaryIO) -
     return written
 
 
-async def _people(database: Database) -> int:
+async def _count_people(database: Database) -> int:
     async with database.reading() as connection:
         return int((await connection.execute(select(func.count()).select_from(ACCOUNTS))).scalar_one())
 

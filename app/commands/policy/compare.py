@@ -6,12 +6,12 @@ from typing import Any
 
 import typer
 
-from app.commands.console.failure import Fault
-from app.commands.console.json_report import report
+from app.commands.console.command_error import CommandError
+from app.commands.console.json_report import print_json
 from app.commands.console.process import run
-from app.commands.console.table import aligned
+from app.commands.console.table import align
 from app.http import strict_json
-from app.settings import written
+from app.settings import from_environment
 from models.vocabulary import Purpose
 from permissions import policy
 from permissions import version_numbers as version
@@ -34,21 +34,21 @@ class Counts:
 
 def diff(before: str, after: str, *, as_json: bool) -> None:
     """Prints every cell that differs between two published versions."""
-    old, new = _named(before), _named(after)
-    counts = _counts(old, new)
+    old, new = _published(before), _published(after)
+    counts = _count_subjects(old, new)
     if as_json:
-        report(_told(old, new, counts))
+        print_json(_document(old, new, counts))
     else:
         typer.echo("\n".join(_lines(old, new, counts)))
 
 
 def simulate(path: Path, *, as_json: bool) -> None:
     """Prints what a policy that is not published yet would change, and whose consent it would outdate."""
-    old, new = current_policy(written().retention_periods), _proposed(path)
-    counts = _counts(old, new)
-    again = _again(old, new, counts)
+    old, new = current_policy(from_environment().retention_periods), _proposed(path)
+    counts = _count_subjects(old, new)
+    again = _new_consents(old, new, counts)
     if as_json:
-        report({**_told(old, new, counts), "again": again})
+        print_json({**_document(old, new, counts), "again": again})
         return
     lines = [*_lines(old, new, counts), *(_sentence(each) for each in again)]
     if not again:
@@ -56,24 +56,24 @@ def simulate(path: Path, *, as_json: bool) -> None:
     typer.echo("\n".join(lines))
 
 
-def _named(name: str) -> Policy:
+def _published(name: str) -> Policy:
     try:
-        found = policy_text_of(name, written().retention_periods)
+        found = policy_text_of(name, from_environment().retention_periods)
     except InvalidPolicyFile as problem:
-        raise Fault(str(problem)) from None
+        raise CommandError(str(problem)) from None
     if found is None:
         names = ", ".join(each.name for each in policy.VERSIONS)
-        raise Fault(f"Nobody kept what such a version said; the versions are {names}.")
+        raise CommandError(f"Nobody kept what such a version said; the versions are {names}.")
     return found
 
 
 def _proposed(path: Path) -> Policy:
     try:
-        proposed = parse_policy(strict_json.read(path.read_bytes()))
+        proposed = parse_policy(strict_json.parse(path.read_bytes()))
     except ValueError as problem:
-        raise Fault(f"That is no policy as `consentql policy --format json` prints one: {problem}") from None
+        raise CommandError(f"That is no policy as `consentql policy --format json` prints one: {problem}") from None
     if faults := version_problems(proposed):
-        raise Fault("That policy does not agree with itself:\n" + "\n".join(faults))
+        raise CommandError("That policy does not agree with itself:\n" + "\n".join(faults))
     return proposed
 
 
@@ -82,7 +82,7 @@ def _purposes(old: Policy, new: Policy) -> list[Purpose]:
     return [purpose for purpose in Purpose if purpose in changed]
 
 
-def _counts(old: Policy, new: Policy) -> Counts:
+def _count_subjects(old: Policy, new: Policy) -> Counts:
     """Counts on the database, if there is one, by the grants that counted under the older of the two versions."""
     changes, purposes = difference.cell_changes(old, new), _purposes(old, new)
     numbers = [
@@ -98,12 +98,12 @@ def _counts(old: Policy, new: Policy) -> Counts:
 
     try:
         return run(act)
-    except Fault as problem:
+    except CommandError as problem:
         typer.echo(f"Subjects are not counted. {problem}", err=True)
         return Counts([None] * len(changes), [None] * len(purposes))
 
 
-def _told(old: Policy, new: Policy, counts: Counts) -> dict[str, Any]:
+def _document(old: Policy, new: Policy, counts: Counts) -> dict[str, Any]:
     cells = [
         {
             "field": change.field,
@@ -120,7 +120,7 @@ def _told(old: Policy, new: Policy, counts: Counts) -> dict[str, Any]:
 
 
 def _lines(old: Policy, new: Policy, counts: Counts) -> list[str]:
-    told = _told(old, new, counts)
+    told = _document(old, new, counts)
     lines = [f"{each['field']} is now also collected for {each['purpose']}." for each in told["collected"]]
     if not told["cells"]:
         return [*lines, "Nobody gains or loses sight of anything."]
@@ -128,10 +128,10 @@ def _lines(old: Policy, new: Policy, counts: Counts) -> list[str]:
     cells = [
         [_number(cell[name]) if name == "subjects" else str(cell[name]) for name in head] for cell in told["cells"]
     ]
-    return [*lines, aligned([head, *cells])]
+    return [*lines, align([head, *cells])]
 
 
-def _again(old: Policy, new: Policy, counts: Counts) -> list[dict[str, Any]]:
+def _new_consents(old: Policy, new: Policy, counts: Counts) -> list[dict[str, Any]]:
     material = difference.material_changes(old, new)
     return [
         {

@@ -2,7 +2,7 @@
 
 import typer
 
-from app.commands.console.json_report import report
+from app.commands.console.json_report import print_json
 from permissions.policy_lint import find_problems
 
 
@@ -10,7 +10,7 @@ def lint(*, as_json: bool) -> int:
     """Prints every fault; the exit status is 1 if there is any."""
     found = find_problems()
     if as_json:
-        report({"faults": found})
+        print_json({"faults": found})
     else:
         for fault in found:
             typer.echo(fault)

@@ -31,10 +31,10 @@ def record(policy: Policy, settings: Settings) -> str:
         ("How the text of the policy is read", _readings(policy)),
     ]
     head = f"Record of processing activities (GDPR Art. 30), policy version {policy.version}"
-    return "\n\n".join([head, *("\n".join([title, *_listed(lines)]) for title, lines in sections)])
+    return "\n\n".join([head, *("\n".join([title, *_bullets(lines)]) for title, lines in sections)])
 
 
-def _listed(lines: Iterable[str]) -> list[str]:
+def _bullets(lines: Iterable[str]) -> list[str]:
     return [f"- {line}" for line in lines]
 
 
@@ -64,11 +64,12 @@ def _recipients(policy: Policy) -> list[str]:
     texts = {each.processor.value: each.text for each in policy.processors}
     persons = {audience.value: f"{who}." for audience, who in PERSONS.items()}
     return [
-        f"{audience}, {(persons | texts)[audience.value]} Reads {_read(policy, audience)}." for audience in Audience
+        f"{audience}, {(persons | texts)[audience.value]} Reads {_fields_read(policy, audience)}."
+        for audience in Audience
     ]
 
 
-def _read(policy: Policy, audience: Audience) -> str:
+def _fields_read(policy: Policy, audience: Audience) -> str:
     """The fields that this audience reads, by the purpose under which it does."""
     by_ground: dict[str, list[PersonalField]] = {}
     for row in policy.fields:

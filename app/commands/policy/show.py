@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from app.commands.console.json_report import AsJson
-from app.commands.console.table import aligned
-from app.settings import Settings, written
+from app.commands.console.table import align
+from app.settings import Settings, from_environment
 from models.vocabulary import Audience
 from permissions.policy import ROWS
 from permissions.policy_text import current_policy
@@ -18,7 +18,7 @@ from permissions.versions.diff import cell_text
 group = typer.Typer(help="Prints the policy as enforced: field by audience.", invoke_without_command=True)
 
 
-class Form(StrEnum):
+class Format(StrEnum):
     """For people, for programs, or for a supervisory authority."""
 
     TABLE = "table"
@@ -29,11 +29,11 @@ class Form(StrEnum):
 @group.callback()
 def policy(
     context: typer.Context,
-    form: Annotated[Form, typer.Option("--format", help="How to print it.")] = Form.TABLE,
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TABLE,
 ) -> None:
     """Prints the policy as enforced: field by audience."""
     if context.invoked_subcommand is None:
-        typer.echo(printed(form))
+        typer.echo(render_policy(form))
 
 
 @group.command()
@@ -64,12 +64,12 @@ def simulate(
     command.simulate(new, as_json=as_json)
 
 
-def printed(form: Form, settings: Settings | None = None) -> str:
+def render_policy(form: Format, settings: Settings | None = None) -> str:
     """The whole policy in this form."""
-    if form is Form.TABLE:
+    if form is Format.TABLE:
         return _table()
-    settings = settings or written()
-    if form is Form.JSON:
+    settings = settings or from_environment()
+    if form is Format.JSON:
         return published.policy_json(current_policy(settings.retention_periods))
     from app.commands.policy.record import record
 
@@ -82,4 +82,4 @@ def _table() -> str:
         [row.field.value, ", ".join(row.purposes), *(cell_text(row.cells.get(audience)) for audience in Audience)]
         for row in ROWS
     ]
-    return aligned([head, *body])
+    return align([head, *body])

@@ -2,8 +2,8 @@
 
 import typer
 
-from app.commands.console.failure import Fault
-from app.commands.console.json_report import report
+from app.commands.console.command_error import CommandError
+from app.commands.console.json_report import print_json
 from app.commands.console.process import run
 from models.columns import rfc3339
 from resolvers.context import Services
@@ -20,14 +20,14 @@ def release_statistics(*, as_json: bool) -> None:
 
     made, standing = run(act)
     if standing is None:
-        raise Fault("No release could be made.")
+        raise CommandError("No release could be made.")
     if not made and standing.early_from > standing.released_at:
-        raise Fault(f"This year has had its releases; the last one stands until {standing.next_at}.")
+        raise CommandError(f"This year has had its releases; the last one stands until {standing.next_at}.")
     if as_json:
-        report({"made": made, "released_at": rfc3339(standing.released_at), "next_at": rfc3339(standing.next_at)})
+        print_json({"made": made, "released_at": rfc3339(standing.released_at), "next_at": rfc3339(standing.next_at)})
     else:
-        _tell(standing)
+        _print(standing)
 
 
-def _tell(standing: Release) -> None:
+def _print(standing: Release) -> None:
     typer.echo(f"Released at {standing.released_at}; the next is due at {standing.next_at}.", err=True)

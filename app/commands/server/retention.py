@@ -9,12 +9,12 @@ from typing import Final
 import typer
 from sqlalchemy import select
 
-from app.commands.console.json_report import report
+from app.commands.console.json_report import print_json
 from app.commands.console.process import run
 from app.commands.console.progress_bar import progress
 from app.mail.transport import is_server
 from app.operations.erasure_register import ErasureRegister
-from app.operations.secure_deletion import scrub
+from app.operations.secure_deletion import overwrite_deleted
 from app.settings import DEVELOPMENT_MAIL, Settings, load
 from models.database import Database, file_of
 from models.tables import OUTBOX
@@ -28,37 +28,37 @@ REGISTER: Final = Path("var/erasures")
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class ErasurePlaces:
     """What is outside the database: the register of who was erased, and the folder of letters if there is one."""
 
     register: ErasureRegister
     letters: Path | None = None
 
     @classmethod
-    def of(cls, settings: Settings) -> "Places":
+    def of(cls, settings: Settings) -> "ErasurePlaces":
         """Where these settings say; the register is beside the database unless they name it."""
         folder = settings.mail_url or DEVELOPMENT_MAIL
-        path = settings.erasure_register or _beside(settings.database_url)
+        path = settings.erasure_register or _default_register(settings.database_url)
         return cls(ErasureRegister(path), None if is_server(folder) else Path(folder))
 
 
-def _beside(database_url: str) -> Path:
+def _default_register(database_url: str) -> Path:
     file = file_of(database_url)
     return file.with_suffix(".erasures") if file else REGISTER
 
 
 def retention(*, dry_run: bool, as_json: bool) -> int:
     """The exit status: 0 where all that was due is gone, 1 where bytes of it may remain in files."""
-    places = Places.of(load())
+    places = ErasurePlaces.of(load())
 
     async def act(services: Services) -> tuple[Counter[str], list[str]]:
         if dry_run:
             return await Retention(services, places.register).due(), []
-        return await retained(services, places)
+        return await erase(services, places)
 
     counts, undone = run(act)
     if as_json:
-        report(counts)
+        print_json(counts)
     else:
         typer.echo("\n".join(f"{kind}: {many}" for kind, many in counts.items()))
     for each in undone:
@@ -66,19 +66,19 @@ def retention(*, dry_run: bool, as_json: bool) -> int:
     return 1 if undone else 0
 
 
-async def retained(services: Services, places: Places) -> tuple[Counter[str], list[str]]:
+async def erase(services: Services, places: ErasurePlaces) -> tuple[Counter[str], list[str]]:
     """What went, and what of its bytes could not be seen to."""
     work = Retention(services, places.register)
     with progress("retention", (await work.due()).total()) as work.advance:
         counts = await work.act()
     if places.letters is not None:
-        await _clear(services.database, places.letters)
-    return counts, await scrub(services.database)
+        await _delete_letters(services.database, places.letters)
+    return counts, await overwrite_deleted(services.database)
 
 
-async def _clear(database: Database, folder: Path) -> None:
+async def _delete_letters(database: Database, folder: Path) -> None:
     """A letter's file goes once its row has: with its reader, or because its time is over."""
-    files = [(found[1] or found[2], path) for path in _listed(folder) if (found := LETTER.fullmatch(path.name))]
+    files = [(found[1] or found[2], path) for path in _files(folder) if (found := LETTER.fullmatch(path.name))]
     for start in range(0, len(files), BATCH):
         some = files[start : start + BATCH]
         known = select(OUTBOX.c.id).where(OUTBOX.c.id.in_([id for id, _ in some]))
@@ -89,5 +89,5 @@ async def _clear(database: Database, folder: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _listed(folder: Path) -> list[Path]:
+def _files(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []

@@ -6,8 +6,8 @@ from typing import Any, Final
 import typer
 from sqlalchemy import func, select, update
 
-from app.commands.console.failure import Fault
-from app.commands.console.json_report import report
+from app.commands.console.command_error import CommandError
+from app.commands.console.json_report import print_json
 from app.commands.console.process import run
 from app.commands.console.progress_bar import progress
 from models.key_ring import UnsealError
@@ -20,17 +20,17 @@ PAGE: Final = 500
 
 def rotate_keys(*, as_json: bool) -> None:
     """May be run again, and while the service runs; a secret that changed meanwhile is left to the next run."""
-    changed, unreadable, older = run(_rotated)
+    changed, unreadable, older = run(_rotate)
     if as_json:
-        report({"sealed": changed, "unreadable": unreadable, "passwords_of_older_keys": older})
+        print_json({"sealed": changed, "unreadable": unreadable, "passwords_of_older_keys": older})
     typer.echo(f"{changed} secrets were sealed anew.", err=True)
     typer.echo(f"{older} passwords still need an older key; each moves at its owner's next sign-in.", err=True)
     typer.echo("Recovery codes, receipts and both logs go on needing every key that they were made with.", err=True)
     if unreadable:
-        raise Fault(f"{unreadable} secrets can be opened by none of the keys in CONSENTQL_SECRET_KEYS.")
+        raise CommandError(f"{unreadable} secrets can be opened by none of the keys in CONSENTQL_SECRET_KEYS.")
 
 
-async def _rotated(services: Services) -> tuple[int, int, int]:
+async def _rotate(services: Services) -> tuple[int, int, int]:
     newest = services.keys.id()
     old = AUTHENTICATORS.c.secret.not_like(f"{newest}.%")
     hashed = CREDENTIALS.c.password_hash.not_like(f"{newest}$%") & CREDENTIALS.c.password_hash.not_like("$%")

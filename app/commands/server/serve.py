@@ -7,10 +7,10 @@ import typer
 import uvicorn
 from starlette.types import ASGIApp
 
-from app.commands.console.failure import Fault
-from app.commands.console.process import services
+from app.commands.console.command_error import CommandError
+from app.commands.console.process import open_services
 from app.main import create
-from app.operations.log import configured
+from app.operations.log import logging_config
 from app.settings import Settings, load
 from permissions.versions.guard import UnannouncedChange, require_announced
 
@@ -18,13 +18,15 @@ from permissions.versions.guard import UnannouncedChange, require_announced
 def serve(host: str, port: int, workers: int) -> None:
     """Checks what would only fail later, then listens."""
     settings = load()
-    if workers > 1 and settings.limited and not settings.redis_url:
-        raise Fault("Several workers need CONSENTQL_REDIS_URL, or every one of them would count attempts by itself.")
+    if workers > 1 and settings.counts_attempts and not settings.redis_url:
+        raise CommandError(
+            "Several workers need CONSENTQL_REDIS_URL, or every one of them would count attempts by itself."
+        )
     try:
         require_announced(kept=settings.in_production)
     except UnannouncedChange as problem:
-        raise Fault(str(problem)) from None
-    asyncio.run(_prepared())
+        raise CommandError(str(problem)) from None
+    asyncio.run(_prepare())
     _announce(settings, host, port)
     uvicorn.run(
         "app.commands.server.serve:process",
@@ -34,7 +36,7 @@ def serve(host: str, port: int, workers: int) -> None:
         workers=workers,
         http="httptools",
         ws="none",
-        log_config=configured(),
+        log_config=logging_config(),
         access_log=False,
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
@@ -55,8 +57,8 @@ def process() -> ASGIApp:
     return app
 
 
-async def _prepared() -> None:
-    async with services(creating=True):
+async def _prepare() -> None:
+    async with open_services(creating=True):
         pass
 
 

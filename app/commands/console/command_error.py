@@ -1,5 +1,5 @@
 """What an operator can mend: a sentence, without a stack trace."""
 
 
-class Fault(Exception):
+class CommandError(Exception):
     """The command did nothing, and why."""
