@@ -1,4 +1,4 @@
-"""Between a right password and a session: a challenge that lasts five minutes and five tries, and opens nothing."""
+"""The second step of a login: a challenge that lasts five minutes and five tries, and grants no access."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Final
@@ -28,15 +28,17 @@ from resolvers.subjects.account_lock import lock_account_if_any
 LIFETIME: Final = timedelta(minutes=5)
 MAX_TRIES: Final = 5
 
-CHALLENGE_EXPIRED: Final = Refused(RefusalCode.CHALLENGE_EXPIRED, "Please sign in again.", "input.challenge")
-WRONG_CODE: Final = Refused(RefusalCode.INVALID_CODE, "The code is wrong, or was used before.", "input.code")
+CHALLENGE_EXPIRED: Final = Refused(
+    RefusalCode.CHALLENGE_EXPIRED, "This sign-in has expired. Sign in again.", "input.challenge"
+)
+WRONG_CODE: Final = Refused(RefusalCode.INVALID_CODE, "The code is wrong or was already used.", "input.code")
 OTHER_BROWSER: Final = Refused(
-    RefusalCode.INVALID_INPUT, "This sign-in goes on in the browser that began it.", "input.challenge"
+    RefusalCode.INVALID_INPUT, "Complete this sign-in in the browser that began it.", "input.challenge"
 )
 
 
 async def begin_challenge(connection: AsyncConnection, opening: NewSession) -> TotpRequired:
-    """What the second step needs; it is no session and no token of any other use."""
+    """Stores a new challenge and returns its token, which is not valid for anything else."""
     token, expires_at = new_token(TokenKind.CHALLENGE), opening.now + LIFETIME
     row = {
         "id": new_id(),
@@ -55,23 +57,23 @@ async def begin_challenge(connection: AsyncConnection, opening: NewSession) -> T
 async def complete_login(
     info: Info[Context, None], input: Annotated[CompleteLoginInput, argument(description="The challenge and a code.")]
 ) -> SignedIn | Refused:
-    """The second step: a TOTP code or a recovery code, counted before it is looked at."""
+    """Completes a login with a TOTP code or a recovery code; the attempt is counted first."""
     context = info.context
     address = attempt_limits.per_network(context, "second step")
-    waiting = await _find_challenge(context, input.challenge)
-    if waiting is None:
+    challenge = await _find_challenge(context, input.challenge)
+    if challenge is None:
         return await attempt_limits.count_attempt(context, address) or CHALLENGE_EXPIRED
-    device = device_id(context.services.keys, input.device_token or context.cookies.device, waiting.email_canonical)
-    theirs = Bucket("second step", f"{waiting.subject_id} {device}", CODE_LIMITS)
-    if refusal := await attempt_limits.count_attempt(context, address, theirs):
+    device = device_id(context.services.keys, input.device_token or context.cookies.device, challenge.email_canonical)
+    bucket = Bucket("second step", f"{challenge.subject_id} {device}", CODE_LIMITS)
+    if refusal := await attempt_limits.count_attempt(context, address, bucket):
         return refusal
-    if waiting.transport == TokenTransport.COOKIE and not context.cookies.from_browser:
+    if challenge.transport == TokenTransport.COOKIE and not context.cookies.from_browser:
         return OTHER_BROWSER
-    completed = await _complete(context, waiting, input.code, known=device is not None)
+    completed = await _complete(context, challenge, input.code, known=device is not None)
     if not isinstance(completed, SessionTokens):
         return completed
-    await attempt_limits.reset(context, theirs)
-    return await signed_in_result(info, completed, waiting.email_canonical)
+    await attempt_limits.reset(context, bucket)
+    return await signed_in_result(info, completed, challenge.email_canonical)
 
 
 async def _find_challenge(context: Context, token: str) -> Any:
@@ -83,31 +85,31 @@ async def _find_challenge(context: Context, token: str) -> Any:
         return (await connection.execute(joined.where(CHALLENGES.c.digest == digest_of(token)))).one_or_none()
 
 
-async def _complete(context: Context, waiting: Any, code: str, *, known: bool) -> SessionTokens | Refused:
-    """One transaction: a try is counted, the code is used, the challenge ends, the session begins."""
+async def _complete(context: Context, challenge: Any, code: str, *, known: bool) -> SessionTokens | Refused:
+    """Counts the try, uses the code, ends the challenge and begins the session in one transaction."""
     now = context.now()
     async with context.database.writing() as connection:
-        account = await lock_account_if_any(connection, waiting.subject_id)
+        account = await lock_account_if_any(connection, challenge.subject_id)
         if account is None:
             return CHALLENGE_EXPIRED
-        mine = update(CHALLENGES).where(CHALLENGES.c.id == waiting.id)
+        mine = update(CHALLENGES).where(CHALLENGES.c.id == challenge.id)
         open = mine.where(
             CHALLENGES.c.ended_at.is_(None), CHALLENGES.c.expires_at > now, CHALLENGES.c.tries < MAX_TRIES
         )
         counted = await connection.execute(open.values(tries=CHALLENGES.c.tries + 1))
         if counted.rowcount != 1 or account.disabled_at is not None:
             return CHALLENGE_EXPIRED
-        factors = await verify_code(context, connection, waiting.subject_id, code)
+        factors = await verify_code(context, connection, challenge.subject_id, code)
         if factors is None:
             return WRONG_CODE
         await connection.execute(mine.values(ended_at=now))
-        transport = TokenTransport(waiting.transport)
-        opening = NewSession(waiting.subject_id, transport, factors, waiting.client, now)
+        transport = TokenTransport(challenge.transport)
+        opening = NewSession(challenge.subject_id, transport, factors, challenge.client, now)
         return await begin_session(context, connection, account, opening, known=known)
 
 
 async def verify_code(context: Context, connection: AsyncConnection, subject_id: str, code: str) -> Factors | None:
-    """What this code proves of a person whose account is locked, and whose second factor is on; it has been used."""
+    """Uses a code of a person whose account is locked. Returns the factors that it proves, or None."""
     authenticator, now = await confirmed_authenticator(connection, subject_id), context.now()
     if authenticator is None:
         return None

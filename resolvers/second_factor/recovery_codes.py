@@ -1,4 +1,4 @@
-"""Recovery codes: shown once, kept as keyed hashes, each good for one sign-in without the authenticator."""
+"""Recovery codes. Each replaces the authenticator for one sign-in and is stored as a keyed hash."""
 
 import secrets
 from datetime import datetime
@@ -11,10 +11,10 @@ from models.key_ring import KeyRing
 from models.tables import RECOVERY_CODES
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base 32: no letter looks like a digit."""
+"""Crockford's base 32, which has no letter that looks like a digit."""
 
 LENGTH: Final = 24
-"""120 bits: a keyed hash is enough (NIST SP 800-63B-4, 3.1.2.2, asks for slow ones below 112)."""
+"""120 bits, so a fast keyed hash is enough: NIST SP 800-63B-4, 3.1.2.2, requires a slow one below 112 bits."""
 
 GROUP_LENGTH: Final = 6
 CODES_PER_SUBJECT: Final = 10
@@ -22,7 +22,7 @@ LOOKALIKES: Final = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": "
 
 
 async def replace_all(connection: AsyncConnection, keys: KeyRing, subject_id: str) -> list[str]:
-    """Ten new codes to be shown this once; the old ones are gone."""
+    """Replaces all codes of a person and returns the new ones, which are not stored in plain text."""
     await delete_all(connection, subject_id)
     codes = ["".join(secrets.choice(ALPHABET) for _ in range(LENGTH)) for _ in range(CODES_PER_SUBJECT)]
     rows = [{"subject_id": subject_id, "digest": _digest(keys, subject_id, code, 0)} for code in codes]
@@ -31,12 +31,12 @@ async def replace_all(connection: AsyncConnection, keys: KeyRing, subject_id: st
 
 
 async def delete_all(connection: AsyncConnection, subject_id: str) -> None:
-    """No code of this person works any more."""
+    """Deletes all codes of a person."""
     await connection.execute(delete(RECOVERY_CODES).where(RECOVERY_CODES.c.subject_id == subject_id))
 
 
 async def spend(connection: AsyncConnection, keys: KeyRing, subject_id: str, written: str, now: datetime) -> bool:
-    """Whether this is an unused code; then it has been used, by one statement that only one attempt can win."""
+    """Uses a code. Returns whether it was unused; a single statement uses it, so only one attempt succeeds."""
     code = written.upper().translate(LOOKALIKES) if written.isascii() else ""
     if len(code) != LENGTH:
         return False

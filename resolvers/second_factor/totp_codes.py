@@ -1,4 +1,4 @@
-"""TOTP (RFC 6238): a code is accepted once, and only ever a later one; what cannot be unsealed accepts nothing."""
+"""TOTP codes (RFC 6238). A code is accepted once, and only if it is later than every code accepted before."""
 
 import logging
 import re
@@ -17,27 +17,27 @@ log = logging.getLogger(__name__)
 
 USE: Final = "totp secret"
 MAX_DRIFT_STEPS: Final = 1
-"""Steps of 30 seconds by which a clock may be off."""
+"""How many steps of 30 seconds a clock may be off."""
 
 MAX_FAILURES: Final = 100
-"""Wrong codes in a row after which the authenticator counts no more (NIST SP 800-63B-4, 3.2.2)."""
+"""After this many wrong codes in a row the authenticator is blocked (NIST SP 800-63B-4, 3.2.2)."""
 
 CODE: Final = re.compile("[0-9]{6}")
 
 
 def parse_code(written: str) -> str | None:
-    """Six ASCII digits, spaces aside; pyotp would take digits of other scripts for the same code."""
+    """The six ASCII digits of a code without spaces, or None. pyotp also accepts digits of other scripts."""
     digits = written.replace(" ", "")
     return digits if CODE.fullmatch(digits) else None
 
 
 def seal_secret(keys: KeyRing, secret: str, subject_id: str, id: str) -> str:
-    """A secret as it is kept: it opens for this person's authenticator of this id alone."""
+    """Encrypts a secret for storage. It can be decrypted only with this subject id and authenticator id."""
     return keys.seal(USE, secret.encode(), f"{subject_id}|{id}")
 
 
 def reseal_secret(keys: KeyRing, authenticator: Any) -> str:
-    """The same secret under the newest key; Unreadable where no key opens it."""
+    """Encrypts the secret with the newest key. Raises an error if no key decrypts it."""
     return seal_secret(keys, _unseal_secret(keys, authenticator), authenticator.subject_id, authenticator.id)
 
 
@@ -46,7 +46,7 @@ def _unseal_secret(keys: KeyRing, authenticator: Any) -> str:
 
 
 async def confirmed_authenticator(connection: AsyncConnection, subject_id: str) -> Any:
-    """The confirmed authenticator of a person whose account is locked, or None."""
+    """The confirmed authenticator of a person, or None. The caller holds the lock of the account."""
     theirs = (AUTHENTICATORS.c.subject_id == subject_id) & AUTHENTICATORS.c.confirmed_at.is_not(None)
     return (await connection.execute(select(AUTHENTICATORS).where(theirs))).one_or_none()
 
@@ -54,7 +54,7 @@ async def confirmed_authenticator(connection: AsyncConnection, subject_id: str) 
 async def accept_code(
     connection: AsyncConnection, keys: KeyRing, authenticator: Any, written: str, now: datetime
 ) -> bool:
-    """Whether this is a code of now that is later than every one accepted before; then it has been used."""
+    """Uses a code. Returns whether it is current and later than every code accepted before."""
     mine = update(AUTHENTICATORS).where(AUTHENTICATORS.c.id == authenticator.id)
     step = _matching_step(keys, authenticator, written, now)
     if step is not None:
@@ -62,7 +62,7 @@ async def accept_code(
         if (await connection.execute(newer.values(last_step=step, failures=0))).rowcount == 1:
             return True
         if authenticator.failures < MAX_FAILURES:
-            log.warning("a code was used twice: somebody may have watched it", extra={"id": authenticator.id})
+            log.warning("a code was used twice: someone may have observed it", extra={"id": authenticator.id})
     fewer = mine.where(AUTHENTICATORS.c.failures < MAX_FAILURES)
     await connection.execute(fewer.values(failures=AUTHENTICATORS.c.failures + 1))
     return False
@@ -76,7 +76,7 @@ def _matching_step(keys: KeyRing, authenticator: Any, written: str, now: datetim
             code, for_time=now, valid_window=MAX_DRIFT_STEPS
         )
     except UnsealError:
-        log.error("a second factor cannot be unsealed", extra={"id": authenticator.id})
+        log.error("the secret of an authenticator cannot be decrypted", extra={"id": authenticator.id})
         return None
     except OTPVerificationError:
         return None

@@ -1,4 +1,4 @@
-"""The second factor, from its secret to its end: each change needs the password, and the rest of the sessions go."""
+"""Turns two-factor sign-in on and off. Each change needs the password and ends the other sessions."""
 
 import io
 from dataclasses import replace
@@ -30,16 +30,20 @@ from resolvers.subjects.account_lock import lock_account
 ISSUER: Final = "ConsentQL"
 ENROLMENT_LIFETIME: Final = timedelta(minutes=10)
 
-ALREADY_ENABLED: Final = Refused(RefusalCode.TOTP_ALREADY_ENABLED, "A second factor is on; switch it off first.")
-NOT_ENABLED: Final = Refused(RefusalCode.TOTP_NOT_ENABLED, "No second factor is on.")
-NOT_STARTED: Final = Refused(RefusalCode.TOTP_NOT_ENABLED, "Begin the enrolment first; it waits for ten minutes.")
+ALREADY_ENABLED: Final = Refused(
+    RefusalCode.TOTP_ALREADY_ENABLED, "Two-factor sign-in is already on. Turn it off first."
+)
+NOT_ENABLED: Final = Refused(RefusalCode.TOTP_NOT_ENABLED, "Two-factor sign-in is not on.")
+NOT_STARTED: Final = Refused(RefusalCode.TOTP_NOT_ENABLED, "Begin the enrolment first. It expires after 10 minutes.")
 UNVERIFIED: Final = Refused(RefusalCode.EMAIL_NOT_VERIFIED, "Verify your e-mail address first.")
 WRONG_CODE: Final = replace(login_challenge.WRONG_CODE, field="code")
-STAFF_MUST_KEEP: Final = Refused(RefusalCode.NOT_PERMITTED, "Whoever holds a staff role keeps a second factor.")
+STAFF_MUST_KEEP: Final = Refused(
+    RefusalCode.NOT_PERMITTED, "You cannot turn off two-factor sign-in while you hold a staff role."
+)
 
 
 async def begin_totp_enrolment(info: Info[Context, None], password: Password) -> TotpEnrolment | Refused:
-    """A new secret, which counts once a code of it was given; an earlier one that waits is gone."""
+    """Creates a secret, which replaces an earlier unconfirmed one. It takes effect after `confirmTotpEnrolment`."""
     context, now = info.context, info.context.now()
     if not context.caller.verified:
         return UNVERIFIED
@@ -53,15 +57,15 @@ async def begin_totp_enrolment(info: Info[Context, None], password: Password) ->
         if await confirmed_authenticator(connection, confirmed.subject_id):
             return ALREADY_ENABLED
         await _delete_authenticators(connection, confirmed.subject_id)
-        kept = seal_secret(context.services.keys, secret, confirmed.subject_id, id)
-        row = {"id": id, "subject_id": confirmed.subject_id, "secret": kept, "begun_at": now, "last_step": 0}
+        sealed = seal_secret(context.services.keys, secret, confirmed.subject_id, id)
+        row = {"id": id, "subject_id": confirmed.subject_id, "secret": sealed, "begun_at": now, "last_step": 0}
         await connection.execute(insert(AUTHENTICATORS), {**row, "failures": 0})
     uri = pyotp.TOTP(secret).provisioning_uri(name=confirmed.email, issuer_name=ISSUER)
     return TotpEnrolment(secret, uri, _qr_code_svg(uri))
 
 
 async def confirm_totp_enrolment(info: Info[Context, None], code: EnrolmentCode) -> RecoveryCodes | Refused:
-    """Switches the second factor on; the session that does so has proven it."""
+    """Turns two-factor sign-in on. The session of the caller then counts as signed in with both factors."""
     context, now = info.context, info.context.now()
     subject_id = str(context.caller.subject_id)
     if refusal := await attempt_limits.count_attempt(context, Bucket("enrolment", subject_id, CODE_LIMITS)):
@@ -83,7 +87,7 @@ async def confirm_totp_enrolment(info: Info[Context, None], code: EnrolmentCode)
 
 
 async def disable_totp(info: Info[Context, None], password: Password, code: Code) -> TotpDisabled | Refused:
-    """Switches the second factor off, with both factors; not for staff."""
+    """Turns two-factor sign-in off, with both factors. Staff cannot."""
     context, now = info.context, info.context.now()
     confirmed = await confirm_password_before_code(context, password)
     if isinstance(confirmed, Refused):
@@ -101,7 +105,7 @@ async def disable_totp(info: Info[Context, None], password: Password, code: Code
 async def regenerate_recovery_codes(
     info: Info[Context, None], password: Password, code: Code
 ) -> RecoveryCodes | Refused:
-    """Ten new codes, with both factors; the old ones are gone at once."""
+    """Replaces the recovery codes, with both factors."""
     context = info.context
     confirmed = await confirm_password_before_code(context, password)
     if isinstance(confirmed, Refused):
@@ -117,7 +121,7 @@ async def regenerate_recovery_codes(
 
 
 async def confirm_password_before_code(context: Context, password: str) -> ConfirmedPassword | Refused:
-    """The password, once an attempt at the code has been counted too."""
+    """Counts an attempt at the code, then verifies the password of the caller."""
     bucket = Bucket("second factor again", str(context.caller.subject_id), CODE_LIMITS)
     return await attempt_limits.count_attempt(context, bucket) or await confirm_password(context, password, "password")
 
@@ -125,7 +129,7 @@ async def confirm_password_before_code(context: Context, password: str) -> Confi
 async def _check_both_factors(
     context: Context, connection: AsyncConnection, confirmed: ConfirmedPassword, code: str, *, staff_may: bool = True
 ) -> Refused | None:
-    """Decided once the account is locked: whoever grants a role locks it too."""
+    """Checks both factors under the lock of the account, which a grant of a role takes too."""
     if await confirmed.lock_account(connection) is None:
         return wrong_password("password")
     if not staff_may and (await connection.execute(select(is_staff(confirmed.subject_id, context.now())))).scalar_one():
@@ -145,14 +149,14 @@ async def _delete_authenticators(connection: AsyncConnection, subject_id: str) -
 
 
 async def _end_other_sessions(context: Context, connection: AsyncConnection, factors: Factors) -> None:
-    """The other sessions and tokens were begun under other factors; this one has these."""
+    """Ends the other sessions and tokens, and sets the factors of this one."""
     subject_id, now, this = str(context.caller.subject_id), context.now(), context.caller.token_id
     await end_sessions(connection, subject_id, now, except_id=this)
     await connection.execute(update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id == this).values(factors=factors.value))
 
 
 def _qr_code_svg(uri: str) -> str:
-    """A QR code as SVG without anything that loads or runs."""
+    """A QR code as SVG without scripts or external resources."""
     drawing = io.BytesIO()
     segno.make(uri, error="m").save(drawing, kind="svg", scale=4, xmldecl=False, title="QR code")
     return drawing.getvalue().decode()

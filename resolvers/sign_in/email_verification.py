@@ -1,4 +1,4 @@
-"""Proving an address, the first one or a new one: from then on the account is the data of whoever has the mailbox."""
+"""Verifies an e-mail address, either the first one or a new one."""
 
 from datetime import datetime
 from typing import Any
@@ -26,20 +26,20 @@ from resolvers.sign_in import link_tokens
 from resolvers.sign_in.letter_recipient import address_owner
 from resolvers.subjects.account_lock import lock_account_if_any
 
-UNVERIFIED = Refused(RefusalCode.EMAIL_NOT_VERIFIED, "Verify the address that you have first.")
+UNVERIFIED = Refused(RefusalCode.EMAIL_NOT_VERIFIED, "Verify your present e-mail address first.")
 NOT_REQUESTED_HERE = Refused(
     RefusalCode.NOT_PERMITTED,
-    "Sign in with the password that was chosen when this address was registered, and confirm it then. "
-    "Without that password, ask for a new one; what was entered before is then discarded.",
+    "Sign in with the password that you chose when you registered, then verify your address. "
+    "If you do not have that password, ask for a new one. Data entered before is then deleted.",
 )
 INVALID_ADDRESS = Refused(RefusalCode.INVALID_INPUT, "`newEmail` is not an e-mail address.", "newEmail")
 
 
 async def verify_email(info: Info[Context, None], token: LinkToken) -> EmailVerified | Refused:
-    """Consents given before begin to stand, and a change of address counts.
+    """Verifies the address of an account, or a new address. Consents granted before then begin to stand.
 
-    What a stranger registered under somebody's address is not confirmed by whoever reads the letter there: beside the
-    link it takes the network that it was registered from, or a session of the account, which takes the password.
+    The link works only from the network that registered the address or in a session of the account. So the owner of an
+    address cannot be tricked into verifying an account that a stranger registered.
     """
     context, now = info.context, info.context.now()
     if refusal := await attempt_limits.count_attempt(context, attempt_limits.per_network(context, "mailed token")):
@@ -48,7 +48,7 @@ async def verify_email(info: Info[Context, None], token: LinkToken) -> EmailVeri
     try:
         async with context.database.writing() as connection:
             row = await link_tokens.find_live(connection, token, now, *uses)
-            # the account is locked before its link, as whoever ends links does
+            # the account is locked before its link, as everywhere else
             account = await lock_account_if_any(connection, row.subject_id) if row else None
             if account is None:
                 return link_tokens.LINK_EXPIRED
@@ -59,13 +59,13 @@ async def verify_email(info: Info[Context, None], token: LinkToken) -> EmailVeri
             if row.use == LinkUse.CHANGE:
                 await _change_address(connection, account, row.email, now)
             await mark_verified(connection, account, context.services.geolocation)
-    except IntegrityError:  # the new address was taken meanwhile, and the link is not used up for that
+    except IntegrityError:  # someone else took the new address; the link stays live
         return link_tokens.LINK_EXPIRED
     return EmailVerified(row.email or account.email)
 
 
 def _requested_link(context: Context, row: Any) -> bool:
-    """Whether whoever has the link is known to have asked for it."""
+    """Whether the caller requested this link: by the session, or by the network of the registration."""
     if context.caller.is_member and context.caller.subject_id == row.subject_id:
         return True
     return was_requested_from(context.services.keys, row, network_of(context.caller.address))
@@ -74,7 +74,7 @@ def _requested_link(context: Context, row: Any) -> bool:
 async def change_email(
     info: Info[Context, None], new_email: NewEmail, password: Password
 ) -> EmailChangeRequested | Refused:
-    """A letter to the new address, which counts once its link was used, and one to the old."""
+    """Mails a link to the new address and a notice to the present one. The change takes effect with the link."""
     context = info.context
     if not context.caller.verified:
         return UNVERIFIED
@@ -101,7 +101,10 @@ async def change_email(
 async def _mail_change_link(
     context: Context, connection: AsyncConnection, confirmed: ConfirmedPassword, email: str
 ) -> None:
-    """A link to the new address, where it is free; an earlier link ends in any case, or it would tell."""
+    """Mails a link to the new address if it is free.
+
+    An earlier link ends in any case: otherwise its state would reveal whether the address is taken.
+    """
     now, mine = context.now(), confirmed.subject_id
     await end_mailed_tokens(connection, mine, now, LinkUse.CHANGE)
     owner = await address_owner(connection, canonical_address(email), now)
@@ -118,7 +121,7 @@ async def _mail_change_link(
 
 
 async def mark_verified(connection: AsyncConnection, account: Any, geolocation: Geolocation) -> None:
-    """The address of this account, which is locked, is its subject's own; grants that waited for it stand."""
+    """Marks the address of a locked account as verified. Grants that waited for it begin to stand."""
     begins = {
         f"{purpose.lower()}_lapsed_at": None
         for purpose in (Purpose.SOCIAL, Purpose.EXPANSION)
@@ -131,7 +134,7 @@ async def mark_verified(connection: AsyncConnection, account: Any, geolocation: 
 
 
 async def _change_address(connection: AsyncConnection, account: Any, email: str, now: datetime) -> None:
-    """The new address is the account's; links that were sent to the old one do nothing any more."""
+    """Replaces the address of the account and ends all links that were mailed to the old one."""
     mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == account.id)
     await connection.execute(mine.values(email_canonical=canonical_address(email)))
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(email=email))

@@ -1,4 +1,4 @@
-"""To whom a letter to an address goes; where nobody has it, the same is done and nothing is written."""
+"""Finds the recipient of an e-mail to an address; without one, the same work is done and no e-mail is written."""
 
 import logging
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Who reads what is sent to an address, and what they are told there about setting a password."""
+    """The recipient of an e-mail, None if there is none, and the e-mail to send."""
 
     subject_id: str | None
     notice: Notice
 
 
 async def address_owner(connection: AsyncConnection, email: str, now: datetime) -> Any:
-    """Who has this canonical address, with what decides whether a password may be set by mail; or None."""
+    """The account with this canonical address and whether it is disabled, verified or staff; or None."""
     staff = is_staff(ACCOUNTS.c.id, now).label("is_staff")
     known = (
         select(ACCOUNTS.c.id, ACCOUNTS.c.email_verified, ACCOUNTS.c.disabled_at, staff)
@@ -35,10 +35,10 @@ async def address_owner(connection: AsyncConnection, email: str, now: datetime) 
 
 
 def recipient_of(owner: Any, notice: Notice) -> Recipient:
-    """Nobody's mailbox where there is no owner, or one who sets no password by mail: disabled, or staff."""
+    """The recipient of an e-mail about a password. There is none for a disabled account or for staff."""
     if owner is None or owner.disabled_at is not None:
         return Recipient(None, notice)
     if owner.is_staff:
-        log.warning("somebody asked to reset the password of a person with a staff role", extra={"id": owner.id})
+        log.warning("a password reset was requested for a person with a staff role", extra={"id": owner.id})
         return Recipient(None, notice)
     return Recipient(owner.id, notice if owner.email_verified else Notice.CLAIM_ADDRESS)

@@ -1,4 +1,4 @@
-"""What a letter's link proves: read without being used, then used once, by one statement that one attempt can win."""
+"""Finds and uses the tokens of mailed links. A single statement uses a token, so only one attempt succeeds."""
 
 from datetime import datetime
 from typing import Any
@@ -17,14 +17,14 @@ LINK_EXPIRED = Refused(
 
 
 async def find_live(connection: AsyncConnection, token: str, now: datetime, *uses: LinkUse) -> Any:
-    """The row of a token that still works, or None."""
+    """The row of a token that can still be used, or None."""
     if kind_of(token) is not TokenKind.MAILED:
         return None
     return (await connection.execute(select(MAILED_TOKENS).where(_is_live(token, now, uses)))).one_or_none()
 
 
 async def spend(connection: AsyncConnection, token: str, now: datetime, *uses: LinkUse) -> bool:
-    """Whether the token worked; it does not again."""
+    """Uses a token. Returns whether it was live."""
     used = update(MAILED_TOKENS).where(_is_live(token, now, uses)).values(used_at=now)
     return (await connection.execute(used)).rowcount == 1
 

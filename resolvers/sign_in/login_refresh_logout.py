@@ -1,4 +1,4 @@
-"""Signing in with a password, going on with a session, and ending it."""
+"""Signs in with a password, refreshes a session and signs out."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -27,7 +27,7 @@ from permissions.errors import forbidden
 from resolvers.arguments import RefreshToken
 from resolvers.consent.objections import object_to
 from resolvers.context import Context
-from resolvers.hashing.password_hash import Verification, is_too_long
+from resolvers.hashing.password_hash import MAX_PASSWORD_BYTES, Verification, is_too_long
 from resolvers.hashing.worker_pool import PoolFull
 from resolvers.inputs import LoginInput
 from resolvers.second_factor.login_challenge import begin_challenge
@@ -42,14 +42,14 @@ from resolvers.validation.free_text import InvalidValue, clean_text
 
 WRONG_CREDENTIALS: Final = Refused(RefusalCode.INVALID_CREDENTIALS, "The e-mail address or the password is wrong.")
 NOT_A_BROWSER: Final = Refused(
-    RefusalCode.INVALID_INPUT, "Cookies are for browsers, which send `X-ConsentQL-Client`.", "input.transport"
+    RefusalCode.INVALID_INPUT, "COOKIE needs the header `X-ConsentQL-Client: browser`.", "input.transport"
 )
 SESSION_EXPIRED: Final = Refused(RefusalCode.TOKEN_EXPIRED, "The session has ended. Sign in again.", "refreshToken")
 
 
 @dataclass(frozen=True, slots=True)
 class LoginAttempt:
-    """A sign-in as it was asked for, cleaned; an address that is none is nobody's."""
+    """A validated sign-in request. An invalid address is empty, which no account has."""
 
     email: str
     password: str
@@ -62,7 +62,7 @@ async def login(
     info: Info[Context, None],
     input: Annotated[LoginInput, argument(description="The e-mail address and the password.")],
 ) -> SignedIn | TotpRequired | Refused:
-    """The same answer and the same work for a wrong password and for an address that nobody has."""
+    """Signs in, with the same answer and the same work for a wrong password and an unknown address."""
     context = info.context
     attempt = _parse_attempt(context, input)
     if isinstance(attempt, Refused):
@@ -72,28 +72,28 @@ async def login(
         context, attempt_limits.per_network(context, "login"), bucket
     ):
         return refusal
-    begun = await _verify_and_begin(context, attempt, await _person(context, attempt.email), known=known)
-    if not isinstance(begun, SessionTokens):
-        return begun
+    outcome = await _verify_and_begin(context, attempt, await _person(context, attempt.email), known=known)
+    if not isinstance(outcome, SessionTokens):
+        return outcome
     await attempt_limits.reset(context, bucket)
-    return await signed_in_result(info, begun, attempt.email)
+    return await signed_in_result(info, outcome, attempt.email)
 
 
 async def _verify_and_begin(
     context: Context, attempt: LoginAttempt, person: Any, *, known: bool, again: bool = True
 ) -> SessionTokens | TotpRequired | Refused:
-    """The password is verified before anything that is known of the account counts."""
+    """Verifies the password before it looks at the state of the account, then begins a session or a challenge."""
     try:
-        verdict = await context.services.hashing.verify(person.password_hash if person else None, attempt.password)
+        verification = await context.services.hashing.verify(person.password_hash if person else None, attempt.password)
     except PoolFull:
         return TRY_LATER
-    if person is None or not verdict.right or person.disabled_at is not None:
+    if person is None or not verification.right or person.disabled_at is not None:
         return WRONG_CREDENTIALS
-    begun = await _begin(context, attempt, person, verdict, known=known)
-    if begun is WRONG_CREDENTIALS and again:  # another sign-in may just have replaced the hash of the same password
+    outcome = await _begin(context, attempt, person, verification, known=known)
+    if outcome is WRONG_CREDENTIALS and again:  # another sign-in may just have replaced the hash of the same password
         person = await _person(context, attempt.email)
         return await _verify_and_begin(context, attempt, person, known=known, again=False)
-    return begun
+    return outcome
 
 
 def _parse_attempt(context: Context, input: LoginInput) -> LoginAttempt | Refused:
@@ -105,7 +105,9 @@ def _parse_attempt(context: Context, input: LoginInput) -> LoginAttempt | Refuse
     except InvalidValue as problem:
         return Refused(RefusalCode.INVALID_INPUT, f"`client` {problem.reason}.", "input.client")
     if is_too_long(input.password):
-        return Refused(RefusalCode.INVALID_INPUT, "`password` is too long.", "input.password")
+        return Refused(
+            RefusalCode.INVALID_INPUT, f"`password` must have at most {MAX_PASSWORD_BYTES:,} bytes.", "input.password"
+        )
     email = lookup_address(input.email)
     return LoginAttempt(email, input.password, transport, client, input.device_token or context.cookies.device)
 
@@ -121,7 +123,7 @@ async def _person(context: Context, email: str) -> Any:
 
 
 async def _begin(
-    context: Context, attempt: LoginAttempt, person: Any, verdict: Verification, *, known: bool
+    context: Context, attempt: LoginAttempt, person: Any, verification: Verification, *, known: bool
 ) -> SessionTokens | TotpRequired | Refused:
     now = context.now()
     async with context.database.writing() as connection:
@@ -132,9 +134,9 @@ async def _begin(
             or not await is_current_hash(connection, person.id, person.password_hash)
         ):
             return WRONG_CREDENTIALS
-        if verdict.rehashed:
+        if verification.rehashed:
             mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == person.id)
-            await connection.execute(mine.values(password_hash=verdict.rehashed))
+            await connection.execute(mine.values(password_hash=verification.rehashed))
         opening = NewSession(person.id, attempt.transport, Factors.PASSWORD, attempt.client, now)
         if await confirmed_authenticator(connection, person.id):
             return await begin_challenge(connection, opening)
@@ -142,7 +144,10 @@ async def _begin(
 
 
 async def refresh_session(info: Info[Context, None], refresh_token: RefreshToken = None) -> SignedIn | Refused:
-    """The session's next secrets; asked again within the grace the same ones, later the session is over."""
+    """Returns the next tokens of a session.
+
+    A repeated call within 30 seconds returns the same tokens. A later one ends the session as stolen.
+    """
     context, now = info.context, info.context.now()
     if refusal := await attempt_limits.count_attempt(
         context, attempt_limits.per_network(context, "refresh", ("300/minute",))
@@ -153,9 +158,8 @@ async def refresh_session(info: Info[Context, None], refresh_token: RefreshToken
         token, transport = context.cookies.refresh or "", TokenTransport.COOKIE
     async with context.database.writing() as connection:
         session = await stored.session_of(connection, context.services.keys, token, transport)
-        account = await lock_account_if_any(
-            connection, session.holder_id if session else ""
-        )  # locked first, as elsewhere
+        # the account is locked before its session, as everywhere else
+        account = await lock_account_if_any(connection, session.holder_id if session else "")
         opened = await stored.refresh_session(connection, context.services.keys, token, transport, now)
         if isinstance(opened, ReusedRefreshToken):
             await write_letter(connection, subject_id=opened.subject_id, notice=Notice.SESSION_STOLEN, now=now)
@@ -168,24 +172,26 @@ async def refresh_session(info: Info[Context, None], refresh_token: RefreshToken
 
 
 async def logout(info: Info[Context, None]) -> bool:
-    """The token that asks ends itself, and with it the session, and a member's sign-ins that are half done.
+    """Ends the token of the request with its session, and all pending sign-ins of a member.
 
-    A browser drops the cookie that it asks with before the one that goes on: that one ends the session as well.
+    In a browser the access cookie expires before the refresh cookie, so the refresh cookie ends the session as well.
     """
     context, now, keys = info.context, info.context.now(), info.context.services.keys
     caller, refresh = context.caller, context.cookies.refresh
     id, holder = caller.token_id, caller.subject_id if caller.is_member else None
-    has_lapsed = caller.role is Role.ANONYMOUS
-    if has_lapsed and refresh is None:
+    is_anonymous = caller.role is Role.ANONYMOUS
+    if is_anonymous and refresh is None:
         raise forbidden()
     async with context.database.writing() as connection:
-        if has_lapsed and (session := await stored.session_of(connection, keys, refresh or "", TokenTransport.COOKIE)):
+        if is_anonymous and (
+            session := await stored.session_of(connection, keys, refresh or "", TokenTransport.COOKIE)
+        ):
             id, holder = session.id, session.holder_id
         if holder:
-            await lock_account_if_any(connection, holder)  # locked first, as elsewhere
+            await lock_account_if_any(connection, holder)  # the account is locked first, as everywhere else
             await end_challenges(connection, holder, now)
         mine = (ACCESS_TOKENS.c.id == id) & ACCESS_TOKENS.c.revoked_at.is_(None)
         await connection.execute(update(ACCESS_TOKENS).where(mine).values(revoked_at=now))
     context.cookies.ended, context.cookies.refresh = context.cookies.from_browser, None
-    context.caller = Caller(address=caller.address)  # what follows in this document comes from nobody
+    context.caller = Caller(address=caller.address)  # the rest of the document runs without a caller
     return True

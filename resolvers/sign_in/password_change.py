@@ -1,4 +1,4 @@
-"""Changing a password, with the old one or with a link from the mailbox; the other sessions end with it."""
+"""Changes a password, with the present one or with a mailed link, and ends the other sessions."""
 
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -20,16 +20,15 @@ from permissions.errors import rate_limited
 from resolvers.arguments import Email, LinkToken, NewPassword
 from resolvers.consent.state import granted
 from resolvers.context import Context
-from resolvers.hashing.worker_pool import PoolFull
 from resolvers.inputs import ChangePasswordInput
 from resolvers.sessions import attempt_limits
-from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, TRY_LATER
+from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS
 from resolvers.sessions.confirm_password import confirm_password, wrong_password
 from resolvers.sessions.revoke_tokens import end_sessions
 from resolvers.sign_in import link_tokens
 from resolvers.sign_in.email_verification import mark_verified
 from resolvers.sign_in.letter_recipient import address_owner, recipient_of
-from resolvers.sign_in.password_strength import weakness
+from resolvers.sign_in.new_password import check_and_hash
 from resolvers.subjects.account_lock import lock_account, lock_account_if_any
 
 RESET_REQUEST_LIMITS: Final = ("20/minute",)
@@ -39,25 +38,28 @@ async def change_password(
     info: Info[Context, None],
     input: Annotated[ChangePasswordInput, argument(description="The present and the new password.")],
 ) -> PasswordChanged | Refused:
-    """With the present password; every other session and token of the caller ends."""
+    """Replaces the caller's password and ends all other sessions and tokens of the caller."""
     context, now = info.context, info.context.now()
     confirmed = await confirm_password(context, input.current_password, "input.currentPassword")
     if isinstance(confirmed, Refused):
         return confirmed
-    hashed = await _check_and_hash(
-        context, input.new_password, "input.newPassword", confirmed.email, staff=confirmed.is_staff
+    hashed = await check_and_hash(
+        context, input.new_password, "input.newPassword", (confirmed.email,), staff=confirmed.is_staff
     )
     if isinstance(hashed, Refused):
         return hashed
     async with context.database.writing() as connection:
         if await confirmed.lock_account(connection) is None:
             return wrong_password("input.currentPassword")
-        await _store_hash(connection, confirmed.subject_id, hashed, now, but=context.caller.token_id)
+        await _store_hash(connection, confirmed.subject_id, hashed, now, except_id=context.caller.token_id)
     return PasswordChanged(now)
 
 
 async def request_password_reset(info: Info[Context, None], email: Email) -> bool:
-    """True, and the same work, whether or not anybody has the address."""
+    """Mails a link to set a new password.
+
+    Returns True after the same work, whether or not an account has the address.
+    """
     context, now = info.context, info.context.now()
     wanted = lookup_address(email)
     bucket, _ = attempt_limits.per_device_or_email(context, "reset", wanted, context.cookies.device, RECIPIENT_LIMITS)
@@ -66,16 +68,16 @@ async def request_password_reset(info: Info[Context, None], email: Email) -> boo
     ):
         raise rate_limited(refusal.retry_after_seconds or 1)
     async with context.database.writing() as connection:
-        box = recipient_of(await address_owner(connection, wanted, now), Notice.RESET_PASSWORD)
+        recipient = recipient_of(await address_owner(connection, wanted, now), Notice.RESET_PASSWORD)
         keys = context.services.keys
-        await write_mailed_token(connection, keys, subject_id=box.subject_id, notice=box.notice, now=now)
+        await write_mailed_token(connection, keys, subject_id=recipient.subject_id, notice=recipient.notice, now=now)
     return True
 
 
 async def reset_password(
     info: Info[Context, None], token: LinkToken, new_password: NewPassword
 ) -> PasswordChanged | Refused:
-    """With a link from the mailbox, once; the second factor stays, and nobody is signed in by it."""
+    """Sets a password with a mailed link, which works once. Keeps two-factor sign-in on and begins no session."""
     context, now = info.context, info.context.now()
     if refusal := await attempt_limits.count_attempt(context, attempt_limits.per_network(context, "mailed token")):
         return refusal
@@ -85,7 +87,7 @@ async def reset_password(
         email = (await connection.execute(mine)).scalar_one_or_none()
     if email is None:
         return link_tokens.LINK_EXPIRED
-    hashed = await _check_and_hash(context, new_password, "newPassword", email)
+    hashed = await check_and_hash(context, new_password, "newPassword", (email,))
     if isinstance(hashed, Refused):
         return hashed
     async with context.database.writing() as connection:
@@ -106,37 +108,29 @@ async def reset_password(
     return PasswordChanged(now)
 
 
-async def _check_and_hash(
-    context: Context, password: str, field: str, email: str, *, staff: bool = False
-) -> str | Refused:
-    try:
-        if refusal := await weakness(context, password, field, (email,), staff=staff):
-            return refusal
-        return await context.services.hashing.hash_in_pool(password)
-    except PoolFull:
-        return TRY_LATER
-
-
 async def _store_hash(
-    connection: AsyncConnection, subject_id: str, hashed: str, now: datetime, but: str | None = None
+    connection: AsyncConnection, subject_id: str, hashed: str, now: datetime, except_id: str | None = None
 ) -> None:
+    """Stores the hash, ends the other sessions and pending changes, and mails the subject."""
     mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == subject_id)
     await connection.execute(mine.values(password_hash=hashed))
-    await end_sessions(connection, subject_id, now, except_id=but)
-    waiting = (AUTHENTICATORS.c.subject_id == subject_id) & AUTHENTICATORS.c.confirmed_at.is_(None)
-    await connection.execute(delete(AUTHENTICATORS).where(waiting))  # begun by whoever knew the old password
+    await end_sessions(connection, subject_id, now, except_id=except_id)
+    pending = (AUTHENTICATORS.c.subject_id == subject_id) & AUTHENTICATORS.c.confirmed_at.is_(None)
+    await connection.execute(
+        delete(AUTHENTICATORS).where(pending)
+    )  # someone who knew the old password may have begun it
     await end_mailed_tokens(connection, subject_id, now, LinkUse.RESET, LinkUse.CHANGE)
     await write_letter(connection, subject_id=subject_id, notice=Notice.PASSWORD_CHANGED, now=now)
 
 
 async def _clear_registration(context: Context, connection: AsyncConnection, account: Any) -> Any:
-    """Whoever registered never had the mailbox: what they entered and granted is not its owner's, and goes.
+    """Empties an account that someone registered without verifying its address, and returns its locked row.
 
-    Nor was it the owner who asked for an erasure: they would lose what they enter from now on, and had no letter.
+    The owner of the address did not enter this data, grant these purposes or request an erasure.
     """
-    now, said, source = context.now(), version_numbers.current_version().name, ConsentSource.REGISTRATION
+    now, version, source = context.now(), version_numbers.current_version().name, ConsentSource.REGISTRATION
     withdrawn = [
-        record_of(account.id, purpose, granted=False, policy_version=said, at=now, source=source)
+        record_of(account.id, purpose, granted=False, policy_version=version, at=now, source=source)
         for purpose in (Purpose.SOCIAL, Purpose.EXPANSION)
         if granted(account, purpose) is not None
     ]

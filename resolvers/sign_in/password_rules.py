@@ -1,4 +1,4 @@
-"""Which passwords are refused, and for what reasons: length and strength, never which letters one must use."""
+"""Rules for new passwords: length, strength and known leaks, but no required kinds of characters."""
 
 import re
 import unicodedata
@@ -9,16 +9,14 @@ from typing import Final
 
 from zxcvbn_rs_py import zxcvbn
 
-from models.mutation_outcomes import Refused
-from models.vocabulary import RefusalCode
 from resolvers.hashing.breached_passwords import SortedListFile, is_in_packaged_list
-from resolvers.hashing.password_hash import Hashing, is_too_long
+from resolvers.hashing.password_hash import is_too_long
 
 MIN_LENGTH: Final = 12
 MIN_LENGTH_STAFF: Final = 15
 MAX_LENGTH: Final = 128
 MAX_SCORED_LENGTH: Final = 19
-"""Code points that are scored, the first ones: the worst 19 took 18 ms, the worst 24 took 30, the worst 72 took 600."""
+"""How many code points are scored. The slowest 19 took 18 ms, the slowest 24 took 30 ms and the slowest 72 600 ms."""
 
 MIN_SCORE: Final = 3
 SERVICE_NAMES: Final = ("consentql", "3dprinteros")
@@ -31,11 +29,11 @@ LEET: Final[tuple[dict[int, int], ...]] = (
     str.maketrans(SUBSTITUTES, "aabcccceggiiiossttxz"),
     str.maketrans(SUBSTITUTES, "aabccccegglllossttxz"),
 )
-"""The letters that signs stand for; three of them for i or l."""
+"""The letters that other characters replace. Three of these characters replace i or l."""
 
 
 class FaultKind(StrEnum):
-    """What is wrong with a password."""
+    """A kind of fault of a password."""
 
     SHORT = "SHORT"
     LONG = "LONG"
@@ -46,7 +44,7 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One reason against a password; it never repeats the password."""
+    """A reason to refuse a password. It never contains the password."""
 
     kind: FaultKind
     reason: str
@@ -61,7 +59,10 @@ CONTEXT: Final = Fault(FaultKind.CONTEXT, "it contains the name of this service,
 def faults(
     password: str, *, words: Iterable[str] = (), staff: bool = False, listed: SortedListFile | None = None
 ) -> tuple[Fault, ...]:
-    """Every reason against a password; `words` are the person's address and names. It may take 20 ms."""
+    """All faults of a password. Takes up to 20 ms.
+
+    `words` are the address and the names of the person, which the password must not contain.
+    """
     if is_too_long(password):
         return (TOO_LONG,)
     password = unicodedata.normalize("NFC", password)
@@ -80,32 +81,15 @@ def faults(
     return tuple(found)
 
 
-async def refusal(
-    hashing: Hashing,
-    password: str,
-    field: str,
-    *,
-    words: Iterable[str] = (),
-    staff: bool = False,
-    listed: SortedListFile | None = None,
-) -> Refused | None:
-    """The answer to a password that is not strong enough, asked in the line of the hashes; Busy where that is full."""
-    found = await hashing.run_in_pool(faults, password, words=tuple(words), staff=staff, listed=listed)
-    if not found:
-        return None
-    reasons = "; ".join(fault.reason for fault in found)
-    return Refused(RefusalCode.WEAK_PASSWORD, f"This password is not strong enough: {reasons}.", field)
-
-
 def _spellings(password: str) -> set[str]:
-    """The password, also without what was only added at its end, and with letters for the signs that replace them."""
+    """The password with and without appended characters, and with letters for the characters that replace them."""
     bases = {password, APPENDED.sub("", password)}
     bases |= {base.casefold() for base in bases}
     return {base.translate(letters) for base in bases for letters in LEET if base}
 
 
 def _context_words(words: Iterable[str]) -> set[str]:
-    """Words of which each would be tried first: of this service, the local part of an address, names."""
+    """Words that an attacker tries first: the names of the service and the person, the local part of the address."""
     found = set(SERVICE_NAMES)
     for word in words:
         whole = unicodedata.normalize("NFC", word.rpartition("@")[0] or word).casefold()

@@ -1,4 +1,4 @@
-"""Registering: one answer and one amount of work, whether or not anybody has the address."""
+"""Registers an account, with the same answer and the same work whether or not the address is taken."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -25,12 +25,11 @@ from permissions import version_numbers
 from permissions.ip_network import network_of
 from resolvers.consent.objections import object_to
 from resolvers.context import Context
-from resolvers.hashing.worker_pool import PoolFull
 from resolvers.inputs import RegisterInput, sent_fields
 from resolvers.sessions import attempt_limits
-from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, REGISTRATION_LIMITS, TRY_LATER
+from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, REGISTRATION_LIMITS
 from resolvers.sign_in.letter_recipient import Recipient, address_owner, recipient_of
-from resolvers.sign_in.password_strength import weakness
+from resolvers.sign_in.new_password import check_and_hash
 from resolvers.subjects.account_lock import lock_account
 from resolvers.subjects.new_person import ConsentEntry, NewPerson
 from resolvers.subjects.store_people import PeopleStore
@@ -39,7 +38,7 @@ from resolvers.validation.profile_values import clean_pre_registration, clean_pr
 
 
 class InvalidRegistration(Exception):
-    """What was sent cannot be registered, and why."""
+    """The input cannot be registered, with the refusal that says why."""
 
     def __init__(self, code: RefusalCode, sentence: str, field: str) -> None:
         super().__init__(sentence)
@@ -49,7 +48,7 @@ class InvalidRegistration(Exception):
 async def register(
     info: Info[Context, None], input: Annotated[RegisterInput, argument(description="The new account.")]
 ) -> Registered | Refused:
-    """An account that is nobody's data but its own until its address is verified; a letter tells how."""
+    """Creates an account and mails a link that verifies its address."""
     context = info.context
     try:
         person = _person(context, input)
@@ -61,13 +60,11 @@ async def register(
     )
     if refusal := await attempt_limits.count_password_attempt(context, *limits):
         return refusal
-    try:
-        words = (person.email, input.first_name or "", input.last_name or "")
-        if refusal := await weakness(context, input.password, "input.password", words):
-            return refusal
-        person.password_hash = await context.services.hashing.hash_in_pool(input.password)
-    except PoolFull:
-        return TRY_LATER
+    words = (person.email, input.first_name or "", input.last_name or "")
+    hashed = await check_and_hash(context, input.password, "input.password", words)
+    if isinstance(hashed, Refused):
+        return hashed
+    person.password_hash = hashed
     async with context.database.writing() as connection:
         await _store_and_mail(context, connection, person)
     return Registered(person.email)
@@ -79,10 +76,12 @@ def _person(context: Context, input: RegisterInput) -> NewPerson:
     except InvalidAddress:
         raise InvalidRegistration(RefusalCode.INVALID_INPUT, "`email` is not an e-mail address.", "email") from None
     if input.policy_version != version_numbers.current_version().name:
-        sentence = f"The policy's current version is {version_numbers.current_version().name}; show that one."
+        sentence = f"The current policy version is {version_numbers.current_version().name}. Show it to the subject."
         raise InvalidRegistration(RefusalCode.POLICY_VERSION_OUTDATED, sentence, "policyVersion")
     if Purpose.SERVICE in input.consents:
-        raise InvalidRegistration(RefusalCode.CONSENT_MANDATORY, "SERVICE needs no consent and takes none.", "consents")
+        raise InvalidRegistration(
+            RefusalCode.CONSENT_MANDATORY, "SERVICE needs no consent. Leave it out of `consents`.", "consents"
+        )
     granted, now = dict.fromkeys(input.consents), context.now()
     person.consents = [ConsentEntry(purpose, True, input.policy_version, now) for purpose in granted]  # noqa: FBT003
     try:
@@ -95,21 +94,21 @@ def _person(context: Context, input: RegisterInput) -> NewPerson:
 
 
 def _add_values(person: NewPerson, input: RegisterInput) -> None:
-    """The values that came, each under the purpose that it is kept for."""
+    """Adds the values of the profile and the form; each needs consent to its purpose."""
     names = {name: getattr(input, name) for name in ("first_name", "last_name")}
     form = sent_fields(input.pre_registration) if input.pre_registration else {}
     person.profile = clean_profile({name: value for name, value in names.items() if value is not strawberry.UNSET})
     person.form = clean_pre_registration(form, "preRegistration.")
-    kept = ((Purpose.SOCIAL, person.profile), (Purpose.EXPANSION, person.form))
-    for purpose, values in kept:
+    values_of = ((Purpose.SOCIAL, person.profile), (Purpose.EXPANSION, person.form))
+    for purpose, values in values_of:
         if person.granted(purpose) is None and (filled := [name for name, value in values.items() if value]):
             field = camel_case(filled[0]) if purpose is Purpose.SOCIAL else "preRegistration"
-            sentence = f"`{field}` is kept under {purpose.value}, which is not among the consents."
+            sentence = f"To store `{field}`, add {purpose.value} to `consents`."
             raise InvalidRegistration(RefusalCode.CONSENT_REQUIRED, sentence, field)
 
 
 async def _store_and_mail(context: Context, connection: AsyncConnection, person: NewPerson) -> None:
-    """The account where the address is free; where it is not, the same work undone, and a letter to its owner."""
+    """Stores the account if the address is free. If it is taken, undoes the same work and writes to its owner."""
     now, keys, id = context.now(), context.services.keys, None
     owner = await address_owner(connection, person.email_canonical, now)
     try:
@@ -117,10 +116,14 @@ async def _store_and_mail(context: Context, connection: AsyncConnection, person:
             id = await _store(context, connection, person if owner is None else _with_unused_address(person))
             if owner is not None:
                 await attempt.rollback()
-    except IntegrityError:  # somebody else has just registered it
+    except IntegrityError:  # someone else has just registered it
         owner = await address_owner(connection, person.email_canonical, now)
-    box = Recipient(id, Notice.VERIFY_ADDRESS) if owner is None else recipient_of(owner, Notice.ALREADY_REGISTERED)
-    letter = await write_mailed_token(connection, keys, subject_id=box.subject_id, notice=box.notice, now=now)
+    recipient = (
+        Recipient(id, Notice.VERIFY_ADDRESS) if owner is None else recipient_of(owner, Notice.ALREADY_REGISTERED)
+    )
+    letter = await write_mailed_token(
+        connection, keys, subject_id=recipient.subject_id, notice=recipient.notice, now=now
+    )
     await record_request_network(connection, keys, letter, network_of(context.caller.address))
 
 
@@ -135,6 +138,6 @@ async def _store(context: Context, connection: AsyncConnection, person: NewPerso
 
 
 def _with_unused_address(person: NewPerson) -> NewPerson:
-    """The same person under an address that nobody has."""
+    """The same person with a random address that no account has."""
     address = f"{new_id()}@{person.email_canonical.rpartition('@')[2]}"
     return replace(person, email=address, email_canonical=address)

@@ -179,7 +179,7 @@ async def test_a_reset_is_asked_for_alike_whoever_has_the_address(
     assert '"requestPasswordReset":true' in answers.pop()
     assert await letters(world, staff) == [], "whoever holds a staff role sets no password by mail"
     assert [line.getMessage() for line in caplog.records if line.levelname == "WARNING"] == [
-        "somebody asked to reset the password of a person with a staff role"
+        "a password reset was requested for a person with a staff role"
     ]
     assert len(await mailed(world, LinkUse.RESET)) == 1
 
