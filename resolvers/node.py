@@ -10,9 +10,9 @@ from strawberry.types.info import Info
 from models.logs.ledger import LEDGER
 from models.tables import ACCESS_TOKENS, CONSENT_RECORDS, LEGAL_REQUESTS, SUPPORT_CASES, WITHDRAWALS
 from models.vocabulary import Role
-from resolvers.account.own_account import OwnAccount, live_sessions, own_records, session
+from resolvers.account.own_account import OwnAccount, own_consent_records, own_live_sessions, session
 from resolvers.arguments import NodeId
-from resolvers.consent.state import recorded
+from resolvers.consent.state import consent_record
 from resolvers.context import Context
 from resolvers.ledger import own_disclosures
 from resolvers.processors import withdrawals
@@ -51,12 +51,12 @@ async def _request(info: Info[Context, None], connection: AsyncConnection, id: s
 
 
 async def _record(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
-    row = (await connection.execute(own_records(info.context).where(CONSENT_RECORDS.c.id == id))).one_or_none()
-    return recorded(row) if row else None
+    row = (await connection.execute(own_consent_records(info.context).where(CONSENT_RECORDS.c.id == id))).one_or_none()
+    return consent_record(row) if row else None
 
 
 async def _session(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
-    row = (await connection.execute(live_sessions(info.context).where(ACCESS_TOKENS.c.id == id))).one_or_none()
+    row = (await connection.execute(own_live_sessions(info.context).where(ACCESS_TOKENS.c.id == id))).one_or_none()
     return session(row, info.context.caller.token_id) if row else None
 
 

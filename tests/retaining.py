@@ -13,7 +13,7 @@ from app.operations.erasure_register import ErasureRegister
 from models.columns import Instant, Text, new_id, sort_key
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS, LEGAL_REQUESTS, OUTBOX, SUPPORT_CASES
 from models.vocabulary import PersonalField, mask_of
-from resolvers.erasure.personal_tables import GOES
+from resolvers.erasure.personal_tables import OWNER_COLUMNS
 from resolvers.erasure.retention_run import Retention
 from tests.identity import Clock
 from tests.world import World
@@ -130,6 +130,6 @@ async def everything(keeper: Keeper, id: str) -> None:
     """A row about this person in every table whose rows go with a person, and an open case."""
     later = keeper.clock.at + 3650 * DAY
     async with keeper.world.services.database.writing() as connection:
-        for table in (*GOES, SUPPORT_CASES):
+        for table in (*OWNER_COLUMNS, SUPPORT_CASES):
             if table is not CREDENTIALS:
                 await connection.execute(insert(table), made(table, id, later))

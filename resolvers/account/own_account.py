@@ -14,7 +14,7 @@ from permissions.caller import Caller
 from permissions.retention_periods import account_erasure_date
 from permissions.subject import Subject
 from resolvers.arguments import After, Before, First, Last
-from resolvers.consent.state import consent_states, recorded
+from resolvers.consent.state import consent_record, consent_states
 from resolvers.context import Context
 from resolvers.pagination.keyset import Connection, Keyset
 from resolvers.pagination.listing import Listing, row_by_row
@@ -94,11 +94,11 @@ async def consent_history(
 ) -> Connection:
     """Every record of the caller's consent, newest first."""
     keyset = Keyset(CONSENT_RECORDS.c.sequence, number=True, descending=True)
-    history = Listing("Account.consentHistory", own_records(info.context), keyset)
-    return await history.page(info.context, (first, after, last, before), row_by_row(recorded))
+    history = Listing("Account.consentHistory", own_consent_records(info.context), keyset)
+    return await history.page(info.context, (first, after, last, before), row_by_row(consent_record))
 
 
-def live_sessions(context: Context) -> Any:
+def own_live_sessions(context: Context) -> Any:
     """The caller's sessions that still work."""
     return (
         select(ACCESS_TOKENS)
@@ -110,7 +110,7 @@ def live_sessions(context: Context) -> Any:
 async def sessions(info: Info[Context, None]) -> list[SessionState]:
     """The caller's live sessions, newest first."""
     context = info.context
-    newest_first = live_sessions(context).order_by(ACCESS_TOKENS.c.created_at.desc(), ACCESS_TOKENS.c.id)
+    newest_first = own_live_sessions(context).order_by(ACCESS_TOKENS.c.created_at.desc(), ACCESS_TOKENS.c.id)
     async with context.database.reading() as connection:
         rows = (await connection.execute(newest_first)).all()
     return [session(row, context.caller.token_id) for row in rows]
@@ -121,6 +121,6 @@ def session(row: Any, current: str | None) -> SessionState:
     return SessionState(row.id, row.created_at, row.last_used_at, row.expires_at, row.name, row.id == current)
 
 
-def own_records(context: Context) -> Any:
+def own_consent_records(context: Context) -> Any:
     """The caller's consent records."""
     return select(CONSENT_RECORDS).where(CONSENT_RECORDS.c.subject_id == context.caller.subject_id)

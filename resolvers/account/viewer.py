@@ -26,4 +26,8 @@ async def _holder(context: Context, bits: int) -> Subject | None:
     caller = context.caller
     if caller.subject_id is None:
         return None
-    return await own_record(context, caller, bits) if caller.is_member else read_subjects.named_only(caller.subject_id)
+    return (
+        await own_record(context, caller, bits)
+        if caller.is_member
+        else read_subjects.withheld_subject(caller.subject_id)
+    )

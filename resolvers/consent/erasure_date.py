@@ -11,16 +11,16 @@ from models.vocabulary import Purpose
 from permissions import policy
 from permissions.masked_columns import GRANTED_VERSION, purpose_stands
 
-KEPT_IN: Final = {Purpose.SOCIAL: PROFILES, Purpose.EXPANSION: PRE_REGISTRATIONS}
+PURPOSE_TABLES: Final = {Purpose.SOCIAL: PROFILES, Purpose.EXPANSION: PRE_REGISTRATIONS}
 
 
-def _outdating(purpose: Purpose) -> list[tuple[int, datetime]]:
+def _changing_versions(purpose: Purpose) -> list[tuple[int, datetime]]:
     """Each version that changed the purpose: a grant stops counting with the first that comes after its own."""
     known = enumerate(policy.VERSIONS, start=1)
     return [(number, version.published) for number, version in known if purpose in version.changes]
 
 
-def erases_at(account: Any, purpose: Purpose, grace: timedelta) -> datetime | None:
+def erasure_date_of(account: Any, purpose: Purpose, grace: timedelta) -> datetime | None:
     """When the data goes of a purpose that does not stand; None where its grant only waits, or nothing says since when.
 
     It lapsed when the account says so, or with the version that outdated its grant.
@@ -29,16 +29,16 @@ def erases_at(account: Any, purpose: Purpose, grace: timedelta) -> datetime | No
     lapsed: datetime | None = getattr(account, f"{name}_lapsed_at")
     granted: int | None = getattr(account, f"{name}_version")
     if lapsed is None and granted is not None:
-        lapsed = next((published for number, published in _outdating(purpose) if granted < number), None)
+        lapsed = next((published for number, published in _changing_versions(purpose) if granted < number), None)
     return lapsed + grace if lapsed else None
 
 
-def due(purpose: Purpose, before: datetime) -> ColumnElement[bool]:
+def is_due(purpose: Purpose, before: datetime) -> ColumnElement[bool]:
     """Whether a row of accounts holds data of a purpose that lapsed by then; executed with `mask.floors`."""
     lapsed = ACCOUNTS.c[f"{purpose.lower()}_lapsed_at"]
-    outdated = [(GRANTED_VERSION[purpose] < number, literal(at, Instant)) for number, at in _outdating(purpose)]
+    outdated = [(GRANTED_VERSION[purpose] < number, literal(at, Instant)) for number, at in _changing_versions(purpose)]
     since = case((lapsed.is_not(None), lapsed), *outdated)
-    table = KEPT_IN[purpose]
+    table = PURPOSE_TABLES[purpose]
     held = select(table.c.subject_id).where(table.c.subject_id == ACCOUNTS.c.id).exists()
     # a purpose that was never granted neither stands nor does not to SQL, unless told
     return and_(held, not_(func.coalesce(purpose_stands(purpose), false())), since <= before)

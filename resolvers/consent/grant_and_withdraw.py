@@ -14,8 +14,8 @@ from models.tables import ACCOUNTS
 from models.vocabulary import ConsentSource, ObjectionSource, Processor, Purpose, RefusalCode
 from permissions import version_numbers
 from resolvers.arguments import ConsentPurpose, SeenVersion
-from resolvers.consent.objections import object_to
-from resolvers.consent.state import consent_states, counts, latest_of, recorded
+from resolvers.consent.objections import record_objection
+from resolvers.consent.state import consent_record, consent_states, grant_is_current, select_latest_records
 from resolvers.context import Context
 from resolvers.geolocation.stored_place import NO_PLACE, place_columns, store_place
 from resolvers.processors import withdrawals
@@ -35,33 +35,33 @@ async def grant_consent(
     if policy_version != version_numbers.current_version().name:
         sentence = "Consent is given to the current version of the policy; please read it again."
         return Refused(RefusalCode.POLICY_VERSION_OUTDATED, sentence, "policyVersion")
-    return await _decide(info.context, purpose, granted=True)
+    return await _change(info.context, purpose, granted=True)
 
 
 async def withdraw_consent(info: Info[Context, None], purpose: ConsentPurpose) -> ConsentChanged | Refused:
     """Withdraws a purpose; counts for the next read by anyone. A refusal before any grant is recorded too."""
     if purpose is Purpose.SERVICE:
         return MANDATORY
-    return await _decide(info.context, purpose, granted=False)
+    return await _change(info.context, purpose, granted=False)
 
 
-async def _decide(context: Context, purpose: Purpose, *, granted: bool) -> ConsentChanged:
+async def _change(context: Context, purpose: Purpose, *, granted: bool) -> ConsentChanged:
     subject_id = str(context.caller.subject_id)
     async with context.database.writing() as connection:
         account = await lock_account(connection, subject_id)
-        last = await _last(connection, subject_id, purpose)
-        if last is None or last.granted != granted or (granted and not counts(account, purpose)):
+        last = await _latest_record(connection, subject_id, purpose)
+        if last is None or last.granted != granted or (granted and not grant_is_current(account, purpose)):
             last = await _record(context, connection, account, purpose, granted=granted)
         if granted and context.caller.opts_out:
             account = await lock_account(connection, subject_id)
-            await object_to(connection, account, Processor.GOOGLE_ANALYTICS, ObjectionSource.GPC, context.now())
+            await record_objection(connection, account, Processor.GOOGLE_ANALYTICS, ObjectionSource.GPC, context.now())
         _, states = await consent_states(connection, subject_id, context.services.retention)
     return ConsentChanged(last, states)
 
 
-async def _last(connection: AsyncConnection, subject_id: str, purpose: Purpose) -> ConsentEntry | None:
-    rows = (await connection.execute(latest_of(subject_id))).all()
-    return next((recorded(row) for row in rows if row.purpose == purpose), None)
+async def _latest_record(connection: AsyncConnection, subject_id: str, purpose: Purpose) -> ConsentEntry | None:
+    rows = (await connection.execute(select_latest_records(subject_id))).all()
+    return next((consent_record(row) for row in rows if row.purpose == purpose), None)
 
 
 async def _record(
@@ -81,4 +81,4 @@ async def _record(
     said, source = version_numbers.current_version().name, ConsentSource.SETTINGS
     record = record_of(account.id, purpose, granted=granted, policy_version=said, at=now, source=source)
     (stored,) = await hash_chain.append(connection, context.services.keys, hash_chain.CONSENT, [record])
-    return recorded(SimpleNamespace(**stored))
+    return consent_record(SimpleNamespace(**stored))

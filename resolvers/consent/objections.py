@@ -42,11 +42,11 @@ async def object_to_processor(info: Info[Context, None], processor: OfProcessor)
     context = info.context
     async with context.database.writing() as connection:
         account = await lock_account(connection, str(context.caller.subject_id))
-        await object_to(connection, account, processor, ObjectionSource.SETTINGS, context.now())
+        await record_objection(connection, account, processor, ObjectionSource.SETTINGS, context.now())
         return ObjectionChanged(await _state(connection, account.id, processor))
 
 
-async def object_to(
+async def record_objection(
     connection: AsyncConnection, account: Any, processor: Processor, source: ObjectionSource, now: datetime
 ) -> None:
     """Records an objection of the account that is locked; one that stands is left as it is."""
@@ -73,12 +73,12 @@ async def withdraw_objection(info: Info[Context, None], processor: OfProcessor) 
         account = await lock_account(connection, str(context.caller.subject_id))
         mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
         await connection.execute(mine.values(objected=account.objected & ~processor.bit))
-        standing = _standing(account.id, processor)
+        standing = _is_open(account.id, processor)
         await connection.execute(update(OBJECTIONS).where(standing).values(withdrawn_at=context.now()))
         return ObjectionChanged(await _state(connection, account.id, processor))
 
 
-def _standing(subject_id: str, processor: Processor) -> Any:
+def _is_open(subject_id: str, processor: Processor) -> Any:
     return (
         (OBJECTIONS.c.subject_id == subject_id)
         & (OBJECTIONS.c.processor == processor.value)

@@ -16,36 +16,36 @@ from permissions.errors import unknown_token
 from permissions.policy import PURPOSES
 from permissions.retention_periods import RecordKind, RetentionTable, account_erasure_date
 from resolvers.consent import erasure_date
-from resolvers.consent.erasure_date import KEPT_IN
+from resolvers.consent.erasure_date import PURPOSE_TABLES
 
 
-def granted(account: Any, purpose: Purpose) -> int | None:
+def granted_version(account: Any, purpose: Purpose) -> int | None:
     """The version granted and not withdrawn, whether or not it still counts."""
     value: int | None = getattr(account, f"{purpose.lower()}_version")
     return value
 
 
-def counts(account: Any, purpose: Purpose) -> bool:
+def grant_is_current(account: Any, purpose: Purpose) -> bool:
     """Whether the grant counts under the present policy, the address verified or not."""
-    held = granted(account, purpose)
+    held = granted_version(account, purpose)
     return held is not None and held >= version_numbers.version_floor(purpose)
 
 
 def stands(account: Any, purpose: Purpose) -> bool:
     """Whether the purpose stands: the grant counts, and the address is known to be the subject's own."""
-    return bool(account.email_verified) and counts(account, purpose)
+    return bool(account.email_verified) and grant_is_current(account, purpose)
 
 
-def account_of(subject_id: str) -> Select[Any]:
+def _select_account(subject_id: str) -> Select[Any]:
     """The account with what its consent depends on, and whether data is held under each purpose."""
     held = [
         select(1).where(table.c.subject_id == ACCOUNTS.c.id).exists().label(f"{purpose.lower()}_held")
-        for purpose, table in KEPT_IN.items()
+        for purpose, table in PURPOSE_TABLES.items()
     ]
     return select(ACCOUNTS, *held).where(ACCOUNTS.c.id == subject_id)
 
 
-def latest_of(subject_id: str) -> Select[Any]:
+def select_latest_records(subject_id: str) -> Select[Any]:
     """The last record of each purpose."""
     newest = (
         select(func.max(CONSENT_RECORDS.c.sequence))
@@ -59,26 +59,26 @@ async def consent_states(
     connection: AsyncConnection, subject_id: str, periods: RetentionTable
 ) -> tuple[Any, tuple[ConsentState, ...]]:
     """The account, and the state of every purpose in the policy's order."""
-    if (account := (await connection.execute(account_of(subject_id))).one_or_none()) is None:
+    if (account := (await connection.execute(_select_account(subject_id))).one_or_none()) is None:
         raise unknown_token()
-    latest = {row.purpose: row for row in (await connection.execute(latest_of(subject_id))).all()}
+    latest = {row.purpose: row for row in (await connection.execute(select_latest_records(subject_id))).all()}
     grace = periods[RecordKind.LAPSED_PURPOSES].period
     states = [_state(text.purpose, account, latest, grace) for text in PURPOSES]
     if account.leaving_since is None:
         return account, tuple(states)
     ends = account_erasure_date(account.leaving_since, periods)
-    return account, tuple(_ended(state, account, ends) for state in states)
+    return account, tuple(_with_account_erasure(state, account, ends) for state in states)
 
 
-def _ended(state: ConsentState, account: Any, ends: datetime) -> ConsentState:
+def _with_account_erasure(state: ConsentState, account: Any, ends: datetime) -> ConsentState:
     """What is held for a purpose goes with the account, if not before."""
-    if state.purpose not in KEPT_IN or not getattr(account, f"{state.purpose.lower()}_held"):
+    if state.purpose not in PURPOSE_TABLES or not getattr(account, f"{state.purpose.lower()}_held"):
         return state
     return replace(state, erases_at=min(state.erases_at or ends, ends))
 
 
 def _state(purpose: Purpose, account: Any, latest: dict[str, Row[Any]], grace: timedelta) -> ConsentState:
-    if purpose not in KEPT_IN:
+    if purpose not in PURPOSE_TABLES:
         return ConsentState(purpose, granted=True, status=ConsentStatus.GRANTED, withdrawable=False)
     record = latest.get(purpose)
     status = _status(purpose, account, record)
@@ -89,7 +89,7 @@ def _state(purpose: Purpose, account: Any, latest: dict[str, Row[Any]], grace: t
         withdrawable=True,
         policy_version=record.policy_version if record else None,
         since=record.recorded_at if record else None,
-        erases_at=_erasure(purpose, account, grace),
+        erases_at=_erasure_date(purpose, account, grace),
     )
 
 
@@ -98,16 +98,16 @@ def _status(purpose: Purpose, account: Any, record: Row[Any] | None) -> ConsentS
         return ConsentStatus.NEVER_ASKED
     if not record.granted:
         return ConsentStatus.WITHDRAWN
-    return ConsentStatus.GRANTED if counts(account, purpose) else ConsentStatus.OUTDATED
+    return ConsentStatus.GRANTED if grant_is_current(account, purpose) else ConsentStatus.OUTDATED
 
 
-def _erasure(purpose: Purpose, account: Any, grace: timedelta) -> datetime | None:
+def _erasure_date(purpose: Purpose, account: Any, grace: timedelta) -> datetime | None:
     if stands(account, purpose) or not getattr(account, f"{purpose.lower()}_held"):
         return None
-    return erasure_date.erases_at(account, purpose, grace)
+    return erasure_date.erasure_date_of(account, purpose, grace)
 
 
-def recorded(row: Any) -> ConsentEntry:
+def consent_record(row: Any) -> ConsentEntry:
     """A stored consent record as its subject sees it."""
     return ConsentEntry(
         id=row.id,

@@ -23,26 +23,26 @@ from models.tables import (
 )
 from models.vocabulary import EVERY_FIELD, ConsentSource, Processor, Purpose
 from permissions import version_numbers
-from resolvers.erasure.personal_tables import GOES
+from resolvers.erasure.personal_tables import OWNER_COLUMNS
 from resolvers.processors import withdrawals
 from resolvers.subjects import legal_hold_values
 from resolvers.subjects.access_grounds import case_is_open
-from resolvers.subjects.legal_hold_values import ASIDE, is_husk
-from resolvers.subjects.legal_holds import held
+from resolvers.subjects.legal_hold_values import HOLD_TABLES, is_remnant
+from resolvers.subjects.legal_holds import held_fields
 
 NO_REFERENCE: Final = ""
 """A case's reference once its subject is gone: somebody typed it, so it may say who that was."""
 
 
-def over(before: datetime) -> ColumnElement[bool]:
+def is_due_for_erasure(before: datetime) -> ColumnElement[bool]:
     """Whether an account is to be erased that was left, or never verified, by then."""
     left = ACCOUNTS.c.leaving_since <= before
     never_verified = and_(ACCOUNTS.c.email_verified.is_(false()), ACCOUNTS.c.created_at <= before)
-    return and_(~is_husk, or_(left, never_verified))
+    return and_(~is_remnant, or_(left, never_verified))
 
 
 @dataclass(frozen=True, slots=True)
-class Erasing:
+class Eraser:
     """One transaction in which people, whose accounts it has locked, are erased."""
 
     connection: AsyncConnection
@@ -51,17 +51,17 @@ class Erasing:
 
     async def erase(self, ids: Sequence[str]) -> None:
         """Grants, tokens and cases in the order in which all others lock them; the chain's head at the end."""
-        holds = await held(self.connection, ids, self.now)
+        holds = await held_fields(self.connection, ids, self.now)
         for id in ids:
             await withdrawals.record_withdrawals(self.connection, id, dict.fromkeys(Processor, EVERY_FIELD), self.now)
-        for table, owner in GOES.items():
+        for table, owner in OWNER_COLUMNS.items():
             await self.connection.execute(delete(table).where(owner.in_(ids)))
         await self._end_cases(ids)
-        await self.forget_reasons(ids)
-        for table in ASIDE:
-            await legal_hold_values.put_aside(self.connection, table, ids, holds)
+        await self.erase_reasons(ids)
+        for table in HOLD_TABLES:
+            await legal_hold_values.move_to_hold(self.connection, table, ids, holds)
         await self._close_accounts(ids)
-        await legal_hold_values.let_go(self.connection, ids, holds)
+        await legal_hold_values.release_values(self.connection, ids, holds)
         await self._end_consents(ids)
 
     async def _end_cases(self, ids: Sequence[str]) -> None:
@@ -74,7 +74,7 @@ class Erasing:
         unassigned = update(SUPPORT_CASES).where(SUPPORT_CASES.c.agent_id.in_(ids), SUPPORT_CASES.c.closed_at.is_(None))
         await self.connection.execute(unassigned.values(agent_id=None))
 
-    async def forget_reasons(self, ids: Sequence[str]) -> None:
+    async def erase_reasons(self, ids: Sequence[str]) -> None:
         """The reason of a reading goes with the last whom it concerns, from the opening of a view too."""
         entry = DISCLOSURES.c
         beginnings = func.substr(entry.subject_id, 1, INDEXED_PREFIX).in_(sorted({id[:INDEXED_PREFIX] for id in ids}))
@@ -82,9 +82,9 @@ class Erasing:
         same = and_(READINGS.c.chain == entry.chain, READINGS.c.sequence == entry.reading, READINGS.c.salt.is_not(None))
         theirs = theirs.join(READINGS, same)
         for row in (await self.connection.execute(theirs)).all():
-            await self._forget_reason(row.chain, row.reading)
+            await self._erase_reason(row.chain, row.reading)
 
-    async def _forget_reason(self, log: str, first: int) -> None:
+    async def _erase_reason(self, log: str, first: int) -> None:
         entry, reading = DISCLOSURES.c, READINGS.c
         following = select(func.min(reading.sequence)).where(reading.chain == log, reading.sequence > first)
         end = (await self.connection.execute(following)).scalar_one_or_none()

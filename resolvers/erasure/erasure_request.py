@@ -24,11 +24,11 @@ from resolvers.sessions.confirm_password import wrong_password
 from resolvers.sessions.revoke_tokens import end_sessions, is_live_token
 from resolvers.subjects.account_lock import lock_account_if_any
 
-CODE_TOO: Final = Refused(RefusalCode.TOTP_REQUIRED, "A second factor is on; its code is asked for too.", "code")
-OVER: Final = Refused(RefusalCode.TOKEN_EXPIRED, "The session has ended. Sign in again.")
-NOT_ASKED: Final = Refused(RefusalCode.NOT_FOUND, "No erasure was asked for.")
-TOO_LATE: Final = Refused(RefusalCode.NOT_PERMITTED, "The day has passed; the account is being erased.")
-RECOVERED: Final = Refused(RefusalCode.TOTP_REQUIRED, AUTHENTICATOR_REQUIRED)
+CODE_REQUIRED: Final = Refused(RefusalCode.TOTP_REQUIRED, "A second factor is on; its code is asked for too.", "code")
+SESSION_ENDED: Final = Refused(RefusalCode.TOKEN_EXPIRED, "The session has ended. Sign in again.")
+NOT_SCHEDULED: Final = Refused(RefusalCode.NOT_FOUND, "No erasure was asked for.")
+ERASURE_DUE: Final = Refused(RefusalCode.NOT_PERMITTED, "The day has passed; the account is being erased.")
+NEW_AUTHENTICATOR_FIRST: Final = Refused(RefusalCode.TOTP_REQUIRED, AUTHENTICATOR_REQUIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ async def request_erasure(
     """
     context, now = info.context, info.context.now()
     if context.caller.used_recovery_code:
-        return RECOVERED
+        return NEW_AUTHENTICATOR_FIRST
     confirmed = await totp_enrolment.confirm_password_before_code(context, password)
     if isinstance(confirmed, Refused):
         return confirmed
@@ -65,14 +65,16 @@ async def request_erasure(
         if account is None:
             return wrong_password("password")
         if account.leaving_since is None and not await is_live_token(connection, context.caller.token_id):
-            return OVER
+            return SESSION_ENDED
         if refusal := await _second_factor(context, connection, confirmed.subject_id, code):
             return refusal
         if account.leaving_since is None:
-            await _leave(connection, account.id, now)
+            await _schedule(connection, account.id, now)
             context.cookies.ended = context.cookies.from_browser
         ends = account_erasure_date(account.leaving_since or now, context.services.retention)
-        return ErasureScheduled(ends, await retained_records.after(connection, account.id, ends, context.services))
+        return ErasureScheduled(
+            ends, await retained_records.retained_after(connection, account.id, ends, context.services)
+        )
 
 
 async def cancel_erasure(info: Info[Context, None]) -> ErasureCancelled | Refused:
@@ -85,11 +87,11 @@ async def cancel_erasure(info: Info[Context, None]) -> ErasureCancelled | Refuse
     async with context.database.writing() as connection:
         account = await lock_account_if_any(connection, str(context.caller.subject_id))
         if account is None or not await is_live_token(connection, context.caller.token_id):
-            return OVER
+            return SESSION_ENDED
         if account.leaving_since is None:
-            return NOT_ASKED
+            return NOT_SCHEDULED
         if account_erasure_date(account.leaving_since, context.services.retention) <= now:
-            return TOO_LATE
+            return ERASURE_DUE
         await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(leaving_since=None))
         await write_letter(connection, subject_id=account.id, notice=Notice.ERASURE_CANCELLED, now=now)
     return ErasureCancelled(now)
@@ -101,13 +103,13 @@ async def _second_factor(
     if await confirmed_authenticator(connection, subject_id) is None:
         return None
     if code is None:
-        return CODE_TOO
+        return CODE_REQUIRED
     return (
         None if await login_challenge.verify_code(context, connection, subject_id, code) else totp_enrolment.WRONG_CODE
     )
 
 
-async def _leave(connection: AsyncConnection, subject_id: str, now: datetime) -> None:
+async def _schedule(connection: AsyncConnection, subject_id: str, now: datetime) -> None:
     """The account is locked; grants, tokens and cases follow in the order in which all others lock them."""
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id).values(leaving_since=now))
     for role in STAFF:

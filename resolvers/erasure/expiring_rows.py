@@ -18,11 +18,11 @@ from models.tables import (
     WITHDRAWALS,
 )
 from permissions.retention_periods import RecordKind
-from resolvers.erasure.personal_tables import GOES
+from resolvers.erasure.personal_tables import OWNER_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
-class Expiring:
+class ExpiringRows:
     """A table whose rows go a period after the first of these instants; `done`: and not before this is set."""
 
     kind: RecordKind
@@ -30,37 +30,37 @@ class Expiring:
     ends: tuple[ColumnElement[datetime], ...]
     done: ColumnElement[datetime] | None = None
 
-    def due(self, before: datetime) -> ColumnElement[bool]:
+    def is_due(self, before: datetime) -> ColumnElement[bool]:
         """Whether a row's time was over by then."""
         ended = or_(*(column <= before for column in self.ends))
         return ended if self.done is None else and_(ended, self.done.is_not(None))
 
     async def count(self, connection: AsyncConnection, before: datetime, but: Select[Any]) -> int:
         """How many rows are due; not counting what goes with these people."""
-        counted = select(func.count()).select_from(self.table).where(self.due(before))
-        if (owner := GOES.get(self.table)) is not None:
+        counted = select(func.count()).select_from(self.table).where(self.is_due(before))
+        if (owner := OWNER_COLUMNS.get(self.table)) is not None:
             counted = counted.where(or_(owner.is_(None), owner.not_in(but)))
         return int((await connection.execute(counted)).scalar_one())
 
-    async def expire(self, connection: AsyncConnection, before: datetime, most: int) -> int:
+    async def delete_due(self, connection: AsyncConnection, before: datetime, most: int) -> int:
         """Takes at most so many due rows away; those that somebody has locked are left to the next time."""
         (name,) = self.table.primary_key
-        some = select(name).where(self.due(before)).order_by(name).limit(most).with_for_update(skip_locked=True)
+        some = select(name).where(self.is_due(before)).order_by(name).limit(most).with_for_update(skip_locked=True)
         ids = list((await connection.execute(some)).scalars())
         await connection.execute(delete(self.table).where(name.in_(ids)))
         return len(ids)
 
 
 K = RecordKind
-EXPIRING: Final = (
-    Expiring(K.SESSIONS, ACCESS_TOKENS, (ACCESS_TOKENS.c.revoked_at, ACCESS_TOKENS.c.expires_at)),
-    Expiring(K.SESSIONS, CHALLENGES, (CHALLENGES.c.ended_at, CHALLENGES.c.expires_at)),
+EXPIRING_ROWS: Final = (
+    ExpiringRows(K.SESSIONS, ACCESS_TOKENS, (ACCESS_TOKENS.c.revoked_at, ACCESS_TOKENS.c.expires_at)),
+    ExpiringRows(K.SESSIONS, CHALLENGES, (CHALLENGES.c.ended_at, CHALLENGES.c.expires_at)),
     # a letter that was sent is over since then; one that was not is given up as long after it was written
-    Expiring(K.LETTERS, OUTBOX, (func.coalesce(OUTBOX.c.sent_at, OUTBOX.c.written_at),)),
-    Expiring(K.LETTERS, MAILED_TOKENS, (MAILED_TOKENS.c.used_at, MAILED_TOKENS.c.expires_at)),
-    Expiring(K.SUPPORT_CASES, SUPPORT_CASES, (SUPPORT_CASES.c.closed_at, SUPPORT_CASES.c.expires_at)),
-    Expiring(K.LEGAL_REQUESTS, LEGAL_REQUESTS, (LEGAL_REQUESTS.c.closed_at, LEGAL_REQUESTS.c.expires_at)),
-    Expiring(K.DISCLOSURES, PROCESSOR_VIEWS, (PROCESSOR_VIEWS.c.opened_at,)),
-    Expiring(K.DISCLOSURES, WITHDRAWALS, (WITHDRAWALS.c.withdrawn_at,), done=WITHDRAWALS.c.acknowledged_at),
+    ExpiringRows(K.LETTERS, OUTBOX, (func.coalesce(OUTBOX.c.sent_at, OUTBOX.c.written_at),)),
+    ExpiringRows(K.LETTERS, MAILED_TOKENS, (MAILED_TOKENS.c.used_at, MAILED_TOKENS.c.expires_at)),
+    ExpiringRows(K.SUPPORT_CASES, SUPPORT_CASES, (SUPPORT_CASES.c.closed_at, SUPPORT_CASES.c.expires_at)),
+    ExpiringRows(K.LEGAL_REQUESTS, LEGAL_REQUESTS, (LEGAL_REQUESTS.c.closed_at, LEGAL_REQUESTS.c.expires_at)),
+    ExpiringRows(K.DISCLOSURES, PROCESSOR_VIEWS, (PROCESSOR_VIEWS.c.opened_at,)),
+    ExpiringRows(K.DISCLOSURES, WITHDRAWALS, (WITHDRAWALS.c.withdrawn_at,), done=WITHDRAWALS.c.acknowledged_at),
 )
 """In this order, after the logs: what a processor was asked to forget goes no sooner than what it was shown."""

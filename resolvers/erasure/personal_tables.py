@@ -30,7 +30,7 @@ from models.tables import (
     WITHDRAWALS,
 )
 
-GOES: Final[dict[Table, Column[str]]] = {
+OWNER_COLUMNS: Final[dict[Table, Column[str]]] = {
     OUTBOX: OUTBOX.c.subject_id,
     MAILED_TOKENS: MAILED_TOKENS.c.subject_id,
     CHALLENGES: CHALLENGES.c.subject_id,
@@ -45,7 +45,7 @@ GOES: Final[dict[Table, Column[str]]] = {
 """Tables whose rows go with the person whom this column names, in this order."""
 
 
-class Fate(StrEnum):
+class ErasureRule(StrEnum):
     """What becomes of a column that goes with no row of its own person."""
 
     HELD = "goes, but for what a legal request holds"
@@ -56,43 +56,43 @@ class Fate(StrEnum):
     OTHER = "names no person"
 
 
-FATES: Final[dict[Table, dict[str, Fate]]] = {
-    ACCOUNTS: dict.fromkeys(("id", "account_id", "email", "ip_address"), Fate.HELD),
-    PROFILES: dict.fromkeys(PROFILES.columns.keys(), Fate.HELD),
-    PRE_REGISTRATIONS: dict.fromkeys(PRE_REGISTRATIONS.columns.keys(), Fate.HELD),
-    HELD_PROFILES: dict.fromkeys(HELD_PROFILES.columns.keys(), Fate.HELD),
-    HELD_FORMS: dict.fromkeys(HELD_FORMS.columns.keys(), Fate.HELD),
-    ACCESS_TOKENS: {"id": Fate.OTHER, "issuer_id": Fate.STAFF, "approved_by": Fate.STAFF},
-    ROLE_GRANTS: {"id": Fate.OTHER, "granted_by": Fate.STAFF},
-    OUTBOX: {"id": Fate.OTHER, "about": Fate.OTHER},
-    CONSENT_RECORDS: {"id": Fate.OTHER, "subject_id": Fate.OPAQUE},
-    DISCLOSURES: {"id": Fate.OTHER, "subject_id": Fate.OPAQUE},
+ERASURE_RULES: Final[dict[Table, dict[str, ErasureRule]]] = {
+    ACCOUNTS: dict.fromkeys(("id", "account_id", "email", "ip_address"), ErasureRule.HELD),
+    PROFILES: dict.fromkeys(PROFILES.columns.keys(), ErasureRule.HELD),
+    PRE_REGISTRATIONS: dict.fromkeys(PRE_REGISTRATIONS.columns.keys(), ErasureRule.HELD),
+    HELD_PROFILES: dict.fromkeys(HELD_PROFILES.columns.keys(), ErasureRule.HELD),
+    HELD_FORMS: dict.fromkeys(HELD_FORMS.columns.keys(), ErasureRule.HELD),
+    ACCESS_TOKENS: {"id": ErasureRule.OTHER, "issuer_id": ErasureRule.STAFF, "approved_by": ErasureRule.STAFF},
+    ROLE_GRANTS: {"id": ErasureRule.OTHER, "granted_by": ErasureRule.STAFF},
+    OUTBOX: {"id": ErasureRule.OTHER, "about": ErasureRule.OTHER},
+    CONSENT_RECORDS: {"id": ErasureRule.OTHER, "subject_id": ErasureRule.OPAQUE},
+    DISCLOSURES: {"id": ErasureRule.OTHER, "subject_id": ErasureRule.OPAQUE},
     READINGS: {
-        "recipient": Fate.STAFF,
-        "recipient_id": Fate.STAFF,
-        "token_id": Fate.OTHER,
-        "ground": Fate.OTHER,
-        "reason": Fate.LAST,
-        "salt": Fate.LAST,
+        "recipient": ErasureRule.STAFF,
+        "recipient_id": ErasureRule.STAFF,
+        "token_id": ErasureRule.OTHER,
+        "ground": ErasureRule.OTHER,
+        "reason": ErasureRule.LAST,
+        "salt": ErasureRule.LAST,
     },
-    PROCESSOR_VIEWS: {"id": Fate.OTHER, "token_id": Fate.OTHER, "reason": Fate.LAST},
-    WITHDRAWALS: {"id": Fate.OTHER, "subject_id": Fate.OPAQUE},
+    PROCESSOR_VIEWS: {"id": ErasureRule.OTHER, "token_id": ErasureRule.OTHER, "reason": ErasureRule.LAST},
+    WITHDRAWALS: {"id": ErasureRule.OTHER, "subject_id": ErasureRule.OPAQUE},
     SUPPORT_CASES: {
-        "id": Fate.OTHER,
-        "subject_id": Fate.OPAQUE,
-        "reference": Fate.CLEARED,
-        "reason": Fate.CLEARED,
-        "opened_by": Fate.OPAQUE,
-        "agent_id": Fate.STAFF,
+        "id": ErasureRule.OTHER,
+        "subject_id": ErasureRule.OPAQUE,
+        "reference": ErasureRule.CLEARED,
+        "reason": ErasureRule.CLEARED,
+        "opened_by": ErasureRule.OPAQUE,
+        "agent_id": ErasureRule.STAFF,
     },
     LEGAL_REQUESTS: {
-        "id": Fate.OTHER,
-        "subject_id": Fate.OPAQUE,
-        "authority": Fate.OTHER,
-        "reference": Fate.OTHER,
-        "basis": Fate.OTHER,
-        "opened_by": Fate.STAFF,
-        "approved_by": Fate.STAFF,
+        "id": ErasureRule.OTHER,
+        "subject_id": ErasureRule.OPAQUE,
+        "authority": ErasureRule.OTHER,
+        "reference": ErasureRule.OTHER,
+        "basis": ErasureRule.OTHER,
+        "opened_by": ErasureRule.STAFF,
+        "approved_by": ErasureRule.STAFF,
     },
 }
 """What becomes of each other column that could name a person."""

@@ -17,23 +17,23 @@ LEDGERS: Final = (hash_chain.DISCLOSURE, hash_chain.SEALED)
 _record, _reading, _entry = CONSENT_RECORDS.c, READINGS.c, DISCLOSURES.c
 
 
-def _ended(before: datetime) -> Select[Any]:
+def _expired_subjects(before: datetime) -> Select[Any]:
     """Subjects without an account of whom nothing was recorded since; the last record is that the account ended."""
     there = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == _record.subject_id).exists()
     ended = select(_record.subject_id).where(~there).group_by(_record.subject_id)
     return ended.having(func.max(_record.recorded_at) <= before)
 
 
-async def count_records(connection: AsyncConnection, before: datetime) -> int:
+async def count_consent_records(connection: AsyncConnection, before: datetime) -> int:
     """How many consent records are due."""
-    due = select(func.count()).select_from(CONSENT_RECORDS).where(_record.subject_id.in_(_ended(before)))
+    due = select(func.count()).select_from(CONSENT_RECORDS).where(_record.subject_id.in_(_expired_subjects(before)))
     return int((await connection.execute(due)).scalar_one())
 
 
-async def thin_records(connection: AsyncConnection, keys: KeyRing, before: datetime, most: int) -> int:
+async def prune_consent_records(connection: AsyncConnection, keys: KeyRing, before: datetime, most: int) -> int:
     """Takes the consent records of so many subjects out; returns how many records those were."""
     await hash_chain.lock_end(connection, hash_chain.CONSENT)
-    some = _ended(before).order_by(_record.subject_id).limit(most)
+    some = _expired_subjects(before).order_by(_record.subject_id).limit(most)
     ids = list((await connection.execute(some)).scalars())
     links = select(_record.sequence, _record.hash).where(_record.subject_id.in_(ids))
     found = [(row.sequence, row.hash) for row in (await connection.execute(links)).all()]
@@ -42,27 +42,27 @@ async def thin_records(connection: AsyncConnection, keys: KeyRing, before: datet
     return len(found)
 
 
-def _read_long_ago(log: hash_chain.Log, before: datetime, now: datetime) -> ColumnElement[bool]:
+def _expired_readings(log: hash_chain.Log, before: datetime, now: datetime) -> ColumnElement[bool]:
     """Readings whose time is over; one on a request that is open, or that its subject has yet to see, stays."""
     needed = select(LEGAL_REQUESTS.c.id).where(request_is_open(now))
     seen = or_(_reading.visible_at.is_(None), _reading.visible_at <= now)
     return and_(_reading.chain == log.name, _reading.at <= before, seen, _reading.ground.not_in(needed))
 
 
-async def count_entries(connection: AsyncConnection, before: datetime, now: datetime) -> int:
+async def count_ledger_entries(connection: AsyncConnection, before: datetime, now: datetime) -> int:
     """How many entries of the ledger are due."""
     same = and_(_entry.chain == _reading.chain, _entry.reading == _reading.sequence)
-    due = or_(*(_read_long_ago(log, before, now) for log in LEDGERS))
+    due = or_(*(_expired_readings(log, before, now) for log in LEDGERS))
     counted = select(func.count()).select_from(DISCLOSURES.join(READINGS, same)).where(due)
     return int((await connection.execute(counted)).scalar_one())
 
 
-async def thin_ledger(
+async def prune_ledger(
     connection: AsyncConnection, keys: KeyRing, log: hash_chain.Log, before: datetime, now: datetime, most: int
 ) -> int:
     """Takes so many readings out of one chain of the ledger; returns how many entries those had."""
     await hash_chain.lock_end(connection, log)
-    due = select(_reading.sequence).where(_read_long_ago(log, before, now)).order_by(_reading.sequence).limit(most)
+    due = select(_reading.sequence).where(_expired_readings(log, before, now)).order_by(_reading.sequence).limit(most)
     firsts = list((await connection.execute(due)).scalars())
     if not firsts:
         return 0

@@ -24,15 +24,15 @@ from models.tables import (
 from permissions.masked_columns import floor_parameters
 from permissions.retention_periods import RecordKind
 from resolvers.consent import erasure_date
-from resolvers.consent.erasure_date import KEPT_IN
+from resolvers.consent.erasure_date import PURPOSE_TABLES
 from resolvers.context import Services
 from resolvers.erasure import prune_logs
-from resolvers.erasure.erase_people import Erasing, over
-from resolvers.erasure.expiring_rows import EXPIRING
-from resolvers.erasure.personal_tables import GOES
+from resolvers.erasure.erase_people import Eraser, is_due_for_erasure
+from resolvers.erasure.expiring_rows import EXPIRING_ROWS
+from resolvers.erasure.personal_tables import OWNER_COLUMNS
 from resolvers.subjects import legal_hold_values
-from resolvers.subjects.legal_hold_values import ASIDE, is_husk
-from resolvers.subjects.legal_holds import held
+from resolvers.subjects.legal_hold_values import HOLD_TABLES, is_remnant
+from resolvers.subjects.legal_holds import held_fields
 
 BATCH: Final = 500
 """So many people or rows go in one transaction."""
@@ -86,53 +86,53 @@ class Retention:
             counts[AGAIN] = len(again)
             counts[HELD] = await self._count_held(connection, ~erased)
             counts[RecordKind.ACCOUNTS] = await _count(connection, and_(going, ~erased))
-            for purpose in KEPT_IN:
-                lapsed = erasure_date.due(purpose, self._before(RecordKind.LAPSED_PURPOSES))
+            for purpose in PURPOSE_TABLES:
+                lapsed = erasure_date.is_due(purpose, self._before(RecordKind.LAPSED_PURPOSES))
                 counts[RecordKind.LAPSED_PURPOSES] += await _count(
                     connection, and_(lapsed, ACCOUNTS.c.id.not_in(people))
                 )
             records, entries = self._before(RecordKind.CONSENT_RECORDS), self._before(RecordKind.DISCLOSURES)
-            counts[RecordKind.CONSENT_RECORDS] = await prune_logs.count_records(connection, records)
-            counts[RecordKind.DISCLOSURES] = await prune_logs.count_entries(connection, entries, self.now)
-            for each in EXPIRING:
+            counts[RecordKind.CONSENT_RECORDS] = await prune_logs.count_consent_records(connection, records)
+            counts[RecordKind.DISCLOSURES] = await prune_logs.count_ledger_entries(connection, entries, self.now)
+            for each in EXPIRING_ROWS:
                 counts[each.kind] += await each.count(connection, self._before(each.kind), people)
         return counts
 
     async def act(self) -> Counter[str]:
         """Lets go what is due: people before the ledger by which their processors are told to forget them."""
         for some in _batches(await self._again()):
-            await self._people(AGAIN, and_(~is_husk, ACCOUNTS.c.id.in_(some)), self._erase, ERASED_FROM)
-        await self._people(HELD, _something_aside(), self._let_go, (ACCOUNTS, *ASIDE.values(), READINGS))
+            await self._people(AGAIN, and_(~is_remnant, ACCOUNTS.c.id.in_(some)), self._erase, ERASED_FROM)
+        await self._people(HELD, _something_aside(), self._let_go, (ACCOUNTS, *HOLD_TABLES.values(), READINGS))
         await self._people(RecordKind.ACCOUNTS, self._over(), self._erase, ERASED_FROM)
-        for purpose, table in KEPT_IN.items():
-            lapsed = erasure_date.due(purpose, self._before(RecordKind.LAPSED_PURPOSES))
+        for purpose, table in PURPOSE_TABLES.items():
+            lapsed = erasure_date.is_due(purpose, self._before(RecordKind.LAPSED_PURPOSES))
             move = partial(self._put_aside, table)
-            await self._people(RecordKind.LAPSED_PURPOSES, lapsed, move, (table, ASIDE[table]))
+            await self._people(RecordKind.LAPSED_PURPOSES, lapsed, move, (table, HOLD_TABLES[table]))
         await self._thin()
-        for each in EXPIRING:
-            expire = partial(each.expire, before=self._before(each.kind), most=BATCH)
-            await self._until_none(each.kind, expire, (each.table,))
+        for each in EXPIRING_ROWS:
+            delete_due = partial(each.delete_due, before=self._before(each.kind), most=BATCH)
+            await self._until_none(each.kind, delete_due, (each.table,))
         return self.counts
 
     def _over(self) -> ColumnElement[bool]:
-        return over(self._before(RecordKind.ACCOUNTS))
+        return is_due_for_erasure(self._before(RecordKind.ACCOUNTS))
 
     async def _again(self) -> list[str]:
         """Whom the register names and who are here as if they had never gone."""
         found: list[str] = []
         async with self.services.database.reading() as connection:
             for some in _batches(self.register.ids()):
-                here = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(some), ~is_husk).order_by(ACCOUNTS.c.id)
+                here = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(some), ~is_remnant).order_by(ACCOUNTS.c.id)
                 found += (await connection.execute(here)).scalars()
         return found
 
     async def _thin(self) -> None:
         keys, records = self.services.keys, self._before(RecordKind.CONSENT_RECORDS)
-        thin = partial(prune_logs.thin_records, keys=keys, before=records, most=BATCH)
+        thin = partial(prune_logs.prune_consent_records, keys=keys, before=records, most=BATCH)
         await self._until_none(RecordKind.CONSENT_RECORDS, thin, (CONSENT_RECORDS,))
         for log in prune_logs.LEDGERS:
             before, most = self._before(RecordKind.DISCLOSURES), READINGS_AT_ONCE
-            take = partial(prune_logs.thin_ledger, keys=keys, log=log, before=before, now=self.now, most=most)
+            take = partial(prune_logs.prune_ledger, keys=keys, log=log, before=before, now=self.now, most=most)
             await self._until_none(RecordKind.DISCLOSURES, take, (DISCLOSURES, READINGS))
 
     async def _until_none(self, kind: str, act: Act, tables: Iterable[Table]) -> None:
@@ -168,28 +168,28 @@ class Retention:
 
     async def _erase(self, connection: AsyncConnection, ids: Sequence[str]) -> int:
         """The register knows before the transaction commits: between the two the next run finds the same people."""
-        await Erasing(connection, self.services.keys, self.now).erase(ids)
+        await Eraser(connection, self.services.keys, self.now).erase(ids)
         self.register.add(ids, self.now)
         return len(ids)
 
     async def _put_aside(self, table: Table, connection: AsyncConnection, ids: Sequence[str]) -> int:
-        await legal_hold_values.put_aside(connection, table, ids, await held(connection, ids, self.now))
+        await legal_hold_values.move_to_hold(connection, table, ids, await held_fields(connection, ids, self.now))
         return len(ids)
 
     async def _let_go(self, connection: AsyncConnection, ids: Sequence[str]) -> int:
         """With the last that was held go the reasons for which it was read since the account was erased."""
-        done = await legal_hold_values.let_go(connection, ids, await held(connection, ids, self.now))
+        done = await legal_hold_values.release_values(connection, ids, await held_fields(connection, ids, self.now))
         there = set((await connection.execute(select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(ids)))).scalars())
         gone = [id for id in ids if id not in there]
-        await Erasing(connection, self.services.keys, self.now).forget_reasons(gone)
+        await Eraser(connection, self.services.keys, self.now).erase_reasons(gone)
         return done
 
     async def _count_held(self, connection: AsyncConnection, among: ColumnElement[bool]) -> int:
         there = select(ACCOUNTS.c.id).where(_something_aside(), among)
         ids, counted = list((await connection.execute(there)).scalars()), 0
         for some in _batches(ids):
-            holds = await held(connection, some, self.now)
-            counted += await legal_hold_values.let_go(connection, some, holds, acting=False)
+            holds = await held_fields(connection, some, self.now)
+            counted += await legal_hold_values.release_values(connection, some, holds, acting=False)
         return counted
 
 
@@ -198,7 +198,7 @@ async def _note(connection: AsyncConnection, tables: Iterable[Table]) -> None:
     await connection.execute(insert(UNSCRUBBED), [{"id": new_id(), "name": table.name} for table in tables])
 
 
-ERASED_FROM: Final = (ACCOUNTS, *ASIDE, *GOES, SUPPORT_CASES, READINGS, PROCESSOR_VIEWS)
+ERASED_FROM: Final = (ACCOUNTS, *HOLD_TABLES, *OWNER_COLUMNS, SUPPORT_CASES, READINGS, PROCESSOR_VIEWS)
 
 
 def _none() -> Counter[str]:
@@ -217,8 +217,10 @@ def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _something_aside() -> ColumnElement[bool]:
-    kept = (select(aside.c.subject_id).where(aside.c.subject_id == ACCOUNTS.c.id).exists() for aside in ASIDE.values())
-    return or_(is_husk, *kept)
+    kept = (
+        select(aside.c.subject_id).where(aside.c.subject_id == ACCOUNTS.c.id).exists() for aside in HOLD_TABLES.values()
+    )
+    return or_(is_remnant, *kept)
 
 
 async def _count(connection: AsyncConnection, condition: ColumnElement[bool]) -> int:

@@ -10,14 +10,14 @@ from models.columns import personal_columns
 from models.tables import HELD_FORMS, HELD_PROFILES, LEGAL_REQUESTS
 from permissions.retention_periods import RecordKind as K
 from resolvers.export.section import OWNER_COLUMN, ExportSection, Formatter, RowQuery
-from resolvers.subjects.access_grounds import may_be_told, request_is_open
+from resolvers.subjects.access_grounds import notice_is_allowed, request_is_open
 
 
 def _held_values(table: Table) -> RowQuery:
     """A query for each value held by a request that the subject may know of. Rows without such a value are left out."""
 
     def query(subject_id: str, now: datetime) -> Select[Any]:
-        known_request = (LEGAL_REQUESTS.c.subject_id == subject_id, request_is_open(now), may_be_told(now))
+        known_request = (LEGAL_REQUESTS.c.subject_id == subject_id, request_is_open(now), notice_is_allowed(now))
         values = {
             name: case((exists().where(*known_request, LEGAL_REQUESTS.c.extent.op("&")(field.bit) != 0), table.c[name]))
             for name, field in personal_columns(table).items()

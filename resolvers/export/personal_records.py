@@ -28,7 +28,7 @@ from resolvers.export.section import (
 )
 from resolvers.ledger.own_disclosures import NEWEST_FIRST, is_visible
 from resolvers.staff import legal_requests, support_case_lists
-from resolvers.subjects.access_grounds import told_of
+from resolvers.subjects.access_grounds import disclosable_requests
 
 SEARCH_COPY: Final = "a copy of an exported text, folded for search"
 RECEIPT: Final = "part of the exported receipt"
@@ -188,7 +188,7 @@ PERSONAL_SECTIONS: Final = (
         "legalRequests",
         (LEGAL_REQUESTS,),
         (K.LEGAL_REQUESTS,),
-        told_of,
+        disclosable_requests,
         columns_of("id", "authority", "reference", "basis", "opened_at", "expires_at", extent=_field_names)
         | columns_of("notice_after", "approved_at", "closed_at"),
         OWNER_COLUMN | {"opened_by": STAFF_ID, "approved_by": STAFF_ID, "ordinal": SORT_KEY},

@@ -157,8 +157,8 @@ class ViewRequest:
     async def _read(self, connection: AsyncConnection, ids: Sequence[str], bits: int) -> dict[str, Subject]:
         audience = Audience(self.processor)
         anonymous = {**query_parameters(Caller()), "ids": ids}
-        found = (await connection.execute(read_subjects.by_ids(audience, bits), anonymous)).all()
-        found_subjects = (read_subjects.show(audience, row, bits) for row in read_subjects.rows_of(found))
+        found = (await connection.execute(read_subjects.select_by_ids(audience, bits), anonymous)).all()
+        found_subjects = (read_subjects.to_subject(audience, row, bits) for row in read_subjects.rows_by_name(found))
         key = KEY_FIELD[self.processor]
         return {subject.id: subject for subject in found_subjects if subject and self._has(subject, key)}
 

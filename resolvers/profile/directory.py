@@ -51,11 +51,11 @@ async def users(
     cipher = CursorCipher.of(context.services.keys, context.caller, "Query.users", " ".join(terms) if terms else None)
     request = PageRequest.of(cipher, first, after, last, before)
     audience = context.caller.audience_to_others
-    statement = matching(read_subjects.directory(audience, bits, profile=bool(terms)), audience, terms)
+    statement = with_search(read_subjects.select_directory(audience, bits, profile=bool(terms)), audience, terms)
     async with context.database.reading() as connection:
         part = await read_page(connection, statement, BY_ID, request, query_parameters(context.caller))
-    rows = read_subjects.rows_of(part.rows)
-    seen = (read_subjects.show(context.caller.audience(row["id"]), row, bits) for row in rows)
+    rows = read_subjects.rows_by_name(part.rows)
+    seen = (read_subjects.to_subject(context.caller.audience(row["id"]), row, bits) for row in rows)
     return connection_of([(each, each.id) for each in seen if each], part, cipher)
 
 
@@ -79,12 +79,12 @@ def _bad_length() -> Exception:
     return bad_input("search", f"`search` is {SHORTEST_SEARCH} to {LONGEST_SEARCH} characters long.")
 
 
-def matching(statement: Select[Any], audience: Audience | None, terms: tuple[str, ...]) -> Select[Any]:
+def with_search(statement: Select[Any], audience: Audience | None, terms: tuple[str, ...]) -> Select[Any]:
     """Each term matches only where the caller may read that column of that subject."""
-    return statement.where(and_(*(_anywhere(audience, term) for term in terms))) if terms else statement
+    return statement.where(and_(*(_matches(audience, term) for term in terms))) if terms else statement
 
 
-def _anywhere(audience: Audience | None, term: str) -> ColumnElement[bool]:
+def _matches(audience: Audience | None, term: str) -> ColumnElement[bool]:
     seen = (
         case((caller_may_read(audience, field), PROFILES.c[field.value.lower() + FOLDED_SUFFIX]), else_=None)
         for field in SEARCHABLE_FIELDS

@@ -56,11 +56,11 @@ async def _change(
             sentence = f"Values of this kind are kept under {purpose.value}, which does not stand."
             return Refused(RefusalCode.CONSENT_REQUIRED, sentence, "input")
         if cleaned:
-            await _keep(connection, table, account.id, cleaned)
+            await _store(connection, table, account.id, cleaned)
     return ProfileUpdated(await own_record(context, context.caller, context.requested_fields(info).bits))
 
 
-async def _keep(connection: AsyncConnection, table: Table, subject_id: str, values: dict[str, Any]) -> None:
+async def _store(connection: AsyncConnection, table: Table, subject_id: str, values: dict[str, Any]) -> None:
     mine = table.c.subject_id == subject_id
     changed = await connection.execute(update(table).where(mine).values(values))
     held = [column for column in table.columns if column.name != "subject_id"]

@@ -23,7 +23,7 @@ class MapPlace:
 async def user_map(info: Info[Context, None]) -> list[MapPlace]:
     """Places by country and city; a subject who hides their location is not on the map."""
     context = info.context
-    seen = read_subjects.directory(context.caller.audience_to_others, PersonalField.LOCATION.bit).subquery()
+    seen = read_subjects.select_directory(context.caller.audience_to_others, PersonalField.LOCATION.bit).subquery()
     place = (seen.c.place_country, seen.c.place_city, seen.c.place_latitude, seen.c.place_longitude)
     counted = select(*place, func.count().label("people")).where(seen.c.place_country.is_not(None)).group_by(*place)
     async with context.database.reading() as connection:

@@ -21,7 +21,7 @@ from models.vocabulary import (
 )
 from permissions.caller import Caller
 from permissions.ip_network import network_of
-from resolvers.consent.objections import object_to
+from resolvers.consent.objections import record_objection
 from resolvers.consent.state import stands
 from resolvers.context import Context, IssuedSecrets
 from resolvers.geolocation.stored_place import place_columns, store_place
@@ -66,7 +66,7 @@ async def _record_address(context: Context, connection: AsyncConnection, account
     address = context.caller.address or None
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(ip_address=address))
     if context.caller.opts_out:
-        await object_to(connection, account, Processor.GOOGLE_ANALYTICS, ObjectionSource.GPC, context.now())
+        await record_objection(connection, account, Processor.GOOGLE_ANALYTICS, ObjectionSource.GPC, context.now())
     if stands(account, Purpose.SOCIAL):
         await store_place(connection, account.id, place_columns(context.services.geolocation, address))
 

@@ -15,7 +15,7 @@ from models.tokens.mailed_tokens import end_mailed_tokens, was_requested_from, w
 from models.vocabulary import LinkUse, Notice, Purpose, RefusalCode
 from permissions.ip_network import network_of
 from resolvers.arguments import LinkToken, NewEmail, Password
-from resolvers.consent.state import counts
+from resolvers.consent.state import grant_is_current
 from resolvers.context import Context
 from resolvers.geolocation.lookup import Geolocation
 from resolvers.geolocation.stored_place import place_columns, store_place
@@ -125,11 +125,11 @@ async def mark_verified(connection: AsyncConnection, account: Any, geolocation: 
     begins = {
         f"{purpose.lower()}_lapsed_at": None
         for purpose in (Purpose.SOCIAL, Purpose.EXPANSION)
-        if counts(account, purpose)
+        if grant_is_current(account, purpose)
     }
     mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
     await connection.execute(mine.values(email_verified=True, **begins))
-    if counts(account, Purpose.SOCIAL):
+    if grant_is_current(account, Purpose.SOCIAL):
         await store_place(connection, account.id, place_columns(geolocation, account.ip_address))
 
 

@@ -25,7 +25,7 @@ from models.vocabulary import (
 from permissions.caller import Caller
 from permissions.errors import forbidden
 from resolvers.arguments import RefreshToken
-from resolvers.consent.objections import object_to
+from resolvers.consent.objections import record_objection
 from resolvers.context import Context
 from resolvers.hashing.password_hash import MAX_PASSWORD_BYTES, Verification, is_too_long
 from resolvers.hashing.worker_pool import PoolFull
@@ -164,7 +164,7 @@ async def refresh_session(info: Info[Context, None], refresh_token: RefreshToken
         if isinstance(opened, ReusedRefreshToken):
             await write_letter(connection, subject_id=opened.subject_id, notice=Notice.SESSION_STOLEN, now=now)
         if isinstance(opened, SessionTokens) and context.caller.opts_out:
-            await object_to(connection, account, Processor.GOOGLE_ANALYTICS, ObjectionSource.GPC, now)
+            await record_objection(connection, account, Processor.GOOGLE_ANALYTICS, ObjectionSource.GPC, now)
     if not isinstance(opened, SessionTokens):
         context.cookies.ended = transport is TokenTransport.COOKIE
         return SESSION_EXPIRED

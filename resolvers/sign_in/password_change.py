@@ -18,7 +18,7 @@ from models.vocabulary import ConsentSource, LinkUse, Notice, Purpose
 from permissions import version_numbers
 from permissions.errors import rate_limited
 from resolvers.arguments import Email, LinkToken, NewPassword
-from resolvers.consent.state import granted
+from resolvers.consent.state import granted_version
 from resolvers.context import Context
 from resolvers.inputs import ChangePasswordInput
 from resolvers.sessions import attempt_limits
@@ -132,7 +132,7 @@ async def _clear_registration(context: Context, connection: AsyncConnection, acc
     withdrawn = [
         record_of(account.id, purpose, granted=False, policy_version=version, at=now, source=source)
         for purpose in (Purpose.SOCIAL, Purpose.EXPANSION)
-        if granted(account, purpose) is not None
+        if granted_version(account, purpose) is not None
     ]
     await hash_chain.append(connection, context.services.keys, hash_chain.CONSENT, withdrawn)
     for table in (PROFILES, PRE_REGISTRATIONS):

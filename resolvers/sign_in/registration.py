@@ -23,7 +23,7 @@ from models.vocabulary import (
 )
 from permissions import version_numbers
 from permissions.ip_network import network_of
-from resolvers.consent.objections import object_to
+from resolvers.consent.objections import record_objection
 from resolvers.context import Context
 from resolvers.inputs import RegisterInput, sent_fields
 from resolvers.sessions import attempt_limits
@@ -133,7 +133,7 @@ async def _store(context: Context, connection: AsyncConnection, person: NewPerso
     (id,) = await store.store(connection, [person])
     if context.caller.opts_out:
         account = await lock_account(connection, id)
-        await object_to(connection, account, Processor.GOOGLE_ANALYTICS, ObjectionSource.GPC, context.now())
+        await record_objection(connection, account, Processor.GOOGLE_ANALYTICS, ObjectionSource.GPC, context.now())
     return id
 
 

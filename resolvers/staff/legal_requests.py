@@ -173,7 +173,7 @@ async def request_states(
     seen: dict[str, Subject] = {}
     if "LegalRequest.subject" in asked.coordinates:
         ids = list({row.subject_id for row in rows})
-        seen = await read_subjects.through_grounds(context, connection, ids, asked.bits)
+        seen = await read_subjects.read_with_grounds(context, connection, ids, asked.bits)
     return [_state(row, context.now(), seen.get(row.subject_id)) for row in rows]
 
 

@@ -98,9 +98,9 @@ async def _read_subjects(
 ) -> dict[str, Subject]:
     caller = context.caller
     if caller.is_member:
-        own = await read_subjects.read_as(connection, caller, str(caller.subject_id), bits)
+        own = await read_subjects.read_without_ground(connection, caller, str(caller.subject_id), bits)
         return {own.id: own} if own else {}
-    return await read_subjects.through_grounds(context, connection, ids, bits)
+    return await read_subjects.read_with_grounds(context, connection, ids, bits)
 
 
 def _state(context: Context, row: Any, subject: Subject | None) -> CaseState:

@@ -34,14 +34,14 @@ def request_is_open(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def may_be_told(now: datetime) -> ColumnElement[bool]:
+def notice_is_allowed(now: datetime) -> ColumnElement[bool]:
     """Whether the law lets its subject know of a request by now."""
     return or_(LEGAL_REQUESTS.c.notice_after.is_(None), LEGAL_REQUESTS.c.notice_after <= now)
 
 
-def told_of(subject_id: str, now: datetime) -> Select[Any]:
+def disclosable_requests(subject_id: str, now: datetime) -> Select[Any]:
     """The requests about a subject of which the law lets them know by now, oldest first."""
-    mine = select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.subject_id == subject_id, may_be_told(now))
+    mine = select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.subject_id == subject_id, notice_is_allowed(now))
     return mine.order_by(LEGAL_REQUESTS.c.ordinal)
 
 

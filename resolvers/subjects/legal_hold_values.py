@@ -12,13 +12,13 @@ from permissions.masked_columns import FIELD_COLUMNS, column_key
 
 Row = dict[str, Any]
 
-ASIDE: Final = {PROFILES: HELD_PROFILES, PRE_REGISTRATIONS: HELD_FORMS}
+HOLD_TABLES: Final = {PROFILES: HELD_PROFILES, PRE_REGISTRATIONS: HELD_FORMS}
 """Where the values of each table go that a request holds; what is searched by does not go with them."""
 
 NO_ADDRESS: Final = ""
 """An account's address where it is gone and the account is not."""
 
-is_husk: Final = ~select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.subject_id == ACCOUNTS.c.id).exists()
+is_remnant: Final = ~select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.subject_id == ACCOUNTS.c.id).exists()
 """Whether the account was erased but for what requests hold; nobody signs in to it again."""
 
 
@@ -36,9 +36,9 @@ async def _rows(connection: AsyncConnection, table: Table, ids: Sequence[str]) -
     return {row["subject_id"]: dict(row) for row in found}
 
 
-async def put_aside(connection: AsyncConnection, table: Table, ids: Sequence[str], holds: Mapping[str, int]) -> None:
+async def move_to_hold(connection: AsyncConnection, table: Table, ids: Sequence[str], holds: Mapping[str, int]) -> None:
     """The rows of these subjects go; what is held of them is kept where only a request looks."""
-    aside, held = ASIDE[table], [id for id in ids if holds.get(id)]
+    aside, held = HOLD_TABLES[table], [id for id in ids if holds.get(id)]
     rows, earlier = await _rows(connection, table, held), await _rows(connection, aside, held)
     for id, row in rows.items():
         values = _narrowed(aside, row, holds[id])
@@ -51,19 +51,19 @@ async def put_aside(connection: AsyncConnection, table: Table, ids: Sequence[str
     await connection.execute(delete(table).where(table.c.subject_id.in_(ids)))
 
 
-def husk_of(account: Any, bits: int) -> Row | None:
+def remnant_values(account: Any, bits: int) -> Row | None:
     """What remains of an erased account's own fields, or None where nothing of them is held."""
     held = _narrowed(ACCOUNTS, account._mapping, bits)
     return None if not held["email"] and held["ip_address"] is None else {**held, "email": held["email"] or NO_ADDRESS}
 
 
-async def let_go(
+async def release_values(
     connection: AsyncConnection, ids: Sequence[str], holds: Mapping[str, int], *, acting: bool = True
 ) -> int:
     """Of how many of these subjects something was put aside that no request holds any more; it goes."""
     changed: set[str] = set()
     remaining: set[str] = set()
-    for aside in ASIDE.values():
+    for aside in HOLD_TABLES.values():
         for id, row in (await _rows(connection, aside, ids)).items():
             values = _narrowed(aside, row, holds.get(id, 0))
             if not _is_empty(values):
@@ -74,15 +74,15 @@ async def let_go(
                     mine = aside.c.subject_id == id
                     gone = delete(aside) if _is_empty(values) else update(aside).values(values)
                     await connection.execute(gone.where(mine))
-    husks = (await connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids), is_husk))).all()
+    husks = (await connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids), is_remnant))).all()
     for husk in husks:
-        if await _let_husk_go(connection, husk, holds.get(husk.id, 0), needed=husk.id in remaining, acting=acting):
+        if await _release_remnant(connection, husk, holds.get(husk.id, 0), needed=husk.id in remaining, acting=acting):
             changed.add(husk.id)
     return len(changed)
 
 
-async def _let_husk_go(connection: AsyncConnection, husk: Any, bits: int, *, needed: bool, acting: bool) -> bool:
-    mine, left = ACCOUNTS.c.id == husk.id, husk_of(husk, bits)
+async def _release_remnant(connection: AsyncConnection, husk: Any, bits: int, *, needed: bool, acting: bool) -> bool:
+    mine, left = ACCOUNTS.c.id == husk.id, remnant_values(husk, bits)
     if left is None and not needed:
         if acting:
             await connection.execute(delete(ACCOUNTS).where(mine))
@@ -95,10 +95,10 @@ async def _let_husk_go(connection: AsyncConnection, husk: Any, bits: int, *, nee
     return True
 
 
-async def filled(connection: AsyncConnection, rows: Sequence[Row], bits: int) -> None:
+async def fill_held_values(connection: AsyncConnection, rows: Sequence[Row], bits: int) -> None:
     """Puts what requests hold where the rows that they read have nothing."""
     ids = [row["id"] for row in rows]
-    for table, aside in ASIDE.items():
+    for table, aside in HOLD_TABLES.items():
         asked = [c for field, columns in FIELD_COLUMNS.items() if field.bit & bits for c in columns if c.table is table]
         if not asked:
             continue

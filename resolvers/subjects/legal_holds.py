@@ -10,7 +10,7 @@ from models.tables import LEGAL_REQUESTS
 from resolvers.subjects.access_grounds import request_is_open
 
 
-async def held(connection: AsyncConnection, subject_ids: Sequence[str], now: datetime) -> dict[str, int]:
+async def held_fields(connection: AsyncConnection, subject_ids: Sequence[str], now: datetime) -> dict[str, int]:
     """The bits of the fields of each of these subjects that requests hold back now; who is not there has none."""
     open_ones = select(LEGAL_REQUESTS.c.subject_id, LEGAL_REQUESTS.c.extent).where(
         LEGAL_REQUESTS.c.subject_id.in_(subject_ids), request_is_open(now)

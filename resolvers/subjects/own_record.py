@@ -9,7 +9,7 @@ from resolvers.subjects import read_subjects
 async def own_record(context: Context, caller: Caller, bits: int) -> Subject:
     """A member's own record; the database is asked only for what the document asks."""
     if not bits or caller.subject_id is None:
-        return read_subjects.oneself(caller)
+        return read_subjects.own_subject(caller)
     async with context.database.reading() as connection:
-        found = await read_subjects.read_as(connection, caller, caller.subject_id, bits)
-    return found or read_subjects.oneself(caller)
+        found = await read_subjects.read_without_ground(connection, caller, caller.subject_id, bits)
+    return found or read_subjects.own_subject(caller)

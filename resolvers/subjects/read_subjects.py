@@ -58,14 +58,14 @@ COMPOSED: Final[dict[PersonalField, Callable[[Row], Any]]] = {
 COMPOSED_BITS: Final = mask_of(tuple(COMPOSED))
 
 
-def columns(audience: Audience | None, bits: int) -> list[Any]:
+def _select_columns(audience: Audience | None, bits: int) -> list[Any]:
     """The id, what the decision needs, and the masked columns of the fields asked for."""
     asked = [column for field in fields_of(bits) for column in masked_columns(audience, field)]
     state = [ACCOUNTS.c.hidden, lock_bits(audience), standing_bits()]
     return [ACCOUNTS.c.id, *state, *asked]
 
 
-def joined(statement: Select[Any], bits: int, *, profile: bool = False) -> Select[Any]:
+def _join_tables(statement: Select[Any], bits: int, *, profile: bool = False) -> Select[Any]:
     """Joins only the purposes whose fields are asked for."""
     source: Any = ACCOUNTS
     tables = {column.table for field in fields_of(bits) for column in FIELD_COLUMNS[field]}
@@ -79,38 +79,40 @@ def joined(statement: Select[Any], bits: int, *, profile: bool = False) -> Selec
 @lru_cache(maxsize=512)
 def _by_id(audience: Audience | None, bits: int) -> Select[Any]:
     found = and_(ACCOUNTS.c.id == bindparam("id"), or_(is_own_row(), audience_may_read_any(audience)))
-    return joined(select(*columns(audience, bits)), bits).where(found)
+    return _join_tables(select(*_select_columns(audience, bits)), bits).where(found)
 
 
 @lru_cache(maxsize=512)
-def by_ids(audience: Audience, bits: int) -> Select[Any]:
+def select_by_ids(audience: Audience, bits: int) -> Select[Any]:
     """Any number of subjects for an audience that a case, a request or a view brings; absence is decided after."""
     found = ACCOUNTS.c.id.in_(bindparam("ids", expanding=True))
-    return joined(select(*columns(audience, bits)), bits).where(found)
+    return _join_tables(select(*_select_columns(audience, bits)), bits).where(found)
 
 
 @lru_cache(maxsize=512)
-def directory(audience: Audience | None, bits: int, *, profile: bool = False) -> Select[Any]:
+def select_directory(audience: Audience | None, bits: int, *, profile: bool = False) -> Select[Any]:
     """Everyone whom this audience meets, and oneself while SOCIAL stands."""
     listed = or_(and_(is_own_row(), purpose_stands(SOCIAL[0])), audience_may_read_any(audience))
-    return joined(select(*columns(audience, bits)), bits, profile=profile).where(listed)
+    return _join_tables(select(*_select_columns(audience, bits)), bits, profile=profile).where(listed)
 
 
 async def read(context: Context, connection: AsyncConnection, subject_id: str, bits: int) -> Subject | None:
     """One subject, or None for one who is absent and for one who never was: the same statements."""
     if context.caller.case_audience is not None:
-        return (await through_grounds(context, connection, [subject_id], bits)).get(subject_id)
-    return await read_as(connection, context.caller, subject_id, bits)
+        return (await read_with_grounds(context, connection, [subject_id], bits)).get(subject_id)
+    return await read_without_ground(connection, context.caller, subject_id, bits)
 
 
-async def read_as(connection: AsyncConnection, caller: Caller, subject_id: str, bits: int) -> Subject | None:
+async def read_without_ground(
+    connection: AsyncConnection, caller: Caller, subject_id: str, bits: int
+) -> Subject | None:
     """One subject as a member or visitor meets them."""
     statement = _by_id(caller.audience_to_others, bits)
     found = (await connection.execute(statement, {**query_parameters(caller), "id": subject_id})).all()
-    return next((show(caller.audience(row["id"]), row, bits) for row in rows_of(found)), None)
+    return next((to_subject(caller.audience(row["id"]), row, bits) for row in rows_by_name(found)), None)
 
 
-async def through_grounds(
+async def read_with_grounds(
     context: Context, connection: AsyncConnection, subject_ids: Sequence[str], bits: int
 ) -> dict[str, Subject]:
     """Those of these subjects whom a case or a request lets this caller read, each noted for the ledger."""
@@ -118,26 +120,26 @@ async def through_grounds(
     if caller.case_audience is None:
         return {}
     grounds = await grounds_of(connection, caller, subject_ids, context.now())
-    statement = by_ids(caller.case_audience, bits)
+    statement = select_by_ids(caller.case_audience, bits)
     found = (await connection.execute(statement, {**query_parameters(caller), "ids": list(subject_ids)})).all()
-    rows, shown = [row for row in rows_of(found) if row["id"] in grounds], {}
+    rows, shown = [row for row in rows_by_name(found) if row["id"] in grounds], {}
     if rows and caller.case_audience is Audience.LEGAL_REQUEST:
-        await legal_hold_values.filled(connection, rows, bits)
+        await legal_hold_values.fill_held_values(connection, rows, bits)
     for row in rows:
         each = grounds[row["id"]]
-        if subject := show(each.audience, row, bits, each):
+        if subject := to_subject(each.audience, row, bits, each):
             shown[subject.id] = subject
             context.subjects_read.append(subject)
     return shown
 
 
-def rows_of(rows: Sequence[SQLRow[Any]]) -> Iterator[Row]:
+def rows_by_name(rows: Sequence[SQLRow[Any]]) -> Iterator[Row]:
     """Rows by name; a page's rows share their names."""
     names = rows[0]._fields if rows else ()
     return (dict(zip(names, row, strict=True)) for row in rows)
 
 
-def show(audience: Audience | None, row: Row, bits: int, grounds: Grounds | None = None) -> Subject | None:
+def to_subject(audience: Audience | None, row: Row, bits: int, grounds: Grounds | None = None) -> Subject | None:
     """A row as this audience meets it, or None where it may read nothing of it. The row becomes its values."""
     if audience is None:
         return None
@@ -160,12 +162,12 @@ def _sight(audience: Audience, standing: int, hidden: int, locks: int, extent: i
     return decide(audience, SubjectState(Standing(standing), hidden, Lock(locks), extent, own_extent))
 
 
-def oneself(caller: Caller) -> Subject:
+def own_subject(caller: Caller) -> Subject:
     """The caller's own record where nothing of it was asked for: always there, and nothing is withheld."""
     seen = decide(Audience.SELF, SubjectState())
     return Subject(caller.subject_id or "", Audience.SELF, seen.mask, seen.withheld, {})
 
 
-def named_only(subject_id: str) -> Subject:
+def withheld_subject(subject_id: str) -> Subject:
     """The holder of a token that reads nobody: an id, and every field withheld."""
     return Subject(subject_id, None, 0, ALL_WITHHELD, {})

@@ -47,9 +47,9 @@ from permissions import policy
 from permissions.masked_columns import floor_parameters
 from permissions.policy import VERSIONS, Version
 from permissions.retention_periods import YEAR, RecordKind, retention
-from resolvers.consent.erasure_date import KEPT_IN, due, erases_at
+from resolvers.consent.erasure_date import PURPOSE_TABLES, erasure_date_of, is_due
 from resolvers.erasure import retention_run as run_module
-from resolvers.erasure.personal_tables import FATES, GOES
+from resolvers.erasure.personal_tables import ERASURE_RULES, OWNER_COLUMNS
 from resolvers.erasure.retention_run import Retention
 from tests.identity import STRONG, enrolled
 from tests.retaining import DAY, MOMENT, Keeper, everything, made
@@ -65,6 +65,7 @@ GRANT = "mutation ($v: String!) { grantConsent(purpose: SOCIAL, policyVersion: $
 STATES = "{ me { consents { purpose status erasesAt } } }"
 READ = f"query ($id: ID!) {{ user(id: $id) {{ {USER} }} }}"
 Row = dict[str, Any]
+FREE_TEXT = ("reason", "reference", "basis", "authority", "recipient")
 
 
 @pytest.fixture
@@ -106,11 +107,11 @@ async def test_nothing_that_is_a_persons_outlives_them_and_nothing_of_others_goe
     gone, stays = await keeper.world.store_people(line("gone@example.org"), line("stays@example.org"))
     for id in (gone, stays):
         await everything(keeper, id)
-    before = {table: await keeper.rows(table) for table in GOES}
+    before = {table: await keeper.rows(table) for table in OWNER_COLUMNS}
     await keeper.leave(gone)
     keeper.clock.at += 30 * DAY
     assert (await keeper.run())["accounts"] == 1
-    for table, owner in GOES.items():
+    for table, owner in OWNER_COLUMNS.items():
         left = await keeper.rows(table)
         assert left, table
         assert {row._mapping[owner.name] for row in left} == {stays}, table
@@ -221,7 +222,7 @@ async def test_whoever_was_erased_is_to_everybody_who_never_was(keeper: Keeper, 
 async def test_what_a_withdrawn_purpose_held_goes_on_the_day_that_its_subject_was_told(keeper: Keeper) -> None:
     _, mine = await keeper.world.member("p@example.org", ("SOCIAL", "EXPANSION"))
     await keeper.extend()
-    for purpose, table in KEPT_IN.items():
+    for purpose, table in PURPOSE_TABLES.items():
         await keeper.world.data(DECIDE, mine, {"p": purpose})
         told = (await keeper.world.data(STATES, mine))["me"]["consents"]
         at = datetime.fromisoformat(next(each["erasesAt"] for each in told if each["purpose"] == purpose))
@@ -315,13 +316,13 @@ async def test_the_day_that_is_told_and_the_day_it_goes_are_one_rule_in_two_lang
     accounts = {row.id: row for row in await keeper.rows(ACCOUNTS)}
     for days in (-1, 0, 1, 2, 3, 4, 8, 9, 10):
         async with keeper.world.services.database.reading() as connection:
-            found = select(ACCOUNTS.c.id).where(due(Purpose.SOCIAL, now - days * DAY))
+            found = select(ACCOUNTS.c.id).where(is_due(Purpose.SOCIAL, now - days * DAY))
             in_sql = set((await connection.execute(found, floor_parameters())).scalars())
         said = {
             id
             for id, row in accounts.items()
             if not (row.email_verified and (row.social_version or 0) >= 2)
-            and (at := erases_at(row, Purpose.SOCIAL, days * DAY)) is not None
+            and (at := erasure_date_of(row, Purpose.SOCIAL, days * DAY)) is not None
             and at <= now
         }
         assert in_sql == said, days
@@ -755,19 +756,25 @@ def test_every_column_that_could_name_a_person_has_a_fate() -> None:
     """A new table fails this until its rows go with their person, or it says why they need not."""
     bare = []
     for table in METADATA.tables.values():
-        known = {*FATES.get(table, {}), *([GOES[table].name, "id"] if table in GOES else [])}
+        known = {*ERASURE_RULES.get(table, {}), *([OWNER_COLUMNS[table].name, "id"] if table in OWNER_COLUMNS else [])}
         for column in table.columns:
             names = HOLDS in column.info or "opaque" in column.info[IMPERSONAL] or column.name.endswith("_id")
             # free text that somebody wrote; what goes with its row needs no fate of its own
-            free = table not in GOES and column.name in ("reason", "reference", "basis", "authority", "recipient")
-            goes_along = table in GOES and HOLDS in column.info
+            free = table not in OWNER_COLUMNS and column.name in (
+                "reason",
+                "reference",
+                "basis",
+                "authority",
+                "recipient",
+            )
+            goes_along = table in OWNER_COLUMNS and HOLDS in column.info
             if (names or free) and column.name not in known and not goes_along and table is not UNSCRUBBED:
                 bare.append(f"{table.name}.{column.name}")
     assert bare == []
 
 
 def test_every_foreign_key_to_an_account_is_of_what_goes_first() -> None:
-    order = [*GOES, PROFILES, PRE_REGISTRATIONS, HELD_PROFILES, HELD_FORMS]
+    order = [*OWNER_COLUMNS, PROFILES, PRE_REGISTRATIONS, HELD_PROFILES, HELD_FORMS]
     pointing = {
         table for table in METADATA.tables.values() if any(k.column.table is ACCOUNTS for k in table.foreign_keys)
     }
@@ -842,7 +849,7 @@ async def test_the_second_factor_and_the_password_go_too(keeper: Keeper) -> None
     await keeper.leave(id)
     keeper.clock.at += 30 * DAY
     assert (await keeper.run())["accounts"] == 1
-    for table in GOES:
+    for table in OWNER_COLUMNS:
         assert await keeper.count(table) == 0, table
 
 

@@ -534,7 +534,7 @@ async def _the_database_goes_away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
     database, enter, through = (
         desk.world.services.database,
         write_disclosures.append_entries,
-        read_subjects.through_grounds,
+        read_subjects.read_with_grounds,
     )
 
     async def gone(*arguments: Any) -> Any:

@@ -141,7 +141,7 @@ async def test_a_session_goes_on_and_its_objection_is_recorded_or_neither(
     clock = Clock(world)
     await world.person("p@example.org", password=STRONG)
     session = await sign_in(world, "p@example.org")
-    stock = signing_in.object_to
+    stock = signing_in.record_objection
 
     async def cut_off(*_: Any) -> None:
         raise ConnectionError

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from models.tables import LEGAL_REQUESTS
 from models.vocabulary import Processor, Role
-from resolvers.subjects.legal_holds import held
+from resolvers.subjects.legal_holds import held_fields
 from tests import expectation
 from tests.expectation import BITS, EVERYTHING, FIELDS, Circumstances
 from tests.statements import counted
@@ -81,11 +81,11 @@ class Office:
         """A request by its id."""
         return (await self.world.data(BY_NODE, token or self.second, {"id": id}))["node"]
 
-    async def held(self, subject: str | None = None) -> int:
+    async def held_fields(self, subject: str | None = None) -> int:
         """What is held back from erasure."""
         async with self.world.services.database.reading() as connection:
             whom = subject or self.subject
-            return (await held(connection, [whom], self.world.services.now())).get(whom, 0)
+            return (await held_fields(connection, [whom], self.world.services.now())).get(whom, 0)
 
     def after(self, **span: float) -> str:
         """An instant in the future."""

@@ -242,7 +242,11 @@ async def test_whoever_did_not_verify_an_address_is_not_whom_staff_mean_by_it(de
 @pytest.fixture
 def restriction(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A column that restricts, as the one place where locks are kept would name it."""
-    prepared = (read_subjects._by_id, read_subjects.by_ids, read_subjects.directory)  # statements are made once
+    prepared = (
+        read_subjects._by_id,
+        read_subjects.select_by_ids,
+        read_subjects.select_directory,
+    )  # statements are made once
     monkeypatch.setitem(masked_columns.LOCK_CONDITIONS, Lock.RESTRICTED, ACCOUNTS.c.social_lapsed_at.is_not(None))
     for each in prepared:
         each.cache_clear()

@@ -20,7 +20,7 @@ from resolvers.context import Services
 from resolvers.ledger.pseudonyms import pseudonym
 from resolvers.staff.support_case_lists import is_unassigned
 from resolvers.statistics.release import Release, newest_release
-from resolvers.subjects.legal_hold_values import is_husk
+from resolvers.subjects.legal_hold_values import is_remnant
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ async def _collect(services: Services) -> Oversight:
         .order_by(WITHDRAWALS.c.processor)
     )
     left = select(func.count().label("many"), func.min(ACCOUNTS.c.leaving_since).label("since"))
-    leaving = left.where(ACCOUNTS.c.leaving_since <= now - services.retention[RecordKind.ACCOUNTS].period, ~is_husk)
+    leaving = left.where(ACCOUNTS.c.leaving_since <= now - services.retention[RecordKind.ACCOUNTS].period, ~is_remnant)
     unassigned = select(func.count()).select_from(SUPPORT_CASES).where(is_unassigned(now))
     people = select(ROLE_GRANTS).order_by(ROLE_GRANTS.c.subject_id, ROLE_GRANTS.c.granted_at)
     async with services.database.reading() as connection:
