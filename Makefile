@@ -8,7 +8,7 @@ SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 GRAPHIQL := app/web/graphiql/LICENSES.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt lock graphiql
+.PHONY: help setup run test proof check fmt lock graphiql
 .DELETE_ON_ERROR:
 
 help: ## This list
@@ -22,6 +22,13 @@ run: setup ## A demonstration database if there is none, and the API on 127.0.0.
 
 test: setup .venv/.installed-test ## All checks and all tests
 	@$(MAKE) --no-print-directory check; checked=$$?; $(BIN)/python -m pytest $(SIDE_BY_SIDE) || exit $$?; exit $$checked
+
+proof: setup .venv/.installed-test ## The long forms of tests, and the benchmarks that have a limit
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --proof
+	$(BIN)/python benchmarks/guards.py
+	$(BIN)/python benchmarks/ledger.py
+	$(BIN)/python benchmarks/ledger.py --database postgresql
+	$(BIN)/python benchmarks/storm.py
 
 check: .venv/.installed-test ## Lint, format, types, layers and spelling
 	$(BIN)/ruff check

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,18 @@ from tests.serving import free_port
 from tests.world import World, world_of
 
 TEMPLATE = "consentql_template"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds `--proof`: the long forms of tests that have one."""
+    parser.addoption("--proof", action="store_true", help="Run the long forms: large populations.")
+
+
+@pytest.fixture(scope="session")
+def sized(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """Chooses between the short and the long form of a test: `sized(short, long)`."""
+    is_long = bool(request.config.getoption("--proof"))
+    return lambda short, long: long if is_long else short
 
 
 @pytest.fixture(scope="session")
