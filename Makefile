@@ -8,7 +8,7 @@ SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 GRAPHIQL := app/web/graphiql/LICENSES.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test proof check fmt lock graphiql
+.PHONY: help setup run test proof check fmt lock docs graphiql
 .DELETE_ON_ERROR:
 
 help: ## This list
@@ -40,6 +40,9 @@ check: .venv/.installed-test ## Lint, format, types, layers and spelling
 fmt: .venv/.installed-test ## Formats, and mends what ruff can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: .venv/.installed ## Generates the reference pages in docs/ from the program
+	$(BIN)/python -m docs.build
 
 lock: .venv/.installed ## Writes all lock files anew
 	$(PIP) install uv

@@ -1,0 +1,29 @@
+"""Error codes, HTTP statuses and refusals, read from their tables and from the schema."""
+
+from graphql import GraphQLEnumType
+
+from app.http.statuses import STATUSES
+from docs.generated.markdown import code, table
+from models.vocabulary import RefusalCode
+from permissions.error_codes import ERRORS
+from schema.build import build
+
+
+def parts() -> dict[str, str]:
+    """The generated parts of `errors.md`."""
+    errors = [
+        (code(name), ", ".join(map(str, text.statuses)), text.occurs, text.remedy) for name, text in ERRORS.items()
+    ]
+    statuses = [(str(number), text.occurs, text.remedy) for number, text in STATUSES.items()]
+    return {
+        "errors": table(("code", "HTTP status", "occurs", "remedy"), errors),
+        "statuses": table(("status", "occurs", "remedy"), statuses),
+        "refusals": table(("code", "when it occurs, and what to do"), _refusals()),
+    }
+
+
+def _refusals() -> list[tuple[str, str]]:
+    kind = build().graphql.type_map[RefusalCode.__name__]
+    if not isinstance(kind, GraphQLEnumType):
+        raise TypeError(f"{RefusalCode.__name__} is not an enum of the schema")
+    return [(code(name), value.description or "") for name, value in kind.values.items()]
