@@ -51,28 +51,28 @@ async def sign_in(world: World, email: str, password: str = STRONG, **more: Any)
     return (await world.data(LOGIN, None, {"input": {"email": email, "password": password, **more}}))["login"]
 
 
-async def complete(world: World, challenge: str, code: str, **more: Any) -> Any:
+async def complete_login(world: World, challenge: str, code: str, **more: Any) -> Any:
     """What `completeLogin` answers."""
     given = {"input": {"challenge": challenge, "code": code, **more}}
     return (await world.data(COMPLETE, None, given))["completeLogin"]
 
 
-async def refresh(world: World, token: str | None) -> Any:
+async def refresh_session(world: World, token: str | None) -> Any:
     """What `refreshSession` answers."""
     return (await world.data(REFRESH, None, {"t": token}))["refreshSession"]
 
 
-def registration(email: str, **more: Any) -> dict[str, Any]:
+def registration_input(email: str, **more: Any) -> dict[str, Any]:
     """An input of `register` that is accepted."""
     return {"email": email, "password": STRONG, "consents": [], "policyVersion": current_version().name, **more}
 
 
 async def register(world: World, email: str, **more: Any) -> Any:
     """What `register` answers."""
-    return (await world.data(REGISTER, None, {"input": registration(email, **more)}))["register"]
+    return (await world.data(REGISTER, None, {"input": registration_input(email, **more)}))["register"]
 
 
-async def mailed(world: World, use: LinkUse) -> list[str]:
+async def mailed_tokens(world: World, use: LinkUse) -> list[str]:
     """The tokens of this use that are in letters' links, newest first."""
     newest = select(MAILED_TOKENS).where(MAILED_TOKENS.c.use == use.value).order_by(MAILED_TOKENS.c.made_at.desc())
     async with world.services.database.reading() as connection:
@@ -89,7 +89,7 @@ async def letters(world: World, subject_id: str | None = None) -> list[str]:
         return list((await connection.execute(written)).scalars())
 
 
-class App:
+class AuthenticatorApp:
     """An authenticator app on a clock of its own, which each code moves on by a step."""
 
     def __init__(self, world: World, secret: str) -> None:
@@ -101,10 +101,10 @@ class App:
         return self.totp.at(self.world.services.now(), counter_offset=steps)
 
 
-async def enrolled(world: World, token: str, password: str = STRONG) -> tuple[App, list[str]]:
+async def enrol_authenticator(world: World, token: str, password: str = STRONG) -> tuple[AuthenticatorApp, list[str]]:
     """Switches the second factor on for a session's member: the app, and the recovery codes."""
     begun = (await world.data(BEGIN, token, {"p": password}))["beginTotpEnrolment"]
-    app = App(world, begun["secret"])
+    app = AuthenticatorApp(world, begun["secret"])
     codes = (await world.data(CONFIRM, token, {"c": app.code(-1)}))["confirmTotpEnrolment"]["codes"]
     return app, codes
 

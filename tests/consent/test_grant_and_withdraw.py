@@ -10,7 +10,7 @@ from models.tables import CONSENT_RECORDS
 from permissions.graphql.root_field_rules import ROOT_FIELD_RULES
 from permissions.version_numbers import current_version
 from schema.build import build
-from tests.identity import STRONG, Clock, enrolled, sign_in
+from tests.identity import STRONG, Clock, enrol_authenticator, sign_in
 from tests.world import World, codes
 
 READ = "query ($id: ID!) { user(id: $id) { id firstName withheld { field } } }"
@@ -57,7 +57,7 @@ async def test_withdrawing_is_one_mutation_without_a_step_up_as_granting_is(worl
     clock = Clock(world)
     await world.person("subject@example.org", (), password=STRONG)
     mine = (await sign_in(world, "subject@example.org"))["accessToken"]
-    await enrolled(world, mine)
+    await enrol_authenticator(world, mine)
     clock.forward(minutes=10)
     granted = (await world.data(GRANT, mine, {"purpose": "SOCIAL", "version": current_version().name}))["grantConsent"]
     withdrawn = (await world.data(WITHDRAW, mine, {"purpose": "SOCIAL"}))["withdrawConsent"]

@@ -31,7 +31,7 @@ from models.tables import (
 )
 from models.vocabulary import Processor, Role
 from permissions.version_numbers import current_version
-from tests.identity import CHANGE_EMAIL, STRONG, enrolled, sign_in
+from tests.identity import CHANGE_EMAIL, STRONG, enrol_authenticator, sign_in
 from tests.retaining import DAY, Keeper
 from tests.world import KEY, World, line, world_of
 
@@ -70,7 +70,7 @@ async def lived(world: World, marker: str) -> tuple[str, list[str]]:
     await world.data(FORM, session, {"input": {camel(name): f"{name} of the form {marker}" for name in FORMS}})
     await world.data(CASE, session, {"id": id, "r": f"reference {marker}", "w": f"{marker} cannot print"})
     await world.data(CHANGE_EMAIL, session, {"e": f"new-{marker}@example.org", "p": STRONG})
-    app, codes = await enrolled(world, session)
+    app, codes = await enrol_authenticator(world, session)
     await sign_in(world, email, client=f"laptop {marker}")
     mandrill = await world.token(Role.PROCESSOR, None, Processor.MANDRILL, expires_at=world.services.now() + 90 * DAY)
     await world.data(VIEW, mandrill, {"ids": [id], "r": f"letter to {marker}"})

@@ -39,13 +39,13 @@ from tests.identity import (
     VERIFY,
     VIEWER,
     Clock,
-    complete,
-    enrolled,
+    complete_login,
+    enrol_authenticator,
     letters,
-    mailed,
-    refresh,
+    mailed_tokens,
+    refresh_session,
     register,
-    registration,
+    registration_input,
     sign_in,
 )
 from tests.serving import consentql
@@ -183,17 +183,17 @@ async def test_asking_again_changes_nothing_and_answers_with_the_same_day(leaver
 
 async def test_everything_that_lets_somebody_act_ends_with_the_request(leaver: Leaver) -> None:
     world = leaver.world
-    _, recovery = await enrolled(world, leaver.mine)
+    _, recovery = await enrol_authenticator(world, leaver.mine)
     begun = await sign_in(world, "p@example.org")
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
     await world.data(CHANGE_EMAIL, leaver.mine, {"e": "new@example.org", "p": STRONG})
-    (reset,), (change,) = [await mailed(world, use) for use in (LinkUse.RESET, LinkUse.CHANGE)]
+    (reset,), (change,) = [await mailed_tokens(world, use) for use in (LinkUse.RESET, LinkUse.CHANGE)]
     other = await world.token(Role.MEMBER, leaver.id)
     assert (await leaver.request(code=recovery[0]))["__typename"] == "ErasureScheduled"
     for token in (leaver.mine, other):
         response = await world.post(VIEWER, token)
         assert (response.status_code, codes(response.json())) == (401, ["UNAUTHENTICATED"])
-    assert (await complete(world, begun["challenge"], recovery[1]))["code"] == "CHALLENGE_EXPIRED"
+    assert (await complete_login(world, begun["challenge"], recovery[1]))["code"] == "CHALLENGE_EXPIRED"
     assert (await world.data(RESET, None, {"t": reset, "p": OTHER}))["resetPassword"]["code"] == "TOKEN_EXPIRED"
     assert (await world.data(VERIFY, None, {"t": change}))["verifyEmail"]["code"] == "TOKEN_EXPIRED"
 
@@ -210,7 +210,7 @@ async def test_a_browser_forgets_its_session_with_the_request(leaver: Leaver) ->
 
 @pytest.mark.parametrize(("password", "code"), [("wrong one", None), (STRONG, None), (STRONG, "000000"), ("no", "1")])
 async def test_what_is_not_proven_changes_nothing(leaver: Leaver, password: str, code: str | None) -> None:
-    app, _ = await enrolled(leaver.world, leaver.mine)
+    app, _ = await enrol_authenticator(leaver.world, leaver.mine)
     leaver.clock.forward(minutes=2)
     account, seen = await leaver.world.account(leaver.id), await leaver.world.data(ME, leaver.mine)
     answer = await leaver.request(password, code)
@@ -223,7 +223,7 @@ async def test_what_is_not_proven_changes_nothing(leaver: Leaver, password: str,
 
 
 async def test_a_recovery_code_stands_in_for_the_authenticator(leaver: Leaver) -> None:
-    _, recovery = await enrolled(leaver.world, leaver.mine)
+    _, recovery = await enrol_authenticator(leaver.world, leaver.mine)
     assert (await leaver.request(STRONG, recovery[0]))["__typename"] == "ErasureScheduled"
     assert (await letters(leaver.world, leaver.id))[-2:] == ["RECOVERY_CODE_USED", "ERASURE_SCHEDULED"]
 
@@ -235,7 +235,7 @@ async def test_where_no_second_factor_is_on_none_is_looked_at(leaver: Leaver) ->
 async def test_attempts_at_the_code_are_counted_before_they_are_looked_at(database: Database) -> None:
     world = world_of(database, limits=RateLimiter(on=True))
     _, token = await world.member("p@example.org", password=STRONG)
-    app, _ = await enrolled(world, token)
+    app, _ = await enrol_authenticator(world, token)
     guesses = [world.data(REQUEST, token, {"p": STRONG, "c": "000000"}) for _ in range(8)]
     answers = [answer["requestErasure"]["code"] for answer in await asyncio.gather(*guesses)]
     assert (answers.count("INVALID_CODE"), answers.count("TOO_MANY_ATTEMPTS")) == (5, 3)
@@ -422,7 +422,7 @@ async def test_a_password_that_is_reset_or_changed_cancels_nothing(leaver: Leave
     await leaver.request()
     asked = leaver.since
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
-    (link, *_) = await mailed(world, LinkUse.RESET)
+    (link, *_) = await mailed_tokens(world, LinkUse.RESET)
     assert "changedAt" in (await world.data(RESET, None, {"t": link, "p": OTHER}))["resetPassword"]
     assert await leaver.leaving_since() == asked
     mine = (await sign_in(world, "p@example.org", OTHER))["accessToken"]
@@ -433,7 +433,7 @@ async def test_an_address_that_changes_cancels_nothing(leaver: Leaver) -> None:
     mine = await leaver.left()
     asked = await leaver.world.data(CHANGE_EMAIL, mine, {"e": "new@example.org", "p": STRONG})
     assert asked["changeEmail"] == {"newEmail": "new@example.org"}
-    (link,) = await mailed(leaver.world, LinkUse.CHANGE)
+    (link,) = await mailed_tokens(leaver.world, LinkUse.CHANGE)
     assert "email" in (await leaver.world.data(VERIFY, None, {"t": link}))["verifyEmail"]
     assert await leaver.leaving_since() == leaver.since
     assert (await leaver.world.data(ONE, leaver.fellow, {"id": leaver.id}))["user"] is None
@@ -447,7 +447,7 @@ async def test_registering_the_address_of_one_who_leaves_answers_and_works_as_an
 
     async def registered(email: str) -> tuple[str, list[str]]:
         async with counted(world.services.database) as sent:
-            response = await world.post(REGISTER, None, {"input": registration(email)})
+            response = await world.post(REGISTER, None, {"input": registration_input(email)})
         return response.text.replace(email, ""), sent
 
     assert await registered("q@example.org") == await registered("p@example.org")
@@ -462,7 +462,7 @@ async def test_whoever_takes_an_unproven_account_over_is_not_erased_by_who_had_i
     assert (await world.data(REQUEST, attacker, {"p": STRONG}))["requestErasure"]["__typename"] == "ErasureScheduled"
     assert "ERASURE_SCHEDULED" not in await letters(world), "nobody has proved that the address is theirs"
     await register(world, "victim@example.org", password=OTHER)
-    (link, *_) = await mailed(world, LinkUse.RESET)
+    (link, *_) = await mailed_tokens(world, LinkUse.RESET)
     assert "changedAt" in (await world.data(RESET, None, {"t": link, "p": OTHER}))["resetPassword"]
     mine = (await sign_in(world, "victim@example.org", OTHER))["accessToken"]
     assert (await world.data(STATES, mine))["me"]["erasureScheduledFor"] is None
@@ -673,7 +673,7 @@ async def test_a_sign_in_that_waits_for_the_request_is_of_one_who_leaves(leaver:
 async def test_a_session_is_not_refreshed_after_the_request(leaver: Leaver) -> None:
     opened = await sign_in(leaver.world, "p@example.org")
     await leaver.request()
-    assert (await refresh(leaver.world, opened["refreshToken"]))["code"] == "TOKEN_EXPIRED"
+    assert (await refresh_session(leaver.world, opened["refreshToken"]))["code"] == "TOKEN_EXPIRED"
 
 
 # ---------------------------------------------------------------- oversight

@@ -51,7 +51,7 @@ from resolvers.consent.erasure_date import PURPOSE_TABLES, erasure_date_of, is_d
 from resolvers.erasure import retention_run as run_module
 from resolvers.erasure.personal_tables import ERASURE_RULES, OWNER_COLUMNS
 from resolvers.erasure.retention_run import Retention
-from tests.identity import STRONG, enrolled
+from tests.identity import STRONG, enrol_authenticator
 from tests.retaining import DAY, MOMENT, Keeper, everything, made
 from tests.serving import consentql
 from tests.world import FORM, USER, World, codes, line
@@ -845,7 +845,7 @@ async def test_without_a_place_for_the_register_nothing_is_erased(keeper: Keeper
 
 async def test_the_second_factor_and_the_password_go_too(keeper: Keeper) -> None:
     id, mine = await keeper.world.member("p@example.org", password=STRONG)
-    await enrolled(keeper.world, mine)
+    await enrol_authenticator(keeper.world, mine)
     await keeper.leave(id)
     keeper.clock.at += 30 * DAY
     assert (await keeper.run())["accounts"] == 1

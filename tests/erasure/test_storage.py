@@ -27,7 +27,7 @@ from models.vocabulary import LinkUse, PersonalField, Purpose, Role
 from permissions import policy
 from permissions.policy import Version
 from permissions.version_numbers import current_version
-from tests.identity import STRONG, VERIFY, mailed, register
+from tests.identity import STRONG, VERIFY, mailed_tokens, register
 from tests.retaining import DAY, Keeper
 from tests.world import FORM, World, line, world_of
 
@@ -108,7 +108,7 @@ class History:
 
     async def verify(self, life: Life) -> None:
         """By the letter, if it is theirs."""
-        for token in await mailed(self.world, LinkUse.VERIFY):
+        for token in await mailed_tokens(self.world, LinkUse.VERIFY):
             await self.world.data(VERIFY, None, {"t": token})
 
     async def bring(self, who: int, purposes: frozenset[str], verified: bool) -> None:

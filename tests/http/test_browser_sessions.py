@@ -8,7 +8,7 @@ import pytest
 from app.http import cookies
 from models.vocabulary import Role
 from permissions.rate_limits import RateLimiter
-from tests.identity import ASK_RESET, LOGIN, REFRESH, STRONG, VIEWER, Clock, complete, enrolled
+from tests.identity import ASK_RESET, LOGIN, REFRESH, STRONG, VIEWER, Clock, complete_login, enrol_authenticator
 from tests.world import World, codes
 
 BROWSER = {"X-ConsentQL-Client": "browser"}
@@ -178,12 +178,12 @@ async def test_a_second_step_goes_on_in_the_browser_that_began_it(world: World) 
     Clock(world)
     await world.person("p@example.org", password=STRONG)
     token = (await world.data(LOGIN, None, {"input": {"email": "p@example.org", "password": STRONG}}))["login"]
-    app, _ = await enrolled(world, token["accessToken"])
+    app, _ = await enrol_authenticator(world, token["accessToken"])
     jar: dict[str, str] = {}
     given = {"input": {"email": "p@example.org", "password": STRONG, "transport": "COOKIE"}}
     challenge = (await from_browser(world, LOGIN, jar, given)).json()["data"]["login"]["challenge"]
     assert jar == {}, "a right password alone sets nothing"
-    assert (await complete(world, challenge, app.code()))["code"] == "INVALID_INPUT"
+    assert (await complete_login(world, challenge, app.code()))["code"] == "INVALID_INPUT"
     document = """mutation ($input: CompleteLoginInput!) { completeLogin(input: $input) {
       ... on SignedIn { accessToken } ... on Refusal { code } } }"""
     code = {"input": {"challenge": challenge, "code": app.code()}}

@@ -22,8 +22,8 @@ from tests.identity import (
     STRONG,
     VERIFY,
     VIEWER,
-    enrolled,
-    mailed,
+    enrol_authenticator,
+    mailed_tokens,
     register,
     sign_in,
 )
@@ -55,7 +55,7 @@ async def stolen(world: World, thief: Thief) -> None:
     """One of each, all of them good where they belong."""
     await world.person("p@example.org", password=STRONG)
     first = await sign_in(world, "p@example.org")
-    await enrolled(world, first["accessToken"])
+    await enrol_authenticator(world, first["accessToken"])
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
     await register(world, "new@example.org")
     staff = await world.person("staff@example.org", password=STRONG)
@@ -66,8 +66,8 @@ async def stolen(world: World, thief: Thief) -> None:
         "challenge": (await sign_in(world, "p@example.org"))["challenge"],
         "role": await world.token(Role.SUPPORT, staff),
         "processor": await world.token(Role.PROCESSOR, processor=Processor.MANDRILL),
-        "reset link": (await mailed(world, LinkUse.RESET))[0],
-        "verify link": (await mailed(world, LinkUse.VERIFY))[0],
+        "reset link": (await mailed_tokens(world, LinkUse.RESET))[0],
+        "verify link": (await mailed_tokens(world, LinkUse.VERIFY))[0],
     }
     assert {kind_of(token) for token in thief.tokens.values()} == set(TokenKind)
 

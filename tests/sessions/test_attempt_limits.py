@@ -17,7 +17,7 @@ from models.tables import CHALLENGES
 from permissions.graphql.root_field_rules import CREDENTIAL_FIELDS
 from permissions.rate_limits import RateLimiter
 from resolvers.second_factor import login_challenge
-from tests.identity import BEGIN, OTHER, RESET, STRONG, Clock, complete, enrolled, register, sign_in
+from tests.identity import BEGIN, OTHER, RESET, STRONG, Clock, complete_login, enrol_authenticator, register, sign_in
 from tests.serving import serving
 from tests.sign_in.test_secrets_stay_secret import arguments
 from tests.world import World, codes, world_of
@@ -40,13 +40,13 @@ def limited(database: Database) -> Iterator[World]:
 async def test_new_challenges_buy_no_new_tries(limited: World) -> None:
     clock = Clock(limited)
     await limited.person("p@example.org", password=STRONG)
-    app, _ = await enrolled(limited, (await sign_in(limited, "p@example.org"))["accessToken"])
+    app, _ = await enrol_authenticator(limited, (await sign_in(limited, "p@example.org"))["accessToken"])
     clock.forward(minutes=2)
     challenges = [(await sign_in(limited, "p@example.org"))["challenge"] for _ in range(3)]
-    tries = [complete(limited, challenge, "000000") for challenge in challenges for _ in range(4)]
+    tries = [complete_login(limited, challenge, "000000") for challenge in challenges for _ in range(4)]
     told = [answer["code"] for answer in await asyncio.gather(*tries)]
     assert (told.count("INVALID_CODE"), told.count("TOO_MANY_ATTEMPTS")) == (5, 7)
-    assert (await complete(limited, challenges[2], app.code()))["code"] == "TOO_MANY_ATTEMPTS"
+    assert (await complete_login(limited, challenges[2], app.code()))["code"] == "TOO_MANY_ATTEMPTS"
 
 
 async def test_one_network_registers_so_many_an_hour(limited: World) -> None:
@@ -113,7 +113,7 @@ async def test_fifty_codes_at_once_are_five_tries_of_one_challenge(
 ) -> None:
     Clock(world)
     await world.person("p@example.org", password=STRONG)
-    app, _ = await enrolled(world, (await sign_in(world, "p@example.org"))["accessToken"])
+    app, _ = await enrol_authenticator(world, (await sign_in(world, "p@example.org"))["accessToken"])
     challenge = (await sign_in(world, "p@example.org"))["challenge"]
     looked: list[str] = []
     stock = login_challenge.verify_code
@@ -123,13 +123,13 @@ async def test_fifty_codes_at_once_are_five_tries_of_one_challenge(
         return await stock(*given)
 
     monkeypatch.setattr(login_challenge, "verify_code", prove)
-    told = await asyncio.gather(*(complete(world, challenge, "000000") for _ in range(50)))
+    told = await asyncio.gather(*(complete_login(world, challenge, "000000") for _ in range(50)))
     codes_told = [answer["code"] for answer in told]
     assert (codes_told.count("INVALID_CODE"), codes_told.count("CHALLENGE_EXPIRED")) == (5, 45)
     assert len(looked) == 5
     async with world.services.database.reading() as connection:
         assert (await connection.execute(select(CHALLENGES.c.tries))).scalar_one() == 5
-    assert (await complete(world, challenge, app.code()))["code"] == "CHALLENGE_EXPIRED"
+    assert (await complete_login(world, challenge, app.code()))["code"] == "CHALLENGE_EXPIRED"
 
 
 async def test_aliases_buy_no_attempts_where_a_document_may_ask_twice(limited: World) -> None:
@@ -144,10 +144,10 @@ async def test_without_shared_counters_a_second_step_and_a_reset_are_counted_her
     """A quarter of what they may otherwise, and never none at all."""
     world = world_of(database)
     await world.person("p@example.org", password=STRONG)
-    await enrolled(world, (await sign_in(world, "p@example.org"))["accessToken"])
+    await enrol_authenticator(world, (await sign_in(world, "p@example.org"))["accessToken"])
     challenge = (await sign_in(world, "p@example.org"))["challenge"]
     world.services.limits = RateLimiter(NOWHERE)
-    told = [(await complete(world, challenge, "000000"))["code"] for _ in range(3)]
+    told = [(await complete_login(world, challenge, "000000"))["code"] for _ in range(3)]
     assert told == ["INVALID_CODE"] + REFUSED * 2
     given = {"t": "none of ours", "p": OTHER}
     told = [(await world.data(RESET, None, given))["resetPassword"]["code"] for _ in range(9)]

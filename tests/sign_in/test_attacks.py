@@ -27,11 +27,11 @@ from tests.identity import (
     ROLE_TOKEN,
     STRONG,
     VERIFY,
-    App,
-    enrolled,
-    mailed,
+    AuthenticatorApp,
+    enrol_authenticator,
+    mailed_tokens,
     register,
-    registration,
+    registration_input,
     sign_in,
 )
 from tests.statements import counted
@@ -46,13 +46,16 @@ DOCUMENTS: dict[str, tuple[str, Any]] = {
     "complete.challenge": (COMPLETE, lambda odd: {"input": {"challenge": odd, "code": "000000"}}),
     "complete.code": (COMPLETE, lambda odd: {"input": {"challenge": "x", "code": odd}}),
     "refresh": (REFRESH, lambda odd: {"t": odd}),
-    "register.email": (REGISTER, lambda odd: {"input": registration(odd)}),
-    "register.password": (REGISTER, lambda odd: {"input": {**registration("n@example.org"), "password": odd}}),
+    "register.email": (REGISTER, lambda odd: {"input": registration_input(odd)}),
+    "register.password": (REGISTER, lambda odd: {"input": {**registration_input("n@example.org"), "password": odd}}),
     "register.firstName": (
         REGISTER,
-        lambda odd: {"input": registration("n@example.org", firstName=odd, consents=["SOCIAL"])},
+        lambda odd: {"input": registration_input("n@example.org", firstName=odd, consents=["SOCIAL"])},
     ),
-    "register.version": (REGISTER, lambda odd: {"input": {**registration("n@example.org"), "policyVersion": odd}}),
+    "register.version": (
+        REGISTER,
+        lambda odd: {"input": {**registration_input("n@example.org"), "policyVersion": odd}},
+    ),
     "verify": (VERIFY, lambda odd: {"t": odd}),
     "ask": (ASK_RESET, lambda odd: {"e": odd}),
     "reset.token": (RESET, lambda odd: {"t": odd, "p": STRONG}),
@@ -97,7 +100,7 @@ async def test_a_session_that_ended_while_it_waited_issues_no_role_token(world: 
     id = await world.person("a@example.org", password=STRONG)
     token = (await sign_in(world, "a@example.org"))["accessToken"]
     await world.token(Role.SUPPORT, id)
-    await enrolled(world, token)
+    await enrol_authenticator(world, token)
     until = (world.services.now() + timedelta(hours=1)).isoformat()
     given = {"input": {"role": "SUPPORT", "name": "desk", "expiresAt": until}}
     async with world.services.database.writing() as connection:
@@ -111,7 +114,7 @@ async def test_a_session_that_ended_while_it_waited_issues_no_role_token(world: 
 async def test_a_letters_link_is_used_after_its_account_is_locked(world: World) -> None:
     """The order in which whoever ends links takes them; the other order would be a deadlock on PostgreSQL."""
     await register(world, "n@example.org")
-    (link,) = await mailed(world, LinkUse.VERIFY)
+    (link,) = await mailed_tokens(world, LinkUse.VERIFY)
     token = (await sign_in(world, "n@example.org"))["accessToken"]
     async with counted(world.services.database) as statements:
         await world.data(VERIFY, token, {"t": link})
@@ -125,5 +128,5 @@ async def test_an_enrolment_ends_with_the_password_it_was_begun_with(world: Worl
     token = (await sign_in(world, "a@example.org"))["accessToken"]
     begun = (await world.data(BEGIN, token, {"p": STRONG}))["beginTotpEnrolment"]
     await world.data(CHANGE, token, {"input": {"currentPassword": STRONG, "newPassword": OTHER}})
-    code = App(world, begun["secret"]).code()
+    code = AuthenticatorApp(world, begun["secret"]).code()
     assert (await world.data(CONFIRM, token, {"c": code}))["confirmTotpEnrolment"]["code"] == "TOTP_NOT_ENABLED"

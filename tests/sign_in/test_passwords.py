@@ -19,15 +19,19 @@ from sqlalchemy import update
 from app.settings import InvalidSettings, Settings
 from models.database import Database
 from models.key_ring import KeyRing
+from models.mutation_outcomes import Refused
 from models.tables import CREDENTIALS
 from models.vocabulary import RefusalCode
+from permissions.caller import Caller
 from permissions.rate_limits import RateLimiter
+from resolvers.context import Context
 from resolvers.hashing import password_hash, worker_pool
 from resolvers.hashing.argon2_parameters import MIN_MEMORY_KIB
 from resolvers.hashing.breached_passwords import SortedListFile
 from resolvers.hashing.password_hash import MAX_PASSWORD_BYTES, Hashing, is_too_long
 from resolvers.hashing.worker_pool import PoolFull, WorkerPool
 from resolvers.sign_in import password_rules
+from resolvers.sign_in.new_password import check_and_hash
 from resolvers.sign_in.password_rules import FaultKind, faults
 from tests.world import KEY, PASSWORD, World, settings_for, world_of
 
@@ -364,13 +368,13 @@ def test_no_more_is_scored_than_can_be_scored_soon(monkeypatch: pytest.MonkeyPat
 
 
 async def test_the_refusal_names_the_input_and_every_reason_and_never_the_password(world: World) -> None:
-    weak = "Lovelace99"
-    told = await password_rules.refusal(world.services.hashing, weak, "input.password", words=ADA)
-    assert told is not None
-    assert (told.code, told.field) == (RefusalCode.WEAK_PASSWORD, "input.password")
-    assert all(fault.reason in told.message for fault in faults(weak, words=ADA))
-    assert weak.lower() not in told.message.lower()
-    assert await password_rules.refusal(world.services.hashing, PASSWORD, "input.password", words=ADA) is None
+    weak, context = "Lovelace99", Context(Caller(), world.services)
+    refusal = await check_and_hash(context, weak, "input.password", ADA)
+    assert isinstance(refusal, Refused)
+    assert (refusal.code, refusal.field) == (RefusalCode.WEAK_PASSWORD, "input.password")
+    assert all(fault.reason in refusal.message for fault in faults(weak, words=ADA))
+    assert weak.lower() not in refusal.message.lower()
+    assert isinstance(await check_and_hash(context, PASSWORD, "input.password", ADA), str)
 
 
 def written(path: Path, passwords: list[str], *, hashed: bool) -> Path:

@@ -26,12 +26,12 @@ from tests.identity import (
     STRONG,
     VERIFY,
     VIEWER,
-    App,
+    AuthenticatorApp,
     Clock,
-    complete,
-    enrolled,
+    complete_login,
+    enrol_authenticator,
     letters,
-    mailed,
+    mailed_tokens,
     register,
     sign_in,
 )
@@ -67,7 +67,7 @@ async def test_a_role_that_is_granted_meanwhile_keeps_the_second_factor(world: W
     Clock(world)
     id = await world.person("p@example.org", password=STRONG)
     token = (await sign_in(world, "p@example.org"))["accessToken"]
-    app, _ = await enrolled(world, token)
+    app, _ = await enrol_authenticator(world, token)
     async with world.services.database.writing() as connection:
         await grant(world, connection, id)
         waits = asyncio.create_task(world.data(DISABLE, token, {"p": STRONG, "c": app.code()}))
@@ -101,7 +101,7 @@ async def test_a_link_of_somebody_who_is_gone_is_as_good_as_none(world: World, u
     token = (await sign_in(world, "p@example.org"))["accessToken"]
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
     await world.data(CHANGE_EMAIL, token, {"e": "new@example.org", "p": STRONG})
-    (link,) = await mailed(world, use)
+    (link,) = await mailed_tokens(world, use)
     async with world.services.database.reading() as connection:
         id = (await connection.execute(select(ACCOUNTS.c.id))).scalar_one()
     await forget(world, id)
@@ -115,7 +115,7 @@ async def test_whoever_is_gone_while_a_password_is_hashed_is_answered_as_nobody(
 ) -> None:
     id = await world.person("p@example.org", password=STRONG)
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
-    (link,) = await mailed(world, LinkUse.RESET)
+    (link,) = await mailed_tokens(world, LinkUse.RESET)
     stock_hash, stock_verify = Hashing.hash_in_pool, Hashing.verify
 
     async def hash_in_pool(self: Hashing, password: str) -> str:
@@ -172,7 +172,7 @@ async def test_whoever_holds_a_staff_role_chooses_a_longer_password(world: World
 async def test_whoever_is_granted_a_staff_role_sets_no_password_by_an_earlier_letter(world: World) -> None:
     id = await world.person("p@example.org", password=STRONG)
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
-    (link,) = await mailed(world, LinkUse.RESET)
+    (link,) = await mailed_tokens(world, LinkUse.RESET)
     await world.token(Role.SUPPORT, id)
     assert (await world.data(RESET, None, {"t": link, "p": OTHER}))["resetPassword"]["code"] == "TOKEN_EXPIRED"
     assert "accessToken" in await sign_in(world, "p@example.org")
@@ -183,7 +183,7 @@ async def changing(world: World, email: str, new: str) -> str:
     await world.person(email, password=STRONG)
     token = (await sign_in(world, email))["accessToken"]
     await world.data(CHANGE_EMAIL, token, {"e": new, "p": STRONG})
-    return (await mailed(world, LinkUse.CHANGE))[0]
+    return (await mailed_tokens(world, LinkUse.CHANGE))[0]
 
 
 async def test_of_two_accounts_that_move_to_one_address_at_once_one_does(world: World) -> None:
@@ -201,7 +201,7 @@ async def test_a_link_to_the_old_address_sets_no_password_once_it_is_the_old_one
     """Whoever reads the mailbox that somebody left behind does not follow them."""
     link = await changing(world, "old@example.org", "new@example.org")
     await world.data(ASK_RESET, None, {"e": "old@example.org"})
-    (reset,) = await mailed(world, LinkUse.RESET)
+    (reset,) = await mailed_tokens(world, LinkUse.RESET)
     assert (await world.data(VERIFY, None, {"t": link}))["verifyEmail"] == {"email": "new@example.org"}
     assert (await world.data(RESET, None, {"t": reset, "p": OTHER}))["resetPassword"]["code"] == "TOKEN_EXPIRED"
     assert "accessToken" in await sign_in(world, "new@example.org")
@@ -210,7 +210,7 @@ async def test_a_link_to_the_old_address_sets_no_password_once_it_is_the_old_one
 async def test_an_owner_who_sets_a_new_password_calls_off_a_move_that_somebody_else_began(world: World) -> None:
     link = await changing(world, "old@example.org", "thief@example.org")
     await world.data(ASK_RESET, None, {"e": "old@example.org"})
-    (reset,) = await mailed(world, LinkUse.RESET)
+    (reset,) = await mailed_tokens(world, LinkUse.RESET)
     assert "changedAt" in (await world.data(RESET, None, {"t": reset, "p": OTHER}))["resetPassword"]
     assert (await world.data(VERIFY, None, {"t": link}))["verifyEmail"]["code"] == "TOKEN_EXPIRED"
     assert "accessToken" in await sign_in(world, "old@example.org", OTHER)
@@ -219,7 +219,7 @@ async def test_an_owner_who_sets_a_new_password_calls_off_a_move_that_somebody_e
 async def test_a_move_and_a_reset_at_once_leave_one_of_them_done(world: World) -> None:
     link = await changing(world, "old@example.org", "new@example.org")
     await world.data(ASK_RESET, None, {"e": "old@example.org"})
-    (reset,) = await mailed(world, LinkUse.RESET)
+    (reset,) = await mailed_tokens(world, LinkUse.RESET)
     moved, changed = await asyncio.gather(
         world.data(VERIFY, None, {"t": link}), world.data(RESET, None, {"t": reset, "p": OTHER})
     )
@@ -232,7 +232,7 @@ async def test_a_newer_move_ends_an_older_one(world: World) -> None:
     clock.forward(seconds=1)
     token = (await sign_in(world, "old@example.org"))["accessToken"]
     await world.data(CHANGE_EMAIL, token, {"e": "second@example.org", "p": STRONG})
-    second = (await mailed(world, LinkUse.CHANGE))[0]
+    second = (await mailed_tokens(world, LinkUse.CHANGE))[0]
     assert (await world.data(VERIFY, None, {"t": first}))["verifyEmail"]["code"] == "TOKEN_EXPIRED"
     assert (await world.data(VERIFY, None, {"t": second}))["verifyEmail"] == {"email": "second@example.org"}
 
@@ -243,7 +243,7 @@ async def test_one_code_switches_the_second_factor_on_once(world: World) -> None
     await world.person("p@example.org", password=STRONG)
     sessions = [(await sign_in(world, "p@example.org"))["accessToken"] for _ in range(6)]
     begun = (await world.data(BEGIN, sessions[0], {"p": STRONG}))["beginTotpEnrolment"]
-    code = App(world, begun["secret"]).code()
+    code = AuthenticatorApp(world, begun["secret"]).code()
     answers = await asyncio.gather(
         *(world.ask(CONFIRM, session, {"c": code}) for session in sessions),
         *(world.ask(LOGIN, None, {"input": {"email": "p@example.org", "password": STRONG}}) for _ in range(4)),
@@ -274,7 +274,7 @@ async def test_a_sign_in_from_elsewhere_is_told_unless_its_device_is_known(world
     clock = Clock(world)
     id = await world.person("p@example.org", password=STRONG, ipAddress=None)
     first = await sign_in(world, "p@example.org")
-    app, _ = await enrolled(world, first["accessToken"])
+    app, _ = await enrol_authenticator(world, first["accessToken"])
 
     async def told(**more: str) -> list[bool]:
         clock.forward(minutes=2)
@@ -283,7 +283,7 @@ async def test_a_sign_in_from_elsewhere_is_told_unless_its_device_is_known(world
         before = await letters(world, id)
         challenge = (await sign_in(world, "p@example.org", **more))["challenge"]
         between = await letters(world, id)
-        assert "accessToken" in await complete(world, challenge, app.code(), **more)
+        assert "accessToken" in await complete_login(world, challenge, app.code(), **more)
         after = await letters(world, id)
         return ["NEW_DEVICE" in since for since in (before, between[len(before) :], after[len(before) :])]
 

@@ -22,12 +22,12 @@ from tests.identity import (
     VERIFY,
     VIEWER,
     Clock,
-    complete,
-    enrolled,
+    complete_login,
+    enrol_authenticator,
     letters,
-    mailed,
+    mailed_tokens,
     register,
-    registration,
+    registration_input,
     sign_in,
 )
 from tests.world import World, codes, world_of
@@ -65,7 +65,7 @@ async def test_who_registers_is_self_alone_until_the_address_is_proven(world: Wo
     _, other = await world.member("o@example.org")
     asked = f'{{ user(id: "{me["user"]["id"]}") {{ firstName }} }}'
     assert (await world.data(asked, other))["user"] is None
-    (link,) = await mailed(world, LinkUse.VERIFY)
+    (link,) = await mailed_tokens(world, LinkUse.VERIFY)
     assert await verify(world, link, token) == {"email": "Ada@example.org"}
     assert (await verify(world, link, token))["code"] == "TOKEN_EXPIRED"
     me = (await world.data(ME, token))["me"]
@@ -76,7 +76,7 @@ async def test_who_registers_is_self_alone_until_the_address_is_proven(world: Wo
 
 async def test_a_link_confirms_what_was_registered_from_the_same_network(world: World) -> None:
     await register(world, "ada@example.org")
-    (link,) = await mailed(world, LinkUse.VERIFY)
+    (link,) = await mailed_tokens(world, LinkUse.VERIFY)
     assert await verify(world, link) == {"email": "ada@example.org"}
 
 
@@ -86,7 +86,7 @@ async def test_a_link_alone_confirms_nothing_that_a_stranger_registered_elsewher
     """Whoever reads the letter shows by a session, and so by the password, that the account is theirs."""
     filled = {"firstName": "Mallory", "consents": ["SOCIAL"]}
     await register(world, "victim@example.org", **filled)
-    (link,) = await mailed(world, LinkUse.VERIFY)
+    (link,) = await mailed_tokens(world, LinkUse.VERIFY)
     _, other = await world.member("victim.elsewhere@example.org")
     monkeypatch.setattr(endpoint, "address_of", lambda _request: "203.0.113.9")
     for session in (None, other):
@@ -130,8 +130,8 @@ async def test_what_cannot_be_registered_is_refused_by_name(world: World, more: 
 async def test_a_known_address_and_a_new_one_answer_alike_and_do_the_same(world: World) -> None:
     id = await world.person("known@example.org", password=STRONG)
     before = await world.account(id)
-    first = await world.post(REGISTER, None, {"input": registration("known@example.org")})
-    second = await world.post(REGISTER, None, {"input": registration("other@example.org")})
+    first = await world.post(REGISTER, None, {"input": registration_input("known@example.org")})
+    second = await world.post(REGISTER, None, {"input": registration_input("other@example.org")})
     assert first.text.replace("known", "other") == second.text
     assert await world.account(id) == before
     assert await letters(world, id) == ["ALREADY_REGISTERED"]
@@ -140,7 +140,7 @@ async def test_a_known_address_and_a_new_one_answer_alike_and_do_the_same(world:
 
 
 async def test_two_who_register_one_address_at_once_make_one_account(world: World) -> None:
-    given = [registration("p@example.org", consents=["SOCIAL"], firstName=f"N{number}") for number in range(6)]
+    given = [registration_input("p@example.org", consents=["SOCIAL"], firstName=f"N{number}") for number in range(6)]
     answers = await asyncio.gather(*(world.data(REGISTER, None, {"input": each}) for each in given))
     assert all(answer["register"] == {"email": "p@example.org"} for answer in answers)
     assert [await count(world, table) for table in (ACCOUNTS, PROFILES, CONSENT_RECORDS)] == [1, 1, 1]
@@ -153,7 +153,7 @@ async def test_whoever_has_the_mailbox_takes_an_unproven_account_over_blank(worl
     attacker = await sign_in(world, "victim@example.org")
     await register(world, "victim@example.org", password=OTHER)
     assert (await letters(world))[-1] == "CLAIM_ADDRESS"
-    (claim,) = await mailed(world, LinkUse.RESET)
+    (claim,) = await mailed_tokens(world, LinkUse.RESET)
     assert "changedAt" in await reset(world, claim)
     assert (await world.post(VIEWER, attacker["accessToken"])).status_code == 401
     assert (await sign_in(world, "victim@example.org"))["code"] == "INVALID_CREDENTIALS"
@@ -163,7 +163,7 @@ async def test_whoever_has_the_mailbox_takes_an_unproven_account_over_blank(worl
     assert (me["user"]["firstName"], me["user"]["preRegistration"]) == (None, None)
     assert [each["status"] for each in me["consents"]] == ["GRANTED", "WITHDRAWN", "WITHDRAWN"]
     assert [await count(world, table) for table in (PROFILES, PRE_REGISTRATIONS)] == [0, 0]
-    (old,) = await mailed(world, LinkUse.VERIFY)
+    (old,) = await mailed_tokens(world, LinkUse.VERIFY)
     assert (await verify(world, old))["code"] == "TOKEN_EXPIRED"
 
 
@@ -181,37 +181,37 @@ async def test_a_reset_is_asked_for_alike_whoever_has_the_address(
     assert [line.getMessage() for line in caplog.records if line.levelname == "WARNING"] == [
         "a password reset was requested for a person with a staff role"
     ]
-    assert len(await mailed(world, LinkUse.RESET)) == 1
+    assert len(await mailed_tokens(world, LinkUse.RESET)) == 1
 
 
 async def test_a_reset_keeps_the_second_factor_and_ends_every_session(world: World) -> None:
     clock = Clock(world)
     await world.person("p@example.org", password=STRONG)
     token = (await sign_in(world, "p@example.org"))["accessToken"]
-    app, _ = await enrolled(world, token)
+    app, _ = await enrol_authenticator(world, token)
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
-    (link,) = await mailed(world, LinkUse.RESET)
+    (link,) = await mailed_tokens(world, LinkUse.RESET)
     answers = await asyncio.gather(*(reset(world, link) for _ in range(20)))
     assert sum("changedAt" in answer for answer in answers) == 1
     assert (await world.post(VIEWER, token)).status_code == 401
     clock.forward(minutes=2)
     challenge = (await sign_in(world, "p@example.org", OTHER))["challenge"]
-    assert "accessToken" in await complete(world, challenge, app.code())
+    assert "accessToken" in await complete_login(world, challenge, app.code())
 
 
 async def test_a_link_works_once_for_a_while_and_a_newer_one_ends_it(world: World) -> None:
     clock = Clock(world)
     await world.person("p@example.org", password=STRONG)
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
-    (first,) = await mailed(world, LinkUse.RESET)
+    (first,) = await mailed_tokens(world, LinkUse.RESET)
     clock.forward(seconds=1)
     await world.data(ASK_RESET, None, {"e": "P@Example.org"})
-    newer = (await mailed(world, LinkUse.RESET))[0]
+    newer = (await mailed_tokens(world, LinkUse.RESET))[0]
     assert (await reset(world, first))["code"] == "TOKEN_EXPIRED"
     assert (await reset(world, newer, "password1"))["code"] == "WEAK_PASSWORD"
     assert "changedAt" in await reset(world, newer), "a weak choice does not use the link up"
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
-    late = (await mailed(world, LinkUse.RESET))[0]
+    late = (await mailed_tokens(world, LinkUse.RESET))[0]
     clock.forward(minutes=30)
     assert (await reset(world, late))["code"] == "TOKEN_EXPIRED"
     for wrong in (late[:-1] + "x", "", "cql_us_" + "0" * 49):
@@ -222,7 +222,7 @@ async def test_a_link_works_once_for_a_while_and_a_newer_one_ends_it(world: Worl
 async def test_a_link_does_what_it_was_sent_for_alone(world: World) -> None:
     await world.person("p@example.org", password=STRONG)
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
-    (link,) = await mailed(world, LinkUse.RESET)
+    (link,) = await mailed_tokens(world, LinkUse.RESET)
     assert (await verify(world, link))["code"] == "TOKEN_EXPIRED"
     assert (await world.post(VIEWER, link)).status_code == 401
 
@@ -237,7 +237,7 @@ async def test_a_new_address_counts_once_its_mailbox_says_so(world: World) -> No
         await world.post(CHANGE_EMAIL, token, {"e": f"{name}@example.org", "p": STRONG}) for name in ("taken", "newer")
     ]
     assert answers[0].text.replace("taken", "newer") == answers[1].text
-    (link,) = await mailed(world, LinkUse.CHANGE)
+    (link,) = await mailed_tokens(world, LinkUse.CHANGE)
     assert (await world.account(id)).email == "old@example.org"
     assert await verify(world, link) == {"email": "newer@example.org"}
     assert "accessToken" in await sign_in(world, "newer@example.org")
@@ -252,7 +252,7 @@ async def test_a_link_of_before_does_not_tell_whether_an_address_asked_for_later
         await world.person(f"{name}.asker@example.org", password=STRONG)
         token = (await sign_in(world, f"{name}.asker@example.org"))["accessToken"]
         await world.data(CHANGE_EMAIL, token, {"e": f"{name}.mine@example.org", "p": STRONG})
-        (link, *_) = await mailed(world, LinkUse.CHANGE)
+        (link, *_) = await mailed_tokens(world, LinkUse.CHANGE)
         await world.data(CHANGE_EMAIL, token, {"e": f"{name}@example.org", "p": STRONG})
         told.append(await verify(world, link))
     assert told[0] == told[1]
@@ -263,7 +263,7 @@ async def test_an_address_that_was_taken_meanwhile_is_not_taken_twice(world: Wor
     id = await world.person("old@example.org", password=STRONG)
     token = (await sign_in(world, "old@example.org"))["accessToken"]
     await world.data(CHANGE_EMAIL, token, {"e": "new@example.org", "p": STRONG})
-    (link,) = await mailed(world, LinkUse.CHANGE)
+    (link,) = await mailed_tokens(world, LinkUse.CHANGE)
     await register(world, "new@example.org", password=OTHER)
     assert (await verify(world, link))["code"] == "TOKEN_EXPIRED"
     assert (await world.account(id)).email == "old@example.org"
@@ -304,7 +304,7 @@ async def test_whoever_comes_again_as_told_has_lost_no_attempt(
     token = (await sign_in(world, "p@example.org"))["accessToken"]
     change = {"input": {"currentPassword": STRONG, "newPassword": OTHER}}
     with monkeypatch.context() as crowded:
-        crowded.setattr(world.services.hashing._usual, "_room", 0)
+        crowded.setattr(world.services.hashing._usual, "_queue_length", 0)
         for _ in range(11):
             assert (await register(world, "new@example.org"))["code"] == "TRY_LATER"
             assert (await sign_in(world, "p@example.org"))["code"] == "TRY_LATER"

@@ -6,13 +6,13 @@ import pytest
 
 from app.commands.access.disable import disable_account
 from models.vocabulary import Role
-from tests.identity import ASK_RESET, LOGIN, REGISTER, STRONG, registration
+from tests.identity import ASK_RESET, LOGIN, REGISTER, STRONG, registration_input
 from tests.statements import counted
 from tests.world import World
 
 WHO = ("known", "unverified", "staff", "disabled", "passwordless", "nobody")
 ASKED: dict[str, tuple[str, Any]] = {
-    "register": (REGISTER, lambda email: {"input": registration(email, consents=["SOCIAL"], firstName="Ada")}),
+    "register": (REGISTER, lambda email: {"input": registration_input(email, consents=["SOCIAL"], firstName="Ada")}),
     "requestPasswordReset": (ASK_RESET, lambda email: {"e": email}),
     "login": (LOGIN, lambda email: {"input": {"email": email, "password": "not it, nor like it"}}),
 }

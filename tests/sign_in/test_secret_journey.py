@@ -33,7 +33,7 @@ from tests.identity import (
     STRONG,
     VERIFY,
     VIEWER,
-    registration,
+    registration_input,
 )
 from tests.serving import serving
 from tests.world import World, world_of
@@ -85,8 +85,8 @@ class Walk:
 
 async def walked(walk: Walk) -> None:
     """From the form to a staff role's token, with what goes wrong on the way."""
-    await walk.ask(REGISTER, input=registration(EMAIL))
-    await walk.ask(REGISTER, input=registration(EMAIL, password=OTHER))
+    await walk.ask(REGISTER, input=registration_input(EMAIL))
+    await walk.ask(REGISTER, input=registration_input(EMAIL, password=OTHER))
     session = (await walk.sign_in(STRONG))["accessToken"]
     await walk.sign_in(WRONG)
     assert await walk.ask(VERIFY, session, t=await walk.letter(LinkUse.VERIFY)) == {"email": EMAIL}
