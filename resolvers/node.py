@@ -1,4 +1,4 @@
-"""Any object by id, to those who reach it another way; the same statements whether or not it exists."""
+"""The `node` query: any object by id, for callers who can also reach it in another way."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -23,7 +23,7 @@ Found = Callable[[Info[Context, None], AsyncConnection, str], Any]
 
 
 async def node(info: Info[Context, None], id: NodeId) -> Any:
-    """A subject first, then whatever else the caller's role reaches."""
+    """Returns the object with this id, or null. Runs the same statements whether or not it exists."""
     if found := await subject(info, str(id)):
         return found
     context = info.context

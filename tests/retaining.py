@@ -14,7 +14,7 @@ from models.columns import Instant, Text, new_id, sort_key
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS, LEGAL_REQUESTS, OUTBOX, SUPPORT_CASES
 from models.vocabulary import PersonalField, mask_of
 from resolvers.erasure.personal_tables import OWNER_COLUMNS
-from resolvers.erasure.retention_run import Retention
+from resolvers.erasure.retention_run import RetentionRun
 from tests.identity import Clock
 from tests.world import World
 
@@ -32,7 +32,7 @@ class Keeper:
 
     async def due(self) -> dict[str, int]:
         """What a run would do, of each kind that it would do anything of."""
-        counts = await Retention(self.world.services, self.places.register).due()
+        counts = await RetentionRun(self.world.services, self.places.register).due()
         return dict(+counts)
 
     async def run(self) -> dict[str, int]:

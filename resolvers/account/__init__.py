@@ -1,1 +1,1 @@
-"""The caller's own account, and who the caller is."""
+"""The caller's own account, and the `viewer` query."""

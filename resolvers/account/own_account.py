@@ -1,4 +1,4 @@
-"""The caller's own account, each part read only when it is asked for."""
+"""Reads the caller's own account. Each part is read only if the query selects it."""
 
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ from resolvers.subjects.own_record import own_record
 
 
 class OwnAccount:
-    """Stands for the caller's account; whoever holds one is its owner."""
+    """The caller's account. Only its owner gets one."""
 
     __slots__ = ("email_verified", "id", "leaving_since", "restricted")
 
@@ -35,23 +35,23 @@ class OwnAccount:
 
 
 async def me(info: Info[Context, None]) -> OwnAccount:
-    """The account that the session is of; nothing is read for it."""
+    """Returns the account of the session, without a database read."""
     return OwnAccount(info.context.caller)
 
 
 async def user(info: Info[Context, None]) -> Subject:
-    """The caller as a data subject."""
+    """Returns the caller's own record."""
     return await own_record(info.context, info.context.caller, info.context.requested_fields(info).bits)
 
 
 async def totp_enabled(info: Info[Context, None]) -> bool:
-    """Whether a second factor is on."""
+    """Whether two-factor sign-in is on."""
     async with info.context.database.reading() as connection:
         return await confirmed_authenticator(connection, str(info.context.caller.subject_id)) is not None
 
 
 async def roles(info: Info[Context, None]) -> list[Role]:
-    """The staff roles that the caller holds now."""
+    """Lists the staff roles that the caller holds now."""
     context = info.context
     live = (
         select(ROLE_GRANTS.c.role)
@@ -64,7 +64,7 @@ async def roles(info: Info[Context, None]) -> list[Role]:
 
 
 async def consents(info: Info[Context, None]) -> list[ConsentState]:
-    """Where each purpose stands."""
+    """Lists the consent state of each purpose."""
     context = info.context
     async with context.database.reading() as connection:
         _, states = await consent_states(connection, str(context.caller.subject_id), context.services.retention)
@@ -72,13 +72,13 @@ async def consents(info: Info[Context, None]) -> list[ConsentState]:
 
 
 async def erasure_scheduled_for(root: OwnAccount, info: Info[Context, None]) -> datetime | None:
-    """When the account goes, where its owner asked for that."""
+    """Returns when the account will be erased, or None if no erasure was requested."""
     since = root.leaving_since
     return account_erasure_date(since, info.context.services.retention) if since else None
 
 
 async def hidden_from_members(info: Info[Context, None]) -> list[PersonalField]:
-    """What fellow members do not see although SOCIAL stands."""
+    """Lists the fields that other members cannot see even while SOCIAL stands."""
     context = info.context
     hidden = select(ACCOUNTS.c.hidden).where(ACCOUNTS.c.id == context.caller.subject_id)
     async with context.database.reading() as connection:
@@ -92,14 +92,14 @@ async def consent_history(
     last: Last = None,
     before: Before = None,
 ) -> Connection:
-    """Every record of the caller's consent, newest first."""
+    """Pages through the caller's consent records, newest first."""
     keyset = Keyset(CONSENT_RECORDS.c.sequence, number=True, descending=True)
     history = Listing("Account.consentHistory", own_consent_records(info.context), keyset)
     return await history.page(info.context, (first, after, last, before), row_by_row(consent_record))
 
 
 def own_live_sessions(context: Context) -> Any:
-    """The caller's sessions that still work."""
+    """Selects the caller's sessions that have neither ended nor expired."""
     return (
         select(ACCESS_TOKENS)
         .where(ACCESS_TOKENS.c.holder_id == context.caller.subject_id, ACCESS_TOKENS.c.role == Role.MEMBER)
@@ -108,7 +108,7 @@ def own_live_sessions(context: Context) -> Any:
 
 
 async def sessions(info: Info[Context, None]) -> list[SessionState]:
-    """The caller's live sessions, newest first."""
+    """Lists the caller's live sessions, newest first."""
     context = info.context
     newest_first = own_live_sessions(context).order_by(ACCESS_TOKENS.c.created_at.desc(), ACCESS_TOKENS.c.id)
     async with context.database.reading() as connection:
@@ -117,10 +117,10 @@ async def sessions(info: Info[Context, None]) -> list[SessionState]:
 
 
 def session(row: Any, current: str | None) -> SessionState:
-    """A stored session as its member sees it."""
+    """Returns a stored session as its member sees it."""
     return SessionState(row.id, row.created_at, row.last_used_at, row.expires_at, row.name, row.id == current)
 
 
 def own_consent_records(context: Context) -> Any:
-    """The caller's consent records."""
+    """Selects the caller's consent records."""
     return select(CONSENT_RECORDS).where(CONSENT_RECORDS.c.subject_id == context.caller.subject_id)

@@ -1,4 +1,4 @@
-"""Who the caller is, by their token alone."""
+"""Reads who the caller is from their token."""
 
 from strawberry.types.info import Info
 
@@ -11,7 +11,7 @@ from resolvers.subjects.own_record import own_record
 
 
 async def viewer(info: Info[Context, None]) -> Viewer:
-    """Never fails once the token is accepted: what the token says needs no reading."""
+    """Returns the caller. Fails only if the token is invalid."""
     context = info.context
     return Viewer(
         role=context.caller.role,

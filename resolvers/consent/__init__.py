@@ -1,1 +1,1 @@
-"""Grants, withdrawals, objections and restrictions, and the state that follows from them."""
+"""Grants, withdrawals, objections and restrictions, and the resulting state of each purpose."""

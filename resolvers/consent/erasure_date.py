@@ -1,4 +1,4 @@
-"""When what is held for a purpose alone goes, once the purpose does not stand: one rule, and its twin in SQL."""
+"""Computes when the data of a lapsed purpose is erased: the same rule in Python and in SQL."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,15 +15,16 @@ PURPOSE_TABLES: Final = {Purpose.SOCIAL: PROFILES, Purpose.EXPANSION: PRE_REGIST
 
 
 def _changing_versions(purpose: Purpose) -> list[tuple[int, datetime]]:
-    """Each version that changed the purpose: a grant stops counting with the first that comes after its own."""
+    """Lists the versions that changed the purpose. The first one after a grant's own version outdates the grant."""
     known = enumerate(policy.VERSIONS, start=1)
     return [(number, version.published) for number, version in known if purpose in version.changes]
 
 
 def erasure_date_of(account: Any, purpose: Purpose, grace: timedelta) -> datetime | None:
-    """When the data goes of a purpose that does not stand; None where its grant only waits, or nothing says since when.
+    """Returns when the data of a purpose that does not stand is erased: the grace period after the purpose lapsed.
 
-    It lapsed when the account says so, or with the version that outdated its grant.
+    The purpose lapsed at the time stored in the account, or when a version outdated the grant. Returns None if
+    neither applies, for example while a grant waits for the address to be verified.
     """
     name = purpose.lower()
     lapsed: datetime | None = getattr(account, f"{name}_lapsed_at")
@@ -34,11 +35,11 @@ def erasure_date_of(account: Any, purpose: Purpose, grace: timedelta) -> datetim
 
 
 def is_due(purpose: Purpose, before: datetime) -> ColumnElement[bool]:
-    """Whether a row of accounts holds data of a purpose that lapsed by then; executed with `mask.floors`."""
+    """Whether a row of accounts has data of a purpose that lapsed by `before`. Execute it with `floor_parameters`."""
     lapsed = ACCOUNTS.c[f"{purpose.lower()}_lapsed_at"]
     outdated = [(GRANTED_VERSION[purpose] < number, literal(at, Instant)) for number, at in _changing_versions(purpose)]
     since = case((lapsed.is_not(None), lapsed), *outdated)
     table = PURPOSE_TABLES[purpose]
     held = select(table.c.subject_id).where(table.c.subject_id == ACCOUNTS.c.id).exists()
-    # a purpose that was never granted neither stands nor does not to SQL, unless told
+    # SQL returns NULL for a purpose that was never granted, so treat NULL as false
     return and_(held, not_(func.coalesce(purpose_stands(purpose), false())), since <= before)

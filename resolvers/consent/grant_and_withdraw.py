@@ -1,4 +1,4 @@
-"""A subject's own grant or withdrawal: record, standing and what depends on it, in one transaction."""
+"""Grants and withdraws consent: the record, the new state and its consequences in one transaction."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -21,25 +21,23 @@ from resolvers.geolocation.stored_place import NO_PLACE, place_columns, store_pl
 from resolvers.processors import withdrawals
 from resolvers.subjects.account_lock import lock_account
 
-MANDATORY = Refused(
-    RefusalCode.CONSENT_MANDATORY, "SERVICE is what the service itself needs; it always stands.", "purpose"
-)
+MANDATORY = Refused(RefusalCode.CONSENT_MANDATORY, "SERVICE needs no consent. It always stands.", "purpose")
 
 
 async def grant_consent(
     info: Info[Context, None], purpose: ConsentPurpose, policy_version: SeenVersion
 ) -> ConsentChanged | Refused:
-    """Grants a purpose under the current policy version; what stands already stays as it is."""
+    """Grants a purpose under the current policy version. Changes nothing if the purpose already stands."""
     if purpose is Purpose.SERVICE:
         return MANDATORY
     if policy_version != version_numbers.current_version().name:
-        sentence = "Consent is given to the current version of the policy; please read it again."
+        sentence = "The policy has changed. Show the current version, `policy { version }`, and ask for consent again."
         return Refused(RefusalCode.POLICY_VERSION_OUTDATED, sentence, "policyVersion")
     return await _change(info.context, purpose, granted=True)
 
 
 async def withdraw_consent(info: Info[Context, None], purpose: ConsentPurpose) -> ConsentChanged | Refused:
-    """Withdraws a purpose; counts for the next read by anyone. A refusal before any grant is recorded too."""
+    """Withdraws a purpose, effective with the next read. Without a grant, it records a refusal."""
     if purpose is Purpose.SERVICE:
         return MANDATORY
     return await _change(info.context, purpose, granted=False)
@@ -69,7 +67,7 @@ async def _record(
 ) -> ConsentEntry:
     now, name = context.now(), purpose.lower()
     number = version_numbers.version_number(version_numbers.current_version().name) if granted else None
-    begins = granted and bool(account.email_verified)  # a grant of an unverified address waits for it to be verified
+    begins = granted and bool(account.email_verified)  # a grant waits until the address is verified
     lapsed = None if begins else getattr(account, f"{name}_lapsed_at") or now
     mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
     await connection.execute(mine.values({f"{name}_version": number, f"{name}_lapsed_at": lapsed}))

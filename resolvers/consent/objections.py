@@ -1,4 +1,4 @@
-"""A subject's objection to one processor outranks every grant until the subject withdraws it (GDPR Art. 21)."""
+"""Objections to processors (GDPR Art. 21). An objection outranks every grant until the subject withdraws it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ from resolvers.subjects.account_lock import lock_account
 
 @dataclass(frozen=True, slots=True)
 class ProcessorState:
-    """What one processor was given of the caller, and where an objection or a withdrawal stands there."""
+    """The fields that a processor has of the caller, and the caller's objection and erasure request to it."""
 
     processor: Processor
     fields: tuple[PersonalField, ...]
@@ -32,13 +32,13 @@ class ProcessorState:
 
 @dataclass(frozen=True, slots=True)
 class ObjectionChanged:
-    """An objection that has committed, or the state that already was."""
+    """The state of the processor after an objection or its withdrawal."""
 
     processor: ProcessorState
 
 
 async def object_to_processor(info: Info[Context, None], processor: OfProcessor) -> ObjectionChanged:
-    """Keeps this processor from the caller's data, whatever is granted, now or later."""
+    """Stops this processor from reading the caller's data, regardless of present and future grants."""
     context = info.context
     async with context.database.writing() as connection:
         account = await lock_account(connection, str(context.caller.subject_id))
@@ -49,7 +49,7 @@ async def object_to_processor(info: Info[Context, None], processor: OfProcessor)
 async def record_objection(
     connection: AsyncConnection, account: Any, processor: Processor, source: ObjectionSource, now: datetime
 ) -> None:
-    """Records an objection of the account that is locked; one that stands is left as it is."""
+    """Records an objection of the locked account. Changes nothing if there already is one."""
     if account.objected & processor.bit:
         return
     objection = {
@@ -67,7 +67,7 @@ async def record_objection(
 
 
 async def withdraw_objection(info: Info[Context, None], processor: OfProcessor) -> ObjectionChanged:
-    """Lifts the objection; what was asked to be forgotten stays asked."""
+    """Withdraws the objection. Erasure requests to the processor remain."""
     context = info.context
     async with context.database.writing() as connection:
         account = await lock_account(connection, str(context.caller.subject_id))
@@ -92,7 +92,7 @@ async def _state(connection: AsyncConnection, subject_id: str, processor: Proces
 
 
 async def processor_states(connection: AsyncConnection, subject_id: str) -> list[ProcessorState]:
-    """Every processor, in the policy's order, in a number of statements that does not depend on anything."""
+    """Lists every processor in the policy's order, with a constant number of statements."""
     copies = await withdrawals.copies_of(connection, subject_id)
     objections = select(OBJECTIONS).where(OBJECTIONS.c.subject_id == subject_id, OBJECTIONS.c.withdrawn_at.is_(None))
     objected = {row.processor: row.objected_at for row in (await connection.execute(objections)).all()}
@@ -112,7 +112,7 @@ async def processor_states(connection: AsyncConnection, subject_id: str) -> list
 
 
 async def processors(info: Info[Context, None]) -> list[ProcessorState]:
-    """What each processor was given of the caller."""
+    """Lists what each processor has of the caller."""
     context = info.context
     async with context.database.reading() as connection:
         return await processor_states(connection, str(context.caller.subject_id))

@@ -1,4 +1,4 @@
-"""A subject restricts the processing of their data (GDPR Art. 18): a lock that no grant lifts, only they do."""
+"""Restriction of processing (GDPR Art. 18): a lock that only the subject lifts."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,13 @@ from resolvers.subjects.account_lock import lock_account
 
 @dataclass(frozen=True, slots=True)
 class RestrictionChanged:
-    """Where the restriction stands now."""
+    """Whether processing is restricted now."""
 
     restricted: bool
 
 
 async def restrict_processing(info: Info[Context, None]) -> RestrictionChanged:
-    """From the next read on nobody but the subject, their own open case and a legal request reads anything."""
+    """Restricts processing. Only the subject, their own open case and legal requests can read the data from now on."""
     context, now = info.context, info.context.now()
     async with context.database.writing() as connection:
         account = await lock_account(connection, str(context.caller.subject_id))
@@ -32,7 +32,7 @@ async def restrict_processing(info: Info[Context, None]) -> RestrictionChanged:
 
 
 async def lift_restriction(info: Info[Context, None]) -> RestrictionChanged:
-    """What consent and objections say counts again, as it stands by now."""
+    """Lifts the restriction. The present consents and objections apply again."""
     context, now = info.context, info.context.now()
     async with context.database.writing() as connection:
         account = await lock_account(connection, str(context.caller.subject_id))

@@ -1,4 +1,4 @@
-"""Where each purpose stands for one subject, from the account beside which the granted versions lie."""
+"""Computes the consent state of each purpose for one subject, from the versions that the account granted."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,24 +20,24 @@ from resolvers.consent.erasure_date import PURPOSE_TABLES
 
 
 def granted_version(account: Any, purpose: Purpose) -> int | None:
-    """The version granted and not withdrawn, whether or not it still counts."""
+    """Returns the number of the version that was granted and not withdrawn, even if it is outdated."""
     value: int | None = getattr(account, f"{purpose.lower()}_version")
     return value
 
 
 def grant_is_current(account: Any, purpose: Purpose) -> bool:
-    """Whether the grant counts under the present policy, the address verified or not."""
+    """Whether the grant is valid under the present policy, even if the address is not verified."""
     held = granted_version(account, purpose)
     return held is not None and held >= version_numbers.version_floor(purpose)
 
 
 def stands(account: Any, purpose: Purpose) -> bool:
-    """Whether the purpose stands: the grant counts, and the address is known to be the subject's own."""
+    """Whether the purpose stands: the grant is current and the address is verified."""
     return bool(account.email_verified) and grant_is_current(account, purpose)
 
 
 def _select_account(subject_id: str) -> Select[Any]:
-    """The account with what its consent depends on, and whether data is held under each purpose."""
+    """Selects the account, with a column per purpose that says whether data is stored for it."""
     held = [
         select(1).where(table.c.subject_id == ACCOUNTS.c.id).exists().label(f"{purpose.lower()}_held")
         for purpose, table in PURPOSE_TABLES.items()
@@ -46,7 +46,7 @@ def _select_account(subject_id: str) -> Select[Any]:
 
 
 def select_latest_records(subject_id: str) -> Select[Any]:
-    """The last record of each purpose."""
+    """Selects the latest record of each purpose."""
     newest = (
         select(func.max(CONSENT_RECORDS.c.sequence))
         .where(CONSENT_RECORDS.c.subject_id == subject_id)
@@ -58,7 +58,7 @@ def select_latest_records(subject_id: str) -> Select[Any]:
 async def consent_states(
     connection: AsyncConnection, subject_id: str, periods: RetentionTable
 ) -> tuple[Any, tuple[ConsentState, ...]]:
-    """The account, and the state of every purpose in the policy's order."""
+    """Returns the account and the state of every purpose, in the policy's order."""
     if (account := (await connection.execute(_select_account(subject_id))).one_or_none()) is None:
         raise unknown_token()
     latest = {row.purpose: row for row in (await connection.execute(select_latest_records(subject_id))).all()}
@@ -71,7 +71,7 @@ async def consent_states(
 
 
 def _with_account_erasure(state: ConsentState, account: Any, ends: datetime) -> ConsentState:
-    """What is held for a purpose goes with the account, if not before."""
+    """Returns the state with the earlier date: the purpose's erasure or the account's."""
     if state.purpose not in PURPOSE_TABLES or not getattr(account, f"{state.purpose.lower()}_held"):
         return state
     return replace(state, erases_at=min(state.erases_at or ends, ends))
@@ -108,7 +108,7 @@ def _erasure_date(purpose: Purpose, account: Any, grace: timedelta) -> datetime 
 
 
 def consent_record(row: Any) -> ConsentEntry:
-    """A stored consent record as its subject sees it."""
+    """Returns a stored consent record as its subject sees it."""
     return ConsentEntry(
         id=row.id,
         purpose=Purpose(row.purpose),

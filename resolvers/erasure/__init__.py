@@ -1,1 +1,1 @@
-"""Erasure on request, and the deletion of whatever has reached the end of its retention period."""
+"""Erasure on request, and deletion of records at the end of their retention period."""

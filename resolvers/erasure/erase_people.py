@@ -1,4 +1,4 @@
-"""Erases people whose time here is over: all that is theirs goes at once, and what must stay names nobody."""
+"""Erases people: deletes their rows and clears their names from records that must remain."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,11 +31,11 @@ from resolvers.subjects.legal_hold_values import HOLD_TABLES, is_remnant
 from resolvers.subjects.legal_holds import held_fields
 
 NO_REFERENCE: Final = ""
-"""A case's reference once its subject is gone: somebody typed it, so it may say who that was."""
+"""Replaces the reference of an erased subject's case: it is free text, so it may name the subject."""
 
 
 def is_due_for_erasure(before: datetime) -> ColumnElement[bool]:
-    """Whether an account is to be erased that was left, or never verified, by then."""
+    """Whether the subject requested erasure, or registered without verifying the address, by `before`."""
     left = ACCOUNTS.c.leaving_since <= before
     never_verified = and_(ACCOUNTS.c.email_verified.is_(false()), ACCOUNTS.c.created_at <= before)
     return and_(~is_remnant, or_(left, never_verified))
@@ -43,14 +43,16 @@ def is_due_for_erasure(before: datetime) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class Eraser:
-    """One transaction in which people, whose accounts it has locked, are erased."""
+    """Erases people in one transaction. The caller has locked their accounts."""
 
     connection: AsyncConnection
     keys: KeyRing
     now: datetime
 
     async def erase(self, ids: Sequence[str]) -> None:
-        """Grants, tokens and cases in the order in which all others lock them; the chain's head at the end."""
+        """Erases people with these ids. The order of statements is the lock order of all other code: accounts, grants,
+        tokens, cases, and the consent chain last.
+        """
         holds = await held_fields(self.connection, ids, self.now)
         for id in ids:
             await withdrawals.record_withdrawals(self.connection, id, dict.fromkeys(Processor, EVERY_FIELD), self.now)
@@ -65,7 +67,7 @@ class Eraser:
         await self._end_consents(ids)
 
     async def _end_cases(self, ids: Sequence[str]) -> None:
-        """Cases about them end and lose their words; open ones that they worked on wait for another agent."""
+        """Closes cases about them and clears the text. Open cases that they worked on become unassigned."""
         theirs = SUPPORT_CASES.c.subject_id.in_(ids)
         ended = update(SUPPORT_CASES).where(theirs, case_is_open(self.now)).values(closed_at=self.now)
         await self.connection.execute(ended)
@@ -75,7 +77,7 @@ class Eraser:
         await self.connection.execute(unassigned.values(agent_id=None))
 
     async def erase_reasons(self, ids: Sequence[str]) -> None:
-        """The reason of a reading goes with the last whom it concerns, from the opening of a view too."""
+        """Clears the reason of a reading, and of its view, once all subjects that it concerns are erased."""
         entry = DISCLOSURES.c
         beginnings = func.substr(entry.subject_id, 1, INDEXED_PREFIX).in_(sorted({id[:INDEXED_PREFIX] for id in ids}))
         theirs = select(entry.chain, entry.reading).where(beginnings, entry.subject_id.in_(ids)).distinct()
@@ -100,7 +102,7 @@ class Eraser:
         await self.connection.execute(update(PROCESSOR_VIEWS).where(view).values(reason=""))
 
     async def _close_accounts(self, ids: Sequence[str]) -> None:
-        """Nothing stands or is remembered beside an account that is nobody's any more."""
+        """Clears consent, verification and locks of the accounts."""
         purposes = (Purpose.SOCIAL, Purpose.EXPANSION)
         consents = {f"{each.lower()}_{name}": None for each in purposes for name in ("version", "lapsed_at")}
         states = {"email_verified": False, "hidden": 0, "objected": 0, "restricted_at": None, "disabled_at": None}
@@ -109,7 +111,7 @@ class Eraser:
         await self.connection.execute(closed)
 
     async def _end_consents(self, ids: Sequence[str]) -> None:
-        """Each purpose that was ever asked for gets its last record, which says when the account ended."""
+        """Appends a last record for each purpose with a record. It says when the account ended."""
         asked = select(CONSENT_RECORDS.c.subject_id, CONSENT_RECORDS.c.purpose).where(
             CONSENT_RECORDS.c.subject_id.in_(ids)
         )

@@ -1,4 +1,4 @@
-"""A subject asks to be erased: gone from everybody's sight at once, and within the grace they may take it back."""
+"""Requests and cancels erasure. The subject is hidden at once and can cancel within the grace period."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,16 +24,16 @@ from resolvers.sessions.confirm_password import wrong_password
 from resolvers.sessions.revoke_tokens import end_sessions, is_live_token
 from resolvers.subjects.account_lock import lock_account_if_any
 
-CODE_REQUIRED: Final = Refused(RefusalCode.TOTP_REQUIRED, "A second factor is on; its code is asked for too.", "code")
+CODE_REQUIRED: Final = Refused(RefusalCode.TOTP_REQUIRED, "Enter the code from your authenticator.", "code")
 SESSION_ENDED: Final = Refused(RefusalCode.TOKEN_EXPIRED, "The session has ended. Sign in again.")
-NOT_SCHEDULED: Final = Refused(RefusalCode.NOT_FOUND, "No erasure was asked for.")
-ERASURE_DUE: Final = Refused(RefusalCode.NOT_PERMITTED, "The day has passed; the account is being erased.")
+NOT_SCHEDULED: Final = Refused(RefusalCode.NOT_FOUND, "No erasure is scheduled.")
+ERASURE_DUE: Final = Refused(RefusalCode.NOT_PERMITTED, "The grace period has ended. The account is being erased.")
 NEW_AUTHENTICATOR_FIRST: Final = Refused(RefusalCode.TOTP_REQUIRED, AUTHENTICATOR_REQUIRED)
 
 
 @dataclass(frozen=True, slots=True)
 class ErasureScheduled:
-    """When the account goes, and what outlives it."""
+    """When the account will be erased, and the records that remain."""
 
     scheduled_for: datetime
     kept: tuple[KeptRecord, ...]
@@ -41,7 +41,7 @@ class ErasureScheduled:
 
 @dataclass(frozen=True, slots=True)
 class ErasureCancelled:
-    """The account stays."""
+    """The erasure was cancelled."""
 
     cancelled_at: datetime
 
@@ -49,10 +49,9 @@ class ErasureCancelled:
 async def request_erasure(
     info: Info[Context, None], password: Password, code: CodeIfOn = None
 ) -> ErasureScheduled | Refused:
-    """With every factor that is on; asking again changes nothing and answers with the same day.
+    """Schedules erasure. Requires the password, and a code if two-factor sign-in is on. Repeating it changes nothing.
 
-    Staff may leave like anyone: their roles end for good, since others gave them, and a cancelled erasure gives back
-    what was the subject's own.
+    Staff lose their roles for good, because others granted them. Cancelling restores only the subject's own data.
     """
     context, now = info.context, info.context.now()
     if context.caller.used_recovery_code:
@@ -78,10 +77,9 @@ async def request_erasure(
 
 
 async def cancel_erasure(info: Info[Context, None]) -> ErasureCancelled | Refused:
-    """Until the day that was told, whether or not the erasure was then carried out in time.
+    """Cancels the erasure until the scheduled day, even if the erasure then runs late.
 
-    After it nothing depends on when an operator's job runs: who was promised to be erased by a day is never found, by
-    whoever got hold of an old password, to be there again.
+    After that day it refuses, whenever the retention job runs. A stolen old password then cannot revive the account.
     """
     context, now = info.context, info.context.now()
     async with context.database.writing() as connection:
@@ -110,7 +108,7 @@ async def _second_factor(
 
 
 async def _schedule(connection: AsyncConnection, subject_id: str, now: datetime) -> None:
-    """The account is locked; grants, tokens and cases follow in the order in which all others lock them."""
+    """Marks the locked account, then ends roles and tokens in the lock order of all other code."""
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id).values(leaving_since=now))
     for role in STAFF:
         await token_rows.revoke_role(connection, subject_id, role, now)

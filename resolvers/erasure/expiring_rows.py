@@ -1,4 +1,4 @@
-"""Rows that go because their time is over, whoever they are of: what each kind is, and since when it counts."""
+"""Rows with a retention period: for each kind, the table and the columns from which the period counts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ from resolvers.erasure.personal_tables import OWNER_COLUMNS
 
 @dataclass(frozen=True, slots=True)
 class ExpiringRows:
-    """A table whose rows go a period after the first of these instants; `done`: and not before this is set."""
+    """A table whose rows expire a period after the first of the `ends`, and not before `done` is set."""
 
     kind: RecordKind
     table: Table
@@ -31,19 +31,19 @@ class ExpiringRows:
     done: ColumnElement[datetime] | None = None
 
     def is_due(self, before: datetime) -> ColumnElement[bool]:
-        """Whether a row's time was over by then."""
+        """Whether a row's period had started by `before`."""
         ended = or_(*(column <= before for column in self.ends))
         return ended if self.done is None else and_(ended, self.done.is_not(None))
 
     async def count(self, connection: AsyncConnection, before: datetime, but: Select[Any]) -> int:
-        """How many rows are due; not counting what goes with these people."""
+        """Counts the due rows, except rows of these people, which are erased with them."""
         counted = select(func.count()).select_from(self.table).where(self.is_due(before))
         if (owner := OWNER_COLUMNS.get(self.table)) is not None:
             counted = counted.where(or_(owner.is_(None), owner.not_in(but)))
         return int((await connection.execute(counted)).scalar_one())
 
     async def delete_due(self, connection: AsyncConnection, before: datetime, most: int) -> int:
-        """Takes at most so many due rows away; those that somebody has locked are left to the next time."""
+        """Deletes at most `most` due rows and returns how many. Locked rows are left to the next run."""
         (name,) = self.table.primary_key
         some = select(name).where(self.is_due(before)).order_by(name).limit(most).with_for_update(skip_locked=True)
         ids = list((await connection.execute(some)).scalars())
@@ -55,7 +55,7 @@ K = RecordKind
 EXPIRING_ROWS: Final = (
     ExpiringRows(K.SESSIONS, ACCESS_TOKENS, (ACCESS_TOKENS.c.revoked_at, ACCESS_TOKENS.c.expires_at)),
     ExpiringRows(K.SESSIONS, CHALLENGES, (CHALLENGES.c.ended_at, CHALLENGES.c.expires_at)),
-    # a letter that was sent is over since then; one that was not is given up as long after it was written
+    # a letter that was never sent counts from when it was written
     ExpiringRows(K.LETTERS, OUTBOX, (func.coalesce(OUTBOX.c.sent_at, OUTBOX.c.written_at),)),
     ExpiringRows(K.LETTERS, MAILED_TOKENS, (MAILED_TOKENS.c.used_at, MAILED_TOKENS.c.expires_at)),
     ExpiringRows(K.SUPPORT_CASES, SUPPORT_CASES, (SUPPORT_CASES.c.closed_at, SUPPORT_CASES.c.expires_at)),
@@ -63,4 +63,4 @@ EXPIRING_ROWS: Final = (
     ExpiringRows(K.DISCLOSURES, PROCESSOR_VIEWS, (PROCESSOR_VIEWS.c.opened_at,)),
     ExpiringRows(K.DISCLOSURES, WITHDRAWALS, (WITHDRAWALS.c.withdrawn_at,), done=WITHDRAWALS.c.acknowledged_at),
 )
-"""In this order, after the logs: what a processor was asked to forget goes no sooner than what it was shown."""
+"""Deleted in this order, after the logs: an erasure request to a processor must outlive the disclosures to it."""

@@ -1,4 +1,4 @@
-"""Where a person is named, and what becomes of it with the person: a table for erasure, and a law that walks it."""
+"""Lists every column that can name a person, and what erasure does with it. A test checks that none is missing."""
 
 from enum import StrEnum
 from typing import Final
@@ -42,18 +42,18 @@ OWNER_COLUMNS: Final[dict[Table, Column[str]]] = {
     RESTRICTIONS: RESTRICTIONS.c.subject_id,
     CREDENTIALS: CREDENTIALS.c.subject_id,
 }
-"""Tables whose rows go with the person whom this column names, in this order."""
+"""The tables whose rows are deleted with the person in this column, in this order."""
 
 
 class ErasureRule(StrEnum):
-    """What becomes of a column that goes with no row of its own person."""
+    """What erasure does with a column whose row is not deleted with the person."""
 
-    HELD = "goes, but for what a legal request holds"
-    OPAQUE = "stays, as an id behind which nobody is any more"
-    STAFF = "stays, as the id of who acted for the service"
-    CLEARED = "is cleared"
-    LAST = "is cleared with the last of those whom it concerns"
-    OTHER = "names no person"
+    HELD = "deleted, except values under legal hold"
+    OPAQUE = "remains, as an id without an account"
+    STAFF = "remains, as the id of staff who acted for the service"
+    CLEARED = "cleared"
+    LAST = "cleared when the last person that it concerns is erased"
+    OTHER = "does not name a person"
 
 
 ERASURE_RULES: Final[dict[Table, dict[str, ErasureRule]]] = {
@@ -95,4 +95,4 @@ ERASURE_RULES: Final[dict[Table, dict[str, ErasureRule]]] = {
         "approved_by": ErasureRule.STAFF,
     },
 }
-"""What becomes of each other column that could name a person."""
+"""What erasure does with each other column that can name a person."""

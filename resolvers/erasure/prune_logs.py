@@ -1,4 +1,4 @@
-"""Takes out of the logs what was kept for its time, and leaves gaps over which the chains can be followed."""
+"""Prunes expired entries from the logs, and records gaps so that the hash chains can still be verified."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,20 +18,20 @@ _record, _reading, _entry = CONSENT_RECORDS.c, READINGS.c, DISCLOSURES.c
 
 
 def _expired_subjects(before: datetime) -> Select[Any]:
-    """Subjects without an account of whom nothing was recorded since; the last record is that the account ended."""
+    """Selects subjects without an account whose last record, the end of the account, is from `before` or earlier."""
     there = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == _record.subject_id).exists()
     ended = select(_record.subject_id).where(~there).group_by(_record.subject_id)
     return ended.having(func.max(_record.recorded_at) <= before)
 
 
 async def count_consent_records(connection: AsyncConnection, before: datetime) -> int:
-    """How many consent records are due."""
+    """Counts the expired consent records."""
     due = select(func.count()).select_from(CONSENT_RECORDS).where(_record.subject_id.in_(_expired_subjects(before)))
     return int((await connection.execute(due)).scalar_one())
 
 
 async def prune_consent_records(connection: AsyncConnection, keys: KeyRing, before: datetime, most: int) -> int:
-    """Takes the consent records of so many subjects out; returns how many records those were."""
+    """Deletes the expired consent records of at most `most` subjects, and returns the number of records."""
     await hash_chain.lock_end(connection, hash_chain.CONSENT)
     some = _expired_subjects(before).order_by(_record.subject_id).limit(most)
     ids = list((await connection.execute(some)).scalars())
@@ -43,14 +43,14 @@ async def prune_consent_records(connection: AsyncConnection, keys: KeyRing, befo
 
 
 def _expired_readings(log: hash_chain.Log, before: datetime, now: datetime) -> ColumnElement[bool]:
-    """Readings whose time is over; one on a request that is open, or that its subject has yet to see, stays."""
+    """Whether a reading has expired. Readings for open requests, or still hidden from the subject, have not."""
     needed = select(LEGAL_REQUESTS.c.id).where(request_is_open(now))
     seen = or_(_reading.visible_at.is_(None), _reading.visible_at <= now)
     return and_(_reading.chain == log.name, _reading.at <= before, seen, _reading.ground.not_in(needed))
 
 
 async def count_ledger_entries(connection: AsyncConnection, before: datetime, now: datetime) -> int:
-    """How many entries of the ledger are due."""
+    """Counts the expired ledger entries."""
     same = and_(_entry.chain == _reading.chain, _entry.reading == _reading.sequence)
     due = or_(*(_expired_readings(log, before, now) for log in LEDGERS))
     counted = select(func.count()).select_from(DISCLOSURES.join(READINGS, same)).where(due)
@@ -60,7 +60,7 @@ async def count_ledger_entries(connection: AsyncConnection, before: datetime, no
 async def prune_ledger(
     connection: AsyncConnection, keys: KeyRing, log: hash_chain.Log, before: datetime, now: datetime, most: int
 ) -> int:
-    """Takes so many readings out of one chain of the ledger; returns how many entries those had."""
+    """Deletes at most `most` expired readings from one chain of the ledger, and returns the number of entries."""
     await hash_chain.lock_end(connection, log)
     due = select(_reading.sequence).where(_expired_readings(log, before, now)).order_by(_reading.sequence).limit(most)
     firsts = list((await connection.execute(due)).scalars())
@@ -76,7 +76,7 @@ async def prune_ledger(
 
 
 async def _entries_of(connection: AsyncConnection, log: hash_chain.Log, firsts: Sequence[int]) -> ColumnElement[bool]:
-    """The entries of these readings; those of one lie beside each other, so a part of the chain is looked through."""
+    """Matches the entries of these readings. They are adjacent, so the query scans one range of the chain."""
     after = select(func.min(_reading.sequence)).where(_reading.chain == log.name, _reading.sequence > firsts[-1])
     end = (await connection.execute(after)).scalar_one_or_none()
     within = [_entry.chain == log.name, _entry.sequence >= firsts[0], _entry.reading.in_(firsts)]

@@ -1,4 +1,4 @@
-"""What outlives an erased subject, as far as they may know of it."""
+"""Lists the records that remain after erasure, as far as the subject may know of them."""
 
 from datetime import datetime
 from typing import Any
@@ -14,16 +14,16 @@ from resolvers.subjects.access_grounds import disclosable_requests, request_is_o
 async def retained_after(
     connection: AsyncConnection, subject_id: str, ends: datetime, services: Services
 ) -> tuple[KeptRecord, ...]:
-    """Each kind of record that a law keeps, and each request that holds fields back and of which notice is allowed."""
+    """Returns each kind of record that the law retains, and each disclosable request with fields under legal hold."""
     now = services.now()
     rows = (await connection.execute(disclosable_requests(subject_id, now).where(request_is_open(now)))).all()
     return (*retained_records(ends, services.retention), *(_held_fields(row) for row in rows))
 
 
 def _held_fields(row: Any) -> KeptRecord:
-    """Its day is the latest: a request may be closed before."""
+    """Returns a request's fields and the latest day: the request may be closed earlier."""
     return KeptRecord(
-        f"Held back by a legal request: {', '.join(fields_of(row.extent))}",
+        f"Fields under legal hold: {', '.join(fields_of(row.extent))}",
         f"until legal request {row.reference} of {row.authority} ends: {row.basis}",
         row.expires_at,
     )

@@ -1,4 +1,7 @@
-"""What is due to go, counted or done: in batches that each commit, so that a run may stop, go on, or meet another."""
+"""Counts or deletes records at the end of their retention period.
+
+Each batch commits, so a run can stop, resume, or run at the same time as another.
+"""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -35,32 +38,32 @@ from resolvers.subjects.legal_hold_values import HOLD_TABLES, is_remnant
 from resolvers.subjects.legal_holds import held_fields
 
 BATCH: Final = 500
-"""So many people or rows go in one transaction."""
+"""People or rows per transaction."""
 READINGS_AT_ONCE: Final = 50
-"""Each has up to a thousand entries."""
+"""Readings per transaction. A reading has up to 1,000 entries."""
 
-AGAIN: Final = "erased_again"
-"""People whom the register knows as erased and who are here: a backup was restored."""
-HELD: Final = "held_back"
-"""People of whom something was held back that no request holds any more."""
+RESTORED: Final = "erased_again"
+"""Counts people in the register who have an account, because a backup was restored."""
+RELEASED: Final = "held_back"
+"""Counts people with retained values that are no longer under legal hold."""
 
-Act = Callable[[AsyncConnection], Awaitable[int]]
-ActOn = Callable[[AsyncConnection, Sequence[str]], Awaitable[int]]
+BatchAction = Callable[[AsyncConnection], Awaitable[int]]
+AccountAction = Callable[[AsyncConnection, Sequence[str]], Awaitable[int]]
 
 
 class Register(Protocol):
-    """Remembers outside the database who was erased, so that no backup brings them back."""
+    """Lists outside the database who was erased, so that a restored backup does not bring them back."""
 
     def ids(self) -> Iterable[str]:
-        """Whom it knows."""
+        """Lists the ids of erased people."""
 
     def add(self, ids: Sequence[str], at: datetime) -> None:
-        """Returns once they are written down for good."""
+        """Adds ids, and returns once they are durable on disk."""
 
 
 @dataclass(slots=True)
-class Retention:
-    """One run, as of one instant."""
+class RetentionRun:
+    """A retention run. All periods count from its start."""
 
     services: Services
     register: Register
@@ -70,25 +73,25 @@ class Retention:
 
     def __post_init__(self) -> None:
         self.now = self.services.now()
-        self.counts = _none()
+        self.counts = _no_counts()
 
     def _before(self, kind: RecordKind) -> datetime:
         return self.now - self.services.retention[kind].period
 
     async def due(self) -> Counter[str]:
-        """How much of each kind `act` would let go now; nothing is touched."""
-        counts = _none()
-        again = await self._again()
-        erased = bulk_insert.is_one_of(ACCOUNTS.c.id, again, is_sqlite=self.services.database.is_sqlite)
-        going = or_(self._over(), erased)
-        people = select(ACCOUNTS.c.id).where(going).correlate(None)
+        """Counts what `act` would delete now, by kind, and changes nothing."""
+        counts = _no_counts()
+        restored = await self._restored_people()
+        erased = bulk_insert.is_one_of(ACCOUNTS.c.id, restored, is_sqlite=self.services.database.is_sqlite)
+        due = or_(self._is_account_due(), erased)
+        people = select(ACCOUNTS.c.id).where(due).correlate(None)
         async with self.services.database.reading() as connection:
-            counts[AGAIN] = len(again)
-            counts[HELD] = await self._count_held(connection, ~erased)
-            counts[RecordKind.ACCOUNTS] = await _count(connection, and_(going, ~erased))
+            counts[RESTORED] = len(restored)
+            counts[RELEASED] = await self._count_held(connection, ~erased)
+            counts[RecordKind.ACCOUNTS] = await _count_accounts(connection, and_(due, ~erased))
             for purpose in PURPOSE_TABLES:
                 lapsed = erasure_date.is_due(purpose, self._before(RecordKind.LAPSED_PURPOSES))
-                counts[RecordKind.LAPSED_PURPOSES] += await _count(
+                counts[RecordKind.LAPSED_PURPOSES] += await _count_accounts(
                     connection, and_(lapsed, ACCOUNTS.c.id.not_in(people))
                 )
             records, entries = self._before(RecordKind.CONSENT_RECORDS), self._before(RecordKind.DISCLOSURES)
@@ -99,26 +102,28 @@ class Retention:
         return counts
 
     async def act(self) -> Counter[str]:
-        """Lets go what is due: people before the ledger by which their processors are told to forget them."""
-        for some in _batches(await self._again()):
-            await self._people(AGAIN, and_(~is_remnant, ACCOUNTS.c.id.in_(some)), self._erase, ERASED_FROM)
-        await self._people(HELD, _something_aside(), self._let_go, (ACCOUNTS, *HOLD_TABLES.values(), READINGS))
-        await self._people(RecordKind.ACCOUNTS, self._over(), self._erase, ERASED_FROM)
+        """Deletes what is due. People come before the ledger, which names the processors that must erase them."""
+        for some in _batches(await self._restored_people()):
+            await self._for_accounts(RESTORED, and_(~is_remnant, ACCOUNTS.c.id.in_(some)), self._erase, ERASED_FROM)
+        await self._for_accounts(
+            RELEASED, _has_held_values(), self._release_values, (ACCOUNTS, *HOLD_TABLES.values(), READINGS)
+        )
+        await self._for_accounts(RecordKind.ACCOUNTS, self._is_account_due(), self._erase, ERASED_FROM)
         for purpose, table in PURPOSE_TABLES.items():
             lapsed = erasure_date.is_due(purpose, self._before(RecordKind.LAPSED_PURPOSES))
-            move = partial(self._put_aside, table)
-            await self._people(RecordKind.LAPSED_PURPOSES, lapsed, move, (table, HOLD_TABLES[table]))
-        await self._thin()
+            move = partial(self._move_to_hold, table)
+            await self._for_accounts(RecordKind.LAPSED_PURPOSES, lapsed, move, (table, HOLD_TABLES[table]))
+        await self._prune_logs()
         for each in EXPIRING_ROWS:
             delete_due = partial(each.delete_due, before=self._before(each.kind), most=BATCH)
-            await self._until_none(each.kind, delete_due, (each.table,))
+            await self._repeat(each.kind, delete_due, (each.table,))
         return self.counts
 
-    def _over(self) -> ColumnElement[bool]:
+    def _is_account_due(self) -> ColumnElement[bool]:
         return is_due_for_erasure(self._before(RecordKind.ACCOUNTS))
 
-    async def _again(self) -> list[str]:
-        """Whom the register names and who are here as if they had never gone."""
+    async def _restored_people(self) -> list[str]:
+        """Lists people in the register who have an account."""
         found: list[str] = []
         async with self.services.database.reading() as connection:
             for some in _batches(self.register.ids()):
@@ -126,26 +131,28 @@ class Retention:
                 found += (await connection.execute(here)).scalars()
         return found
 
-    async def _thin(self) -> None:
+    async def _prune_logs(self) -> None:
         keys, records = self.services.keys, self._before(RecordKind.CONSENT_RECORDS)
-        thin = partial(prune_logs.prune_consent_records, keys=keys, before=records, most=BATCH)
-        await self._until_none(RecordKind.CONSENT_RECORDS, thin, (CONSENT_RECORDS,))
+        prune = partial(prune_logs.prune_consent_records, keys=keys, before=records, most=BATCH)
+        await self._repeat(RecordKind.CONSENT_RECORDS, prune, (CONSENT_RECORDS,))
         for log in prune_logs.LEDGERS:
             before, most = self._before(RecordKind.DISCLOSURES), READINGS_AT_ONCE
-            take = partial(prune_logs.prune_ledger, keys=keys, log=log, before=before, now=self.now, most=most)
-            await self._until_none(RecordKind.DISCLOSURES, take, (DISCLOSURES, READINGS))
+            prune = partial(prune_logs.prune_ledger, keys=keys, log=log, before=before, now=self.now, most=most)
+            await self._repeat(RecordKind.DISCLOSURES, prune, (DISCLOSURES, READINGS))
 
-    async def _until_none(self, kind: str, act: Act, tables: Iterable[Table]) -> None:
+    async def _repeat(self, kind: str, act: BatchAction, tables: Iterable[Table]) -> None:
         while True:
             async with self.services.database.writing() as connection:
                 if done := await act(connection):
-                    await _note(connection, tables)
+                    await _note_tables(connection, tables)
             if not done:
                 return
-            self._did(kind, done)
+            self._add_progress(kind, done)
 
-    async def _people(self, kind: str, condition: ColumnElement[bool], act: ActOn, tables: Iterable[Table]) -> None:
-        """Acts on accounts in the order of their ids, each locked; one that somebody holds waits for the next run."""
+    async def _for_accounts(
+        self, kind: str, condition: ColumnElement[bool], act: AccountAction, tables: Iterable[Table]
+    ) -> None:
+        """Acts on locked accounts in the order of their ids. Accounts locked by others wait for the next run."""
         after = ""
         while True:
             some = select(ACCOUNTS.c.id).where(condition, ACCOUNTS.c.id > after).order_by(ACCOUNTS.c.id)
@@ -154,30 +161,30 @@ class Retention:
                 ids = list((await connection.execute(locked, floor_parameters())).scalars())
                 if not ids:
                     return
-                # another run may have had them between the look and the lock
+                # another run may have changed them before the lock
                 still = select(ACCOUNTS.c.id).where(condition, ACCOUNTS.c.id.in_(ids)).order_by(ACCOUNTS.c.id)
                 due = list((await connection.execute(still, floor_parameters())).scalars())
                 if done := await act(connection, due) if due else 0:
-                    await _note(connection, tables)
+                    await _note_tables(connection, tables)
             after = ids[-1]
-            self._did(kind, done)
+            self._add_progress(kind, done)
 
-    def _did(self, kind: str, done: int) -> None:
+    def _add_progress(self, kind: str, done: int) -> None:
         self.counts[kind] += done
         self.advance(self.counts.total())
 
     async def _erase(self, connection: AsyncConnection, ids: Sequence[str]) -> int:
-        """The register knows before the transaction commits: between the two the next run finds the same people."""
+        """Writes the register before the commit, so that a crash in between leaves the same people to the next run."""
         await Eraser(connection, self.services.keys, self.now).erase(ids)
         self.register.add(ids, self.now)
         return len(ids)
 
-    async def _put_aside(self, table: Table, connection: AsyncConnection, ids: Sequence[str]) -> int:
+    async def _move_to_hold(self, table: Table, connection: AsyncConnection, ids: Sequence[str]) -> int:
         await legal_hold_values.move_to_hold(connection, table, ids, await held_fields(connection, ids, self.now))
         return len(ids)
 
-    async def _let_go(self, connection: AsyncConnection, ids: Sequence[str]) -> int:
-        """With the last that was held go the reasons for which it was read since the account was erased."""
+    async def _release_values(self, connection: AsyncConnection, ids: Sequence[str]) -> int:
+        """Erases values no longer under legal hold, and the reasons of readings of accounts without any other."""
         done = await legal_hold_values.release_values(connection, ids, await held_fields(connection, ids, self.now))
         there = set((await connection.execute(select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(ids)))).scalars())
         gone = [id for id in ids if id not in there]
@@ -185,7 +192,7 @@ class Retention:
         return done
 
     async def _count_held(self, connection: AsyncConnection, among: ColumnElement[bool]) -> int:
-        there = select(ACCOUNTS.c.id).where(_something_aside(), among)
+        there = select(ACCOUNTS.c.id).where(_has_held_values(), among)
         ids, counted = list((await connection.execute(there)).scalars()), 0
         for some in _batches(ids):
             holds = await held_fields(connection, some, self.now)
@@ -193,16 +200,16 @@ class Retention:
         return counted
 
 
-async def _note(connection: AsyncConnection, tables: Iterable[Table]) -> None:
-    """Whoever is stopped before the tables are written anew leaves it to the next run."""
+async def _note_tables(connection: AsyncConnection, tables: Iterable[Table]) -> None:
+    """Notes the tables to vacuum, so that the next run does it if this one stops before."""
     await connection.execute(insert(UNSCRUBBED), [{"id": new_id(), "name": table.name} for table in tables])
 
 
 ERASED_FROM: Final = (ACCOUNTS, *HOLD_TABLES, *OWNER_COLUMNS, SUPPORT_CASES, READINGS, PROCESSOR_VIEWS)
 
 
-def _none() -> Counter[str]:
-    return Counter(dict.fromkeys((AGAIN, HELD, *map(str, RecordKind)), 0))
+def _no_counts() -> Counter[str]:
+    return Counter(dict.fromkeys((RESTORED, RELEASED, *map(str, RecordKind)), 0))
 
 
 def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
@@ -216,13 +223,13 @@ def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _something_aside() -> ColumnElement[bool]:
+def _has_held_values() -> ColumnElement[bool]:
     kept = (
         select(aside.c.subject_id).where(aside.c.subject_id == ACCOUNTS.c.id).exists() for aside in HOLD_TABLES.values()
     )
     return or_(is_remnant, *kept)
 
 
-async def _count(connection: AsyncConnection, condition: ColumnElement[bool]) -> int:
+async def _count_accounts(connection: AsyncConnection, condition: ColumnElement[bool]) -> int:
     counted: Any = select(func.count()).select_from(ACCOUNTS).where(condition)
     return int((await connection.execute(counted, floor_parameters())).scalar_one())

@@ -1,1 +1,1 @@
-"""Profile values, and the places where members meet them: directory and map."""
+"""Changes to profiles, the directory of members and the map of users."""

@@ -1,4 +1,4 @@
-"""Other people: one by id, and the members' directory with its search."""
+"""Reads subjects by id, and the directory of members with its search."""
 
 from typing import Any
 
@@ -24,15 +24,15 @@ BY_ID = Keyset(ACCOUNTS.c.id)
 
 
 async def user(info: Info[Context, None], id: UserId) -> Subject | None:
-    """One subject; null for one who is absent and for an id that nobody has."""
+    """Returns one subject, or null if the subject is absent or does not exist."""
     return await subject(info, str(id))
 
 
 async def subject(info: Info[Context, None], id: str) -> Subject | None:
-    """The subject with this id as the caller meets them."""
+    """Returns the subject with this id as the caller sees them."""
     context = info.context
     if not is_storable(id):
-        raise bad_input("id", "`id` holds a character that no id can hold.")
+        raise bad_input("id", "`id` contains a character that cannot be part of an id.")
     async with context.database.reading() as connection:
         return await read_subjects.read(context, connection, id, context.requested_fields(info).bits)
 
@@ -45,7 +45,7 @@ async def users(
     before: Before = None,
     search: Search = None,
 ) -> Connection:
-    """Everyone who stands consented to SOCIAL and shows the caller something, by id."""
+    """Pages through the subjects who show the caller at least one field, ordered by id."""
     context, bits = info.context, info.context.requested_fields(info).bits
     terms = search_terms(search)
     cipher = CursorCipher.of(context.services.keys, context.caller, "Query.users", " ".join(terms) if terms else None)
@@ -60,13 +60,13 @@ async def users(
 
 
 def search_terms(search: str | None) -> tuple[str, ...]:
-    """The words to look for; a blank search looks for nothing in particular."""
+    """Splits a search into words. A blank search has no words and matches everyone."""
     if search is None:
         return ()
     if len(search) > 16 * LONGEST_SEARCH:
         raise _bad_length()
     if not is_storable(search):
-        raise bad_input("search", "`search` holds a character that no text can hold.")
+        raise bad_input("search", "`search` contains a character that cannot be part of a text.")
     text = fold_for_search(search)
     if not text:
         return ()
@@ -76,11 +76,11 @@ def search_terms(search: str | None) -> tuple[str, ...]:
 
 
 def _bad_length() -> Exception:
-    return bad_input("search", f"`search` is {SHORTEST_SEARCH} to {LONGEST_SEARCH} characters long.")
+    return bad_input("search", f"`search` must have {SHORTEST_SEARCH} to {LONGEST_SEARCH} characters.")
 
 
 def with_search(statement: Select[Any], audience: Audience | None, terms: tuple[str, ...]) -> Select[Any]:
-    """Each term matches only where the caller may read that column of that subject."""
+    """Keeps the subjects who match every term in a column that the caller may read."""
     return statement.where(and_(*(_matches(audience, term) for term in terms))) if terms else statement
 
 

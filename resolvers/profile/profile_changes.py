@@ -1,4 +1,4 @@
-"""Changes to one's own record: each in one transaction, under the account's own lock."""
+"""Changes the caller's own record, each time in one transaction that locks the account."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ from resolvers.validation.profile_values import clean_pre_registration, clean_pr
 async def update_profile(
     info: Info[Context, None], input: Annotated[ProfileInput, argument(description="The fields to change.")]
 ) -> ProfileUpdated | Refused:
-    """Keeps what is absent, clears what is null; a value needs SOCIAL, which it is kept under."""
+    """Changes the fields that the client sent; null clears a field. Storing a value requires consent to SOCIAL."""
     values = sent_fields(input)
     if values.get("public_pages"):
         values["public_pages"] = [sent_fields(page) for page in values["public_pages"]]
@@ -34,7 +34,7 @@ async def update_profile(
 async def update_pre_registration(
     info: Info[Context, None], input: Annotated[PreRegistrationInput, argument(description="The fields to change.")]
 ) -> ProfileUpdated | Refused:
-    """Keeps what is absent, clears what is null; a value needs EXPANSION, which it is kept under."""
+    """Changes the fields that the client sent; null clears a field. Storing a value requires consent to EXPANSION."""
     return await _change(info, PRE_REGISTRATIONS, Purpose.EXPANSION, sent_fields(input), clean_pre_registration)
 
 
@@ -53,7 +53,7 @@ async def _change(
     async with context.database.writing() as connection:
         account = await lock_account(connection, str(context.caller.subject_id))
         if not stands(account, purpose) and any(value is not None for value in cleaned.values()):
-            sentence = f"Values of this kind are kept under {purpose.value}, which does not stand."
+            sentence = f"To store these fields, consent to {purpose.value} first."
             return Refused(RefusalCode.CONSENT_REQUIRED, sentence, "input")
         if cleaned:
             await _store(connection, table, account.id, cleaned)
@@ -70,10 +70,10 @@ async def _store(connection: AsyncConnection, table: Table, subject_id: str, val
 
 
 async def set_hidden_from_members(info: Info[Context, None], fields: HiddenFields) -> ProfileUpdated | Refused:
-    """Says exactly which fields fellow members do not see; what is not named is shown."""
+    """Sets the fields that other members cannot see. All other fields become visible."""
     context = info.context
     if len(fields) > 100:
-        return Refused(RefusalCode.INVALID_INPUT, "`fields` holds at most 100 names.", "fields")
+        return Refused(RefusalCode.INVALID_INPUT, "`fields` must contain at most 100 names.", "fields")
     mine = update(ACCOUNTS).where(ACCOUNTS.c.id == context.caller.subject_id)
     async with context.database.writing() as connection:
         await connection.execute(mine.values(hidden=mask_of(tuple(fields))))

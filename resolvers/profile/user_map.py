@@ -1,4 +1,4 @@
-"""The map of users: exactly what the same member could count in the directory."""
+"""The map of users: the counts that the same member could make from the directory."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ from resolvers.subjects import read_subjects
 
 @dataclass(frozen=True, slots=True)
 class MapPlace:
-    """A place and how many subjects show themselves there."""
+    """A place and the number of subjects who show it as their location."""
 
     place: Place
     count: int
 
 
 async def user_map(info: Info[Context, None]) -> list[MapPlace]:
-    """Places by country and city; a subject who hides their location is not on the map."""
+    """Lists places by country and city. A subject who hides their location is not counted."""
     context = info.context
     seen = read_subjects.select_directory(context.caller.audience_to_others, PersonalField.LOCATION.bit).subquery()
     place = (seen.c.place_country, seen.c.place_city, seen.c.place_latitude, seen.c.place_longitude)

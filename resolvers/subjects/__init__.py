@@ -1,1 +1,1 @@
-"""The one reader of personal columns, the grounds for access, and how people are stored."""
+"""Reads personal columns, finds grounds for access, and stores people."""

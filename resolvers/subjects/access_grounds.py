@@ -1,4 +1,4 @@
-"""Which cases or requests let this caller read these subjects now: one statement for any number of them."""
+"""Finds the cases or requests that let a caller read subjects, in one statement for any number of subjects."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ from permissions.caller import Caller
 
 
 def case_is_open(now: datetime) -> ColumnElement[bool]:
-    """Neither closed nor over, decided at the read."""
+    """Whether a case is neither closed nor expired at the time of the read."""
     return and_(SUPPORT_CASES.c.closed_at.is_(None), SUPPORT_CASES.c.expires_at > now)
 
 
 def agent_serves(now: datetime) -> ColumnElement[bool]:
-    """Whether the case's agent holds SUPPORT now; a case whose agent does not is nobody's."""
+    """Whether the case's agent holds SUPPORT now. Otherwise the case counts as unassigned."""
     return holds_role(SUPPORT_CASES.c.agent_id, Role.SUPPORT.value, now)
 
 
 def request_is_open(now: datetime) -> ColumnElement[bool]:
-    """Approved, and neither closed nor over."""
+    """Whether a request is approved and neither closed nor expired."""
     return and_(
         LEGAL_REQUESTS.c.approved_at.is_not(None),
         LEGAL_REQUESTS.c.closed_at.is_(None),
@@ -35,12 +35,12 @@ def request_is_open(now: datetime) -> ColumnElement[bool]:
 
 
 def notice_is_allowed(now: datetime) -> ColumnElement[bool]:
-    """Whether the law lets its subject know of a request by now."""
+    """Whether the subject may know of the request by now."""
     return or_(LEGAL_REQUESTS.c.notice_after.is_(None), LEGAL_REQUESTS.c.notice_after <= now)
 
 
 def disclosable_requests(subject_id: str, now: datetime) -> Select[Any]:
-    """The requests about a subject of which the law lets them know by now, oldest first."""
+    """Selects the requests about a subject that the subject may know of by now, oldest first."""
     mine = select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.subject_id == subject_id, notice_is_allowed(now))
     return mine.order_by(LEGAL_REQUESTS.c.ordinal)
 
@@ -48,7 +48,7 @@ def disclosable_requests(subject_id: str, now: datetime) -> Select[Any]:
 async def grounds_of(
     connection: AsyncConnection, caller: Caller, subject_ids: Sequence[str], now: datetime
 ) -> dict[str, Grounds]:
-    """What lets this caller read each of these subjects; those without an entry are absent."""
+    """Returns the caller's grounds to read each of these subjects. Subjects without an entry are absent."""
     audience = caller.case_audience
     if audience is None:
         return {}

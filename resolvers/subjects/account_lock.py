@@ -1,4 +1,4 @@
-"""Locks an account's row for the rest of the transaction, so that changes of one subject's record queue."""
+"""Locks an account's row until the transaction ends, so changes of one subject's record run one by one."""
 
 from typing import Any
 

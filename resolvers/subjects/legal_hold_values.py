@@ -1,4 +1,4 @@
-"""What legal requests hold back from erasure: put aside, where they alone reach it, until they let go."""
+"""Keeps values under legal hold in separate tables, which only legal requests read, until the hold ends."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -13,17 +13,17 @@ from permissions.masked_columns import FIELD_COLUMNS, column_key
 Row = dict[str, Any]
 
 HOLD_TABLES: Final = {PROFILES: HELD_PROFILES, PRE_REGISTRATIONS: HELD_FORMS}
-"""Where the values of each table go that a request holds; what is searched by does not go with them."""
+"""Each table and the table for its values under legal hold. Columns used only by search are not copied."""
 
 NO_ADDRESS: Final = ""
-"""An account's address where it is gone and the account is not."""
+"""The stored address of an erased account whose address is not under legal hold."""
 
 is_remnant: Final = ~select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.subject_id == ACCOUNTS.c.id).exists()
-"""Whether the account was erased but for what requests hold; nobody signs in to it again."""
+"""Whether the account was erased except for values under legal hold. It has no credentials."""
 
 
 def _narrowed(table: Table, row: Mapping[str, Any], bits: int) -> Row:
-    """The row's values, those of fields that are not among the bits as null."""
+    """Returns the row's values, with null for fields outside the bits."""
     return {name: row[name] if field.bit & bits else None for name, field in personal_columns(table).items()}
 
 
@@ -37,14 +37,14 @@ async def _rows(connection: AsyncConnection, table: Table, ids: Sequence[str]) -
 
 
 async def move_to_hold(connection: AsyncConnection, table: Table, ids: Sequence[str], holds: Mapping[str, int]) -> None:
-    """The rows of these subjects go; what is held of them is kept where only a request looks."""
+    """Deletes the rows of these subjects and copies their values under legal hold to the table for them."""
     aside, held = HOLD_TABLES[table], [id for id in ids if holds.get(id)]
     rows, earlier = await _rows(connection, table, held), await _rows(connection, aside, held)
     for id, row in rows.items():
         values = _narrowed(aside, row, holds[id])
         if _is_empty(values):
             continue
-        if id in earlier:  # what was written since is what a request would have read
+        if id in earlier:  # newer values replace older ones: a request would have read the newer ones
             values = {name: earlier[id][name] if value is None else value for name, value in values.items()}
             await connection.execute(delete(aside).where(aside.c.subject_id == id))
         await connection.execute(insert(aside), {"subject_id": id, **values})
@@ -52,7 +52,7 @@ async def move_to_hold(connection: AsyncConnection, table: Table, ids: Sequence[
 
 
 def remnant_values(account: Any, bits: int) -> Row | None:
-    """What remains of an erased account's own fields, or None where nothing of them is held."""
+    """Returns an erased account's own fields under legal hold, or None if there are none."""
     held = _narrowed(ACCOUNTS, account._mapping, bits)
     return None if not held["email"] and held["ip_address"] is None else {**held, "email": held["email"] or NO_ADDRESS}
 
@@ -60,7 +60,10 @@ def remnant_values(account: Any, bits: int) -> Row | None:
 async def release_values(
     connection: AsyncConnection, ids: Sequence[str], holds: Mapping[str, int], *, acting: bool = True
 ) -> int:
-    """Of how many of these subjects something was put aside that no request holds any more; it goes."""
+    """Erases values that are no longer under legal hold, and returns how many subjects had some.
+
+    If `acting` is false, it only counts.
+    """
     changed: set[str] = set()
     remaining: set[str] = set()
     for aside in HOLD_TABLES.values():
@@ -96,7 +99,7 @@ async def _release_remnant(connection: AsyncConnection, husk: Any, bits: int, *,
 
 
 async def fill_held_values(connection: AsyncConnection, rows: Sequence[Row], bits: int) -> None:
-    """Puts what requests hold where the rows that they read have nothing."""
+    """Fills empty fields of these rows with values under legal hold."""
     ids = [row["id"] for row in rows]
     for table, aside in HOLD_TABLES.items():
         asked = [c for field, columns in FIELD_COLUMNS.items() if field.bit & bits for c in columns if c.table is table]

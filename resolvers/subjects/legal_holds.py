@@ -1,4 +1,4 @@
-"""What open legal requests hold back from erasure: fields of their extents, and never an account."""
+"""Finds the fields that open legal requests exempt from erasure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from resolvers.subjects.access_grounds import request_is_open
 
 
 async def held_fields(connection: AsyncConnection, subject_ids: Sequence[str], now: datetime) -> dict[str, int]:
-    """The bits of the fields of each of these subjects that requests hold back now; who is not there has none."""
+    """Returns the bits of the fields under legal hold for each subject. Subjects without a hold are left out."""
     open_ones = select(LEGAL_REQUESTS.c.subject_id, LEGAL_REQUESTS.c.extent).where(
         LEGAL_REQUESTS.c.subject_id.in_(subject_ids), request_is_open(now)
     )

@@ -11,7 +11,7 @@ from permissions.policy import HIDDEN_BY_DEFAULT
 
 @dataclass(frozen=True, slots=True)
 class ConsentEntry:
-    """One entry of a person's history elsewhere."""
+    """A grant or withdrawal in a person's consent history."""
 
     purpose: Purpose
     granted: bool
@@ -21,7 +21,7 @@ class ConsentEntry:
 
 @dataclass(slots=True)
 class NewPerson:
-    """One person as they will be stored."""
+    """A person to store, with their values and consent history."""
 
     email: str
     email_canonical: str
@@ -35,10 +35,10 @@ class NewPerson:
     consents: list[ConsentEntry] = field(default_factory=list)
 
     def granted(self, purpose: Purpose) -> int | None:
-        """The number of the version that is granted last, or None."""
+        """Returns the number of the granted policy version, or None if the last entry is a withdrawal."""
         last = [consent for consent in self.consents if consent.purpose is purpose][-1:]
         return version_numbers.version_number(last[0].policy_version) if last and last[0].granted else None
 
     def stands(self, purpose: Purpose) -> bool:
-        """Whether the purpose will stand for this person."""
+        """Whether the purpose stands once the person is stored."""
         return self.verified and (self.granted(purpose) or 0) >= version_numbers.version_floor(purpose)

@@ -7,7 +7,7 @@ from resolvers.subjects import read_subjects
 
 
 async def own_record(context: Context, caller: Caller, bits: int) -> Subject:
-    """A member's own record; the database is asked only for what the document asks."""
+    """Returns a member's own record, with the fields in `bits`. Without fields it reads nothing."""
     if not bits or caller.subject_id is None:
         return read_subjects.own_subject(caller)
     async with context.database.reading() as connection:

@@ -1,4 +1,4 @@
-"""The one reader of personal columns: rows come masked by their own standing and leave as Subjects."""
+"""The only module that reads personal columns. The SQL masks each row by its consent; rows become `Subject`s."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -59,14 +59,14 @@ COMPOSED_BITS: Final = mask_of(tuple(COMPOSED))
 
 
 def _select_columns(audience: Audience | None, bits: int) -> list[Any]:
-    """The id, what the decision needs, and the masked columns of the fields asked for."""
+    """The id, the columns that the decision needs, and the masked columns of the requested fields."""
     asked = [column for field in fields_of(bits) for column in masked_columns(audience, field)]
     state = [ACCOUNTS.c.hidden, lock_bits(audience), standing_bits()]
     return [ACCOUNTS.c.id, *state, *asked]
 
 
 def _join_tables(statement: Select[Any], bits: int, *, profile: bool = False) -> Select[Any]:
-    """Joins only the purposes whose fields are asked for."""
+    """Joins only the tables of the requested fields."""
     source: Any = ACCOUNTS
     tables = {column.table for field in fields_of(bits) for column in FIELD_COLUMNS[field]}
     if profile or PROFILES in tables:
@@ -84,20 +84,20 @@ def _by_id(audience: Audience | None, bits: int) -> Select[Any]:
 
 @lru_cache(maxsize=512)
 def select_by_ids(audience: Audience, bits: int) -> Select[Any]:
-    """Any number of subjects for an audience that a case, a request or a view brings; absence is decided after."""
+    """Selects subjects by id for support cases, legal requests and processor views. `to_subject` decides on absence."""
     found = ACCOUNTS.c.id.in_(bindparam("ids", expanding=True))
     return _join_tables(select(*_select_columns(audience, bits)), bits).where(found)
 
 
 @lru_cache(maxsize=512)
 def select_directory(audience: Audience | None, bits: int, *, profile: bool = False) -> Select[Any]:
-    """Everyone whom this audience meets, and oneself while SOCIAL stands."""
+    """Selects everyone who shows this audience a field, and the caller while SOCIAL stands."""
     listed = or_(and_(is_own_row(), purpose_stands(SOCIAL[0])), audience_may_read_any(audience))
     return _join_tables(select(*_select_columns(audience, bits)), bits, profile=profile).where(listed)
 
 
 async def read(context: Context, connection: AsyncConnection, subject_id: str, bits: int) -> Subject | None:
-    """One subject, or None for one who is absent and for one who never was: the same statements."""
+    """Returns one subject, or None. Absence and non-existence take the same statements."""
     if context.caller.case_audience is not None:
         return (await read_with_grounds(context, connection, [subject_id], bits)).get(subject_id)
     return await read_without_ground(connection, context.caller, subject_id, bits)
@@ -106,7 +106,7 @@ async def read(context: Context, connection: AsyncConnection, subject_id: str, b
 async def read_without_ground(
     connection: AsyncConnection, caller: Caller, subject_id: str, bits: int
 ) -> Subject | None:
-    """One subject as a member or visitor meets them."""
+    """Returns one subject as a member or visitor sees them, or None if absent."""
     statement = _by_id(caller.audience_to_others, bits)
     found = (await connection.execute(statement, {**query_parameters(caller), "id": subject_id})).all()
     return next((to_subject(caller.audience(row["id"]), row, bits) for row in rows_by_name(found)), None)
@@ -115,7 +115,7 @@ async def read_without_ground(
 async def read_with_grounds(
     context: Context, connection: AsyncConnection, subject_ids: Sequence[str], bits: int
 ) -> dict[str, Subject]:
-    """Those of these subjects whom a case or a request lets this caller read, each noted for the ledger."""
+    """Returns the subjects that a case or request lets the caller read, and notes them for the ledger."""
     caller = context.caller
     if caller.case_audience is None:
         return {}
@@ -134,13 +134,13 @@ async def read_with_grounds(
 
 
 def rows_by_name(rows: Sequence[SQLRow[Any]]) -> Iterator[Row]:
-    """Rows by name; a page's rows share their names."""
+    """Turns rows into dicts by column name. All rows must have the same columns."""
     names = rows[0]._fields if rows else ()
     return (dict(zip(names, row, strict=True)) for row in rows)
 
 
 def to_subject(audience: Audience | None, row: Row, bits: int, grounds: Grounds | None = None) -> Subject | None:
-    """A row as this audience meets it, or None where it may read nothing of it. The row becomes its values."""
+    """Returns a row as this audience sees it, or None if it may read no field. Changes the row."""
     if audience is None:
         return None
     extent, own_extent = (grounds.extent, grounds.own_extent) if grounds else (0, 0)
@@ -158,16 +158,16 @@ def to_subject(audience: Audience | None, row: Row, bits: int, grounds: Grounds 
 
 @lru_cache(maxsize=8192)
 def _sight(audience: Audience, standing: int, hidden: int, locks: int, extent: int, own_extent: int) -> Decision:
-    """The decision by plain numbers, so that a page of rows makes no object a row."""
+    """Decides from plain numbers, so that rows with the same state share one cached decision."""
     return decide(audience, SubjectState(Standing(standing), hidden, Lock(locks), extent, own_extent))
 
 
 def own_subject(caller: Caller) -> Subject:
-    """The caller's own record where nothing of it was asked for: always there, and nothing is withheld."""
+    """Returns the caller's own record without values, for a query that requests no field of it."""
     seen = decide(Audience.SELF, SubjectState())
     return Subject(caller.subject_id or "", Audience.SELF, seen.mask, seen.withheld, {})
 
 
 def withheld_subject(subject_id: str) -> Subject:
-    """The holder of a token that reads nobody: an id, and every field withheld."""
+    """Returns the holder of a token that cannot read subjects: an id, with every field withheld."""
     return Subject(subject_id, None, 0, ALL_WITHHELD, {})

@@ -1,4 +1,4 @@
-"""Stores people in bulk, in the transaction that it is given: rows of each purpose, and their consent in the chain."""
+"""Stores people in bulk: accounts, profiles, forms and consent records, within the caller's transaction."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ FORM_COLUMNS = tuple(column.name for column in PRE_REGISTRATIONS.columns)
 
 @dataclass(frozen=True, slots=True)
 class PeopleStore:
-    """Stores people under these keys, at this time, from this source."""
+    """Stores people. The consent records state the given time and source."""
 
     keys: KeyRing
     geolocation: Geolocation

@@ -1,4 +1,4 @@
-"""One cleaning of what people write about themselves, for the API and the import alike."""
+"""Validates and normalizes profile values, the same way for the API and the import."""
 
 import re
 import unicodedata
@@ -19,12 +19,12 @@ LONG: Final = 4000
 LONGEST_URL: Final = 2048
 MOST_PAGES: Final = 20
 PHONE: Final = re.compile(r"\+[0-9][0-9 ()./-]{3,30}")
-"""With the country's code: a national number would change its meaning with the country that stands beside it."""
+"""Only the international form: the meaning of a national number depends on the country."""
 
 E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 
 URL: Final = re.compile(r"https?://[\w\[][^\s\\]*", re.IGNORECASE)
-"""The beginning as browsers and people read it alike; they take a backslash for a slash."""
+"""Refuses backslashes, because browsers treat them as slashes."""
 
 AS_BROWSERS_READ: Final = TypeAdapter(HttpUrl)
 
@@ -53,7 +53,7 @@ PRE_REGISTRATION_TEXTS: Final = dict.fromkeys(
 
 
 def clean_country(field: str, value: object) -> str | None:
-    """An ISO 3166-1 alpha-2 code."""
+    """Returns an ISO 3166-1 alpha-2 code in upper case, or None. Raises InvalidValue."""
     code = clean_text(field, value, 2)
     if code is not None and not (code.isascii() and code.upper() in COUNTRIES):
         raise InvalidValue(field, "is not a country code of ISO 3166-1 alpha-2")
@@ -61,7 +61,7 @@ def clean_country(field: str, value: object) -> str | None:
 
 
 def clean_url(field: str, value: object) -> str | None:
-    """An absolute http or https address: no script, no file, no credentials, nothing that is not seen."""
+    """Returns an http or https URL without credentials or invisible characters, or None. Raises InvalidValue."""
     address = clean_text(field, value, LONGEST_URL)
     if address is not None and not (URL.fullmatch(address) and _leads_somewhere(address)):
         raise InvalidValue(field, "is not an http or https address without credentials")
@@ -79,10 +79,10 @@ def _leads_somewhere(address: str) -> bool:
 
 
 def clean_phone(field: str, value: object) -> str | None:
-    """A telephone number as E.164 writes it.
+    """Returns a phone number in E.164, or None. Raises InvalidValue.
 
-    What is written so already stays: countries open new ranges sooner than services hear of them. Any other spelling
-    is read as its country reads it.
+    A number already in E.164 is stored unchanged, because libraries learn of new number ranges late. Any other
+    spelling is parsed by the rules of its country.
     """
     written = clean_text(field, value, 32)
     if written is None or E164.fullmatch(written):
@@ -97,7 +97,7 @@ def clean_phone(field: str, value: object) -> str | None:
 
 
 def clean_pages(field: str, value: object) -> list[dict[str, Any]] | None:
-    """Public pages: a title, an address, perhaps a body."""
+    """Returns a list of public pages with title, url and body, or None. Raises InvalidValue."""
     if value is None:
         return None
     if not isinstance(value, list) or len(value) > MOST_PAGES:
@@ -124,7 +124,7 @@ BY_COLUMN: Final[dict[str, Callable[[str, object], Any]]] = {
 
 
 def clean_profile(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The given profile columns, cleaned, with the folded text that search reads."""
+    """Returns the given profile columns, validated, with the folded text for search. Raises InvalidValue."""
     cleaned: dict[str, Any] = {}
     for name, value in values.items():
         field = prefix + camel_case(name)
@@ -139,7 +139,7 @@ def clean_profile(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]
 
 
 def clean_pre_registration(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The given columns of the form, cleaned."""
+    """Returns the given columns of the form, validated. Raises InvalidValue."""
     return {
         name: clean_country(prefix + camel_case(name), value)
         if name == "country"

@@ -552,7 +552,7 @@ async def test_what_a_request_holds_back_is_kept_and_told_with_its_day(world: Wo
     closed = await office.approved(extent=["CITY"])
     await office.close(closed)
     (held,) = await _kept(office)
-    assert held["what"] == "Held back by a legal request: EMAIL, FIRST_NAME"
+    assert held["what"] == "Fields under legal hold: EMAIL, FIRST_NAME"
     assert held["until"] == told(expires)
     assert ("4-26-7" in held["why"], "Court of Tartu" in held["why"]) == (True, True)
     office.clock_goes_on(days=2)
@@ -588,7 +588,7 @@ async def test_with_a_request_of_which_no_notice_is_allowed_every_answer_is_as_w
     assert told_of[0] == told_of[1]
     secret.clock_goes_on(minutes=30)
     secret.mine = (await sign_in(secret.world, "subject@example.org"))["accessToken"]
-    assert [each["what"] for each in await _kept(secret)] == ["Held back by a legal request: EMAIL"]
+    assert [each["what"] for each in await _kept(secret)] == ["Fields under legal hold: EMAIL"]
 
 
 # ---------------------------------------------------------------- at once

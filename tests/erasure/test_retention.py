@@ -50,7 +50,7 @@ from permissions.retention_periods import YEAR, RecordKind, retention
 from resolvers.consent.erasure_date import PURPOSE_TABLES, erasure_date_of, is_due
 from resolvers.erasure import retention_run as run_module
 from resolvers.erasure.personal_tables import ERASURE_RULES, OWNER_COLUMNS
-from resolvers.erasure.retention_run import Retention
+from resolvers.erasure.retention_run import RetentionRun
 from tests.identity import STRONG, enrol_authenticator
 from tests.retaining import DAY, MOMENT, Keeper, everything, made
 from tests.serving import consentql
@@ -674,7 +674,7 @@ async def test_two_runs_at_once_erase_each_person_once(keeper: Keeper, monkeypat
     await ledger_of(keeper, 8)
     keeper.clock.at += 5 * YEAR + 30 * DAY
     due_now = await keeper.due()
-    both = await asyncio.gather(*(Retention(keeper.world.services, keeper.places.register).act() for _ in range(2)))
+    both = await asyncio.gather(*(RetentionRun(keeper.world.services, keeper.places.register).act() for _ in range(2)))
     assert +(both[0] + both[1]) == due_now
     assert await keeper.due() == {}
     assert sorted(keeper.places.register.ids()) == sorted(set(keeper.places.register.ids()))
@@ -802,7 +802,7 @@ async def test_who_is_erased_while_they_ask_is_told_that_their_token_is_known_no
 
     async def meanwhile(*given: Any) -> Any:
         caller = await accepted(*given)
-        assert (await Retention(keeper.world.services, keeper.places.register).act())["accounts"] == 1
+        assert (await RetentionRun(keeper.world.services, keeper.places.register).act())["accounts"] == 1
         return caller
 
     monkeypatch.setattr(endpoint, "authenticated", meanwhile)

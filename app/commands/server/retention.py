@@ -19,7 +19,7 @@ from app.settings import DEVELOPMENT_MAIL, Settings, load
 from models.database import Database, file_of
 from models.tables import OUTBOX
 from resolvers.context import Services
-from resolvers.erasure.retention_run import BATCH, Retention
+from resolvers.erasure.retention_run import BATCH, RetentionRun
 
 LETTER: Final = re.compile(r"([0-9a-f]{32})\.eml|\.([0-9a-f]{32})-[0-9a-f]{8}")
 """A file that the outbox wrote, or had begun to write."""
@@ -53,7 +53,7 @@ def retention(*, dry_run: bool, as_json: bool) -> int:
 
     async def act(services: Services) -> tuple[Counter[str], list[str]]:
         if dry_run:
-            return await Retention(services, places.register).due(), []
+            return await RetentionRun(services, places.register).due(), []
         return await erase(services, places)
 
     counts, undone = run(act)
@@ -68,7 +68,7 @@ def retention(*, dry_run: bool, as_json: bool) -> int:
 
 async def erase(services: Services, places: ErasurePlaces) -> tuple[Counter[str], list[str]]:
     """What went, and what of its bytes could not be seen to."""
-    work = Retention(services, places.register)
+    work = RetentionRun(services, places.register)
     with progress("retention", (await work.due()).total()) as work.advance:
         counts = await work.act()
     if places.letters is not None:
