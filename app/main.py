@@ -79,7 +79,7 @@ def make_schema(*, introspection: bool) -> ServedSchema:
 def create(settings: Settings | None = None, services: Services | None = None) -> ASGIApp:
     """The ASGI application of a process."""
     settings = settings or load()
-    require_announced(kept=settings.in_production)
+    require_announced(text_required=settings.in_production)
     services = services or make_services(settings)
 
     @asynccontextmanager

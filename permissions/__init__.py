@@ -1,1 +1,1 @@
-"""Who may do what: every rule once, everything else derived from it."""
+"""Access rules: the policy as data, and the decisions derived from it."""

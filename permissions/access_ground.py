@@ -1,4 +1,4 @@
-"""What lets staff read one subject: cases or requests that are open now, with their extents."""
+"""The open support cases or legal requests that let one caller read one subject."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from permissions.decision import counts_only_own_cases
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """One open case or request: the fields it opens, why, and from when its subject may know of a reading."""
+    """One open case or request: its extent, its reason, and when its subject may learn of a disclosure."""
 
     id: str
     extent: int
@@ -20,23 +20,23 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """All that lets one caller read one subject now."""
+    """All open cases or requests that let one caller read one subject."""
 
     audience: Audience
     each: tuple[Ground, ...]
 
     @property
     def extent(self) -> int:
-        """The bits that any of them opens."""
+        """The bits of all extents together."""
         return _combined_extent(self.each)
 
     @property
     def own_extent(self) -> int:
-        """The bits that any of those opens which the subject opened themself."""
+        """The bits of the extents of cases that the subject opened."""
         return _combined_extent(self._opened_by_subject())
 
     def under(self, locks: Lock) -> "Grounds":
-        """Those that count for a subject with these locks."""
+        """Returns the grounds that count for a subject with these locks."""
         return (
             Grounds(self.audience, self._opened_by_subject()) if counts_only_own_cases(self.audience, locks) else self
         )
@@ -45,7 +45,9 @@ class Grounds:
         return tuple(ground for ground in self.each if ground.opened_by_subject)
 
     def ground_for(self, bits: int) -> Ground:
-        """The one that a reading of these fields rests on: one that opens all of them, an open one before a sealed."""
+        """Returns the ground to record for a disclosure of these fields.
+
+        It prefers a ground that covers all fields, then one that its subject may know of now."""
         return min(self.each, key=lambda ground: ((bits & ~ground.extent).bit_count(), ground.visible_at is not None))
 
 

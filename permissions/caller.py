@@ -1,4 +1,4 @@
-"""Who asks, as the token says, and what audience that makes them of one subject."""
+"""The caller of a request, and their audience in relation to a subject."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +9,10 @@ from models.vocabulary import Audience, Factors, Processor, Role
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One request's caller; without a token a visitor. `opts_out`: the browser sends `Sec-GPC: 1`.
+    """The caller of one request; without a token, a visitor.
 
-    `expires_at` is when the token ends, `session_ends_at` when the session does that it may be refreshed within.
+    `opts_out`: the browser sends `Sec-GPC: 1`. `expires_at`: when the access token expires. `session_ends_at`: when the
+    session expires, which can be refreshed until then.
     """
 
     role: Role = Role.ANONYMOUS
@@ -33,7 +34,7 @@ class Caller:
 
     @classmethod
     def from_row(cls, row: Any, address: str) -> Self:
-        """Who holds this token: its row, with its holder's account."""
+        """Returns the holder of a token, from its row joined with the holder's account."""
         return cls(
             role=Role(row.role),
             subject_id=row.holder_id,
@@ -54,33 +55,33 @@ class Caller:
 
     @property
     def is_member(self) -> bool:
-        """Whether this is a session of a person, the only kind of token that acts for oneself."""
+        """Whether the token is a member's session. Only a session can act on its holder's account."""
         return self.role is Role.MEMBER
 
     @property
     def used_recovery_code(self) -> bool:
-        """Whether a recovery code began this session: a stand-in, which neither takes everything along nor ends it."""
+        """Whether a recovery code began this session. Such a session cannot export or erase the account."""
         return self.factors is Factors.RECOVERY
 
     @property
     def audience_to_others(self) -> Audience | None:
-        """What this caller is to a subject who is not themself, where no case and no request stands between."""
+        """The audience of this caller to other subjects, without a case or request; None reads nothing."""
         if self.role is Role.ANONYMOUS:
             return Audience.PUBLIC
         return Audience.MEMBERS if self.is_active_member else None
 
     @property
     def is_active_member(self) -> bool:
-        """Whether this member meets others: their address is proven, they are neither restricted nor leaving."""
+        """Whether this member may read other members: verified address, not restricted, not leaving."""
         return self.is_member and self.verified and not self.restricted and self.leaving_since is None
 
     @property
     def case_audience(self) -> Audience | None:
-        """What this caller is to a subject where a case or a request stands between them."""
+        """The audience that a case or request gives this caller, or None."""
         return {Role.SUPPORT: Audience.SUPPORT_CASE, Role.COMPLIANCE: Audience.LEGAL_REQUEST}.get(self.role)
 
     def audience(self, subject_id: str) -> Audience | None:
-        """What this caller is to this subject; None reads nothing."""
+        """Returns the audience of this caller to this subject; None reads nothing."""
         if self.is_member and subject_id == self.subject_id:
             return Audience.SELF
         return self.audience_to_others
@@ -95,4 +96,4 @@ POSSIBLE_AUDIENCES: dict[Role, tuple[Audience, ...]] = {
     Role.OPERATIONS: (),
     Role.PROCESSOR: (),
 }
-"""The audiences that a role can ever be to a User in the graph; a processor meets subjects in its view alone."""
+"""The audiences that each role can have to a `User`. Processors read subjects only in their view."""

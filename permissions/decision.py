@@ -1,4 +1,4 @@
-"""The one decision: what one audience may read of one subject, worked out from the policy's table and nothing else."""
+"""Decides what an audience may read of a subject, from the policy's table and the subject's state."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ PROCESSOR_AUDIENCES: Final = frozenset(Audience(processor) for processor in Proc
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """One field that is null because a rule says so; `purpose` is the one whose grant would help."""
+    """One withheld field and the reason. `purpose` is the purpose that the subject would have to grant."""
 
     field: PersonalField
     reason: WithholdingReason
@@ -36,9 +36,9 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class SubjectState:
-    """All of a subject that a decision depends on: standing, hidden fields, locks, and the extent of cases as bits.
+    """The state of a subject that a decision depends on: standing, hidden fields, locks and extent, as bits.
 
-    `own_extent` is what the cases open that the subject opened themself, a part of `extent`.
+    `own_extent` is the part of `extent` from cases that the subject opened.
     """
 
     standing: Standing = Standing.NONE
@@ -50,7 +50,7 @@ class SubjectState:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one audience sees of one subject: the bits it may read, and each field that it may not, with the reason."""
+    """The bits of the fields that an audience may read, and each withheld field with the reason."""
 
     mask: int
     withheld: tuple[Withheld, ...]
@@ -60,7 +60,7 @@ ABSENT: Final = Decision(0, ())
 
 
 def excluding_locks(audience: Audience) -> Lock:
-    """The locks that make a subject absent for this audience, whatever was granted."""
+    """Returns the locks that make a subject absent for this audience, regardless of grants."""
     if audience in EXEMPT_FROM_LOCKS:
         return Lock.NONE
     always = Lock.UNVERIFIED | Lock.LEAVING
@@ -70,17 +70,19 @@ def excluding_locks(audience: Audience) -> Lock:
 
 
 def counts_only_own_cases(audience: Audience, locks: Lock) -> bool:
-    """Whether only cases that the subject opened themself count: a restriction shuts out all others."""
+    """Returns whether only cases that the subject opened count. A restriction excludes all others."""
     return audience is Audience.SUPPORT_CASE and bool(locks & Lock.RESTRICTED)
 
 
 def counted_extent(audience: Audience, state: SubjectState) -> int:
-    """The bits that the cases or requests open which count."""
+    """Returns the extent of the cases or requests that count."""
     return state.own_extent if counts_only_own_cases(audience, state.locks) else state.extent
 
 
 def decide_field(audience: Audience, field: PersonalField, state: SubjectState) -> Withheld | None:
-    """Why this audience may not read this field of an unlocked subject, or None where it may. First match wins."""
+    """Returns why this audience may not read this field of an unlocked subject, or None if it may.
+
+    The first reason that applies is returned."""
     cell = POLICY[field].cells.get(audience)
     if cell is None:
         return Withheld(field, WithholdingReason.ROLE)
@@ -95,37 +97,37 @@ def decide_field(audience: Audience, field: PersonalField, state: SubjectState) 
 
 @lru_cache(maxsize=8192)
 def decide(audience: Audience, state: SubjectState) -> Decision:
-    """Decides every field at once. Pure: remembered by state, so no consent outlives itself in here.
+    """Decides every field of a subject. Returns ABSENT if the audience may read no field.
 
-    Of whom nothing may be read is ABSENT.
+    The function is pure. The cache is keyed by the subject's state, so it cannot keep an old consent.
     """
     if state.locks & excluding_locks(audience):
         return ABSENT
-    refused = tuple(verdict for field in PersonalField if (verdict := decide_field(audience, field, state)))
-    mask = EVERY_FIELD & ~sum(verdict.field.bit for verdict in refused)
-    return Decision(mask, refused) if mask else ABSENT
+    withheld = tuple(found for field in PersonalField if (found := decide_field(audience, field, state)))
+    mask = EVERY_FIELD & ~sum(each.field.bit for each in withheld)
+    return Decision(mask, withheld) if mask else ABSENT
 
 
 def possible_bits(audiences: Iterable[Audience]) -> int:
-    """The bits that these audiences can read of somebody, whatever is granted, hidden or asked."""
+    """Returns the bits of the fields that one of these audiences can ever read."""
     return sum({field.bit for audience in audiences for field in PersonalField if audience in POLICY[field].cells})
 
 
 def bits_under_purpose(audience: Audience, purpose: Purpose | None) -> int:
-    """The bits that this audience reads under exactly this purpose (None: whatever is granted)."""
+    """Returns the bits of the fields that this audience reads under this purpose (None: regardless of consent)."""
     cells = ((field, POLICY[field].cells.get(audience)) for field in PersonalField)
     return sum(field.bit for field, cell in cells if cell is not None and cell.purpose == purpose)
 
 
 def possible_readers(field: PersonalField) -> tuple[Audience, ...]:
-    """Every audience that can ever read this field, in the policy's order."""
+    """Returns every audience that can ever read this field, in the policy's order."""
     return tuple(audience for audience in Audience if audience in POLICY[field].cells)
 
 
 def processor_fields(processor: Processor) -> tuple[PersonalField, ...]:
-    """The columns that this processor can ever be given."""
+    """Returns the fields that this processor can ever receive."""
     return fields_of(possible_bits([Audience(processor)]))
 
 
 ALL_WITHHELD: Final = tuple(Withheld(field, WithholdingReason.ROLE) for field in PersonalField)
-"""What is withheld of a person whom a token names but does not let its holder read."""
+"""Every field, withheld because of the caller's role."""

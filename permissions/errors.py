@@ -1,4 +1,4 @@
-"""What goes wrong as a GraphQL error: a code for machines, a sentence for people, never a value."""
+"""Errors that a client receives: a code, a sentence for people, and never a value."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -9,53 +9,53 @@ from permissions.error_codes import ErrorCode
 
 UNKNOWN_TOKEN: Final = "The token is unknown, expired or revoked."  # noqa: S105  # a sentence
 AUTHENTICATOR_REQUIRED: Final = (
-    "A recovery code began this session; set up an authenticator anew, or sign in with a code of it."
+    "This session began with a recovery code. Set up an authenticator, or sign in with its code."
 )
 
 
 class ApiError(GraphQLError):
-    """An error that the client may see; everything else is masked."""
+    """An error that the client may see. Every other error is masked."""
 
 
 def forbidden(path: Sequence[str | int] | None = None, **named: str) -> ApiError:
-    """This role never may, whatever is stored."""
+    """The caller's role may not use this field, with any data."""
     return ApiError("Your role may not read or do this.", path=path, extensions={"code": ErrorCode.FORBIDDEN, **named})
 
 
 def unknown_token() -> ApiError:
-    """The caller was erased while they asked; their token is known no more."""
+    """The caller's account was erased during the request."""
     return ApiError(UNKNOWN_TOKEN, extensions={"code": ErrorCode.UNAUTHENTICATED})
 
 
 def bad_input(argument: str, message: str) -> ApiError:
-    """An argument that no caller may send."""
+    """An argument has a value that no caller may send."""
     return ApiError(message, extensions={"code": ErrorCode.BAD_USER_INPUT, "argument": argument})
 
 
 def invalid_cursor(argument: str) -> ApiError:
-    """A cursor that this server did not give to this caller for these arguments."""
-    message = f"`{argument}` is not a cursor that was given to you for these arguments."
+    """The cursor was not issued to this caller for these arguments."""
+    message = f"`{argument}` is not a cursor that you received for these arguments."
     return ApiError(message, extensions={"code": ErrorCode.INVALID_CURSOR, "argument": argument})
 
 
 def not_recorded() -> ApiError:
-    """A reading that could not be entered in the ledger is not shown."""
-    sentence = "The reading could not be recorded, so nothing is shown."
+    """The ledger could not record the disclosure, so the answer has no data."""
+    sentence = "The ledger could not record this disclosure, so no data is shown. Repeat the query."
     return ApiError(sentence, extensions={"code": ErrorCode.NOT_RECORDED})
 
 
 def rate_limited(seconds: int) -> ApiError:
-    """Too often; `retryAfterSeconds` says when it may be tried again."""
+    """The caller exceeds a rate limit. `retryAfterSeconds` is the time to wait."""
     extensions: dict[str, Any] = {"code": ErrorCode.RATE_LIMITED, "retryAfterSeconds": seconds}
-    return ApiError("Too many requests of this kind.", extensions=extensions)
+    return ApiError("Too many requests of this kind. Wait `retryAfterSeconds`.", extensions=extensions)
 
 
 def authenticator_required() -> ApiError:
-    """What a session may not that a recovery code began."""
+    """The session began with a recovery code, which does not allow this operation."""
     return ApiError(AUTHENTICATOR_REQUIRED, extensions={"code": ErrorCode.FORBIDDEN})
 
 
 def export_too_large() -> ApiError:
-    """An answer that nobody can be given in one piece."""
-    sentence = "The document is too large for an answer; the operator writes it on request (`consentql export`)."
+    """The export is too large for one answer."""
+    sentence = "The document is too large for an answer. Ask the operator to write it with `consentql export`."
     return ApiError(sentence, extensions={"code": ErrorCode.BAD_USER_INPUT})

@@ -1,14 +1,14 @@
-"""Limits see a network of IPv6 as one."""
+"""The network of an IP address, by which rate limits count."""
 
 import ipaddress
 from typing import Final
 
 IPV6_NETWORK: Final = 64
-"""A household's usual share of IPv6: an address of its own for every attempt buys nothing."""
+"""The prefix length of one household's IPv6 network. All of its addresses share one limit."""
 
 
 def network_of(address: str) -> str:
-    """What attempts from this address are counted under."""
+    """Returns the IPv6 network or the IPv4 address that attempts from this address are counted under."""
     try:
         known = ipaddress.ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Personal columns as SQL: a column leaves the database only where its row's own standing lets this caller read it."""
+"""SQL that selects a personal column only if the row's own consent state lets the caller read it, else NULL."""
 
 from functools import reduce
 from operator import add
@@ -29,7 +29,7 @@ LOCK_CONDITIONS: Final[dict[Lock, ColumnElement[bool]]] = {
     Lock.LEAVING: ACCOUNTS.c.leaving_since.is_not(None),
     Lock.RESTRICTED: ACCOUNTS.c.restricted_at.is_not(None),
 }
-"""Where each lock is kept; an objection is one processor's, and stands below. A lock that is here locks everywhere."""
+"""The condition of each lock that applies to every audience. An objection applies to one processor only."""
 
 FOLDED_SUFFIX: Final = "_folded"
 
@@ -42,34 +42,36 @@ FIELD_COLUMNS: Final[dict[PersonalField, tuple[Column[Any], ...]]] = {
     )
     for field in PersonalField
 }
-"""Where each field is kept: derived from what the columns say that they hold."""
+"""The columns of each field, derived from the declarations of the columns."""
 
 
 def purpose_stands(purpose: Purpose) -> ColumnElement[bool]:
-    """Whether this withdrawable purpose stands for the row's subject now, by the floor given at execution."""
+    """Returns the condition that this purpose stands for the row's subject. Execute with `floor_parameters`."""
     return and_(
         ACCOUNTS.c.email_verified.is_(true()), GRANTED_VERSION[purpose] >= bindparam(f"floor_{purpose.lower()}")
     )
 
 
 def standing_bits() -> ColumnElement[int]:
-    """The row's standing as bits."""
+    """Returns the purposes that stand for the row's subject, as bits."""
     bits = [case((purpose_stands(purpose), int(bit)), else_=0) for purpose, bit in STANDING_BIT.items()]
     return (bits[0] + bits[1]).label("standing")
 
 
 def is_own_row() -> ColumnElement[bool]:
-    """Whether the row is the caller's own record."""
+    """Returns the condition that the row is the caller's own record."""
     return ACCOUNTS.c.id == bindparam("own")
 
 
 def query_parameters(caller: Caller) -> dict[str, object]:
-    """What every statement of this module is executed with."""
+    """Returns the parameters of every statement with conditions from this module."""
     return {"own": caller.subject_id if caller.is_member else "", **floor_parameters()}
 
 
 def floor_parameters(since: int | None = None) -> dict[str, int]:
-    """What `stands` is executed with; `since`: the version whose grants count, where a later one has outdated them."""
+    """Returns the oldest policy version per purpose whose grants count, as parameters of `purpose_stands`.
+
+    `since` is the version to judge by; without it, the current one."""
     return {f"floor_{purpose.lower()}": version_floor(purpose, since) for purpose in GRANTED_VERSION}
 
 
@@ -80,15 +82,16 @@ def _lock_conditions(audience: Audience | None) -> dict[Lock, ColumnElement[bool
 
 
 def lock_bits(audience: Audience | None) -> ColumnElement[int]:
-    """The locks on the row's subject as bits, an objection where it is to this audience."""
+    """Returns the locks on the row's subject as bits, with an objection only to this audience."""
     bits: list[ColumnElement[int]] = [case((on, int(lock)), else_=0) for lock, on in _lock_conditions(audience).items()]
     return reduce(add, bits).label("locks")
 
 
 def is_unlocked(audience: Audience) -> ColumnElement[bool]:
-    """Whether no lock makes the row's subject absent for this audience; the twin of `decision.shut_by` in SQL.
+    """Returns the condition that no lock makes the row's subject absent; `decision.excluding_locks` in SQL.
 
-    A restriction leaves SUPPORT_CASE what the subject's own cases open: that is decided after, with the extent.
+    Under a restriction, SUPPORT_CASE can still read what the subject's own cases cover. That is decided with the
+    extent, later.
     """
     return and_(
         true(), *(not_(on) for lock, on in _lock_conditions(audience).items() if lock & excluding_locks(audience))
@@ -100,7 +103,7 @@ def _is_granted(audience: Audience, purpose: Purpose | None) -> ColumnElement[bo
 
 
 def audience_may_read(audience: Audience, field: PersonalField) -> ColumnElement[bool]:
-    """Whether this audience may read this field of the row's subject; the twin of `decision.withheld` in SQL."""
+    """Returns the condition that this audience may read this field; `decision.decide_field` in SQL, without extents."""
     cell = POLICY[field].cells.get(audience)
     if cell is None:
         return false()
@@ -110,12 +113,12 @@ def audience_may_read(audience: Audience, field: PersonalField) -> ColumnElement
 
 
 def caller_may_read(audience: Audience | None, field: PersonalField) -> ColumnElement[bool]:
-    """Whether a caller who is this to others may read this field of the row's subject, themself or another."""
+    """Returns the condition that the caller may read this field of the row's subject, their own or another's."""
     return or_(is_own_row(), audience_may_read(audience, field)) if audience else is_own_row()
 
 
 def audience_may_read_any(audience: Audience | None) -> ColumnElement[bool]:
-    """Whether another subject of the row shows this audience anything at all."""
+    """Returns the condition that this audience may read at least one field of the row's subject."""
     if audience is None:
         return false()
     ways = ((purpose, bits_under_purpose(audience, purpose)) for purpose in (None, *Purpose))
@@ -125,7 +128,7 @@ def audience_may_read_any(audience: Audience | None) -> ColumnElement[bool]:
 
 
 def masked_columns(audience: Audience | None, field: PersonalField) -> list[ColumnElement[Any]]:
-    """The field's columns, null where the caller may not read them, each under its own key."""
+    """Returns the field's columns, or NULL if the caller may not read it, each labelled with `column_key`."""
     allowed = caller_may_read(audience, field)
     return [
         case((allowed, column), else_=literal(None, column.type)).label(column_key(column))
@@ -134,5 +137,5 @@ def masked_columns(audience: Audience | None, field: PersonalField) -> list[Colu
 
 
 def column_key(column: Column[Any]) -> str:
-    """A column's name in a row; the form's country is not the profile's."""
+    """Returns a column's name in a row. Columns of the form have a prefix, because the profile has a country, too."""
     return f"form_{column.name}" if column.table is PRE_REGISTRATIONS else column.name

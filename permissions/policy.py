@@ -1,7 +1,7 @@
-"""The table: who may read which field of a data subject under which purpose. Data only; all else is derived from it.
+"""The policy as a table: who may read which field of a subject, under which purpose. Data only.
 
-A line is one field. A cell is the purpose under which that audience reads it (SERVICE needs no consent, SOCIAL and
-EXPANSION need the subject's standing grant), `always` where consent does not matter, `never` where nothing helps.
+A line is one field. A cell is the purpose under which that audience reads it: SERVICE needs no consent, SOCIAL and
+EXPANSION need the subject's standing grant, `always` ignores consent, `never` gives no access.
 """
 
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from models.vocabulary import Audience, PersonalField, Processor, Purpose
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """How one audience reads one field; `purpose` is None where consent does not matter."""
+    """How one audience reads one field. `purpose` is None if consent does not matter."""
 
     purpose: Purpose | None
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One field: what it was collected for, and a cell for each audience that can ever read it."""
+    """One field: its purposes, and a cell for each audience that can ever read it."""
 
     field: PersonalField
     purposes: tuple[Purpose, ...]
@@ -29,7 +29,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class PurposeText:
-    """A purpose as the policy states it; only consent can be withdrawn."""
+    """A purpose in the policy's words. Only consent can be withdrawn."""
 
     purpose: Purpose
     text: str
@@ -39,7 +39,7 @@ class PurposeText:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version of the policy and the purposes that it changed materially: older grants of those stop counting."""
+    """A version of the policy. Grants of a purpose in `changes` from older versions stop counting."""
 
     name: str
     published: datetime
@@ -120,12 +120,12 @@ ROWS: Final = (
 POLICY: Final = {row.field: row for row in ROWS}
 
 HIDDEN_BY_DEFAULT: Final = (F.EMAIL, F.MOBILE_PHONE, F.STREET_ADDRESS)
-"""What a new or imported account keeps from members unless told otherwise (our reading: GDPR 25(2))."""
+"""The fields that a new or imported account hides from members by default (our reading: GDPR 25(2))."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the policy's text leaves open, and how this service reads it."""
+    """A question that the policy's text leaves open, and how this service answers it."""
 
     sentence: str
     question: str
@@ -156,12 +156,12 @@ READINGS: Final = (
     Reading(
         "Only accessed by a limited number of people.",
         "Who are they?",
-        "Persons with a staff role, granted one by one, with an expiry, and listed.",
+        "People with a staff role, which is granted person by person, expires and is listed.",
     ),
     Reading(
         "Stored as demanded by law.",
         "How long?",
-        "Data of a purpose that no longer stands goes after a grace period, thirty days unless set otherwise.",
+        "Data of a purpose that no longer stands is erased after a grace period, 30 days by default.",
     ),
     Reading(
         "To expand our services and customer base.",
@@ -170,9 +170,9 @@ READINGS: Final = (
     ),
     Reading(
         "Software that aggregates data to calculate statistics and analytics.",
-        "Whom does it count, and how exactly?",
-        "Verified subjects who stand consented to the purpose of every value used, in releases that stand, with noise, never "
-        "a group of fewer than ten; no count is exact, and no free text leaves.",
+        "Who is counted, and how exactly?",
+        "Verified subjects who consent to the purpose of every value used. Counts have noise and are released once, never for "
+        "a group of fewer than ten. No exact count and no free text leaves the service.",
     ),
     Reading(
         "We will not share your data for marketing purposes with companies outside.",
@@ -187,8 +187,8 @@ READINGS: Final = (
     Reading(
         "The IP address is used to determine the location in our map of users.",
         "Pins or counts?",
-        "A place is shown to members like other social data, as the centre of a city or country, never the address's "
-        "own; a subject who hides it is not on the map.",
+        "Members see a place like other social data: the center of a city or country, never the exact position of the IP "
+        "address. A subject who hides it is not on the map.",
     ),
     Reading(
         "Your IP address with Google Analytics.",
@@ -197,7 +197,7 @@ READINGS: Final = (
     ),
     Reading(
         "Servers in the USA; schools among the customers.",
-        "What of transfers and of age?",
+        "What about transfers and age?",
         "Data is held in the USA; the service does not verify ages.",
     ),
     Reading(

@@ -1,4 +1,4 @@
-"""Whether the policy agrees with itself: every fault at once, in sentences."""
+"""Checks the policy for contradictions and returns all of them as sentences."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,11 +12,11 @@ from permissions.versions import guard
 from permissions.versions.published import InvalidPolicyFile, published_policy
 
 WITHOUT_PURPOSE = (Audience.SELF, Audience.LEGAL_REQUEST)
-"""Who may read whatever was consented to: the subject, and the law."""
+"""The audiences that read regardless of consent: the subject, and legal requests."""
 
 
 def find_problems() -> list[str]:
-    """All that is wrong with the table, its sentences and its versions."""
+    """Returns every problem of the table, its texts and its versions."""
     return [
         *version_problems(current_policy()),
         *_storage_problems(),
@@ -26,99 +26,99 @@ def find_problems() -> list[str]:
     ]
 
 
-def version_problems(stated: Policy) -> list[str]:
-    """All that is wrong with one version by itself."""
-    return [*_field_problems(stated), *_processor_problems(stated), *_sentence_problems(stated)]
+def version_problems(version: Policy) -> list[str]:
+    """Returns every problem within one version."""
+    return [*_field_problems(version), *_processor_problems(version), *_sentence_problems(version)]
 
 
-def _field_problems(stated: Policy) -> Iterator[str]:
-    rows = [row.field for row in stated.fields]
+def _field_problems(version: Policy) -> Iterator[str]:
+    rows = [row.field for row in version.fields]
     if rows != list(PersonalField):
-        yield "fields: each field has one row, in the vocabulary's order"
-    for row in stated.fields:
+        yield "fields: there must be one row per PersonalField, in that order"
+    for row in version.fields:
         yield from _row_problems(row)
 
 
 def _row_problems(row: PolicyField) -> Iterator[str]:
     if not row.purposes or len(set(row.purposes)) < len(row.purposes):
-        yield f"{row.field}: is collected for one purpose or more, each named once"
+        yield f"{row.field}: must have at least one purpose, each named once"
     audiences = [reader.audience for reader in row.readers]
     if len(set(audiences)) < len(audiences):
-        yield f"{row.field}: an audience stands twice"
+        yield f"{row.field}: names an audience twice"
     for reader in row.readers:
         if reader.purpose is None and reader.audience not in WITHOUT_PURPOSE:
-            yield f"{row.field}: {reader.audience} reads it under no purpose"
+            yield f"{row.field}: {reader.audience} must read it under a purpose"
         if reader.purpose is not None and reader.purpose not in row.purposes:
             yield f"{row.field}: {reader.audience} reads it under {reader.purpose}, for which it was not collected"
 
 
-def _processor_problems(stated: Policy) -> Iterator[str]:
-    if [each.processor for each in stated.processors] != list(Processor):
-        yield "processors: each has one sentence, in the vocabulary's order"
-    for each in stated.processors:
-        given = processor_fields(stated.fields, each.processor)
+def _processor_problems(version: Policy) -> Iterator[str]:
+    if [each.processor for each in version.processors] != list(Processor):
+        yield "processors: there must be one sentence per Processor, in that order"
+    for each in version.processors:
+        given = processor_fields(version.fields, each.processor)
         if not given:
-            yield f"{each.processor}: has no column, and so no reason to be a processor"
+            yield f"{each.processor}: receives no field; remove the processor or give it a field"
         if each.fields != given:
-            yield f"{each.processor}: is said to be given other fields than its column gives it"
+            yield f"{each.processor}: lists other fields than the table gives it"
 
 
-def _sentence_problems(stated: Policy) -> Iterator[str]:
-    if [each.purpose for each in stated.purposes] != list(Purpose):
-        yield "purposes: each has one text, in the vocabulary's order"
+def _sentence_problems(version: Policy) -> Iterator[str]:
+    if [each.purpose for each in version.purposes] != list(Purpose):
+        yield "purposes: there must be one text per Purpose, in that order"
     sentences = {
-        **{f"purpose {each.purpose}": (each.text, each.lawful_basis) for each in stated.purposes},
-        **{f"processor {each.processor}": (each.text,) for each in stated.processors},
-        **{f"retention {place}": (each.what, each.why) for place, each in enumerate(stated.retention, start=1)},
+        **{f"purpose {each.purpose}": (each.text, each.lawful_basis) for each in version.purposes},
+        **{f"processor {each.processor}": (each.text,) for each in version.processors},
+        **{f"retention {place}": (each.what, each.why) for place, each in enumerate(version.retention, start=1)},
         **{
             f"reading {place}": (each.sentence, each.question, each.reading)
-            for place, each in enumerate(stated.readings, start=1)
+            for place, each in enumerate(version.readings, start=1)
         },
     }
     for name, texts in sentences.items():
         if not all(text.strip() for text in texts):
-            yield f"{name}: a sentence that is shown to users is blank"
-    if not stated.retention or not stated.readings:
-        yield "retention, readings: users are told of neither periods nor readings"
+            yield f"{name}: a text that users see is blank"
+    if not version.retention or not version.readings:
+        yield "retention, readings: both must have entries for users"
 
 
 def _storage_problems() -> Iterator[str]:
     for row in policy.ROWS:
         if not FIELD_COLUMNS[row.field]:
-            yield f"{row.field}: no column holds it"
+            yield f"{row.field}: no column stores it"
     for kind in RecordKind:
         if kind not in RETENTION:
-            yield f"retention: nobody says how long {kind} are kept"
+            yield f"retention: {kind} have no period"
 
 
 def _history_problems() -> Iterator[str]:
     versions = policy.VERSIONS
     if len({version.name for version in versions}) < len(versions):
-        yield "versions: two have one name"
+        yield "versions: two versions have the same name"
     for before, after in pairwise(versions):
         if not before.published < after.published:
-            yield f"versions: {after.name} was not published after {before.name}"
+            yield f"versions: {after.name} must be published after {before.name}"
     for purpose in Purpose:
         if not any(purpose in version.changes for version in versions):
-            yield f"versions: none brought {purpose} about, so no grant of it has a floor"
+            yield f"versions: no version names {purpose} among its changes, so no grant of it can count"
     for version in versions:
         try:
-            said = published_policy(version.name)
+            text = published_policy(version.name)
         except InvalidPolicyFile:
-            continue  # said once, by what is announced
-        if said is None:
+            continue  # guard.unannounced_changes reports it
+        if text is None:
             yield guard.missing_file(version.name)
-        elif faults := version_problems(said):
-            yield f"versions: {version.name} was not whole: {'; '.join(faults)}"
+        elif problems := version_problems(text):
+            yield f"versions: {version.name} is incomplete: {'; '.join(problems)}"
 
 
 def _unpublished_changes() -> Iterator[str]:
-    """What is told today in other words than the current version was published with, or is narrower."""
-    now = current_policy()
+    """Yields each part of the policy that differs from the published text of the current version."""
+    current = current_policy()
     try:
-        said = published_policy(now.version)
+        text = published_policy(current.version)
     except InvalidPolicyFile:
         return
     for name in ("purposes", "fields", "processors", "retention", "readings"):
-        if said is not None and getattr(said, name) != getattr(now, name):
-            yield f"{name}: not as version {now.version} was published; a new version says it, if only in other words"
+        if text is not None and getattr(text, name) != getattr(current, name):
+            yield f"{name}: differs from the published version {current.version}; add a new version for it"

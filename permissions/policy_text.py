@@ -1,4 +1,4 @@
-"""The policy in words: what the program tells of it, and what a published version was."""
+"""The policy as text: the current version, built from the table, or a published one."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from permissions.retention_periods import RETENTION, KeptRecord, RetentionTable
 
 @dataclass(frozen=True, slots=True)
 class PolicyReader:
-    """An audience that can read a field; `purpose` is the one it reads it under, null where consent does not matter."""
+    """An audience that can read a field, and the purpose it reads under; None if consent does not matter."""
 
     audience: Audience
     purpose: Purpose | None
@@ -18,7 +18,7 @@ class PolicyReader:
 
 @dataclass(frozen=True, slots=True)
 class PolicyField:
-    """A field, what it was collected for, and who can ever read it."""
+    """A field, its purposes, and everyone who can ever read it."""
 
     field: PersonalField
     purposes: tuple[Purpose, ...]
@@ -27,7 +27,7 @@ class PolicyField:
 
 @dataclass(frozen=True, slots=True)
 class PolicyProcessor:
-    """A processor, the policy's sentence about it, and the fields that it can be given."""
+    """A processor, the policy's sentence about it, and the fields that it can receive."""
 
     processor: Processor
     text: str
@@ -36,7 +36,7 @@ class PolicyProcessor:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One version of the policy, whole."""
+    """One complete version of the policy."""
 
     version: str
     purposes: tuple[PurposeText, ...]
@@ -47,7 +47,7 @@ class Policy:
 
 
 def current_policy(periods: RetentionTable = RETENTION) -> Policy:
-    """The current version, from the table that decides."""
+    """Returns the current version, built from the table that decides."""
     fields = tuple(
         PolicyField(row.field, row.purposes, tuple(PolicyReader(a, cell.purpose) for a, cell in row.cells.items()))
         for row in policy.ROWS
@@ -63,5 +63,5 @@ def current_policy(periods: RetentionTable = RETENTION) -> Policy:
 
 
 def processor_fields(fields: tuple[PolicyField, ...], processor: Processor) -> tuple[PersonalField, ...]:
-    """What these rows give a processor."""
+    """Returns the fields that a processor can receive, according to these rows."""
     return tuple(row.field for row in fields if any(reader.audience == processor.value for reader in row.readers))

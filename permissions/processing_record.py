@@ -1,4 +1,4 @@
-"""What records of processing and exports say besides the table: about whom, where to, how kept safe, which rights."""
+"""Texts of the record of processing and of exports: data subjects, transfers, security and rights."""
 
 from typing import Final
 
@@ -13,13 +13,13 @@ TRANSFERS: Final = (
 )
 
 SECURITY: Final = (
-    "Each personal field is decided by role and standing consent at every reading; whoever is not named reads nothing.",
-    "Every reading by staff and processors is in a tamper-evident ledger, open to its subject, before it is shown.",
-    "Staff roles are granted one by one, expire and are listed; every token has one role and is kept as a digest.",
-    "A support case is assigned, a legal request and a processor's token approved, by a second person.",
-    "Connections use TLS 1.2 or newer; the service does not start in production without TLS.",
-    "Passwords are hashed with argon2id under a key; attempts are limited per address and per account.",
-    "Staff act only after a second factor (TOTP), whose secrets are sealed with AES-256-GCM.",
+    "Role and consent decide every personal field at every read. Without a rule, nobody reads.",
+    "A tamper-evident ledger records each read by staff or a processor before the data is shown. Subjects see it.",
+    "Staff roles are granted person by person, expire and are listed. A token has one role and is stored as a digest.",
+    "A second person assigns a support case, and approves a legal request or a processor's token.",
+    "Connections use TLS 1.2 or newer. In production the service does not start without TLS.",
+    "Passwords are hashed with argon2id and a secret key. Attempts are limited per address and per account.",
+    "Staff act only after a second factor (TOTP). Its secrets are encrypted with AES-256-GCM.",
 )
 
 RIGHTS: Final = (
@@ -27,12 +27,12 @@ RIGHTS: Final = (
     "Rectification (Art. 16): `updateProfile`, `updatePreRegistration`, `changeEmail`.",
     "Erasure (Art. 17): `requestErasure`.",
     "Restriction (Art. 18): `restrictProcessing`.",
-    "Portability (Art. 20): an export's `import` is a line that another instance takes in.",
+    "Portability (Art. 20): another instance can import the `import` line of an export.",
     "Objection to a processor (Art. 21): `objectToProcessor`.",
-    "Withdrawal of consent (Art. 7(3)): `withdrawConsent`; what was done before stays lawful.",
+    "Withdrawal of consent (Art. 7(3)): `withdrawConsent`. Earlier processing stays lawful.",
 )
 
 COMPLAINT: Final = (
-    "A complaint can be lodged with a supervisory authority where you live, work or think that a rule was broken "
+    "A complaint can be lodged with a supervisory authority where you live or work, or where a rule was broken "
     "(GDPR Art. 77)."
 )

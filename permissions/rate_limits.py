@@ -1,4 +1,4 @@
-"""Counters that count before they check, in the process or in Redis for all workers."""
+"""Rate limits, counted in the process or, for all workers, in Redis."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ PER_ADDRESS: Final = "600/minute"
 """HTTP requests per address."""
 
 PER_ADDRESS_UNSHARED: Final = "150/minute"
-"""The same where every process counts by itself."""
+"""HTTP requests per address if every process counts separately."""
 
 LOCAL_DIVISOR: Final = 4
 TIMEOUT_SECONDS: Final = 0.5
@@ -25,7 +25,7 @@ RETRY_SECONDS: Final = 1.0
 
 
 class RateLimiter:
-    """Hit first: a refused attempt has already been counted, so that fifty at once are not fifty free ones."""
+    """Counts attempts. An attempt is counted before it is checked, so concurrent attempts gain nothing."""
 
     def __init__(self, redis_url: str | None = None, *, on: bool = True) -> None:
         self.on = on
@@ -35,10 +35,9 @@ class RateLimiter:
         self._shared_retry_at = 0.0
 
     async def wait(self, rate: str, *key: str) -> int:
-        """Counts one attempt and returns 0, or the whole seconds until another may be made.
+        """Counts one attempt. Returns 0, or the seconds until the next attempt is allowed.
 
-        Where the shared counters are out of reach, this process counts by itself and allows a quarter: nothing goes
-        without a limit, and nobody is kept out for it.
+        If the shared counters cannot be reached, this process counts on its own and allows a quarter of the rate.
         """
         if not self.on:
             return 0
@@ -49,12 +48,12 @@ class RateLimiter:
             try:
                 async with asyncio.timeout(TIMEOUT_SECONDS):
                     return await _hit(self._shared, item, key)
-            except Exception as problem:  # noqa: BLE001  # whatever it is, the attempt is counted here
+            except Exception as problem:  # noqa: BLE001  # after any failure the attempt is counted here
                 self._use_local(problem)
         return await _hit(self._local, _local_rate(item), key)
 
     async def forget(self, rate: str, *key: str) -> None:
-        """Clears what was counted for an account or a device that has proved itself; never for a network address."""
+        """Resets the count for an account or device that has signed in. Never use it for a network address."""
         if not self.on:
             return
         item = parse(rate)
@@ -64,11 +63,11 @@ class RateLimiter:
             try:
                 async with asyncio.timeout(TIMEOUT_SECONDS):
                     await self._shared.clear(item, *key)
-            except Exception as problem:  # noqa: BLE001  # the bucket stays as full as it is
+            except Exception as problem:  # noqa: BLE001  # the shared count stays
                 self._use_local(problem)
 
     async def counts_locally(self) -> bool:
-        """Whether the shared counters are out of reach, so that this process counts by itself."""
+        """Returns whether the shared counters cannot be reached and this process counts on its own."""
         if not self.on or self._store is None:
             return False
         try:
@@ -96,5 +95,5 @@ def _local_rate(item: RateLimitItem) -> RateLimitItem:
 def _storage(url: str) -> Storage:
     storage = storage_from_string(f"async+{url}", implementation="redispy")
     if not isinstance(storage, Storage):
-        raise TypeError("the counters need an asynchronous storage")
+        raise TypeError("The rate limits need a Redis URL with an asynchronous storage.")
     return storage

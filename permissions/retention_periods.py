@@ -1,4 +1,4 @@
-"""How long each kind of record is kept, and why: one table, whose periods an operator may set."""
+"""Retention periods: how long each kind of record is kept, and why. An operator can set the periods."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ YEAR: Final = timedelta(days=365, hours=6)
 
 
 class RecordKind(StrEnum):
-    """A kind of record, by the name that a setting gives its period."""
+    """A kind of record. Its value is the name in the settings."""
 
     ACCOUNTS = "accounts"
     LAPSED_PURPOSES = "lapsed_purposes"
@@ -25,7 +25,7 @@ class RecordKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RetentionPeriod:
-    """What is kept for this period, since when it is counted, and why."""
+    """A retention period: the records, the start of the period, and the reason."""
 
     what: str
     period: timedelta
@@ -35,7 +35,7 @@ class RetentionPeriod:
 
 @dataclass(frozen=True, slots=True)
 class KeptRecord:
-    """The same in words; `until` where the day is known."""
+    """A kept kind of record as text, and the end of its period, if known."""
 
     what: str
     why: str
@@ -50,30 +50,30 @@ KEPT_AFTER_ERASURE: Final = (
     RecordKind.SUPPORT_CASES,
     RecordKind.LEGAL_REQUESTS,
 )
-"""What outlives the person whom it is about."""
+"""The records that are kept after their subject is erased."""
 
 GRACE: Final = (RecordKind.ACCOUNTS, RecordKind.LAPSED_PURPOSES)
-"""What one setting of its own, the grace before erasure, says for both."""
+"""The records whose period is the grace period before erasure, a separate setting."""
 
 K = RecordKind
 RETENTION: Final[RetentionTable] = {
     K.ACCOUNTS: RetentionPeriod(
         "Account, profile, pre-registration form and credentials",
         30 * DAY,
-        "after erasure was asked for, or after registration where the address was never verified",
-        "then their purpose is gone; until then erasure can be taken back, and the address verified.",
+        "after erasure was requested, or after registration if the address was never verified",
+        "their purpose ends then. Until then you can cancel the erasure or verify the address.",
     ),
     K.LAPSED_PURPOSES: RetentionPeriod(
-        "Data held only for a purpose that lapsed",
+        "Data stored only for a purpose that no longer stands",
         30 * DAY,
-        "after it lapsed, unless it is granted again",
+        "after the purpose ended, unless you grant it again",
         "our reading of storage as demanded by law.",
     ),
     K.CONSENT_RECORDS: RetentionPeriod(
         "Consent records, under an opaque id", 5 * YEAR, "after the account ends", "proof of consent (GDPR 7(1))."
     ),
     K.DISCLOSURES: RetentionPeriod(
-        "Disclosures and what processors were told to forget, under an opaque id",
+        "Disclosures and deletion orders to processors, under an opaque id",
         5 * YEAR,
         "after they were made",
         "accountability (GDPR 5(2)).",
@@ -82,41 +82,43 @@ RETENTION: Final[RetentionTable] = {
         "Sessions, tokens and sign-ins with their addresses", 90 * DAY, "after they end", "security of users."
     ),
     K.SUPPORT_CASES: RetentionPeriod(
-        "Support cases, their extent and dates; their free text goes with the account",
+        "Support cases with extent and dates; their free text is erased with the account",
         2 * YEAR,
         "after they end",
-        "defence of claims.",
+        "defense against claims.",
     ),
     K.LEGAL_REQUESTS: RetentionPeriod("Legal requests", 6 * YEAR, "after they end", "legal duty."),
     K.LETTERS: RetentionPeriod(
         "Letters and their links",
         7 * DAY,
-        "after they were sent, used or over, or waited in vain",
-        "they are of no use then; an address that is no account's own goes once its letter is sent.",
+        "after they were sent, used or expired, or delivery was abandoned",
+        "they are useless then. An address that belongs to no account is erased once its letter is sent.",
     ),
 }
-"""The periods unless set otherwise."""
+"""The default periods."""
 
 
 def retention(grace: timedelta, periods: Mapping[RecordKind, timedelta]) -> RetentionTable:
-    """The table with an operator's periods in it."""
+    """Returns the table with the operator's periods."""
     chosen = {**dict.fromkeys(GRACE, grace), **periods}
     return {kind: replace(kept, period=chosen.get(kind, kept.period)) for kind, kept in RETENTION.items()}
 
 
 def account_erasure_date(leaving_since: datetime, table: RetentionTable) -> datetime:
-    """When an account is erased that was left then."""
+    """Returns when an account is erased whose erasure was requested at `leaving_since`."""
     return leaving_since + table[K.ACCOUNTS].period
 
 
 def retained_records(ends: datetime, table: RetentionTable) -> tuple[KeptRecord, ...]:
-    """What outlives an account that ends then; records whose time each counts from a day of its own have no day."""
+    """Returns the records that are kept after an account that ends at `ends`.
+
+    `until` is None if each record has its own end."""
     days = {K.CONSENT_RECORDS: ends + table[K.CONSENT_RECORDS].period}
     return tuple(_record_text(table[kind], days.get(kind)) for kind in KEPT_AFTER_ERASURE)
 
 
 def retention_texts(table: RetentionTable) -> tuple[KeptRecord, ...]:
-    """The table in words."""
+    """Returns the table as text."""
     return tuple(_record_text(kept) for kept in table.values())
 
 
@@ -125,7 +127,7 @@ def _record_text(kept: RetentionPeriod, until: datetime | None = None) -> KeptRe
 
 
 def period_text(period: timedelta) -> str:
-    """A period in the largest unit that says it exactly."""
+    """Returns the period in the largest unit that divides it exactly."""
     for name, unit in (("year", YEAR), ("day", DAY), ("hour", DAY / 24), ("minute", DAY / 1440)):
         if period >= unit and not period % unit:
             return f"{period // unit} {name}{'s' * (period != unit)}"

@@ -1,4 +1,4 @@
-"""One data subject as one caller meets them, for one answer: the values that were read and the right to show them."""
+"""One data subject in one answer: the values that were read, and which of them the caller may read."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from permissions.decision import Withheld
 
 
 class Subject:
-    """Made where rows are read and nowhere else; guards accept nothing else.
+    """One data subject in one answer. Only the code that reads rows creates it, and guards accept nothing else.
 
-    `values` holds what was asked for; `disclosed` collects the bits that guards have shown.
+    `values` has the selected values. `disclosed` collects the bits of the fields that the answer shows.
     """
 
     __slots__ = ("audience", "disclosed", "grounds", "id", "mask", "values", "withheld")
@@ -28,5 +28,5 @@ class Subject:
 
     @property
     def user_id(self) -> str:
-        """What a processor calls this subject."""
+        """The subject's id in a processor view."""
         return self.id

@@ -1,1 +1,1 @@
-"""The guards in the GraphQL schema: fields, root fields and what a document selects."""
+"""Access rules in the GraphQL schema: personal fields, root fields and the selection of a document."""

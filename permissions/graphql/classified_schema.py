@@ -1,4 +1,4 @@
-"""A schema that does not build while a field is neither guarded nor said to be nobody's, or a root has no rule."""
+"""A GraphQL schema that is built only if every field is guarded or declared open, and every root field has a rule."""
 
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -24,11 +24,11 @@ T = TypeVar("T")
 
 
 class UnclassifiedField(Exception):
-    """Something could be read that no row of the policy speaks of."""
+    """A field or column can be read without a rule of the policy."""
 
 
 def impersonal(why: str) -> Callable[[type[T]], type[T]]:
-    """Says of a whole type why none of its fields is a personal-data field of its own."""
+    """Declares that no field of a type is a personal-data field, and why."""
 
     def mark(kind: type[T]) -> type[T]:
         setattr(kind, IMPERSONAL, why)
@@ -38,26 +38,30 @@ def impersonal(why: str) -> Callable[[type[T]], type[T]]:
 
 
 def open_field(why: str, **options: Any) -> Any:
-    """A field of a personal type that anyone who meets the object may read, and why."""
+    """Declares a field of a personal type that anyone who can read the object may read, and why."""
     return strawberry.field(metadata={OPEN: why}, **options)
 
 
 class ClassifiedSchema(strawberry.Schema):
-    """Default deny: what nobody classified is named, all of it at once, and nothing starts."""
+    """Default deny: raises UnclassifiedField with the name of every field without a rule."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         options.setdefault("execution_context_class", SubjectExecutionContext)
         super().__init__(*arguments, **options)
-        bare = [*unclassified_columns(METADATA.tables.values()), *self._unguarded_fields(), *self._roots_without_rule()]
-        if bare:
-            raise UnclassifiedField(f"no rule says who may read: {', '.join(sorted(bare))}")
+        missing = [
+            *unclassified_columns(METADATA.tables.values()),
+            *self._unguarded_fields(),
+            *self._roots_without_rule(),
+        ]
+        if missing:
+            raise UnclassifiedField(f"No rule says who may read these: {', '.join(sorted(missing))}")
         self.guards = self._guards()
         self._install_resolvers()
         self._describe_directives()
 
     @property
     def graphql(self) -> GraphQLSchema:
-        """The schema as graphql-core knows it."""
+        """The schema of graphql-core."""
         return self._schema
 
     def _object_types(self) -> list[tuple[GraphQLObjectType, Any]]:
@@ -92,7 +96,7 @@ class ClassifiedSchema(strawberry.Schema):
         }
 
     def _describe_directives(self) -> None:
-        """Gives the arguments of schema directives their descriptions, which Strawberry leaves out."""
+        """Adds the descriptions of schema directives' arguments, which Strawberry omits."""
         convert = self.config.name_converter.get_graphql_name
         for kind, directive in self._schema_graphql_directives.items():
             definition: StrawberrySchemaDirective = getattr(kind, DIRECTIVE)
@@ -100,7 +104,7 @@ class ClassifiedSchema(strawberry.Schema):
                 directive.args[convert(field)].description = field.description
 
     def _install_resolvers(self) -> None:
-        """Calls the guard straight from graphql-core, or answers a subject's texts in one pass: the same test."""
+        """Lets graphql-core call the guards without Strawberry, or answer a subject's texts in one pass."""
         for kind, definition in self._object_types():
             for field in definition.fields:
                 if isinstance(field, GuardedField):

@@ -1,4 +1,4 @@
-"""What a document asks of whom: the fields it selects and those that its caller's role can never read."""
+"""The fields that a document selects, and those of them that the caller's role can never read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ from permissions.graphql.root_field_rules import ROOT_FIELD_RULES
 
 @dataclass(slots=True)
 class RootFieldSelection:
-    """What one root field of a document asks for: coordinates (`User.email`) and the bits of personal fields."""
+    """The selection of one root field: coordinates (`User.email`) and the bits of its personal fields."""
 
     coordinates: set[str] = field(default_factory=set)
     bits: int = 0
@@ -38,14 +38,14 @@ class RootFieldSelection:
 
 @dataclass(slots=True)
 class DocumentSelection:
-    """A document as one caller sends it: what each root field asks, and the refusals that its role alone means."""
+    """The selection of each root field, and an error per field that the caller's role can never read."""
 
     asked: dict[str, RootFieldSelection] = field(default_factory=dict)
     refusals: list[ApiError] = field(default_factory=list)
 
 
 class SelectionWalk:
-    """Goes once through an operation, with its fragments, `@skip` and `@include`."""
+    """Walks through an operation once and follows fragments, `@skip` and `@include`."""
 
     def __init__(
         self, schema: ClassifiedSchema, document: DocumentNode, variables: VariableValues, caller: Caller
@@ -60,7 +60,7 @@ class SelectionWalk:
         self._seen: set[tuple[str | int, ...]] = set()
 
     def operation(self, node: OperationDefinitionNode) -> DocumentSelection:
-        """What the operation's root fields ask."""
+        """Returns the selections of the operation's root fields."""
         root = self.schema.graphql.get_root_type(node.operation)
         if root is not None:
             for key, name, selected, _ in self._fields(root, node.selection_set):

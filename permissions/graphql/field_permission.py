@@ -1,4 +1,4 @@
-"""The permission class that every personal-data field carries: one bit test, printed as a directive."""
+"""The permission class of personal-data fields: one bit test, shown in the schema as a directive."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -25,7 +25,7 @@ EMPTY_OR_WITHHELD: Final = " Null if empty or withheld."
     description="Marks a personal-data field with the policy's rule for it.",
 )
 class PersonalData:
-    """The policy's row for a field, in the schema."""
+    """The policy's rule for a field, as a schema directive."""
 
     purposes: list[Purpose] = strawberry.field(description="The purposes that the field was collected for.")
     readers: list[Audience] = strawberry.field(
@@ -34,7 +34,7 @@ class PersonalData:
 
 
 class CanRead(BasePermission):
-    """May this caller read this field of this subject, by the subject's own standing?"""
+    """Lets a caller read a field of a subject if the policy and the subject's consent allow it."""
 
     message = "This field is withheld."
 
@@ -43,11 +43,11 @@ class CanRead(BasePermission):
         self.bit = field.bit
 
     def allows(self, subject: Subject) -> bool:
-        """One bit of the mask that was decided when the subject was read."""
+        """Returns the field's bit of the mask, which was decided when the subject was read."""
         return bool(subject.mask & self.bit)
 
     def resolver(self, name: str) -> Callable[[Subject, Any], Any]:
-        """The field's resolver: the value where this permits, and a note of it for the ledger; null elsewhere."""
+        """Returns the field's resolver. It returns the value if allowed, and marks it as disclosed; else null."""
         bit = self.bit
 
         def read(subject: Subject, _info: Any) -> Any:
@@ -59,23 +59,23 @@ class CanRead(BasePermission):
         return read
 
     def has_permission(self, source: Any, info: Info[Any, Any] | None, **kwargs: Any) -> bool:
-        """Strawberry's form of the same question; what is not a Subject is refused."""
+        """Returns the same decision to Strawberry. Any source except a Subject is refused."""
         return isinstance(source, Subject) and self.allows(source)
 
 
 class GuardedField(StrawberryField):
-    """A field without resolver that answers null unless its guard permits; it costs what an open field costs."""
+    """A field that returns null unless its guard allows it, at the cost of an open field."""
 
     def get_result(
         self, source: Any, info: Info[Any, Any] | None, args: list[Any], kwargs: Any
     ) -> Awaitable[Any] | Any:
-        """The value that was read, or null."""
+        """Returns the value, or null."""
         guard: CanRead = self.metadata[GUARD]
         return guard.resolver(self.python_name)(source, info)
 
 
 def personal_field(field: PersonalField, *, nullable: bool = True) -> Any:
-    """Declares a personal-data field of a type, guarded by the policy's row for it."""
+    """Declares a personal-data field of a type, guarded by the policy's rule."""
     directive = PersonalData(purposes=list(POLICY[field].purposes), readers=list(possible_readers(field)))
     return GuardedField(
         python_name=None,

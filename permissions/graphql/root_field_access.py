@@ -1,4 +1,4 @@
-"""Stands in front of every root field: role first, then rate, then the resolver."""
+"""The check in front of every root field: first the role, then the rate limit, then the resolver."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,7 +16,7 @@ NOT_PERMITTED = Refused(RefusalCode.NOT_PERMITTED, "Your role may not do this.")
 
 
 class RootFieldAccess(FieldExtension):
-    """Asks the field's row; what it refuses is never read."""
+    """Applies the rule of a root field. If it refuses, nothing is read."""
 
     def __init__(self, coordinate: str) -> None:
         self.coordinate = coordinate
@@ -25,7 +25,7 @@ class RootFieldAccess(FieldExtension):
     async def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info[Any, Any], **arguments: Any
     ) -> Any:
-        """The resolver's answer, or a refusal in the form that this field has for it."""
+        """Returns the resolver's answer, or refuses by a `Refusal` or an error, depending on the field."""
         context = info.context
         if not self.rule.allows(context.caller):
             if self.rule.returns_refusal:

@@ -1,4 +1,4 @@
-"""Who may ask what: one row a root field. A root field without a row does not build."""
+"""Which roles may use each root field. The schema does not build if a root field has no rule."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,11 +9,12 @@ from permissions.caller import POSSIBLE_AUDIENCES, Caller
 
 @dataclass(frozen=True, slots=True)
 class RootFieldRule:
-    """`refuses`: answers NOT_PERMITTED as data. `credential`: proves who somebody is, so at most one a document.
+    """The rule of one root field: the roles that may use it, and how.
 
-    `meets`: what a member is to the users in the answer, where it is less than what their role makes them; any other
-    role is then nobody to them. `views`: each processor has a type of its own, so no field in it is another's.
-    `rate`: attempts per caller.
+    `active_members_only`: members must be verified, not restricted and not leaving. `returns_refusal`: refuses with
+    NOT_PERMITTED as data. `credential`: checks credentials, so a document may contain only one. `limited_to`: the only
+    audiences that a member has to users in the answer; other roles have none. `is_processor_view`: each processor
+    has a separate type with only its fields. `rate`: attempts per caller.
     """
 
     roles: frozenset[Role]
@@ -25,11 +26,11 @@ class RootFieldRule:
     is_processor_view: bool = False
 
     def allows(self, caller: Caller) -> bool:
-        """Decided from the role alone, before anything is read."""
+        """Returns whether the caller may use the field. It depends only on the caller, not on data."""
         return caller.role in self.roles and not (self.active_members_only and not caller.is_active_member)
 
     def audiences(self, caller: Caller) -> tuple[Audience, ...]:
-        """Everything that this caller can be to a user in the answer."""
+        """Returns every audience that this caller can have to a user in the answer."""
         if self.limited_to is None:
             return POSSIBLE_AUDIENCES[caller.role]
         return self.limited_to if caller.is_member or self.credential else ()
@@ -90,9 +91,7 @@ ROOT_FIELD_RULES: Final = {
     "Mutation.requestErasure": RootFieldRule(MEMBER, returns_refusal=True, credential=True),
     "Mutation.cancelErasure": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
     "Mutation.issueRoleToken": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
-    "Mutation.logout": RootFieldRule(
-        EVERYONE
-    ),  # a browser whose access has lapsed still holds what goes on with its session
+    "Mutation.logout": RootFieldRule(EVERYONE),  # a browser with an expired access token may still have a refresh token
     "Mutation.revokeSession": RootFieldRule(MEMBER, rate=CHANGE_RATE),
     "Mutation.updateProfile": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
     "Mutation.updatePreRegistration": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),

@@ -1,4 +1,4 @@
-"""A subject's selected texts are answered in one pass over its mask: the guards' own test, once a mask."""
+"""Fast path for subjects: answers all selected texts of a subject in one pass, once per mask."""
 
 from collections.abc import Awaitable
 from typing import Any, Final, NamedTuple
@@ -11,34 +11,34 @@ from permissions.subject import Subject
 
 VALUE_SOURCE: Final = "reading"
 NO_VALUE: Final = ""
-"""A name that no value has."""
+"""A name without a value, for withheld fields."""
 
 
 class ValueSource(NamedTuple):
-    """Where a guarded field's value lies in a subject, and the bit that must be set to show it."""
+    """The name of a guarded field's value in a subject, and the bit that must be set to show it."""
 
     name: str
     bit: int
 
 
 class SubjectPlan(NamedTuple):
-    """One selection on subjects: what is filled in one pass, what graphql-core does, and the order of the answer."""
+    """The plan for one selection on subjects: texts for one pass, the rest for graphql-core, and the order."""
 
     texts: tuple[tuple[str, str, int], ...]
     bits: int
     rest: dict[str, Any]
     order: tuple[str, ...]
-    seen: dict[int, tuple[tuple[str, str], ...]]
+    sources: dict[int, tuple[tuple[str, str], ...]]
 
     def sources_for(self, mask: int) -> tuple[tuple[str, str], ...]:
-        """Each text's key in the answer and where its value lies, nowhere for what this mask keeps back."""
-        if mask not in self.seen:
-            self.seen[mask] = tuple((key, name if mask & bit else NO_VALUE) for key, name, bit in self.texts)
-        return self.seen[mask]
+        """Returns each text's key in the answer and the name of its value, NO_VALUE if the mask withholds it."""
+        if mask not in self.sources:
+            self.sources[mask] = tuple((key, name if mask & bit else NO_VALUE) for key, name, bit in self.texts)
+        return self.sources[mask]
 
 
 class SubjectExecutionContext(StrawberryGraphQLCoreExecutionContext):
-    """Nullable texts of a Subject need no completion: what graphql-core would make of them is what they are."""
+    """Executes fields of subjects. A nullable text needs no completion by graphql-core, so it is copied."""
 
     def execute_fields(
         self,
@@ -48,24 +48,24 @@ class SubjectExecutionContext(StrawberryGraphQLCoreExecutionContext):
         grouped_field_set: Any,
         position_context: Any,
     ) -> Any:
-        """A Subject's fields in one pass; everything else, and whatever is no text, as graphql-core does it."""
+        """Answers a subject's texts in one pass. graphql-core executes every other field."""
         if type(source_value) is not Subject:
             return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
         plan = self._plan(parent_type, grouped_field_set)
-        found = self.fill(source_value, plan)
+        texts = self.fill(source_value, plan)
         if not plan.rest:
-            return found
-        more = super().execute_fields(parent_type, source_value, path, plan.rest, position_context)
-        return _ordered(found, more, plan) if isinstance(more, dict) else _ordered_later(found, more, plan)
+            return texts
+        rest = super().execute_fields(parent_type, source_value, path, plan.rest, position_context)
+        return _ordered(texts, rest, plan) if isinstance(rest, dict) else _ordered_later(texts, rest, plan)
 
     def fill(self, subject: Subject, plan: SubjectPlan) -> dict[str, Any]:
-        """The texts that the subject's mask lets through, null for all others; decided once a mask."""
+        """Returns the texts that the subject's mask allows, and null for the others."""
         values = subject.values
         subject.disclosed |= subject.mask & plan.bits
         return {key: values.get(name) for key, name in plan.sources_for(subject.mask)}
 
     def _plan(self, parent_type: GraphQLObjectType, selected: Any) -> SubjectPlan:
-        """Kept as long as this one operation, in which graphql-core hands out the same selection for every row."""
+        """Returns the plan of a selection, kept for this operation. graphql-core passes the same selection per row."""
         plans: dict[int, tuple[Any, SubjectPlan]] = self.__dict__.setdefault("_plans", {})
         if id(selected) not in plans:
             plans[id(selected)] = (selected, _build_plan(parent_type, selected))
@@ -85,10 +85,10 @@ def _build_plan(parent_type: GraphQLObjectType, selected: Any) -> SubjectPlan:
     return SubjectPlan(tuple(texts), bits, rest, tuple(selected), {})
 
 
-def _ordered(found: dict[str, Any], more: dict[str, Any], plan: SubjectPlan) -> dict[str, Any]:
-    both = {**found, **more}
+def _ordered(texts: dict[str, Any], rest: dict[str, Any], plan: SubjectPlan) -> dict[str, Any]:
+    both = {**texts, **rest}
     return {key: both[key] for key in plan.order if key in both}
 
 
-async def _ordered_later(found: dict[str, Any], more: Awaitable[dict[str, Any]], plan: SubjectPlan) -> dict[str, Any]:
-    return _ordered(found, await more, plan)
+async def _ordered_later(texts: dict[str, Any], rest: Awaitable[dict[str, Any]], plan: SubjectPlan) -> dict[str, Any]:
+    return _ordered(texts, await rest, plan)

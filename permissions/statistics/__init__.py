@@ -1,1 +1,1 @@
-"""Who is counted by statistics, and which counts are published."""
+"""Statistics: who is counted, by what, and which counts are published."""

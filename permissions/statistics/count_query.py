@@ -1,4 +1,4 @@
-"""Who is counted by statistics, and as what, in SQL: free text stays in the database."""
+"""The SQL that counts subjects for statistics. Free text never leaves the database."""
 
 from datetime import datetime
 from typing import Any
@@ -15,12 +15,12 @@ from permissions.statistics.histograms import FIELD_OF, HISTOGRAMS, Histogram
 
 
 def is_counted(now: datetime) -> ColumnElement[bool]:
-    """Whether the row's subject is one of the people: not staff, and whom no lock keeps from fellow members."""
+    """Returns the condition that the row's subject is counted: not staff, and not locked for members."""
     return and_(is_unlocked(Audience.MEMBERS), ~is_staff(ACCOUNTS.c.id, now))
 
 
 def count_statement(now: datetime) -> CompoundSelect[Any]:
-    """Every histogram's true counts in one statement, so that all are of one moment; never stored, never logged."""
+    """Returns one statement for the exact counts of every histogram, all of one moment. Never store or log them."""
     people = _people(now)
     return union_all(*(_counted(people, histogram) for histogram in HISTOGRAMS))
 
@@ -42,7 +42,7 @@ def _counted(people: CTE, histogram: Histogram) -> Select[Any]:
 
 
 def _value(dimension: Dimension) -> ColumnElement[str]:
-    """What the subject wrote, as a word of the closed list in the form in which it is compared."""
+    """Returns the subject's value as a lowercase value of the closed list, OTHER or UNSPECIFIED."""
     written = func.lower(func.trim(func.coalesce(_column(dimension), "")))
     listed = [value.lower() for value in CLOSED_LISTS[dimension]]
     return case((written == "", UNSPECIFIED.lower()), (written.in_(listed), written), else_=OTHER.lower())

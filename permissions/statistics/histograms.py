@@ -1,4 +1,4 @@
-"""The fourteen histograms of a release: three totals, six dimensions, and the country with each other dimension."""
+"""The 14 histograms of a release: 3 totals, 6 by one dimension, 5 by country and another dimension."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,33 +14,33 @@ FIELD_OF: Final = {
     dimension: PersonalField.SPECIALIZATION if dimension is Dimension.SPECIALIZATION else PersonalField.PRE_REGISTRATION
     for dimension in Dimension
 }
-"""The field that holds a dimension's value: its purpose must stand for whoever is counted."""
+"""The field that stores each dimension's value. Its purpose must stand for every counted subject."""
 
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts of those who stand consented to all of `purposes`, by the values of `dimensions`; without any, a total."""
+    """Counts of the subjects who consent to all `purposes`, by the values of `dimensions`; without any, a total."""
 
     purposes: tuple[Purpose, ...]
     dimensions: tuple[Dimension, ...] = ()
 
     @property
     def name(self) -> str:
-        """What its cells are stored under."""
+        """The name under which its cells are stored."""
         return ",".join(self.dimensions or self.purposes)
 
     @property
     def total(self) -> str:
-        """The name of the total of those whom it counts."""
+        """The name of the total of the same subjects."""
         return ",".join(self.purposes)
 
     @property
     def size(self) -> int:
-        """How many cells it has, those left out among them."""
+        """The number of cells, including suppressed ones."""
         return prod(len(values_of(dimension)) for dimension in self.dimensions)
 
     def groups(self) -> Iterable[tuple[str, ...]]:
-        """The values of every cell, whether or not anybody is in it."""
+        """Returns the values of every cell, including empty ones."""
         return product(*map(values_of, self.dimensions))
 
 
@@ -56,12 +56,12 @@ BREAKDOWNS: Final = (
     *(_by(dimension) for dimension in Dimension),
     *(_by(Dimension.COUNTRY, other) for other in Dimension if other is not Dimension.COUNTRY),
 )
-"""What may be asked; more would let one person move more cells."""
+"""The allowed breakdowns. Each further one would let one person change more cells."""
 HISTOGRAMS: Final = (*TOTALS, *BREAKDOWNS)
 _BY_DIMENSIONS: Final = {frozenset(histogram.dimensions): histogram for histogram in BREAKDOWNS}
 
 
 def histogram_of(dimensions: list[Dimension]) -> Histogram | None:
-    """The histogram by these dimensions in any order, or None where no release has it."""
+    """Returns the histogram by these dimensions, in any order, or None if releases do not have it."""
     found = _BY_DIMENSIONS.get(frozenset(dimensions))
     return found if found and len(found.dimensions) == len(dimensions) else None

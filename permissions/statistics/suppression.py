@@ -1,4 +1,4 @@
-"""Whether a count is published, and as what: decided alike for every cell, whoever is in it."""
+"""Decides whether and how a count is published, by the same rule for every cell."""
 
 import math
 from functools import lru_cache
@@ -13,15 +13,14 @@ CONFIDENCE: Final = 0.95
 
 
 def round_count(number: int) -> int:
-    """The nearest multiple of five; an odd step has no ties."""
+    """Returns the nearest multiple of five. An odd step has no ties."""
     return ROUNDING * ((number + ROUNDING // 2) // ROUNDING)
 
 
 def publishable_count(people: int, noise: Noise) -> int | None:
-    """The count with noise, rounded, or None.
+    """Returns the count with noise, rounded, or None if the group is suppressed.
 
-    The noise is at most its bound, so what passes the threshold is a group of ten or more, and nobody's absence from
-    a smaller one can be read off.
+    The noise has a bound, so a published group has at least ten people, and no smaller group can be inferred.
     """
     noisy = people + noise.draw()
     return round_count(noisy) if noisy >= SMALLEST_GROUP + noise.bound else None
@@ -29,7 +28,7 @@ def publishable_count(people: int, noise: Noise) -> int | None:
 
 @lru_cache
 def error_margin(noise: Noise) -> int:
-    """The smallest distance within which 95 % of counts lie, of a group that is always shown, whatever its size."""
+    """Returns the smallest distance from the exact count that 95% of published counts keep, for groups of any size."""
     drawn = range(-noise.bound, noise.bound + 1)
     weights = {x: math.exp(-noise.epsilon * abs(x)) for x in drawn}
     enough = CONFIDENCE * sum(weights.values())

@@ -1,1 +1,1 @@
-"""Policy versions: what was published, what differs, and the guard against unannounced changes."""
+"""Policy versions: published texts, their differences, and the guard against unannounced changes."""

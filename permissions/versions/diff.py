@@ -1,4 +1,4 @@
-"""What changes between two versions: who gains or loses sight of what, and which purposes must be granted anew."""
+"""Differences between two policy versions: who gains or loses access, and which purposes need a new grant."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,14 +12,14 @@ ALWAYS: Final = "always"
 
 
 def cell_text(cell: Cell | None) -> str:
-    """A cell as the table prints it."""
+    """Returns a cell as the table prints it."""
     if cell is None:
         return NEVER
     return cell.purpose.value if cell.purpose else ALWAYS
 
 
 def _purposes_that_admit(cell: Cell | None) -> frozenset[str]:
-    """Every ground on which such a cell lets its reader in; the more, the wider."""
+    """Returns the purposes under which the cell gives access. More purposes give wider access."""
     if cell is None:
         return frozenset()
     if cell.purpose is None:
@@ -29,7 +29,7 @@ def _purposes_that_admit(cell: Cell | None) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class CellChange:
-    """One audience's cell of one field that is not what it was."""
+    """A changed cell: how one audience reads one field, before and after."""
 
     field: PersonalField
     audience: Audience
@@ -38,19 +38,19 @@ class CellChange:
 
     @property
     def widens(self) -> bool:
-        """Whether somebody can be read who could not be."""
+        """Whether the audience gains access to some subjects."""
         return not _purposes_that_admit(self.after) <= _purposes_that_admit(self.before)
 
     @property
     def effect(self) -> str:
-        """What becomes of the audience's sight."""
+        """Whether the audience gained or lost access, or reads under another purpose (`moved`)."""
         narrows = not _purposes_that_admit(self.before) <= _purposes_that_admit(self.after)
         return {(True, False): "gained", (False, True): "lost"}.get((self.widens, narrows), "moved")
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionChange:
-    """A field that is now collected for a purpose for which it was not."""
+    """A purpose for which a field is newly collected."""
 
     field: PersonalField
     purpose: Purpose
@@ -64,18 +64,16 @@ def _cells(policy: Policy) -> Cells:
 
 
 def cell_changes(old: Policy, new: Policy) -> list[CellChange]:
-    """Every cell that differs, in the policy's order."""
+    """Returns every cell that differs, in the policy's order."""
     before, after = _cells(old), _cells(new)
-    places = ((field, audience) for field in PersonalField for audience in Audience)
+    cells = ((field, audience) for field in PersonalField for audience in Audience)
     return [
-        CellChange(*place, before.get(place), after.get(place))
-        for place in places
-        if before.get(place) != after.get(place)
+        CellChange(*cell, before.get(cell), after.get(cell)) for cell in cells if before.get(cell) != after.get(cell)
     ]
 
 
 def collection_changes(old: Policy, new: Policy) -> list[CollectionChange]:
-    """Every field that is collected for more than it was."""
+    """Returns every purpose that a field is newly collected for."""
     known = {(row.field, purpose) for row in old.fields for purpose in row.purposes}
     return [
         CollectionChange(row.field, purpose)
@@ -86,7 +84,7 @@ def collection_changes(old: Policy, new: Policy) -> list[CollectionChange]:
 
 
 def material_changes(old: Policy, new: Policy) -> dict[Purpose, list[str]]:
-    """Every purpose that means more than its subjects agreed to, and by what."""
+    """Returns the purposes that go beyond what subjects granted, each with the reasons."""
     reasons: dict[Purpose, list[str]] = {purpose: [] for purpose in Purpose}
     for added in collection_changes(old, new):
         reasons[added.purpose].append(f"{added.field} would be collected for {added.purpose}")
@@ -102,6 +100,6 @@ def material_changes(old: Policy, new: Policy) -> dict[Purpose, list[str]]:
 
 
 def reworded_purposes(old: Policy, new: Policy) -> list[Purpose]:
-    """Every purpose whose text, basis or withdrawal reads otherwise."""
+    """Returns every purpose whose text, lawful basis or withdrawal changed."""
     before = {each.purpose: each for each in old.purposes}
     return [each.purpose for each in new.purposes if before.get(each.purpose) != each]

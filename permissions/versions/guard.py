@@ -1,4 +1,4 @@
-"""Nothing starts with more readers than its subjects were told of: what widens needs a version that says so."""
+"""Stops the server if the table gives more access than the published policy versions announce."""
 
 from typing import Final
 
@@ -8,34 +8,38 @@ from permissions.versions import diff
 from permissions.versions.published import InvalidPolicyFile, published_policy
 
 WHAT_TO_DO: Final = (
-    "Add a Version to permissions/policy.py that names these purposes among its changes, then keep what it says: "
+    "Add a Version to permissions/policy.py that names these purposes in `changes`, then store its text: "
     "consentql policy --format json > permissions/versions/VERSION.json"
 )
 
 
 class UnannouncedChange(Exception):
-    """The table shows more than any version of the policy says."""
+    """The table gives more access than any policy version announces."""
 
 
-def require_announced(*, kept: bool = False) -> None:
-    """Raises Unannounced, with all that widened; `kept`: the newest version's own words must be there too."""
+def require_announced(*, text_required: bool = False) -> None:
+    """Raises UnannouncedChange with every unannounced access.
+
+    `text_required`: also raise it if the text of the newest version is not stored."""
     newest = policy.VERSIONS[-1].name
-    found = unannounced_changes() or ([missing_file(newest)] if kept and published_policy(newest) is None else [])
+    found = unannounced_changes() or (
+        [missing_file(newest)] if text_required and published_policy(newest) is None else []
+    )
     if found:
         raise UnannouncedChange("\n".join([*found, WHAT_TO_DO]))
 
 
 def unannounced_changes() -> list[str]:
-    """What each version, and the table as it is now, shows beyond the version before without naming the purpose."""
+    """Returns every access that a version, or the current table, adds without naming its purpose."""
     known: list[tuple[int, Policy]] = []
-    for place, version in enumerate(policy.VERSIONS):
+    for number, version in enumerate(policy.VERSIONS):
         try:
-            said = published_policy(version.name)
+            text = published_policy(version.name)
         except InvalidPolicyFile as problem:
             return [str(problem)]
-        known += [(place, said)] if said else []
+        known += [(number, text)] if text else []
     if not known:
-        return ["No version of the policy was kept, so that nobody knows what subjects were told."]
+        return ["No policy version is stored in permissions/versions, so nothing shows what subjects agreed to."]
     found = []
     for (earlier, old), (later, new) in zip(
         known, [*known[1:], (len(policy.VERSIONS) - 1, current_policy())], strict=True
@@ -49,5 +53,5 @@ def unannounced_changes() -> list[str]:
 
 
 def missing_file(name: str) -> str:
-    """That nobody kept what a version said."""
-    return f"permissions/versions/{name}.json is not there: nobody knows what version {name} said"
+    """Returns the sentence that a version's text is not stored."""
+    return f"permissions/versions/{name}.json does not exist, so the text of version {name} is unknown"

@@ -1,4 +1,4 @@
-"""What each version said when it was published: one file a version, which nothing but a new version may widen."""
+"""Reads and writes the published text of each policy version, one JSON file per version."""
 
 import json
 from dataclasses import asdict, fields, is_dataclass
@@ -16,11 +16,11 @@ FOLDER: Final = Path(__file__).parent
 
 
 class InvalidPolicyFile(ValueError):
-    """What is no policy in the shape in which we print one, and where."""
+    """The JSON is not a policy as this program writes it. The message names the place."""
 
 
 def published_policy(name: str) -> Policy | None:
-    """What a version said, or None where it is no version or nobody kept what it said."""
+    """Returns the published policy of a version, or None if there is no such version or file."""
     if version_numbers.version_number(name) is None:
         return None
     path = FOLDER / f"{name}.json"
@@ -30,18 +30,18 @@ def published_policy(name: str) -> Policy | None:
 @lru_cache
 def _load(path: Path) -> Policy:
     try:
-        kept = parse_policy(json.loads(path.read_text(encoding="utf-8")))
+        policy = parse_policy(json.loads(path.read_text(encoding="utf-8")))
     except ValueError as problem:
         raise InvalidPolicyFile(f"{path.name}: {problem}") from None
-    if kept.version != path.stem:
-        raise InvalidPolicyFile(f"{path.name}: is of version {kept.version}")
-    return kept
+    if policy.version != path.stem:
+        raise InvalidPolicyFile(f"{path.name}: contains version {policy.version}")
+    return policy
 
 
-def parse_policy(stated: Any) -> Policy:
-    """A policy from JSON: nothing missing, nothing besides, every word one that the program knows."""
-    found: Policy = _parse(Policy, stated, "policy")
-    return found
+def parse_policy(json_value: Any) -> Policy:
+    """Returns a policy from JSON. Raises InvalidPolicyFile at a missing, extra or unknown value."""
+    policy: Policy = _parse(Policy, json_value, "policy")
+    return policy
 
 
 def _parse(kind: Any, value: Any, place: str) -> Any:
@@ -56,28 +56,28 @@ def _parse(kind: Any, value: Any, place: str) -> Any:
         try:
             return kind(value) if issubclass(kind, Enum) else kind.fromisoformat(value)
         except ValueError:
-            raise InvalidPolicyFile(f"{place}: is not a word that it can be") from None
+            raise InvalidPolicyFile(f"{place}: is not a value of {kind.__name__}") from None
     if type(value) is not kind:
-        raise InvalidPolicyFile(f"{place}: is not of the kind that stands there in a policy")
+        raise InvalidPolicyFile(f"{place}: must be of type {kind.__name__}")
     return value
 
 
 def _parse_list(value: Any, place: str) -> list[Any]:
     if not isinstance(value, list):
-        raise InvalidPolicyFile(f"{place}: is a list")
+        raise InvalidPolicyFile(f"{place}: must be a list")
     return value
 
 
 def _parse_object(kind: Any, value: Any, place: str) -> Any:
     names = {each.name for each in fields(kind)}
     if not isinstance(value, dict) or set(value) != names:
-        raise InvalidPolicyFile(f"{place}: holds exactly {', '.join(sorted(names))}")
+        raise InvalidPolicyFile(f"{place}: must have exactly the keys {', '.join(sorted(names))}")
     hints = get_type_hints(kind)
     return kind(**{name: _parse(hints[name], value[name], f"{place}.{name}") for name in hints})
 
 
 def policy_json(policy: Policy) -> str:
-    """The policy as JSON, each thing in it on a line of its own, so that two versions compare line by line."""
+    """Returns the policy as JSON, one line per item, so that two versions can be compared line by line."""
     parts = []
     for name, value in asdict(policy).items():
         if isinstance(value, tuple):

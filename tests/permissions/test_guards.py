@@ -64,7 +64,7 @@ def bare(*schema: Any, **root: Any) -> list[str]:
     """What keeps a schema from being built."""
     with pytest.raises(UnclassifiedField) as refused:
         schema_showing(*schema, **root)
-    return str(refused.value).removeprefix("no rule says who may read: ").split(", ")
+    return str(refused.value).removeprefix("No rule says who may read these: ").split(", ")
 
 
 # ---------------------------------------------------------------- what does not build

@@ -23,7 +23,7 @@ def serve(host: str, port: int, workers: int) -> None:
             "Several workers need CONSENTQL_REDIS_URL, or every one of them would count attempts by itself."
         )
     try:
-        require_announced(kept=settings.in_production)
+        require_announced(text_required=settings.in_production)
     except UnannouncedChange as problem:
         raise CommandError(str(problem)) from None
     asyncio.run(_prepare())
