@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,11 +54,13 @@ class Server:
 
 
 @contextmanager
-def serving(database_url: str, cwd: Path, *arguments: str, **more: str) -> Iterator[Server]:
+def serving(
+    database_url: str, cwd: Path, *arguments: str, program: Sequence[str] = COMMAND, **more: str
+) -> Iterator[Server]:
     """Starts a server, waits until it is ready, and ends it."""
     port = free_port()
     log = cwd / f"server-{port}.log"
-    command = [*COMMAND, "serve", "--port", str(port), *arguments]
+    command = [*program, "serve", "--port", str(port), *arguments]
     with log.open("wb") as output:
         settings = environment(database_url, **more)
         process = subprocess.Popen(command, env=settings, cwd=cwd, stdout=output, stderr=output)
