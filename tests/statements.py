@@ -1,4 +1,4 @@
-"""Counts the statements that a piece of work sends to a database."""
+"""Records the SQL statements that a block sends to a database."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,8 +10,8 @@ from models.database import Database
 
 
 @asynccontextmanager
-async def counted(database: Database) -> AsyncIterator[list[str]]:
-    """The text of every statement sent within the block."""
+async def recorded_statements(database: Database) -> AsyncIterator[list[str]]:
+    """Yields a list that receives the text of every statement sent within the block."""
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:

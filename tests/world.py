@@ -1,4 +1,4 @@
-"""A small platform to ask questions of: people with chosen standing, tokens of every role, a client over HTTP."""
+"""A service in memory for tests: people with chosen consents, tokens of every role, and an HTTP client."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -55,7 +55,7 @@ FORM = {
 
 
 def services_on(database: Database, **changes: Any) -> Services:
-    """A process's services with hashes that cost nothing and without limits, unless told otherwise."""
+    """Builds services with cheap hashes and without limits, except for the given changes."""
     services = Services(
         database=database,
         keys=KeyRing((KEY,)),
@@ -67,13 +67,13 @@ def services_on(database: Database, **changes: Any) -> Services:
 
 
 def settings_for(database: Database, **changes: Any) -> Settings:
-    """Development settings without limits, unless told otherwise."""
+    """Builds development settings without limits, except for the given changes."""
     chosen: dict[str, Any] = {"database_url": database.url, "secret_keys": (KEY,), "rate_limits": "off", **changes}
     return Settings(**chosen)
 
 
 def line(email: str, purposes: Sequence[str] = ("SOCIAL",), **more: Any) -> dict[str, Any]:
-    """A person as a line of an import: verified, with every field filled, hiding nothing, unless told otherwise."""
+    """Builds an import line of a verified person with every field filled and none hidden, except for the given changes."""
     consents = [{"purpose": purpose, "granted": True, "policyVersion": current_version().name} for purpose in purposes]
     return {
         "email": email,
@@ -89,7 +89,7 @@ def line(email: str, purposes: Sequence[str] = ("SOCIAL",), **more: Any) -> dict
 
 @dataclass
 class World:
-    """People, tokens and a client."""
+    """The application on a database, with an HTTP client."""
 
     services: Services
     client: httpx.AsyncClient
@@ -112,7 +112,7 @@ class World:
     async def token(
         self, role: Role = Role.MEMBER, holder: str | None = None, processor: Processor | None = None, **more: Any
     ) -> str:
-        """A token of a role; a staff role is granted to its holder first."""
+        """Issues a token of a role. Grants a staff role to its holder first."""
         now = more.get("now") or self.services.now()
         expires = more.get("expires_at") or now + timedelta(hours=8)
         async with self.services.database.writing() as connection:
@@ -125,12 +125,12 @@ class World:
         return issued
 
     async def member(self, email: str, purposes: Sequence[str] = ("SOCIAL",), **more: Any) -> tuple[str, str]:
-        """A person and a session of theirs."""
+        """Stores one person and opens a session. Returns the id and the token."""
         id = await self.person(email, purposes, **more)
         return id, await self.token(Role.MEMBER, id)
 
     async def post(self, document: str, token: str | None = None, variables: Any = None) -> httpx.Response:
-        """The HTTP answer to a document."""
+        """Posts a document and returns the HTTP response."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         body: dict[str, Any] = {"query": document}
         if variables is not None:
@@ -138,25 +138,25 @@ class World:
         return await self.client.post("/graphql", json=body, headers=headers)
 
     async def ask(self, document: str, token: str | None = None, variables: Any = None) -> dict[str, Any]:
-        """The whole answer to a document."""
+        """Posts a document and returns the whole GraphQL answer."""
         answer: dict[str, Any] = (await self.post(document, token, variables)).json()
         return answer
 
     async def data(self, document: str, token: str | None = None, variables: Any = None) -> Any:
-        """The data of an answer without errors."""
+        """Posts a document and returns the data. Fails if the answer has errors."""
         answer = await self.ask(document, token, variables)
         assert "errors" not in answer, answer
         return answer["data"]
 
     async def account(self, id: str) -> Any:
-        """The stored account."""
+        """Reads the stored account with its credentials."""
         joined = select(ACCOUNTS, CREDENTIALS).join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
         async with self.services.database.reading() as connection:
             return (await connection.execute(joined.where(ACCOUNTS.c.id == id))).one()
 
 
 def world_of(database: Database, settings: Settings | None = None, **changes: Any) -> World:
-    """The application on a database, asked in this process over ASGI."""
+    """Starts the application on a database, reached over ASGI in this process."""
     services = services_on(database, **changes)
     app = create(settings or settings_for(database), services)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
@@ -164,7 +164,7 @@ def world_of(database: Database, settings: Settings | None = None, **changes: An
 
 
 def codes(answer: dict[str, Any]) -> list[str]:
-    """The codes of an answer's errors."""
+    """Lists the codes of an answer's errors."""
     return [error["extensions"]["code"] for error in answer.get("errors", [])]
 
 

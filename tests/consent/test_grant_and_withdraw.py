@@ -23,7 +23,7 @@ GRANT = """mutation ($purpose: Purpose!, $version: String!) { grantConsent(purpo
   ... on Refusal { code field } } }"""
 
 
-async def test_a_withdrawal_counts_for_the_next_read_and_a_grant_too(world: World) -> None:
+async def test_grants_and_withdrawals_take_effect_with_the_next_read(world: World) -> None:
     subject, mine = await world.member("subject@example.org")
     _, other = await world.member("reader@example.org")
     assert (await world.data(READ, other, {"id": subject}))["user"]["firstName"] == "Amara"
@@ -40,7 +40,7 @@ async def test_a_withdrawal_counts_for_the_next_read_and_a_grant_too(world: Worl
     assert (await world.data("{ userMap { count } }", other))["userMap"] == [{"count": 2}]
 
 
-async def test_withdrawing_states_when_the_data_goes_and_granting_keeps_it(world: World) -> None:
+async def test_withdrawing_returns_the_erasure_date_and_granting_removes_it(world: World) -> None:
     _, mine = await world.member("subject@example.org")
     states = (await world.data(WITHDRAW, mine, {"purpose": "SOCIAL"}))["withdrawConsent"]["consents"]
     social = states[1]
@@ -52,7 +52,7 @@ async def test_withdrawing_states_when_the_data_goes_and_granting_keeps_it(world
     assert states[1] == {"purpose": "SOCIAL", "granted": True, "status": "GRANTED", "erasesAt": None}
 
 
-async def test_withdrawing_is_one_mutation_without_a_step_up_as_granting_is(world: World) -> None:
+async def test_withdrawing_is_as_easy_as_granting(world: World) -> None:
     """GDPR 7(3): neither takes a password or a code, even where a second factor is on, and neither is limited more."""
     clock = Clock(world)
     await world.person("subject@example.org", (), password=STRONG)
@@ -69,19 +69,19 @@ async def test_withdrawing_is_one_mutation_without_a_step_up_as_granting_is(worl
     assert grant == withdraw
 
 
-async def test_service_is_never_withdrawn(world: World) -> None:
+async def test_service_cannot_be_withdrawn(world: World) -> None:
     _, mine = await world.member("subject@example.org")
     answer = (await world.data(WITHDRAW, mine, {"purpose": "SERVICE"}))["withdrawConsent"]
     assert answer == {"code": "CONSENT_MANDATORY", "field": "purpose"}
 
 
-async def test_a_grant_names_the_current_version(world: World) -> None:
+async def test_a_grant_must_name_the_current_version(world: World) -> None:
     _, mine = await world.member("subject@example.org", ())
     answer = (await world.data(GRANT, mine, {"purpose": "SOCIAL", "version": "1999-01-01"}))["grantConsent"]
     assert answer == {"code": "POLICY_VERSION_OUTDATED", "field": "policyVersion"}
 
 
-async def test_repeating_a_decision_changes_nothing_and_answers_with_the_state(world: World) -> None:
+async def test_repeating_a_decision_changes_nothing(world: World) -> None:
     _, mine = await world.member("subject@example.org", ())
     history = "{ me { consentHistory { edges { node { id granted } } } } }"
     first = (await world.data(WITHDRAW, mine, {"purpose": "SOCIAL"}))["withdrawConsent"]["record"]["id"]
@@ -94,7 +94,7 @@ async def test_repeating_a_decision_changes_nothing_and_answers_with_the_state(w
     assert [edge["node"]["granted"] for edge in edges] == [True, False]
 
 
-async def test_every_record_follows_from_the_one_before(world: World) -> None:
+async def test_consent_records_form_a_hash_chain(world: World) -> None:
     _, mine = await world.member("subject@example.org", ("SOCIAL", "EXPANSION"))
     for _ in range(3):
         await world.data(WITHDRAW, mine, {"purpose": "SOCIAL"})
@@ -114,7 +114,7 @@ async def test_every_record_follows_from_the_one_before(world: World) -> None:
 
 
 @pytest.mark.parametrize("role", ["SUPPORT", "ANALYTICS", "COMPLIANCE", "OPERATIONS"])
-async def test_no_staff_token_changes_a_consent(world: World, role: str) -> None:
+async def test_staff_tokens_cannot_change_consent(world: World, role: str) -> None:
     from models.vocabulary import Role
 
     holder = await world.person("staff@example.org")
@@ -124,7 +124,7 @@ async def test_no_staff_token_changes_a_consent(world: World, role: str) -> None
     assert codes(answer) == []
 
 
-async def test_an_unverified_subject_stands_nowhere(world: World) -> None:
+async def test_no_purpose_stands_for_an_unverified_subject(world: World) -> None:
     subject, mine = await world.member("subject@example.org", emailVerified=False)
     _, other = await world.member("reader@example.org")
     assert (await world.data(READ, other, {"id": subject}))["user"] is None

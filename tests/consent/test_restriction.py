@@ -14,7 +14,7 @@ VIEW = """mutation ($ids: [ID!]!) { openProcessorView(input: {userIds: $ids, rea
   ... on MailchimpView { withheld subscribers { userId } } } }"""
 
 
-async def test_a_restricted_subject_is_absent_by_every_path_until_they_lift_it(world: World) -> None:
+async def test_a_restricted_subject_is_absent_on_every_path_until_they_lift_it(world: World) -> None:
     id, mine = await world.member("p@example.org")
     _, fellow = await world.member("o@example.org")
     mailchimp = await world.token(Role.PROCESSOR, None, Processor.MAILCHIMP)
@@ -38,7 +38,7 @@ async def test_a_restricted_subject_is_absent_by_every_path_until_they_lift_it(w
     assert [(await world.post(one, token)).text for token in (None, fellow)] == before
 
 
-async def test_whoever_restricts_is_self_alone(world: World) -> None:
+async def test_a_restricted_subject_reads_only_their_own_record(world: World) -> None:
     _, mine = await world.member("p@example.org")
     other, _ = await world.member("o@example.org")
     await world.data(RESTRICT, mine)
@@ -47,7 +47,7 @@ async def test_whoever_restricts_is_self_alone(world: World) -> None:
     assert (await world.data(f'{{ user(id: "{other}") {{ id }} }}', mine))["user"] is None
 
 
-async def test_a_restriction_is_a_record_from_when_until_when(world: World) -> None:
+async def test_a_restriction_is_recorded_with_its_start_and_end(world: World) -> None:
     _, mine = await world.member("p@example.org")
     for document in (RESTRICT, RESTRICT, LIFT, LIFT, RESTRICT):
         await world.data(document, mine)
@@ -56,7 +56,7 @@ async def test_a_restriction_is_a_record_from_when_until_when(world: World) -> N
     assert [row.lifted_at is not None for row in rows] == [True, False]
 
 
-async def test_nobody_restricts_but_the_subjects_own_session(world: World) -> None:
+async def test_only_the_subjects_session_restricts_processing(world: World) -> None:
     support = await world.token(Role.SUPPORT, await world.person("s@example.org"))
     for token in (None, support):
         assert (await world.data(RESTRICT, token))["restrictProcessing"] == {"code": "NOT_PERMITTED"}

@@ -1,4 +1,4 @@
-"""Nothing of whoever was erased is among the bytes of database, write-ahead log, letters, logs or metrics."""
+"""Erasure leaves no personal byte in the database, write-ahead log, e-mails, logs or metrics."""
 
 import logging
 import random
@@ -32,7 +32,7 @@ from models.tables import (
 from models.vocabulary import Processor, Role
 from permissions.version_numbers import current_version
 from tests.identity import CHANGE_EMAIL, STRONG, enrol_authenticator, sign_in
-from tests.retaining import DAY, Keeper
+from tests.retention import DAY, RetentionHarness
 from tests.world import KEY, World, line, world_of
 
 UPDATE = "mutation ($input: ProfileInput!) { updateProfile(input: $input) { __typename } }"
@@ -48,13 +48,13 @@ STAYS = ("opaque", "word of", "which", "as text that sorts", "made unique", "tam
 
 
 def camel(name: str) -> str:
-    """As GraphQL names it."""
+    """Returns a column's name as GraphQL spells it."""
     first, *rest = name.split("_")
     return first + "".join(word.title() for word in rest)
 
 
 async def lived(world: World, marker: str) -> tuple[str, list[str]]:
-    """A person who used all that there is, with a marker in every value; and what no table may ever hold."""
+    """Stores a person who used every feature, with a marker in every value. Returns the id and the secrets."""
     email, address = f"{marker}@Example.org", f"2001:db8:{marker[:4]}:{marker[4:8]}::7"
     consents = [
         {"purpose": each, "granted": True, "policyVersion": current_version().name} for each in ("SOCIAL", "EXPANSION")
@@ -81,11 +81,11 @@ async def lived(world: World, marker: str) -> tuple[str, list[str]]:
     return id, [STRONG, app.totp.secret, *codes, session.split("_")[-1][:40]]
 
 
-async def values_of(keeper: Keeper, id: str) -> set[str]:
-    """Every text that the database holds of a person beside opaque ids and words of the vocabulary."""
+async def values_of(harness: RetentionHarness, id: str) -> set[str]:
+    """Collects every text about a person in the database, except opaque ids and words of the vocabulary."""
     found: set[str] = set()
     for table in METADATA.tables.values():
-        for row in await keeper.rows(table):
+        for row in await harness.rows(table):
             mapping = row._mapping
             theirs = id in [value for value in mapping.values() if isinstance(value, str)]
             if not theirs and table not in (READINGS, PROCESSOR_VIEWS):
@@ -100,7 +100,7 @@ async def values_of(keeper: Keeper, id: str) -> set[str]:
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """The texts of a value, those of pages too."""
+    """Yields the texts within a value, also in lists and dicts."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -125,27 +125,27 @@ async def files_of(database: Database) -> list[Path]:
     return [each for each in (Path(folder) / "base" / str(number)).rglob("*") if each.is_file()]
 
 
-async def found_in(keeper: Keeper, needles: set[str], told: str) -> set[str]:
+async def found_in(harness: RetentionHarness, needles: set[str], told: str) -> set[str]:
     """Which of these texts are anywhere."""
-    files = await files_of(keeper.world.services.database)
-    letters = keeper.places.letters
+    files = await files_of(harness.world.services.database)
+    letters = harness.places.letters
     assert letters is not None
     files += [each for each in letters.rglob("*") if each.is_file()]
-    metrics = (await keeper.world.client.get("/metrics")).text
+    metrics = (await harness.world.client.get("/metrics")).text
     heap = b"\n".join([*[each.read_bytes() for each in files], told.encode(), metrics.encode()])
     return {each for each in needles if each.encode() in heap or ascii(each)[1:-1].encode() in heap}
 
 
 @pytest.fixture
-def keeper(world: World, tmp_path: Path) -> Keeper:
+def harness(world: World, tmp_path: Path) -> RetentionHarness:
     """Retention on the world, by a clock moved by hand."""
-    return Keeper(world, tmp_path)
+    return RetentionHarness(world, tmp_path)
 
 
-async def sent(keeper: Keeper, database: Database) -> None:
+async def sent(harness: RetentionHarness, database: Database) -> None:
     """All letters are written into the folder."""
-    settings = Settings(database_url=database.url, secret_keys=(KEY,), mail_url=str(keeper.places.letters))
-    outbox = make_outbox(settings, keeper.world.services)
+    settings = Settings(database_url=database.url, secret_keys=(KEY,), mail_url=str(harness.places.letters))
+    outbox = make_outbox(settings, harness.world.services)
     while await outbox.send_due():
         pass
 
@@ -157,30 +157,30 @@ async def analysed(database: Database) -> None:
         await alone.execute(text("ANALYZE"))
 
 
-async def test_no_byte_of_a_person_is_left(
-    keeper: Keeper, database: Database, second_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+async def test_erasure_leaves_no_byte_of_a_person(
+    harness: RetentionHarness, database: Database, second_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     for name in ("aiosqlite", "asyncio"):
         logging.getLogger(name).setLevel(logging.INFO)
     marker = "feed" + secrets.token_hex(6)
-    await keeper.world.person("other@example.org", ("SOCIAL", "EXPANSION"))
-    id, never = await lived(keeper.world, marker)
-    await sent(keeper, database)
+    await harness.world.person("other@example.org", ("SOCIAL", "EXPANSION"))
+    id, never = await lived(harness.world, marker)
+    await sent(harness, database)
     await analysed(database)
-    needles = await values_of(keeper, id)
+    needles = await values_of(harness, id)
     assert len(needles) > 40
     told = [record.getMessage() + str(record.__dict__) for record in caplog.records]
-    assert await found_in(keeper, needles | {marker}, "") == needles | {marker}, "the search finds what is there"
-    assert await found_in(keeper, set(never), "\n".join(told)) == set()
-    backup = {table: await keeper.rows(table) for table in METADATA.sorted_tables}
-    await keeper.leave(id)
-    keeper.clock.at += 30 * DAY
-    assert (await keeper.run())["accounts"] == 1
+    assert await found_in(harness, needles | {marker}, "") == needles | {marker}, "the search finds what is there"
+    assert await found_in(harness, set(never), "\n".join(told)) == set()
+    backup = {table: await harness.rows(table) for table in METADATA.sorted_tables}
+    await harness.request_erasure(id)
+    harness.clock.at += 30 * DAY
+    assert (await harness.run())["accounts"] == 1
     told = [record.getMessage() + str(record.__dict__) for record in caplog.records]
-    assert await found_in(keeper, needles | {marker}, "\n".join(told)) == set()
-    assert await keeper.rows(OUTBOX) == []
-    assert [row.subject_id for row in await keeper.rows(SUPPORT_CASES)] == [id]
+    assert await found_in(harness, needles | {marker}, "\n".join(told)) == set()
+    assert await harness.rows(OUTBOX) == []
+    assert [row.subject_id for row in await harness.rows(SUPPORT_CASES)] == [id]
 
     restored = Database(second_url)
     async with restored.writing() as connection:
@@ -189,8 +189,8 @@ async def test_no_byte_of_a_person_is_left(
             if rows:
                 await connection.execute(insert(table), [dict(row._mapping) for row in rows])
     world = world_of(restored)
-    again = Keeper(world, tmp_path)
-    again.clock.at = keeper.clock.at - 25 * DAY
+    again = RetentionHarness(world, tmp_path)
+    again.clock.at = harness.clock.at - 25 * DAY
     await analysed(restored)
     assert f"{marker}@example.org" in await found_in(again, needles, "")
     assert (await again.run())["erased_again"] == 1
@@ -201,28 +201,28 @@ async def test_no_byte_of_a_person_is_left(
     await restored.close()
 
 
-async def test_no_byte_of_a_withdrawn_purpose_is_left_and_a_held_field_alone_stays(
-    keeper: Keeper, database: Database
+async def test_a_withdrawn_purpose_leaves_only_bytes_under_legal_hold(
+    harness: RetentionHarness, database: Database
 ) -> None:
     marker = "fade" + secrets.token_hex(6)
-    id, _ = await lived(keeper.world, marker)
-    async with keeper.world.services.database.writing() as connection:
+    id, _ = await lived(harness.world, marker)
+    async with harness.world.services.database.writing() as connection:
         mine = update(ACCOUNTS).where(ACCOUNTS.c.id == id)
-        await connection.execute(mine.values(social_version=None, social_lapsed_at=keeper.clock.at))
+        await connection.execute(mine.values(social_version=None, social_lapsed_at=harness.clock.at))
     await analysed(database)
-    keeper.clock.at += 30 * DAY
-    request = await keeper.request(id, "CITY")
+    harness.clock.at += 30 * DAY
+    request = await harness.open_legal_request(id, "CITY")
     shown = {f"{name} {marker}" for name in TEXTS}
-    assert await found_in(keeper, shown, "") == shown
-    await keeper.run()
-    assert await found_in(keeper, shown, "") == {f"city {marker}"}
-    await keeper.close(request)
-    await keeper.run()
-    assert await found_in(keeper, shown, "") == set()
+    assert await found_in(harness, shown, "") == shown
+    await harness.run()
+    assert await found_in(harness, shown, "") == {f"city {marker}"}
+    await harness.close_legal_request(request)
+    await harness.run()
+    assert await found_in(harness, shown, "") == set()
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
-async def test_the_planner_takes_no_samples_of_what_a_person_may_have_erased(database: Database) -> None:
+async def test_postgresql_keeps_no_samples_of_personal_columns(database: Database) -> None:
     target = "SELECT attname FROM pg_attribute WHERE attrelid = CAST(:table AS regclass) AND attstattarget = 0"
     bare = []
     async with database.reading() as connection:
@@ -235,8 +235,8 @@ async def test_the_planner_takes_no_samples_of_what_a_person_may_have_erased(dat
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
-async def test_who_may_not_write_a_table_anew_is_told_so_and_the_next_run_tries_again(
-    keeper: Keeper, database: Database
+async def test_a_table_that_cannot_be_vacuumed_is_reported_and_retried(
+    harness: RetentionHarness, database: Database
 ) -> None:
     role, address = f"app{secrets.token_hex(6)}", make_url(database.url)
     async with database.writing() as connection:
@@ -249,16 +249,16 @@ async def test_who_may_not_write_a_table_anew_is_told_so_and_the_next_run_tries_
     assert said[0] == "profiles was not written anew (only its owner may); the next run tries again."
     assert said[1].startswith("No checkpoint was made")
     await mine.close()
-    assert len(await keeper.rows(UNSCRUBBED)) == 1
+    assert len(await harness.rows(UNSCRUBBED)) == 1
     assert await overwrite_deleted(database) == []
-    assert await keeper.rows(UNSCRUBBED) == []
+    assert await harness.rows(UNSCRUBBED) == []
     async with database.writing() as connection:
         await connection.execute(text(f"DROP OWNED BY {role}"))
         await connection.execute(text(f"DROP ROLE {role}"))
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-async def test_a_write_ahead_log_that_others_read_is_emptied_by_the_next_run(
+async def test_a_write_ahead_log_in_use_is_emptied_by_the_next_run(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(secure_deletion, "TIMEOUT_SECONDS", 0)
@@ -274,7 +274,7 @@ async def test_a_write_ahead_log_that_others_read_is_emptied_by_the_next_run(
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-async def test_a_copy_that_was_left_where_a_row_had_been_moved_from_goes_too(keeper: Keeper) -> None:
+async def test_copies_of_moved_rows_are_overwritten(harness: RetentionHarness) -> None:
     chance = random.Random(2)  # one at which pages are split over rows that go later
     markers = [f"zz{number:04}q{chance.getrandbits(32):08x}" for number in range(300)]
     texts = {
@@ -286,23 +286,21 @@ async def test_a_copy_that_was_left_where_a_row_had_been_moved_from_goes_too(kee
         people = [
             line(f"{each}@example.org", profile=texts[each], preRegistration={}) for each in markers[start : start + 50]
         ]
-        ids += await keeper.world.store_people(*people)
+        ids += await harness.world.store_people(*people)
     pairs = list(zip(markers, ids, strict=True))
-    async with keeper.world.services.database.writing() as connection:
+    async with harness.world.services.database.writing() as connection:
         for marker, id in chance.sample(pairs, 150):
             longer = update(PROFILES).where(PROFILES.c.subject_id == id)
             await connection.execute(longer.values(about=marker * chance.randrange(1, 80)))
     gone = dict(chance.sample(pairs, 100))
-    await keeper.leave(*gone.values())
-    keeper.clock.at += 30 * DAY
-    assert (await keeper.run())["accounts"] == len(gone)
-    assert await found_in(keeper, set(gone), "") == set()
+    await harness.request_erasure(*gone.values())
+    harness.clock.at += 30 * DAY
+    assert (await harness.run())["accounts"] == len(gone)
+    assert await found_in(harness, set(gone), "") == set()
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-async def test_a_file_that_others_write_is_written_anew_by_the_next_run(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_file_in_use_is_vacuumed_by_the_next_run(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secure_deletion, "TIMEOUT_SECONDS", 0)
     async with database.writing() as connection:
         await connection.execute(insert(UNSCRUBBED), {"id": secrets.token_hex(16), "name": "profiles"})

@@ -51,7 +51,7 @@ from tests.identity import (
 from tests.serving import consentql
 from tests.staff.test_legal_requests import Office
 from tests.staff.test_support_cases import ASSIGN, CASES, OPEN
-from tests.statements import counted
+from tests.statements import recorded_statements
 from tests.world import USER, World, codes, line, world_of
 
 REQUEST = f"""mutation ($p: String!, $c: String) {{ requestErasure(password: $p, code: $c) {{ __typename
@@ -82,7 +82,7 @@ GRACE = timedelta(days=30)
 
 
 @dataclass
-class Leaver:
+class Requester:
     """One person with a password, their session, a clock, and somebody who looks at them."""
 
     world: World
@@ -120,31 +120,31 @@ class Leaver:
     @property
     def ends(self) -> str:
         """When the account goes."""
-        return told(self.since + GRACE)
+        return instant_text(self.since + GRACE)
 
 
-def told(at: datetime) -> str:
+def instant_text(at: datetime) -> str:
     """An instant as the API writes it."""
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 @pytest.fixture
-async def leaver(world: World) -> Leaver:
+async def requester(world: World) -> Requester:
     """Somebody whom everybody sees, signed in from where they were before."""
     clock = Clock(world)
     clock.at = clock.at.replace(hour=12)
     both = {"password": STRONG, "ipAddress": "127.0.0.1"}
     id = await world.person("p@example.org", ("SOCIAL", "EXPANSION"), **both)
     _, fellow = await world.member("o@example.org", ipAddress="12.34.5.6")
-    return Leaver(world, clock, id, (await sign_in(world, "p@example.org"))["accessToken"], fellow)
+    return Requester(world, clock, id, (await sign_in(world, "p@example.org"))["accessToken"], fellow)
 
 
 # ---------------------------------------------------------------- asking
 
 
-async def test_erasure_is_scheduled_for_the_end_of_the_grace_and_says_what_is_kept(leaver: Leaver) -> None:
-    answer = await leaver.request()
-    assert answer["scheduledFor"] == leaver.ends
+async def test_requesting_erasure_returns_the_date_and_the_retained_records(requester: Requester) -> None:
+    answer = await requester.request()
+    assert answer["scheduledFor"] == requester.ends
     kept = {each["what"]: each["until"] for each in answer["kept"]}
     after = (
         RecordKind.CONSENT_RECORDS,
@@ -153,44 +153,44 @@ async def test_erasure_is_scheduled_for_the_end_of_the_grace_and_says_what_is_ke
         RecordKind.LEGAL_REQUESTS,
     )
     assert list(kept) == [RETENTION[kind].what for kind in after]
-    assert list(kept.values()) == [told(leaver.since + GRACE + 5 * YEAR), None, None, None]
+    assert list(kept.values()) == [instant_text(requester.since + GRACE + 5 * YEAR), None, None, None]
     assert all(RETENTION[kind].why in each["why"] for kind, each in zip(after, answer["kept"], strict=True))
-    assert await leaver.leaving_since() == leaver.since
-    me = (await leaver.world.data(STATES, await leaver.back()))["me"]
-    assert me["erasureScheduledFor"] == leaver.ends
+    assert await requester.leaving_since() == requester.since
+    me = (await requester.world.data(STATES, await requester.back()))["me"]
+    assert me["erasureScheduledFor"] == requester.ends
 
 
-async def test_the_periods_are_the_operators(leaver: Leaver) -> None:
+async def test_a_request_uses_the_operators_periods(requester: Requester) -> None:
     day = timedelta(days=1)
-    leaver.world.services.retention = retention(7 * day, {RecordKind.CONSENT_RECORDS: 100 * day})
-    answer = await leaver.request()
-    assert answer["scheduledFor"] == told(leaver.since + 7 * day)
-    assert answer["kept"][0]["until"] == told(leaver.since + 107 * day)
-    states = (await leaver.world.data(STATES, await leaver.back()))["me"]
-    assert {each["erasesAt"] for each in states["consents"]} == {None, told(leaver.since + 7 * day)}
+    requester.world.services.retention = retention(7 * day, {RecordKind.CONSENT_RECORDS: 100 * day})
+    answer = await requester.request()
+    assert answer["scheduledFor"] == instant_text(requester.since + 7 * day)
+    assert answer["kept"][0]["until"] == instant_text(requester.since + 107 * day)
+    states = (await requester.world.data(STATES, await requester.back()))["me"]
+    assert {each["erasesAt"] for each in states["consents"]} == {None, instant_text(requester.since + 7 * day)}
 
 
-async def test_asking_again_changes_nothing_and_answers_with_the_same_day(leaver: Leaver) -> None:
-    first = await leaver.request()
-    mine = await leaver.back()
-    leaver.clock.forward(minutes=10)
-    account = await leaver.world.account(leaver.id)
-    assert await leaver.request() == first
-    assert await leaver.world.account(leaver.id) == account
-    assert "errors" not in await leaver.world.ask(VIEWER, mine), "nor does it end the session"
-    assert (await letters(leaver.world, leaver.id)).count("ERASURE_SCHEDULED") == 1
+async def test_repeating_the_request_returns_the_same_date(requester: Requester) -> None:
+    first = await requester.request()
+    mine = await requester.back()
+    requester.clock.forward(minutes=10)
+    account = await requester.world.account(requester.id)
+    assert await requester.request() == first
+    assert await requester.world.account(requester.id) == account
+    assert "errors" not in await requester.world.ask(VIEWER, mine), "nor does it end the session"
+    assert (await letters(requester.world, requester.id)).count("ERASURE_SCHEDULED") == 1
 
 
-async def test_everything_that_lets_somebody_act_ends_with_the_request(leaver: Leaver) -> None:
-    world = leaver.world
-    _, recovery = await enrol_authenticator(world, leaver.mine)
+async def test_a_request_ends_sessions_challenges_and_links(requester: Requester) -> None:
+    world = requester.world
+    _, recovery = await enrol_authenticator(world, requester.mine)
     begun = await sign_in(world, "p@example.org")
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
-    await world.data(CHANGE_EMAIL, leaver.mine, {"e": "new@example.org", "p": STRONG})
+    await world.data(CHANGE_EMAIL, requester.mine, {"e": "new@example.org", "p": STRONG})
     (reset,), (change,) = [await mailed_tokens(world, use) for use in (LinkUse.RESET, LinkUse.CHANGE)]
-    other = await world.token(Role.MEMBER, leaver.id)
-    assert (await leaver.request(code=recovery[0]))["__typename"] == "ErasureScheduled"
-    for token in (leaver.mine, other):
+    other = await world.token(Role.MEMBER, requester.id)
+    assert (await requester.request(code=recovery[0]))["__typename"] == "ErasureScheduled"
+    for token in (requester.mine, other):
         response = await world.post(VIEWER, token)
         assert (response.status_code, codes(response.json())) == (401, ["UNAUTHENTICATED"])
     assert (await complete_login(world, begun["challenge"], recovery[1]))["code"] == "CHALLENGE_EXPIRED"
@@ -198,41 +198,41 @@ async def test_everything_that_lets_somebody_act_ends_with_the_request(leaver: L
     assert (await world.data(VERIFY, None, {"t": change}))["verifyEmail"]["code"] == "TOKEN_EXPIRED"
 
 
-async def test_a_browser_forgets_its_session_with_the_request(leaver: Leaver) -> None:
+async def test_a_request_clears_the_browsers_session_cookies(requester: Requester) -> None:
     jar: dict[str, str] = {}
     given = {"input": {"email": "p@example.org", "password": STRONG, "transport": "COOKIE"}}
-    await from_browser(leaver.world, LOGIN, jar, given)
+    await from_browser(requester.world, LOGIN, jar, given)
     assert cookies.ACCESS in jar
-    answer = (await from_browser(leaver.world, REQUEST, jar, {"p": STRONG})).json()
+    answer = (await from_browser(requester.world, REQUEST, jar, {"p": STRONG})).json()
     assert answer["data"]["requestErasure"]["__typename"] == "ErasureScheduled"
     assert set(jar) == {cookies.DEVICE}
 
 
 @pytest.mark.parametrize(("password", "code"), [("wrong one", None), (STRONG, None), (STRONG, "000000"), ("no", "1")])
-async def test_what_is_not_proven_changes_nothing(leaver: Leaver, password: str, code: str | None) -> None:
-    app, _ = await enrol_authenticator(leaver.world, leaver.mine)
-    leaver.clock.forward(minutes=2)
-    account, seen = await leaver.world.account(leaver.id), await leaver.world.data(ME, leaver.mine)
-    answer = await leaver.request(password, code)
+async def test_a_wrong_password_or_code_changes_nothing(requester: Requester, password: str, code: str | None) -> None:
+    app, _ = await enrol_authenticator(requester.world, requester.mine)
+    requester.clock.forward(minutes=2)
+    account, seen = await requester.world.account(requester.id), await requester.world.data(ME, requester.mine)
+    answer = await requester.request(password, code)
     expected = {STRONG: "INVALID_CODE" if code else "TOTP_REQUIRED"}.get(password, "INVALID_CREDENTIALS")
     assert (answer["code"], answer["field"]) == (expected, "password" if password != STRONG else "code")
-    assert await leaver.world.account(leaver.id) == account
-    assert await leaver.world.data(ME, leaver.mine) == seen
-    assert "ERASURE_SCHEDULED" not in await letters(leaver.world, leaver.id)
-    assert (await leaver.request(STRONG, app.code()))["__typename"] == "ErasureScheduled"
+    assert await requester.world.account(requester.id) == account
+    assert await requester.world.data(ME, requester.mine) == seen
+    assert "ERASURE_SCHEDULED" not in await letters(requester.world, requester.id)
+    assert (await requester.request(STRONG, app.code()))["__typename"] == "ErasureScheduled"
 
 
-async def test_a_recovery_code_stands_in_for_the_authenticator(leaver: Leaver) -> None:
-    _, recovery = await enrol_authenticator(leaver.world, leaver.mine)
-    assert (await leaver.request(STRONG, recovery[0]))["__typename"] == "ErasureScheduled"
-    assert (await letters(leaver.world, leaver.id))[-2:] == ["RECOVERY_CODE_USED", "ERASURE_SCHEDULED"]
+async def test_a_recovery_code_replaces_the_authenticator(requester: Requester) -> None:
+    _, recovery = await enrol_authenticator(requester.world, requester.mine)
+    assert (await requester.request(STRONG, recovery[0]))["__typename"] == "ErasureScheduled"
+    assert (await letters(requester.world, requester.id))[-2:] == ["RECOVERY_CODE_USED", "ERASURE_SCHEDULED"]
 
 
-async def test_where_no_second_factor_is_on_none_is_looked_at(leaver: Leaver) -> None:
-    assert (await leaver.request(STRONG, "whatever"))["__typename"] == "ErasureScheduled"
+async def test_a_code_is_ignored_without_two_factor_sign_in(requester: Requester) -> None:
+    assert (await requester.request(STRONG, "whatever"))["__typename"] == "ErasureScheduled"
 
 
-async def test_attempts_at_the_code_are_counted_before_they_are_looked_at(database: Database) -> None:
+async def test_attempts_are_counted_before_the_code_is_checked(database: Database) -> None:
     world = world_of(database, limits=RateLimiter(on=True))
     _, token = await world.member("p@example.org", password=STRONG)
     app, _ = await enrol_authenticator(world, token)
@@ -245,7 +245,7 @@ async def test_attempts_at_the_code_are_counted_before_they_are_looked_at(databa
 
 
 @pytest.mark.parametrize("role", [None, Role.SUPPORT, Role.ANALYTICS, Role.COMPLIANCE, Role.OPERATIONS, Role.PROCESSOR])
-async def test_nobody_leaves_or_stays_but_by_their_own_session(world: World, role: Role | None) -> None:
+async def test_only_a_members_session_requests_or_cancels_erasure(world: World, role: Role | None) -> None:
     holder = await world.person("s@example.org", password=STRONG)
     token = None
     if role is Role.PROCESSOR:
@@ -260,24 +260,24 @@ async def test_nobody_leaves_or_stays_but_by_their_own_session(world: World, rol
 # ---------------------------------------------------------------- out of sight
 
 
-async def test_who_leaves_is_absent_by_every_path_at_once(leaver: Leaver) -> None:
-    world, id = leaver.world, leaver.id
+async def test_a_requester_is_absent_on_every_path_at_once(requester: Requester) -> None:
+    world, id = requester.world, requester.id
     agent = await world.person("agent@example.org")
     support = await world.token(Role.SUPPORT, agent)
     operations = await world.token(Role.OPERATIONS, await world.person("ops@example.org"))
     case = {"subjectId": id, "reference": "T", "reason": "r", "extent": ["EMAIL"]}
-    for opener in (leaver.mine, support):
+    for opener in (requester.mine, support):
         opened = (await world.data(OPEN, opener, {"input": case}))["openSupportCase"]
         await world.data(ASSIGN, operations, {"id": opened["id"], "agent": agent})
-    before = [await world.ask(ONE, token, {"id": id}) for token in (None, leaver.fellow, support)]
+    before = [await world.ask(ONE, token, {"id": id}) for token in (None, requester.fellow, support)]
     assert all(answer["data"]["user"] for answer in before)
-    assert id in str(await world.data(DIRECTORY, leaver.fellow))
-    await leaver.request()
-    for token in (None, leaver.fellow, support, operations):
+    assert id in str(await world.data(DIRECTORY, requester.fellow))
+    await requester.request()
+    for token in (None, requester.fellow, support, operations):
         await world.ask(VIEWER, token)  # the first use of a token is noted, which is a write
         seen, unknown = [await _read(world, token, key) for key in (id, "0" * 32)]
         assert seen == unknown
-    listed = await world.data(DIRECTORY, leaver.fellow)
+    listed = await world.data(DIRECTORY, requester.fellow)
     assert id not in str(listed)
     assert sum(place["count"] for place in listed["userMap"]) == len(listed["users"]["edges"])
     edges = (await world.data(CASES, support))["supportCases"]["edges"]
@@ -289,33 +289,33 @@ async def test_who_leaves_is_absent_by_every_path_at_once(leaver: Leaver) -> Non
 
 
 async def _read(world: World, token: str | None, id: str) -> tuple[int, bytes, list[str]]:
-    async with counted(world.services.database) as sent:
+    async with recorded_statements(world.services.database) as sent:
         response = await world.post(ONE, token, {"id": id})
     return response.status_code, response.content, sorted(sent)
 
 
-async def test_statistics_count_nobody_who_leaves(leaver: Leaver) -> None:
+async def test_statistics_do_not_count_a_requester(requester: Requester) -> None:
     async def counted_now() -> dict[str, int]:
-        async with leaver.world.services.database.reading() as connection:
-            rows = (await connection.execute(count_statement(leaver.clock.at), query_parameters(Caller()))).all()
+        async with requester.world.services.database.reading() as connection:
+            rows = (await connection.execute(count_statement(requester.clock.at), query_parameters(Caller()))).all()
         totals: dict[str, int] = {}
         for name, *_, people in rows:
             totals[name] = totals.get(name, 0) + people
         return totals
 
     before = await counted_now()
-    await leaver.request()
+    await requester.request()
     after = await counted_now()
     assert {name: before[name] - after.get(name, 0) for name in before} == dict.fromkeys(before, 1)
 
 
-async def test_who_leaves_is_self_alone(leaver: Leaver) -> None:
-    other = await leaver.world.person("q@example.org")
-    mine = await leaver.left()
-    answer = await leaver.world.ask(DIRECTORY, mine)
+async def test_a_requester_reads_only_their_own_record(requester: Requester) -> None:
+    other = await requester.world.person("q@example.org")
+    mine = await requester.left()
+    answer = await requester.world.ask(DIRECTORY, mine)
     assert (answer["data"], codes(answer)) == ({"users": None, "userMap": None}, ["FORBIDDEN", "FORBIDDEN"])
-    assert (await leaver.world.data(f'{{ user(id: "{other}") {{ id }} }}', mine))["user"] is None
-    own = (await leaver.world.data(f'{{ user(id: "{leaver.id}") {{ email }} }}', mine))["user"]
+    assert (await requester.world.data(f'{{ user(id: "{other}") {{ id }} }}', mine))["user"] is None
+    own = (await requester.world.data(f'{{ user(id: "{requester.id}") {{ email }} }}', mine))["user"]
     assert own == {"email": "p@example.org"}
 
 
@@ -329,72 +329,81 @@ async def test_a_legal_request_still_reads_its_extent(world: World) -> None:
 # ---------------------------------------------------------------- staying
 
 
-async def test_cancelling_gives_everything_back_to_the_byte(leaver: Leaver) -> None:
-    world = leaver.world
-    case = {"subjectId": leaver.id, "reference": "T", "reason": "r", "extent": ["EMAIL"]}
-    await world.data(OPEN, leaver.mine, {"input": case})
-    await world.data("mutation { objectToProcessor(processor: INTERCOM) { __typename } }", leaver.mine)
+async def test_cancelling_restores_every_answer(requester: Requester) -> None:
+    world = requester.world
+    case = {"subjectId": requester.id, "reference": "T", "reason": "r", "extent": ["EMAIL"]}
+    await world.data(OPEN, requester.mine, {"input": case})
+    await world.data("mutation { objectToProcessor(processor: INTERCOM) { __typename } }", requester.mine)
     mandrill = await world.token(Role.PROCESSOR, None, Processor.MANDRILL)
-    await world.data(VIEW.format(VIEWS[Processor.MANDRILL]), mandrill, {"ids": [leaver.id]})
+    await world.data(VIEW.format(VIEWS[Processor.MANDRILL]), mandrill, {"ids": [requester.id]})
 
     async def all_of_it() -> list[str]:
-        seen = [(await world.post(ONE, token, {"id": leaver.id})).text for token in (None, leaver.fellow)]
-        return [(await world.post(ME, leaver.mine)).text, *seen, (await world.post(DIRECTORY, leaver.fellow)).text]
+        seen = [(await world.post(ONE, token, {"id": requester.id})).text for token in (None, requester.fellow)]
+        return [
+            (await world.post(ME, requester.mine)).text,
+            *seen,
+            (await world.post(DIRECTORY, requester.fellow)).text,
+        ]
 
-    stored, before = await world.account(leaver.id), await all_of_it()
-    mine = await leaver.left()
+    stored, before = await world.account(requester.id), await all_of_it()
+    mine = await requester.left()
     assert await all_of_it() != before
-    leaver.clock.forward(hours=2)
-    mine = await leaver.back()
-    assert await leaver.cancel(mine) == {"__typename": "ErasureCancelled", "cancelledAt": told(leaver.clock.at)}
+    requester.clock.forward(hours=2)
+    mine = await requester.back()
+    assert await requester.cancel(mine) == {
+        "__typename": "ErasureCancelled",
+        "cancelledAt": instant_text(requester.clock.at),
+    }
     assert await all_of_it() == before
-    assert await world.account(leaver.id) == stored
-    assert (await letters(world, leaver.id))[-1] == "ERASURE_CANCELLED"
+    assert await world.account(requester.id) == stored
+    assert (await letters(world, requester.id))[-1] == "ERASURE_CANCELLED"
 
 
-async def test_what_was_not_asked_for_is_not_cancelled(leaver: Leaver) -> None:
-    assert (await leaver.cancel())["code"] == "NOT_FOUND"
-    await leaver.left()
-    assert (await leaver.cancel())["__typename"] == "ErasureCancelled"
-    assert (await leaver.cancel())["code"] == "NOT_FOUND"
-    assert (await letters(leaver.world, leaver.id)).count("ERASURE_CANCELLED") == 1
+async def test_cancelling_without_a_scheduled_erasure_is_refused(requester: Requester) -> None:
+    assert (await requester.cancel())["code"] == "NOT_FOUND"
+    await requester.left()
+    assert (await requester.cancel())["__typename"] == "ErasureCancelled"
+    assert (await requester.cancel())["code"] == "NOT_FOUND"
+    assert (await letters(requester.world, requester.id)).count("ERASURE_CANCELLED") == 1
 
 
-async def test_erasure_is_cancelled_until_its_day_and_not_after_whether_or_not_it_was_done(leaver: Leaver) -> None:
-    await leaver.request()
-    asked = leaver.since
-    leaver.clock.at = asked + GRACE - timedelta(microseconds=1)
-    assert (await leaver.cancel(await leaver.back()))["__typename"] == "ErasureCancelled"
-    assert (await leaver.request())["scheduledFor"] == leaver.ends, "with a grace of its own"
-    leaver.clock.at = leaver.since + GRACE
-    late = await leaver.back()
-    assert (await leaver.cancel(late))["code"] == "NOT_PERMITTED"
-    assert await leaver.leaving_since() == leaver.since
+async def test_erasure_can_be_cancelled_until_its_date_and_not_after(
+    requester: Requester,
+) -> None:
+    await requester.request()
+    asked = requester.since
+    requester.clock.at = asked + GRACE - timedelta(microseconds=1)
+    assert (await requester.cancel(await requester.back()))["__typename"] == "ErasureCancelled"
+    assert (await requester.request())["scheduledFor"] == requester.ends, "with a grace of its own"
+    requester.clock.at = requester.since + GRACE
+    late = await requester.back()
+    assert (await requester.cancel(late))["code"] == "NOT_PERMITTED"
+    assert await requester.leaving_since() == requester.since
 
 
 # ---------------------------------------------------------------- meanwhile
 
 
-async def test_what_is_held_for_a_purpose_goes_no_later_than_the_account(leaver: Leaver) -> None:
+async def test_data_of_a_purpose_is_erased_no_later_than_the_account(requester: Requester) -> None:
     def dates(states: Any) -> list[str | None]:
         return [each["erasesAt"] for each in states]
 
-    assert dates((await leaver.world.data(STATES, leaver.mine))["me"]["consents"]) == [None, None, None]
-    earlier = (await leaver.world.data(WITHDRAW, leaver.mine))["withdrawConsent"]["consents"][2]["erasesAt"]
-    leaver.clock.forward(days=10)
-    await leaver.back()
-    mine = await leaver.left()
-    assert dates((await leaver.world.data(STATES, mine))["me"]["consents"]) == [None, leaver.ends, earlier]
-    leaver.clock.forward(minutes=10)
+    assert dates((await requester.world.data(STATES, requester.mine))["me"]["consents"]) == [None, None, None]
+    earlier = (await requester.world.data(WITHDRAW, requester.mine))["withdrawConsent"]["consents"][2]["erasesAt"]
+    requester.clock.forward(days=10)
+    await requester.back()
+    mine = await requester.left()
+    assert dates((await requester.world.data(STATES, mine))["me"]["consents"]) == [None, requester.ends, earlier]
+    requester.clock.forward(minutes=10)
     withdrawn = "mutation { withdrawConsent(purpose: SOCIAL) { ... on ConsentChanged { consents { erasesAt } } } }"
-    answer = await leaver.world.data(withdrawn, mine)
-    assert dates(answer["withdrawConsent"]["consents"]) == [None, leaver.ends, earlier]
-    await leaver.cancel()
-    later = [each for each in dates((await leaver.world.data(STATES, mine))["me"]["consents"]) if each]
-    assert later == [told(leaver.clock.at + GRACE), earlier]
+    answer = await requester.world.data(withdrawn, mine)
+    assert dates(answer["withdrawConsent"]["consents"]) == [None, requester.ends, earlier]
+    await requester.cancel()
+    later = [each for each in dates((await requester.world.data(STATES, mine))["me"]["consents"]) if each]
+    assert later == [instant_text(requester.clock.at + GRACE), earlier]
 
 
-async def test_nothing_held_has_no_day(world: World) -> None:
+async def test_a_purpose_without_data_has_no_erasure_date(world: World) -> None:
     Clock(world)
     _, mine = await world.member("p@example.org", (), profile={}, preRegistration={}, password=STRONG)
     await world.data(REQUEST, mine, {"p": STRONG})
@@ -402,60 +411,62 @@ async def test_nothing_held_has_no_day(world: World) -> None:
     assert {each["erasesAt"] for each in (await world.data(STATES, mine))["me"]["consents"]} == {None}
 
 
-async def test_a_grant_while_leaving_is_recorded_and_opens_nothing_until_the_subject_stays(world: World) -> None:
+async def test_a_grant_during_the_grace_period_takes_effect_after_cancelling(world: World) -> None:
     clock = Clock(world)
     id = await world.person("p@example.org", (), password=STRONG, ipAddress="127.0.0.1")
     _, fellow = await world.member("o@example.org")
-    leaver = Leaver(world, clock, id, (await sign_in(world, "p@example.org"))["accessToken"], fellow)
-    mine = await leaver.left()
+    requester = Requester(world, clock, id, (await sign_in(world, "p@example.org"))["accessToken"], fellow)
+    mine = await requester.left()
     granted = (await world.data(GRANT, mine, {"v": current_version().name}))["grantConsent"]
     assert granted["consents"][1] == {
-        "purpose": "SOCIAL", "granted": True, "status": "GRANTED", "erasesAt": leaver.ends,
+        "purpose": "SOCIAL", "granted": True, "status": "GRANTED", "erasesAt": requester.ends,
     }  # fmt: skip
     assert (await world.data(ONE, fellow, {"id": id}))["user"] is None
-    await leaver.cancel()
+    await requester.cancel()
     assert (await world.data(ONE, fellow, {"id": id}))["user"]["firstName"] == "Amara"
 
 
-async def test_a_password_that_is_reset_or_changed_cancels_nothing(leaver: Leaver) -> None:
-    world = leaver.world
-    await leaver.request()
-    asked = leaver.since
+async def test_resetting_the_password_does_not_cancel_the_erasure(requester: Requester) -> None:
+    world = requester.world
+    await requester.request()
+    asked = requester.since
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
     (link, *_) = await mailed_tokens(world, LinkUse.RESET)
     assert "changedAt" in (await world.data(RESET, None, {"t": link, "p": OTHER}))["resetPassword"]
-    assert await leaver.leaving_since() == asked
+    assert await requester.leaving_since() == asked
     mine = (await sign_in(world, "p@example.org", OTHER))["accessToken"]
-    assert (await leaver.cancel(mine))["__typename"] == "ErasureCancelled"
+    assert (await requester.cancel(mine))["__typename"] == "ErasureCancelled"
 
 
-async def test_an_address_that_changes_cancels_nothing(leaver: Leaver) -> None:
-    mine = await leaver.left()
-    asked = await leaver.world.data(CHANGE_EMAIL, mine, {"e": "new@example.org", "p": STRONG})
+async def test_changing_the_address_does_not_cancel_the_erasure(requester: Requester) -> None:
+    mine = await requester.left()
+    asked = await requester.world.data(CHANGE_EMAIL, mine, {"e": "new@example.org", "p": STRONG})
     assert asked["changeEmail"] == {"newEmail": "new@example.org"}
-    (link,) = await mailed_tokens(leaver.world, LinkUse.CHANGE)
-    assert "email" in (await leaver.world.data(VERIFY, None, {"t": link}))["verifyEmail"]
-    assert await leaver.leaving_since() == leaver.since
-    assert (await leaver.world.data(ONE, leaver.fellow, {"id": leaver.id}))["user"] is None
+    (link,) = await mailed_tokens(requester.world, LinkUse.CHANGE)
+    assert "email" in (await requester.world.data(VERIFY, None, {"t": link}))["verifyEmail"]
+    assert await requester.leaving_since() == requester.since
+    assert (await requester.world.data(ONE, requester.fellow, {"id": requester.id}))["user"] is None
 
 
-async def test_registering_the_address_of_one_who_leaves_answers_and_works_as_any_known_one(leaver: Leaver) -> None:
-    world = leaver.world
+async def test_registering_a_requesters_address_looks_like_any_taken_address(
+    requester: Requester,
+) -> None:
+    world = requester.world
     await world.person("q@example.org", password=STRONG)
-    await leaver.request()
-    stored = await world.account(leaver.id)
+    await requester.request()
+    stored = await world.account(requester.id)
 
     async def registered(email: str) -> tuple[str, list[str]]:
-        async with counted(world.services.database) as sent:
+        async with recorded_statements(world.services.database) as sent:
             response = await world.post(REGISTER, None, {"input": registration_input(email)})
         return response.text.replace(email, ""), sent
 
     assert await registered("q@example.org") == await registered("p@example.org")
-    assert (await letters(world, leaver.id))[-1] == "ALREADY_REGISTERED"
-    assert await world.account(leaver.id) == stored
+    assert (await letters(world, requester.id))[-1] == "ALREADY_REGISTERED"
+    assert await world.account(requester.id) == stored
 
 
-async def test_whoever_takes_an_unproven_account_over_is_not_erased_by_who_had_it(world: World) -> None:
+async def test_claiming_an_unverified_account_cancels_its_erasure(world: World) -> None:
     """Somebody registers with another's address and asks for its erasure, in the hope that its owner comes later."""
     await register(world, "victim@example.org")
     attacker = (await sign_in(world, "victim@example.org"))["accessToken"]
@@ -468,60 +479,60 @@ async def test_whoever_takes_an_unproven_account_over_is_not_erased_by_who_had_i
     assert (await world.data(STATES, mine))["me"]["erasureScheduledFor"] is None
 
 
-async def test_a_case_opened_while_leaving_waits_until_the_subject_stays(leaver: Leaver) -> None:
-    world = leaver.world
+async def test_a_case_opened_during_the_grace_period_waits_for_cancelling(requester: Requester) -> None:
+    world = requester.world
     agent = await world.person("agent@example.org")
     support = await world.token(Role.SUPPORT, agent)
     operations = await world.token(Role.OPERATIONS, await world.person("ops@example.org"))
-    mine = await leaver.left()
-    case = {"subjectId": leaver.id, "reference": "T", "reason": "r", "extent": ["EMAIL"]}
+    mine = await requester.left()
+    case = {"subjectId": requester.id, "reference": "T", "reason": "r", "extent": ["EMAIL"]}
     opened = (await world.data(OPEN, mine, {"input": case}))["openSupportCase"]
-    assert (opened["status"], opened["subject"]) == ("OPEN", {"id": leaver.id})
+    assert (opened["status"], opened["subject"]) == ("OPEN", {"id": requester.id})
     await world.data(ASSIGN, operations, {"id": opened["id"], "agent": agent})
-    read = f'{{ user(id: "{leaver.id}") {{ email }} }}'
+    read = f'{{ user(id: "{requester.id}") {{ email }} }}'
     assert (await world.data(read, support))["user"] is None
-    await leaver.cancel()
+    await requester.cancel()
     assert (await world.data(read, support))["user"] == {"email": "p@example.org"}
 
 
 # ---------------------------------------------------------------- staff
 
 
-async def test_staff_who_leave_lose_their_roles_for_good(leaver: Leaver) -> None:
-    world = leaver.world
-    support, compliance = [await world.token(role, leaver.id) for role in (Role.SUPPORT, Role.COMPLIANCE)]
+async def test_staff_who_request_erasure_lose_their_roles_for_good(requester: Requester) -> None:
+    world = requester.world
+    support, compliance = [await world.token(role, requester.id) for role in (Role.SUPPORT, Role.COMPLIANCE)]
     operations = await world.token(Role.OPERATIONS, await world.person("ops@example.org"))
     subject, theirs = await world.member("q@example.org")
     case = {"subjectId": subject, "reference": "T", "reason": "r", "extent": ["EMAIL"]}
     opened = (await world.data(OPEN, theirs, {"input": case}))["openSupportCase"]
-    await world.data(ASSIGN, operations, {"id": opened["id"], "agent": leaver.id})
-    await leaver.request()
+    await world.data(ASSIGN, operations, {"id": opened["id"], "agent": requester.id})
+    await requester.request()
     for token in (support, compliance):
         assert codes(await world.ask(VIEWER, token)) == ["UNAUTHENTICATED"]
     queue = await world.data("{ caseQueue { edges { node { id } } } staff { edges { node { id } } } }", operations)
     assert [edge["node"]["id"] for edge in queue["caseQueue"]["edges"]] == [opened["id"]]
-    assert leaver.id not in str(queue["staff"])
-    again = (await world.data(ASSIGN, operations, {"id": opened["id"], "agent": leaver.id}))["assignSupportCase"]
+    assert requester.id not in str(queue["staff"])
+    again = (await world.data(ASSIGN, operations, {"id": opened["id"], "agent": requester.id}))["assignSupportCase"]
     assert again["code"] == "NOT_PERMITTED"
-    until = told(leaver.clock.at + timedelta(days=1))
+    until = instant_text(requester.clock.at + timedelta(days=1))
     unknown = await world.post(GRANT_ROLE, operations, {"id": "0" * 32, "until": until})
-    granted = await world.post(GRANT_ROLE, operations, {"id": leaver.id, "until": until})
+    granted = await world.post(GRANT_ROLE, operations, {"id": requester.id, "until": until})
     assert granted.text == unknown.text == '{"data":{"grantRole":false}}'
-    mine = await leaver.back()
-    soon = told(leaver.clock.at + timedelta(hours=1))
+    mine = await requester.back()
+    soon = instant_text(requester.clock.at + timedelta(hours=1))
     asked = {"input": {"role": "SUPPORT", "name": "n", "expiresAt": soon}}
     assert (await world.data(ROLE_TOKEN, mine, asked))["issueRoleToken"]["code"] == "NOT_PERMITTED"
-    await leaver.cancel()
+    await requester.cancel()
     assert (await world.data("{ me { roles } }", mine))["me"] == {"roles": []}
-    assert (await world.data(GRANT_ROLE, operations, {"id": leaver.id, "until": until}))["grantRole"] is True
+    assert (await world.data(GRANT_ROLE, operations, {"id": requester.id, "until": until}))["grantRole"] is True
 
 
-async def test_the_operators_shell_grants_no_role_to_one_who_leaves(leaver: Leaver, tmp_path: Path) -> None:
-    await leaver.request()
-    url = leaver.world.services.database.url
+async def test_grant_role_refuses_a_requester(requester: Requester, tmp_path: Path) -> None:
+    await requester.request()
+    url = requester.world.services.database.url
     done = consentql(url, "grant-role", "p@example.org", "SUPPORT", "--expires", "30d", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    async with leaver.world.services.database.reading() as connection:
+    async with requester.world.services.database.reading() as connection:
         assert (await connection.execute(select(ROLE_GRANTS))).all() == []
 
 
@@ -543,17 +554,17 @@ async def _kept(office: Office) -> list[Any]:
     return [each for each in answer["kept"] if "EMAIL" in each["what"] or "CITY" in each["what"]]
 
 
-async def test_what_a_request_holds_back_is_kept_and_told_with_its_day(world: World) -> None:
+async def test_fields_under_legal_hold_are_listed_with_their_date(world: World) -> None:
     office = await _office(world)
     Clock(world)
     await office.opened(extent=["CITY"])  # waits for approval
     expires = world.services.now() + timedelta(days=2)
-    await office.approved(extent=["EMAIL", "FIRST_NAME"], expiresAt=told(expires))
+    await office.approved(extent=["EMAIL", "FIRST_NAME"], expiresAt=instant_text(expires))
     closed = await office.approved(extent=["CITY"])
     await office.close(closed)
     (held,) = await _kept(office)
     assert held["what"] == "Fields under legal hold: EMAIL, FIRST_NAME"
-    assert held["until"] == told(expires)
+    assert held["until"] == instant_text(expires)
     assert ("4-26-7" in held["why"], "Court of Tartu" in held["why"]) == (True, True)
     office.clock_goes_on(days=2)
     office.mine = (await sign_in(world, "subject@example.org"))["accessToken"]
@@ -571,7 +582,7 @@ async def twins(database: Database, second_url: str) -> AsyncIterator[tuple[Worl
     await second.close()
 
 
-async def test_with_a_request_of_which_no_notice_is_allowed_every_answer_is_as_without_it(
+async def test_a_secret_legal_request_changes_no_answer(
     twins: tuple[World, World],
 ) -> None:
     offices = [await _office(world) for world in twins]
@@ -579,7 +590,7 @@ async def test_with_a_request_of_which_no_notice_is_allowed_every_answer_is_as_w
     await secret.approved(extent=["EMAIL"], noticeAfter=secret.after(minutes=30))
     told_of = []
     for office in offices:
-        async with counted(office.world.services.database) as sent:
+        async with recorded_statements(office.world.services.database) as sent:
             asked = (await office.world.post(REQUEST, office.mine, {"p": STRONG})).content
         office.mine = (await sign_in(office.world, "subject@example.org"))["accessToken"]
         states = (await office.world.post(STATES, office.mine)).content
@@ -595,93 +606,91 @@ async def test_with_a_request_of_which_no_notice_is_allowed_every_answer_is_as_w
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
-async def test_two_requests_at_once_are_one(leaver: Leaver) -> None:
-    other = await leaver.world.token(Role.MEMBER, leaver.id)
-    tokens = (leaver.mine, other) * 3
-    answers = await asyncio.gather(*(leaver.request(token=token) for token in tokens), return_exceptions=True)
+async def test_concurrent_requests_schedule_one_erasure(requester: Requester) -> None:
+    other = await requester.world.token(Role.MEMBER, requester.id)
+    tokens = (requester.mine, other) * 3
+    answers = await asyncio.gather(*(requester.request(token=token) for token in tokens), return_exceptions=True)
     scheduled = [each for each in answers if isinstance(each, dict)]
     assert scheduled
     assert all(each == scheduled[0] for each in scheduled), "whoever came too late has no session any more"
-    assert (await letters(leaver.world, leaver.id)).count("ERASURE_SCHEDULED") == 1
+    assert (await letters(requester.world, requester.id)).count("ERASURE_SCHEDULED") == 1
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
-async def test_a_session_that_a_request_ended_cancels_nothing_however_close_it_comes(leaver: Leaver) -> None:
+async def test_a_session_that_a_request_ended_cannot_cancel_it(requester: Requester) -> None:
     """Whoever shares the account's sessions, but not its password, does not undo what its owner asks for."""
-    database = leaver.world.services.database
+    database = requester.world.services.database
     for _ in range(5):
-        other = await leaver.world.token(Role.MEMBER, leaver.id)
+        other = await requester.world.token(Role.MEMBER, requester.id)
         async with database.writing() as connection:  # both wait for the account, in either order
-            await connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.id == leaver.id).with_for_update())
+            await connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.id == requester.id).with_for_update())
             both = [
-                asyncio.ensure_future(leaver.request()),
-                asyncio.ensure_future(leaver.world.data(CANCEL, other)),
+                asyncio.ensure_future(requester.request()),
+                asyncio.ensure_future(requester.world.data(CANCEL, other)),
             ]
             await asyncio.sleep(0.2)
         asked, cancelled = await asyncio.gather(*both)
         assert asked["__typename"] == "ErasureScheduled"
         assert cancelled["cancelErasure"]["code"] in ("NOT_FOUND", "TOKEN_EXPIRED")
-        assert await leaver.leaving_since() == leaver.since
-        await leaver.cancel(await leaver.back())
+        assert await requester.leaving_since() == requester.since
+        await requester.cancel(await requester.back())
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
-async def test_a_request_and_a_cancellation_that_meet_end_in_one_of_both(leaver: Leaver) -> None:
-    mine = await leaver.left()
-    other = await leaver.world.token(Role.MEMBER, leaver.id)
-    asked, cancelled = await asyncio.gather(leaver.request(token=mine), leaver.cancel(other))
+async def test_a_concurrent_request_and_cancellation_leave_one_result(requester: Requester) -> None:
+    mine = await requester.left()
+    other = await requester.world.token(Role.MEMBER, requester.id)
+    asked, cancelled = await asyncio.gather(requester.request(token=mine), requester.cancel(other))
     assert (asked["__typename"], cancelled["__typename"]) == ("ErasureScheduled", "ErasureCancelled")
-    stands = await leaver.leaving_since()
-    ended = codes(await leaver.world.ask(VIEWER, other)) == ["UNAUTHENTICATED"]
+    stands = await requester.leaving_since()
+    ended = codes(await requester.world.ask(VIEWER, other)) == ["UNAUTHENTICATED"]
     assert ended == (stands is not None), "asked after it was cancelled, everything ended once more"
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
-async def test_a_role_granted_while_its_holder_leaves_does_not_outlive_it(leaver: Leaver) -> None:
-    world = leaver.world
+async def test_a_role_granted_during_a_request_ends_with_it(requester: Requester) -> None:
+    world = requester.world
     operations = await world.token(Role.OPERATIONS, await world.person("ops@example.org"))
-    given = {"id": leaver.id, "until": told(leaver.clock.at + timedelta(days=1))}
-    await asyncio.gather(leaver.request(), *(world.data(GRANT_ROLE, operations, given) for _ in range(4)))
+    given = {"id": requester.id, "until": instant_text(requester.clock.at + timedelta(days=1))}
+    await asyncio.gather(requester.request(), *(world.data(GRANT_ROLE, operations, given) for _ in range(4)))
     async with world.services.database.reading() as connection:
-        held = token_rows.is_live_grant_of(leaver.id, Role.SUPPORT, leaver.clock.at)
+        held = token_rows.is_live_grant_of(requester.id, Role.SUPPORT, requester.clock.at)
         assert (await connection.execute(select(ROLE_GRANTS).where(held))).all() == []
 
 
-async def test_a_session_that_ends_while_it_asks_asks_for_nothing(
-    leaver: Leaver, monkeypatch: pytest.MonkeyPatch
+async def test_a_session_that_ends_during_the_request_changes_nothing(
+    requester: Requester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = totp_enrolment.confirm_password_before_code
 
     async def ended_meanwhile(context: Any, password: str) -> Any:
         proven = await both(context, password)
-        async with leaver.world.services.database.writing() as connection:
-            await end_sessions(connection, leaver.id, leaver.clock.at)
+        async with requester.world.services.database.writing() as connection:
+            await end_sessions(connection, requester.id, requester.clock.at)
         return proven
 
     monkeypatch.setattr(totp_enrolment, "confirm_password_before_code", ended_meanwhile)
-    assert (await leaver.request())["code"] == "TOKEN_EXPIRED"
-    assert await leaver.leaving_since() is None
+    assert (await requester.request())["code"] == "TOKEN_EXPIRED"
+    assert await requester.leaving_since() is None
 
 
-async def test_a_sign_in_that_waits_for_the_request_is_of_one_who_leaves(leaver: Leaver) -> None:
-    asked, signed_in = await asyncio.gather(leaver.request(), sign_in(leaver.world, "p@example.org"))
+async def test_a_concurrent_sign_in_reads_as_a_requester(requester: Requester) -> None:
+    asked, signed_in = await asyncio.gather(requester.request(), sign_in(requester.world, "p@example.org"))
     assert asked["__typename"] == "ErasureScheduled"
-    answer = await leaver.world.ask(DIRECTORY, signed_in["accessToken"])
+    answer = await requester.world.ask(DIRECTORY, signed_in["accessToken"])
     assert codes(answer) in (["UNAUTHENTICATED"], ["FORBIDDEN", "FORBIDDEN"])
 
 
-async def test_a_session_is_not_refreshed_after_the_request(leaver: Leaver) -> None:
-    opened = await sign_in(leaver.world, "p@example.org")
-    await leaver.request()
-    assert (await refresh_session(leaver.world, opened["refreshToken"]))["code"] == "TOKEN_EXPIRED"
+async def test_a_request_ends_refresh_tokens(requester: Requester) -> None:
+    opened = await sign_in(requester.world, "p@example.org")
+    await requester.request()
+    assert (await refresh_session(requester.world, opened["refreshToken"]))["code"] == "TOKEN_EXPIRED"
 
 
 # ---------------------------------------------------------------- oversight
 
 
-async def test_oversight_tells_erasures_and_releases_that_are_overdue_alike_in_words_and_as_json(
-    world: World, tmp_path: Path
-) -> None:
+async def test_oversight_reports_overdue_erasures_and_releases(world: World, tmp_path: Path) -> None:
     database, now = world.services.database, world.services.now()
     ids = await world.store_people(*(line(f"p{number}@example.org") for number in range(3)))
     late = now - GRACE - timedelta(hours=1)
@@ -706,7 +715,7 @@ async def test_oversight_tells_erasures_and_releases_that_are_overdue_alike_in_w
     async with database.writing() as connection:
         await connection.execute(update(STATISTICS_RELEASES).values(released_at=now - timedelta(days=200)))
     lines, report = said()
-    assert report["overdue_erasures"] == {"many": 2, "since": told(late + GRACE)}
+    assert report["overdue_erasures"] == {"many": 2, "since": instant_text(late + GRACE)}
     assert any(each.startswith("overdue: 2 erasures since ") for each in lines)
     assert report["statistics"]["overdue"] is True
     assert any(each.startswith("overdue: a release of statistics since ") for each in lines)

@@ -52,7 +52,7 @@ from resolvers.erasure import retention_run as run_module
 from resolvers.erasure.personal_tables import ERASURE_RULES, OWNER_COLUMNS
 from resolvers.erasure.retention_run import RetentionRun
 from tests.identity import STRONG, enrol_authenticator
-from tests.retaining import DAY, MOMENT, Keeper, everything, made
+from tests.retention import DAY, MOMENT, RetentionHarness, insert_everywhere, row_of
 from tests.serving import consentql
 from tests.world import FORM, USER, World, codes, line
 
@@ -69,123 +69,133 @@ FREE_TEXT = ("reason", "reference", "basis", "authority", "recipient")
 
 
 @pytest.fixture
-def keeper(world: World, tmp_path: Path) -> Keeper:
+def harness(world: World, tmp_path: Path) -> RetentionHarness:
     """Retention on the world, by a clock moved by hand."""
-    return Keeper(world, tmp_path)
+    return RetentionHarness(world, tmp_path)
 
 
 # ---------------------------------------------------------------- people
 
 
-async def test_an_account_goes_when_its_grace_is_over_and_not_before(keeper: Keeper) -> None:
-    id, other = await keeper.world.store_people(*(line(f"p{n}@example.org", ("SOCIAL", "EXPANSION")) for n in range(2)))
-    await keeper.leave(id)
-    keeper.clock.at += 30 * DAY - MOMENT
-    assert await keeper.run() == {}
-    keeper.clock.at += MOMENT
-    assert await keeper.run() == {"accounts": 1}
-    assert [row.id for row in await keeper.rows(ACCOUNTS)] == [other]
-    assert [row.subject_id for row in await keeper.rows(PROFILES)] == [other]
-    assert await keeper.run() == {}
+async def test_an_account_is_erased_at_the_end_of_the_grace_period(harness: RetentionHarness) -> None:
+    id, other = await harness.world.store_people(
+        *(line(f"p{n}@example.org", ("SOCIAL", "EXPANSION")) for n in range(2))
+    )
+    await harness.request_erasure(id)
+    harness.clock.at += 30 * DAY - MOMENT
+    assert await harness.run() == {}
+    harness.clock.at += MOMENT
+    assert await harness.run() == {"accounts": 1}
+    assert [row.id for row in await harness.rows(ACCOUNTS)] == [other]
+    assert [row.subject_id for row in await harness.rows(PROFILES)] == [other]
+    assert await harness.run() == {}
 
 
-async def test_an_account_whose_address_nobody_proved_goes_when_as_much_time_has_passed(keeper: Keeper) -> None:
-    id = await keeper.world.person("p@example.org", emailVerified=False, profile={}, preRegistration={})
-    proven = await keeper.world.person("o@example.org", profile={}, preRegistration={})
-    keeper.clock.at += 30 * DAY - MOMENT
-    assert await keeper.run() == {}
-    keeper.clock.at += MOMENT
-    request = await keeper.request(id, "EMAIL")
-    assert await keeper.run() == {"accounts": 1}
-    assert {row.id: row.email for row in await keeper.rows(ACCOUNTS)} == {id: "p@example.org", proven: "o@example.org"}
-    await keeper.close(request)
-    assert await keeper.run() == {"held_back": 1}
-    assert [row.id for row in await keeper.rows(ACCOUNTS)] == [proven]
+async def test_an_unverified_account_is_erased_after_the_grace_period(
+    harness: RetentionHarness,
+) -> None:
+    id = await harness.world.person("p@example.org", emailVerified=False, profile={}, preRegistration={})
+    proven = await harness.world.person("o@example.org", profile={}, preRegistration={})
+    harness.clock.at += 30 * DAY - MOMENT
+    assert await harness.run() == {}
+    harness.clock.at += MOMENT
+    request = await harness.open_legal_request(id, "EMAIL")
+    assert await harness.run() == {"accounts": 1}
+    assert {row.id: row.email for row in await harness.rows(ACCOUNTS)} == {id: "p@example.org", proven: "o@example.org"}
+    await harness.close_legal_request(request)
+    assert await harness.run() == {"held_back": 1}
+    assert [row.id for row in await harness.rows(ACCOUNTS)] == [proven]
 
 
-async def test_nothing_that_is_a_persons_outlives_them_and_nothing_of_others_goes(keeper: Keeper) -> None:
-    gone, stays = await keeper.world.store_people(line("gone@example.org"), line("stays@example.org"))
+async def test_erasure_deletes_every_row_of_a_person_and_none_of_others(harness: RetentionHarness) -> None:
+    gone, stays = await harness.world.store_people(line("gone@example.org"), line("stays@example.org"))
     for id in (gone, stays):
-        await everything(keeper, id)
-    before = {table: await keeper.rows(table) for table in OWNER_COLUMNS}
-    await keeper.leave(gone)
-    keeper.clock.at += 30 * DAY
-    assert (await keeper.run())["accounts"] == 1
+        await insert_everywhere(harness, id)
+    before = {table: await harness.rows(table) for table in OWNER_COLUMNS}
+    await harness.request_erasure(gone)
+    harness.clock.at += 30 * DAY
+    assert (await harness.run())["accounts"] == 1
     for table, owner in OWNER_COLUMNS.items():
-        left = await keeper.rows(table)
+        left = await harness.rows(table)
         assert left, table
         assert {row._mapping[owner.name] for row in left} == {stays}, table
         assert left == [row for row in before[table] if row._mapping[owner.name] == stays], table
-    cases = {row.subject_id: (row.reason, row.reference, row.closed_at) for row in await keeper.rows(SUPPORT_CASES)}
-    assert cases == {gone: (None, "", keeper.clock.at), stays: ("why", "T-1", None)}
+    cases = {row.subject_id: (row.reason, row.reference, row.closed_at) for row in await harness.rows(SUPPORT_CASES)}
+    assert cases == {gone: (None, "", harness.clock.at), stays: ("why", "T-1", None)}
 
 
-async def test_what_stood_ends_with_a_record_and_processors_are_told_to_forget_all_they_hold(keeper: Keeper) -> None:
-    world = keeper.world
+async def test_erasure_ends_each_consent_and_notifies_processors(
+    harness: RetentionHarness,
+) -> None:
+    world = harness.world
     id = await world.person("p@example.org", ("SOCIAL", "EXPANSION"))
     never = await world.person("n@example.org", ())
-    token = await world.token(Role.PROCESSOR, None, Processor.MANDRILL, expires_at=keeper.clock.at + 40 * DAY)
+    token = await world.token(Role.PROCESSOR, None, Processor.MANDRILL, expires_at=harness.clock.at + 40 * DAY)
     await world.data(VIEW, token, {"ids": [id, never]})
-    await keeper.leave(id, never)
-    keeper.clock.at += 30 * DAY
-    request = await keeper.request(id, "FIRST_NAME")
-    await keeper.run()
-    records = await keeper.rows(CONSENT_RECORDS, CONSENT_RECORDS.c.source == "erasure")
+    await harness.request_erasure(id, never)
+    harness.clock.at += 30 * DAY
+    request = await harness.open_legal_request(id, "FIRST_NAME")
+    await harness.run()
+    records = await harness.rows(CONSENT_RECORDS, CONSENT_RECORDS.c.source == "erasure")
     assert [(row.subject_id, row.purpose, row.granted, row.recorded_at) for row in records] == [
-        (id, "EXPANSION", False, keeper.clock.at),
-        (id, "SOCIAL", False, keeper.clock.at),
+        (id, "EXPANSION", False, harness.clock.at),
+        (id, "SOCIAL", False, harness.clock.at),
     ]
     edges = (await world.data(WITHDRAWN, token))["processorWithdrawals"]["edges"]
     told = {edge["node"]["userId"]: set(edge["node"]["fields"]) for edge in edges}
     assert told == {id: {"EMAIL", "FIRST_NAME", "LAST_NAME"}, never: {"EMAIL"}}
-    keeper.clock.at += HOUR
-    await keeper.close(request)
-    assert await keeper.run() == {"held_back": 1}
-    assert len(await keeper.rows(CONSENT_RECORDS)) == 4
-    assert len(await keeper.rows(WITHDRAWALS)) == 2
+    harness.clock.at += HOUR
+    await harness.close_legal_request(request)
+    assert await harness.run() == {"held_back": 1}
+    assert len(await harness.rows(CONSENT_RECORDS)) == 4
+    assert len(await harness.rows(WITHDRAWALS)) == 2
 
 
-async def test_processors_are_told_by_the_ledger_before_it_forgets_what_they_were_shown(keeper: Keeper) -> None:
-    id = await keeper.world.person("p@example.org")
-    token = await keeper.world.token(Role.PROCESSOR, None, Processor.MANDRILL, expires_at=keeper.clock.at + 6 * YEAR)
-    await keeper.world.data(VIEW, token, {"ids": [id]})
-    keeper.clock.at += 5 * YEAR - 30 * DAY
-    await keeper.leave(id)
-    keeper.clock.at += 30 * DAY
-    counts = await keeper.run()
+async def test_processors_are_notified_before_the_ledger_is_pruned(
+    harness: RetentionHarness,
+) -> None:
+    id = await harness.world.person("p@example.org")
+    token = await harness.world.token(Role.PROCESSOR, None, Processor.MANDRILL, expires_at=harness.clock.at + 6 * YEAR)
+    await harness.world.data(VIEW, token, {"ids": [id]})
+    harness.clock.at += 5 * YEAR - 30 * DAY
+    await harness.request_erasure(id)
+    harness.clock.at += 30 * DAY
+    counts = await harness.run()
     assert (counts["accounts"], counts["disclosures"]) == (1, 2)
-    assert [row.subject_id for row in await keeper.rows(WITHDRAWALS)] == [id]
+    assert [row.subject_id for row in await harness.rows(WITHDRAWALS)] == [id]
 
 
-async def test_a_reason_goes_with_the_last_whom_its_reading_concerns(keeper: Keeper) -> None:
-    a, b = await keeper.world.store_people(line("a@example.org"), line("b@example.org"))
-    token = await keeper.world.token(Role.PROCESSOR, None, Processor.MANDRILL, expires_at=keeper.clock.at + 99 * DAY)
-    await keeper.world.data(VIEW, token, {"ids": [a, b]})
-    await keeper.world.data(VIEW, token, {"ids": [a]})
-    await keeper.leave(a)
-    keeper.clock.at += 30 * DAY
-    request = await keeper.request(a, "EMAIL")
-    await keeper.run()
-    assert [(row.reason, row.salt is None) for row in await keeper.rows(READINGS)] == [
+async def test_a_reason_is_cleared_with_its_last_subject(harness: RetentionHarness) -> None:
+    a, b = await harness.world.store_people(line("a@example.org"), line("b@example.org"))
+    token = await harness.world.token(Role.PROCESSOR, None, Processor.MANDRILL, expires_at=harness.clock.at + 99 * DAY)
+    await harness.world.data(VIEW, token, {"ids": [a, b]})
+    await harness.world.data(VIEW, token, {"ids": [a]})
+    await harness.request_erasure(a)
+    harness.clock.at += 30 * DAY
+    request = await harness.open_legal_request(a, "EMAIL")
+    await harness.run()
+    assert [(row.reason, row.salt is None) for row in await harness.rows(READINGS)] == [
         ("ticket of Amara", False),
         (None, True),
     ]
-    assert sorted(row.reason for row in await keeper.rows(PROCESSOR_VIEWS)) == ["", "ticket of Amara"]
-    await keeper.close(request)
-    await keeper.leave(b)
-    keeper.clock.at += 30 * DAY
-    await keeper.run()
-    assert {row.reason for row in await keeper.rows(READINGS)} == {None}
-    assert {row.reason for row in await keeper.rows(PROCESSOR_VIEWS)} == {""}
+    assert sorted(row.reason for row in await harness.rows(PROCESSOR_VIEWS)) == ["", "ticket of Amara"]
+    await harness.close_legal_request(request)
+    await harness.request_erasure(b)
+    harness.clock.at += 30 * DAY
+    await harness.run()
+    assert {row.reason for row in await harness.rows(READINGS)} == {None}
+    assert {row.reason for row in await harness.rows(PROCESSOR_VIEWS)} == {""}
 
 
 @pytest.mark.parametrize("held", [(), ("FIRST_NAME", "EMAIL")])
-async def test_whoever_was_erased_is_to_everybody_who_never_was(keeper: Keeper, held: tuple[str, ...]) -> None:
-    world = keeper.world
+async def test_an_erased_person_looks_like_one_who_never_existed(
+    harness: RetentionHarness, held: tuple[str, ...]
+) -> None:
+    world = harness.world
     id, session = await world.member("p@example.org")
     _, member = await world.member("o@example.org", profile={"firstName": "Other"})
     agent, officer = [await world.person(f"{n}@example.org", profile={}) for n in ("s", "c")]
-    lasting = {"expires_at": keeper.clock.at + 60 * DAY}
+    lasting = {"expires_at": harness.clock.at + 60 * DAY}
     tokens = [None, member, await world.token(Role.ANALYTICS, agent, **lasting)]
     async with world.services.database.writing() as connection:
         await connection.execute(update(ACCESS_TOKENS).values(expires_at=lasting["expires_at"]))
@@ -197,12 +207,12 @@ async def test_whoever_was_erased_is_to_everybody_who_never_was(keeper: Keeper, 
     await world.data(
         'mutation { openSupportCase(input: {reference: "T", reason: "why", extent: [EMAIL]}) { __typename } }', session
     )
-    await keeper.leave(id)
-    keeper.clock.at += 30 * DAY - MOMENT
+    await harness.request_erasure(id)
+    harness.clock.at += 30 * DAY - MOMENT
     if held:
-        await keeper.request(id, *held)
-    keeper.clock.at += MOMENT
-    await keeper.run()
+        await harness.open_legal_request(id, *held)
+    harness.clock.at += MOMENT
+    await harness.run()
     for token in tokens:
         for document in (READ, "query ($id: ID!) { node(id: $id) { id } }"):
             assert await world.ask(document, token, {"id": id}) == await world.ask(document, token, {"id": new_id()})
@@ -219,43 +229,45 @@ async def test_whoever_was_erased_is_to_everybody_who_never_was(keeper: Keeper, 
 # ---------------------------------------------------------------- lapsed purposes
 
 
-async def test_what_a_withdrawn_purpose_held_goes_on_the_day_that_its_subject_was_told(keeper: Keeper) -> None:
-    _, mine = await keeper.world.member("p@example.org", ("SOCIAL", "EXPANSION"))
-    await keeper.extend()
+async def test_withdrawn_data_is_erased_on_the_announced_date(
+    harness: RetentionHarness,
+) -> None:
+    _, mine = await harness.world.member("p@example.org", ("SOCIAL", "EXPANSION"))
+    await harness.extend_sessions()
     for purpose, table in PURPOSE_TABLES.items():
-        await keeper.world.data(DECIDE, mine, {"p": purpose})
-        told = (await keeper.world.data(STATES, mine))["me"]["consents"]
+        await harness.world.data(DECIDE, mine, {"p": purpose})
+        told = (await harness.world.data(STATES, mine))["me"]["consents"]
         at = datetime.fromisoformat(next(each["erasesAt"] for each in told if each["purpose"] == purpose))
-        keeper.clock.at = at - MOMENT
-        assert await keeper.run() == {}
-        assert await keeper.count(table) == 1
-        keeper.clock.at = at
-        assert await keeper.run() == {"lapsed_purposes": 1}
-        assert await keeper.count(table) == 0
-        told = (await keeper.world.data(STATES, mine))["me"]["consents"]
+        harness.clock.at = at - MOMENT
+        assert await harness.run() == {}
+        assert await harness.count(table) == 1
+        harness.clock.at = at
+        assert await harness.run() == {"lapsed_purposes": 1}
+        assert await harness.count(table) == 0
+        told = (await harness.world.data(STATES, mine))["me"]["consents"]
         assert next(each["erasesAt"] for each in told if each["purpose"] == purpose) is None
 
 
-async def test_a_grant_before_the_day_keeps_it(keeper: Keeper) -> None:
-    _, mine = await keeper.world.member("p@example.org")
-    await keeper.extend()
-    await keeper.world.data(DECIDE, mine, {"p": "SOCIAL"})
-    keeper.clock.at += 20 * DAY
-    await keeper.world.data(GRANT, mine, {"v": VERSIONS[-1].name})
-    keeper.clock.at += 9 * DAY
-    await keeper.world.data(DECIDE, mine, {"p": "SOCIAL"})
-    keeper.clock.at += 11 * DAY
-    await keeper.run()
-    assert await keeper.count(PROFILES) == 1
+async def test_a_grant_before_the_date_keeps_the_data(harness: RetentionHarness) -> None:
+    _, mine = await harness.world.member("p@example.org")
+    await harness.extend_sessions()
+    await harness.world.data(DECIDE, mine, {"p": "SOCIAL"})
+    harness.clock.at += 20 * DAY
+    await harness.world.data(GRANT, mine, {"v": VERSIONS[-1].name})
+    harness.clock.at += 9 * DAY
+    await harness.world.data(DECIDE, mine, {"p": "SOCIAL"})
+    harness.clock.at += 11 * DAY
+    await harness.run()
+    assert await harness.count(PROFILES) == 1
 
 
-async def test_imported_values_without_a_grant_go_after_the_grace(keeper: Keeper) -> None:
-    await keeper.world.person("p@example.org", ())
-    keeper.clock.at += 30 * DAY - MOMENT
-    assert await keeper.run() == {}
-    keeper.clock.at += MOMENT
-    assert await keeper.run() == {"lapsed_purposes": 2}
-    assert (await keeper.count(PROFILES), await keeper.count(PRE_REGISTRATIONS)) == (0, 0)
+async def test_imported_values_without_a_grant_are_erased_after_the_grace_period(harness: RetentionHarness) -> None:
+    await harness.world.person("p@example.org", ())
+    harness.clock.at += 30 * DAY - MOMENT
+    assert await harness.run() == {}
+    harness.clock.at += MOMENT
+    assert await harness.run() == {"lapsed_purposes": 2}
+    assert (await harness.count(PROFILES), await harness.count(PRE_REGISTRATIONS)) == (0, 0)
 
 
 def raised(monkeypatch: pytest.MonkeyPatch, at: datetime, *purposes: Purpose) -> None:
@@ -263,59 +275,59 @@ def raised(monkeypatch: pytest.MonkeyPatch, at: datetime, *purposes: Purpose) ->
     monkeypatch.setattr(policy, "VERSIONS", (*VERSIONS, Version("2027-09-09", at, purposes)))
 
 
-async def test_what_an_outdated_grant_held_goes_a_grace_after_the_version_that_outdated_it(
-    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+async def test_data_of_an_outdated_grant_is_erased_a_grace_period_after_the_version(
+    harness: RetentionHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, mine = await keeper.world.member("p@example.org", ("SOCIAL", "EXPANSION"))
-    await keeper.extend()
-    published = keeper.clock.at + DAY
+    _, mine = await harness.world.member("p@example.org", ("SOCIAL", "EXPANSION"))
+    await harness.extend_sessions()
+    published = harness.clock.at + DAY
     raised(monkeypatch, published, Purpose.SOCIAL)
-    late = await keeper.world.person("late@example.org", ("SOCIAL",), consents=[
+    late = await harness.world.person("late@example.org", ("SOCIAL",), consents=[
         {"purpose": "SOCIAL", "granted": True, "policyVersion": VERSIONS[0].name}], preRegistration={})  # fmt: skip
-    social = (await keeper.world.data(STATES, mine))["me"]["consents"][1]
+    social = (await harness.world.data(STATES, mine))["me"]["consents"][1]
     assert (social["status"], datetime.fromisoformat(social["erasesAt"])) == ("OUTDATED", published + 30 * DAY)
-    keeper.clock.at = published + 30 * DAY - MOMENT
-    assert await keeper.run() == {"lapsed_purposes": 1}, "what was imported without a standing grant a day before"
-    keeper.clock.at += MOMENT
-    assert await keeper.run() == {"lapsed_purposes": 1}
-    assert (await keeper.count(PROFILES), await keeper.count(PRE_REGISTRATIONS)) == (0, 1)
-    assert late not in [row.subject_id for row in await keeper.rows(PRE_REGISTRATIONS)]
+    harness.clock.at = published + 30 * DAY - MOMENT
+    assert await harness.run() == {"lapsed_purposes": 1}, "what was imported without a standing grant a day before"
+    harness.clock.at += MOMENT
+    assert await harness.run() == {"lapsed_purposes": 1}
+    assert (await harness.count(PROFILES), await harness.count(PRE_REGISTRATIONS)) == (0, 1)
+    assert late not in [row.subject_id for row in await harness.rows(PRE_REGISTRATIONS)]
 
 
-async def test_a_second_version_does_not_put_off_the_day_that_the_first_one_set(
-    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+async def test_a_second_version_does_not_postpone_the_erasure(
+    harness: RetentionHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, mine = await keeper.world.member("p@example.org", ("SOCIAL",), preRegistration={})
-    await keeper.extend()
-    first = keeper.clock.at + DAY
+    _, mine = await harness.world.member("p@example.org", ("SOCIAL",), preRegistration={})
+    await harness.extend_sessions()
+    first = harness.clock.at + DAY
     later = [Version(f"v{days}", first + days * DAY, (Purpose.SOCIAL,)) for days in (0, 10)]
     monkeypatch.setattr(policy, "VERSIONS", (*VERSIONS, *later))
-    social = (await keeper.world.data(STATES, mine))["me"]["consents"][1]
+    social = (await harness.world.data(STATES, mine))["me"]["consents"][1]
     assert (social["status"], datetime.fromisoformat(social["erasesAt"])) == ("OUTDATED", first + 30 * DAY)
-    keeper.clock.at = first + 30 * DAY - MOMENT
-    assert await keeper.run() == {}
-    keeper.clock.at += MOMENT
-    assert await keeper.run() == {"lapsed_purposes": 1}
+    harness.clock.at = first + 30 * DAY - MOMENT
+    assert await harness.run() == {}
+    harness.clock.at += MOMENT
+    assert await harness.run() == {"lapsed_purposes": 1}
 
 
-async def test_the_day_that_is_told_and_the_day_it_goes_are_one_rule_in_two_languages(
-    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+async def test_the_erasure_date_is_the_same_in_python_and_in_sql(
+    harness: RetentionHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = keeper.clock.at
+    now = harness.clock.at
     raised(monkeypatch, now - 3 * DAY, Purpose.SOCIAL)
-    ids = await keeper.world.store_people(*(line(f"p{n}@example.org", ("SOCIAL",)) for n in range(36)))
+    ids = await harness.world.store_people(*(line(f"p{n}@example.org", ("SOCIAL",)) for n in range(36)))
     states = [
         {"email_verified": verified, "social_version": number, "social_lapsed_at": lapsed}
         for verified in (True, False)
         for number in (None, 1, 2)
         for lapsed in (None, now - 9 * DAY, now - DAY)
     ]
-    async with keeper.world.services.database.writing() as connection:
+    async with harness.world.services.database.writing() as connection:
         for id, state in zip(ids, states, strict=False):
             await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == id).values(**state))
-    accounts = {row.id: row for row in await keeper.rows(ACCOUNTS)}
+    accounts = {row.id: row for row in await harness.rows(ACCOUNTS)}
     for days in (-1, 0, 1, 2, 3, 4, 8, 9, 10):
-        async with keeper.world.services.database.reading() as connection:
+        async with harness.world.services.database.reading() as connection:
             found = select(ACCOUNTS.c.id).where(is_due(Purpose.SOCIAL, now - days * DAY))
             in_sql = set((await connection.execute(found, floor_parameters())).scalars())
         said = {
@@ -334,101 +346,103 @@ async def test_the_day_that_is_told_and_the_day_it_goes_are_one_rule_in_two_lang
 COMPLIANCE = f"query ($id: ID!) {{ user(id: $id) {{ {USER} }} }}"
 
 
-async def officer(keeper: Keeper) -> str:
+async def officer(harness: RetentionHarness) -> str:
     """A token of COMPLIANCE that lasts."""
-    holder = await keeper.world.person("officer@example.org", profile={}, preRegistration={})
-    return await keeper.world.token(Role.COMPLIANCE, holder, expires_at=keeper.clock.at + 400 * DAY)
+    holder = await harness.world.person("officer@example.org", profile={}, preRegistration={})
+    return await harness.world.token(Role.COMPLIANCE, holder, expires_at=harness.clock.at + 400 * DAY)
 
 
-async def until_granted(keeper: Keeper) -> None:
+async def until_granted(harness: RetentionHarness) -> None:
     """Staff roles last."""
-    async with keeper.world.services.database.writing() as connection:
+    async with harness.world.services.database.writing() as connection:
         await connection.execute(
             text("UPDATE role_grants SET expires_at = (SELECT max(expires_at) FROM access_tokens)")
         )
 
 
-async def test_exactly_the_fields_of_an_open_request_outlive_an_account_and_go_when_it_ends(keeper: Keeper) -> None:
-    token = await officer(keeper)
-    await until_granted(keeper)
-    id = await keeper.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
-    await keeper.leave(id)
-    keeper.clock.at += 30 * DAY
-    first = await keeper.request(id, "FIRST_NAME", "PRE_REGISTRATION", "EMAIL")
-    second = await keeper.request(id, "FIRST_NAME", "IP_ADDRESS", days=3)
-    await keeper.request(id, "ABOUT", approved_at=None)
-    assert await keeper.run() == {"accounts": 1}
-    assert await keeper.run() == {}
-    seen = (await keeper.world.data(COMPLIANCE, token, {"id": id}))["user"]
+async def test_only_fields_under_legal_hold_remain_until_the_request_ends(
+    harness: RetentionHarness,
+) -> None:
+    token = await officer(harness)
+    await until_granted(harness)
+    id = await harness.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
+    await harness.request_erasure(id)
+    harness.clock.at += 30 * DAY
+    first = await harness.open_legal_request(id, "FIRST_NAME", "PRE_REGISTRATION", "EMAIL")
+    second = await harness.open_legal_request(id, "FIRST_NAME", "IP_ADDRESS", days=3)
+    await harness.open_legal_request(id, "ABOUT", approved_at=None)
+    assert await harness.run() == {"accounts": 1}
+    assert await harness.run() == {}
+    seen = (await harness.world.data(COMPLIANCE, token, {"id": id}))["user"]
     kept = {"email": "p@example.org", "ipAddress": "90.190.1.7", "firstName": "Amara", "preRegistration": FORM}
     assert {name: value for name, value in seen.items() if value and name not in ("id", "withheld")} == kept
-    assert await keeper.rows(PROFILES, PROFILES.c.subject_id == id) == []
-    assert await keeper.rows(CREDENTIALS, CREDENTIALS.c.subject_id == id) == []
-    keeper.clock.at += 3 * DAY
-    assert await keeper.run() == {"held_back": 1}, f"{second} expired"
-    async with keeper.world.services.database.reading() as connection:
+    assert await harness.rows(PROFILES, PROFILES.c.subject_id == id) == []
+    assert await harness.rows(CREDENTIALS, CREDENTIALS.c.subject_id == id) == []
+    harness.clock.at += 3 * DAY
+    assert await harness.run() == {"held_back": 1}, f"{second} expired"
+    async with harness.world.services.database.reading() as connection:
         stored = (await connection.execute(select(ACCOUNTS, HELD_PROFILES).join(HELD_PROFILES))).one()
     assert {"p@example.org", "Amara"} <= set(stored)
     assert "90.190.1.7" not in stored
-    await keeper.close(first)
-    assert await keeper.run() == {"held_back": 1}
-    assert [await keeper.count(table) for table in (HELD_PROFILES, HELD_FORMS)] == [0, 0]
-    assert id not in [row.id for row in await keeper.rows(ACCOUNTS)]
+    await harness.close_legal_request(first)
+    assert await harness.run() == {"held_back": 1}
+    assert [await harness.count(table) for table in (HELD_PROFILES, HELD_FORMS)] == [0, 0]
+    assert id not in [row.id for row in await harness.rows(ACCOUNTS)]
 
 
-async def test_why_a_request_read_what_it_held_goes_when_it_lets_go(keeper: Keeper) -> None:
-    token = await officer(keeper)
-    await until_granted(keeper)
-    id = await keeper.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
-    await keeper.leave(id)
-    request = await keeper.request(id, "FIRST_NAME")
-    await keeper.world.data(COMPLIANCE, token, {"id": id})
-    keeper.clock.at += 30 * DAY
-    await keeper.run()
-    await keeper.world.data(COMPLIANCE, token, {"id": id})
-    assert [row.reason is None for row in await keeper.rows(READINGS)] == [True, False]
-    await keeper.close(request)
-    await keeper.run()
-    assert [(row.reason, row.salt) for row in await keeper.rows(READINGS)] == [(None, None)] * 2
+async def test_the_reasons_of_a_request_are_cleared_when_it_ends(harness: RetentionHarness) -> None:
+    token = await officer(harness)
+    await until_granted(harness)
+    id = await harness.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
+    await harness.request_erasure(id)
+    request = await harness.open_legal_request(id, "FIRST_NAME")
+    await harness.world.data(COMPLIANCE, token, {"id": id})
+    harness.clock.at += 30 * DAY
+    await harness.run()
+    await harness.world.data(COMPLIANCE, token, {"id": id})
+    assert [row.reason is None for row in await harness.rows(READINGS)] == [True, False]
+    await harness.close_legal_request(request)
+    await harness.run()
+    assert [(row.reason, row.salt) for row in await harness.rows(READINGS)] == [(None, None)] * 2
 
 
-async def test_a_request_for_nothing_that_is_there_keeps_no_account(keeper: Keeper) -> None:
-    id = await keeper.world.person("p@example.org", profile={"firstName": "Amara"}, ipAddress=None, preRegistration={})
-    await keeper.leave(id)
-    keeper.clock.at += 30 * DAY
-    await keeper.request(id, "CITY", "IP_ADDRESS", "PRE_REGISTRATION")
-    assert await keeper.run() == {"accounts": 1}
-    assert await keeper.rows(ACCOUNTS) == []
+async def test_a_hold_on_empty_fields_keeps_no_account(harness: RetentionHarness) -> None:
+    id = await harness.world.person("p@example.org", profile={"firstName": "Amara"}, ipAddress=None, preRegistration={})
+    await harness.request_erasure(id)
+    harness.clock.at += 30 * DAY
+    await harness.open_legal_request(id, "CITY", "IP_ADDRESS", "PRE_REGISTRATION")
+    assert await harness.run() == {"accounts": 1}
+    assert await harness.rows(ACCOUNTS) == []
 
 
 @pytest.mark.parametrize("grants_again", [False, True])
-async def test_who_is_not_to_know_of_a_request_cannot_tell_that_anything_is_held(
-    keeper: Keeper, grants_again: bool
-) -> None:
-    token = await officer(keeper)
-    await until_granted(keeper)
-    twins = [await keeper.world.member(f"twin{n}@example.org") for n in range(2)]
-    _, other = await keeper.world.member("o@example.org", profile={}, preRegistration={})
-    await keeper.extend()
+async def test_a_secret_request_is_invisible_to_its_subject(harness: RetentionHarness, grants_again: bool) -> None:
+    token = await officer(harness)
+    await until_granted(harness)
+    twins = [await harness.world.member(f"twin{n}@example.org") for n in range(2)]
+    _, other = await harness.world.member("o@example.org", profile={}, preRegistration={})
+    await harness.extend_sessions()
     for _, mine in twins:
-        await keeper.world.data(DECIDE, mine, {"p": "SOCIAL"})
-    keeper.clock.at += 30 * DAY
-    request = await keeper.request(twins[1][0], "FIRST_NAME", "CITY", notice_after=keeper.clock.at + 200 * DAY)
-    assert await keeper.run() == {"lapsed_purposes": 4}
+        await harness.world.data(DECIDE, mine, {"p": "SOCIAL"})
+    harness.clock.at += 30 * DAY
+    request = await harness.open_legal_request(
+        twins[1][0], "FIRST_NAME", "CITY", notice_after=harness.clock.at + 200 * DAY
+    )
+    assert await harness.run() == {"lapsed_purposes": 4}
     if grants_again:
         for _, mine in twins:
-            await keeper.world.data(GRANT, mine, {"v": VERSIONS[-1].name})
+            await harness.world.data(GRANT, mine, {"v": VERSIONS[-1].name})
     seen = []
     for n, (id, mine) in enumerate(twins):
-        own = await keeper.world.ask(f"{{ me {{ user {{ {USER} }} consents {{ status granted erasesAt }} }} }}", mine)
-        answers = [own, *[await keeper.world.ask(READ, who, {"id": id}) for who in (mine, other)]]
+        own = await harness.world.ask(f"{{ me {{ user {{ {USER} }} consents {{ status granted erasesAt }} }} }}", mine)
+        answers = [own, *[await harness.world.ask(READ, who, {"id": id}) for who in (mine, other)]]
         seen.append(json.dumps(answers).replace(id, "ID").replace(f"twin{n}", "TWIN"))
     assert seen[0] == seen[1]
-    found = (await keeper.world.data(COMPLIANCE, token, {"id": twins[1][0]}))["user"]
+    found = (await harness.world.data(COMPLIANCE, token, {"id": twins[1][0]}))["user"]
     assert (found["firstName"], found["city"], found["lastName"]) == ("Amara", "Tallinn", None)
-    await keeper.close(request)
-    assert await keeper.run() == {"held_back": 1}
-    assert await keeper.count(HELD_PROFILES) == 0
+    await harness.close_legal_request(request)
+    assert await harness.run() == {"held_back": 1}
+    assert await harness.count(HELD_PROFILES) == 0
 
 
 # ---------------------------------------------------------------- rows whose time is over
@@ -456,101 +470,99 @@ ENDING: dict[str, tuple[Table, Callable[[datetime], Row], RecordKind, timedelta]
 
 
 @pytest.mark.parametrize("name", ENDING)
-async def test_a_row_goes_when_its_time_is_over_and_not_before(keeper: Keeper, name: str) -> None:
+async def test_a_row_is_deleted_at_the_end_of_its_period(harness: RetentionHarness, name: str) -> None:
     table, ended, kind, period = ENDING[name]
-    id = await keeper.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
-    end = keeper.clock.at + DAY
-    later = keeper.clock.at + 9 * YEAR
-    async with keeper.world.services.database.writing() as connection:
-        await connection.execute(insert(table), made(table, id, later, **ended(end)))
-        await connection.execute(insert(table), made(table, id, later))
-    keeper.clock.at = end + period - MOMENT
-    assert await keeper.run() == {}
-    keeper.clock.at += MOMENT
-    assert await keeper.run() == {kind.value: 1}
-    assert await keeper.count(table) == 1
+    id = await harness.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
+    end = harness.clock.at + DAY
+    later = harness.clock.at + 9 * YEAR
+    async with harness.world.services.database.writing() as connection:
+        await connection.execute(insert(table), row_of(table, id, later, **ended(end)))
+        await connection.execute(insert(table), row_of(table, id, later))
+    harness.clock.at = end + period - MOMENT
+    assert await harness.run() == {}
+    harness.clock.at += MOMENT
+    assert await harness.run() == {kind.value: 1}
+    assert await harness.count(table) == 1
 
 
-async def test_what_a_processor_has_not_forgotten_stays_asked(keeper: Keeper) -> None:
-    id = await keeper.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
-    async with keeper.world.services.database.writing() as connection:
-        row = made(WITHDRAWALS, id, keeper.clock.at, withdrawn_at=keeper.clock.at)
+async def test_an_unacknowledged_withdrawal_is_never_deleted(harness: RetentionHarness) -> None:
+    id = await harness.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
+    async with harness.world.services.database.writing() as connection:
+        row = row_of(WITHDRAWALS, id, harness.clock.at, withdrawn_at=harness.clock.at)
         await connection.execute(insert(WITHDRAWALS), row)
-    keeper.clock.at += 20 * YEAR
-    assert await keeper.run() == {}
+    harness.clock.at += 20 * YEAR
+    assert await harness.run() == {}
 
 
 # ---------------------------------------------------------------- logs
 
 
-async def test_a_log_loses_what_is_over_and_what_remains_is_followed(keeper: Keeper) -> None:
-    world, start = keeper.world, keeper.clock.at
+async def test_a_pruned_log_can_still_be_verified(harness: RetentionHarness) -> None:
+    world, start = harness.world, harness.clock.at
     ids = [await world.person(f"p{n}@example.org", ("SOCIAL", "EXPANSION"), profile={}) for n in range(3)]
     token = await world.token(Role.PROCESSOR, None, Processor.MANDRILL, expires_at=start + 12 * YEAR)
     await world.data(VIEW, token, {"ids": ids})
-    keeper.clock.at += DAY
+    harness.clock.at += DAY
     await world.data(VIEW, token, {"ids": ids[1:]})
-    await keeper.leave(ids[1])
-    keeper.clock.at += 30 * DAY
-    ended = keeper.clock.at
-    assert await keeper.run() == {"accounts": 1}
-    keeper.clock.at = start + 5 * YEAR - MOMENT
-    assert await keeper.run() == {}
-    keeper.clock.at += MOMENT
-    assert await keeper.run() == {"disclosures": 3 + 1}, "three entries and their view"
-    assert len(await keeper.rows(READINGS)) == 1
-    keeper.clock.at = start + 5 * YEAR + DAY
-    assert await keeper.run() == {"disclosures": 2 + 1}
-    keeper.clock.at = ended + 5 * YEAR - MOMENT
-    assert await keeper.run() == {}
-    keeper.clock.at += MOMENT
-    assert await keeper.run() == {"consent_records": 4}
-    assert {row.subject_id for row in await keeper.rows(CONSENT_RECORDS)} == {ids[0], ids[2]}
-    found = {(row.chain, row.first, row.last) for row in await keeper.rows(CHAIN_GAPS)}
+    await harness.request_erasure(ids[1])
+    harness.clock.at += 30 * DAY
+    ended = harness.clock.at
+    assert await harness.run() == {"accounts": 1}
+    harness.clock.at = start + 5 * YEAR - MOMENT
+    assert await harness.run() == {}
+    harness.clock.at += MOMENT
+    assert await harness.run() == {"disclosures": 3 + 1}, "three entries and their view"
+    assert len(await harness.rows(READINGS)) == 1
+    harness.clock.at = start + 5 * YEAR + DAY
+    assert await harness.run() == {"disclosures": 2 + 1}
+    harness.clock.at = ended + 5 * YEAR - MOMENT
+    assert await harness.run() == {}
+    harness.clock.at += MOMENT
+    assert await harness.run() == {"consent_records": 4}
+    assert {row.subject_id for row in await harness.rows(CONSENT_RECORDS)} == {ids[0], ids[2]}
+    found = {(row.chain, row.first, row.last) for row in await harness.rows(CHAIN_GAPS)}
     assert found == {("consent", 3, 4), ("consent", 7, 8), ("disclosure", 1, 5)}, "beside each other they are one"
     await world.data(VIEW, token, {"ids": ids[:1]})
     assert await faults(world.services) == []
 
 
-async def test_a_reading_that_its_subject_has_yet_to_see_or_a_request_rests_on_stays(keeper: Keeper) -> None:
+async def test_readings_of_open_or_secret_requests_are_not_pruned(harness: RetentionHarness) -> None:
     periods = retention(30 * DAY, {RecordKind.DISCLOSURES: DAY})
-    keeper.world.services.retention = periods
-    token = await officer(keeper)
-    await until_granted(keeper)
-    seen, sealed = await keeper.world.store_people(
+    harness.world.services.retention = periods
+    token = await officer(harness)
+    await until_granted(harness)
+    seen, sealed = await harness.world.store_people(
         line("a@example.org", ("SOCIAL", "EXPANSION")), line("b@example.org")
     )
-    request = await keeper.request(seen, "EMAIL", days=3)
-    await keeper.request(sealed, "EMAIL", days=2, notice_after=keeper.clock.at + 9 * DAY)
+    request = await harness.open_legal_request(seen, "EMAIL", days=3)
+    await harness.open_legal_request(sealed, "EMAIL", days=2, notice_after=harness.clock.at + 9 * DAY)
     for id in (seen, sealed):
-        await keeper.world.data(COMPLIANCE, token, {"id": id})
-    keeper.clock.at += 2 * DAY
-    assert await keeper.run() == {}
-    await keeper.close(request)
-    assert await keeper.run() == {"disclosures": 1}
-    keeper.clock.at += 7 * DAY
-    assert await keeper.run() == {"disclosures": 1}
-    assert await keeper.count(READINGS) == 0
+        await harness.world.data(COMPLIANCE, token, {"id": id})
+    harness.clock.at += 2 * DAY
+    assert await harness.run() == {}
+    await harness.close_legal_request(request)
+    assert await harness.run() == {"disclosures": 1}
+    harness.clock.at += 7 * DAY
+    assert await harness.run() == {"disclosures": 1}
+    assert await harness.count(READINGS) == 0
 
 
-async def ledger_of(keeper: Keeper, many: int) -> None:
+async def ledger_of(harness: RetentionHarness, many: int) -> None:
     """Entries of as many views as there shall be, and then five years."""
-    id = await keeper.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
-    token = await keeper.world.token(Role.PROCESSOR, None, Processor.MANDRILL)
+    id = await harness.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
+    token = await harness.world.token(Role.PROCESSOR, None, Processor.MANDRILL)
     for _ in range(many):
-        await keeper.world.data(VIEW, token, {"ids": [id]})
+        await harness.world.data(VIEW, token, {"ids": [id]})
 
 
 @pytest.mark.parametrize("log", [hash_chain.CONSENT, hash_chain.DISCLOSURE], ids=lambda log: log.name)
-async def test_no_entry_goes_without_a_gap_and_no_gap_passes_that_no_key_made(
-    keeper: Keeper, log: hash_chain.Log
-) -> None:
-    await ledger_of(keeper, 3)
-    database, keys, table = keeper.world.services.database, keeper.world.services.keys, log.table
+async def test_a_deleted_entry_needs_a_gap_signed_by_a_key(harness: RetentionHarness, log: hash_chain.Log) -> None:
+    await ledger_of(harness, 3)
+    database, keys, table = harness.world.services.database, harness.world.services.keys, log.table
     with pytest.raises(DBAPIError, match="append-only"):
         async with database.writing() as connection:
             await connection.execute(delete(table).where(table.c.sequence == 1))
-    (first, *_) = await keeper.rows(table, table.c.sequence == 1)
+    (first, *_) = await harness.rows(table, table.c.sequence == 1)
     for tag in ("0" * 64, keys.tag("chain gap", b"something else"), keys.tag(log.name, b"")):
         async with database.writing() as connection:
             forged = {"chain": log.name, "first": 1, "last": 1, "hash": first.hash, "tag": tag}
@@ -559,15 +571,15 @@ async def test_no_entry_goes_without_a_gap_and_no_gap_passes_that_no_key_made(
             await connection.execute(delete(table).where(table.c.sequence == 1))
             if table is DISCLOSURES:
                 await connection.execute(delete(READINGS).where(READINGS.c.sequence == 1))
-        (fault,) = await faults(keeper.world.services)
+        (fault,) = await faults(harness.world.services)
         assert fault.startswith(f"{log.name}: entry 1 is not the one that was written")
 
 
-async def test_a_gap_of_ours_serves_for_nothing_else(keeper: Keeper) -> None:
-    await ledger_of(keeper, 6)
-    services, log = keeper.world.services, hash_chain.DISCLOSURE
+async def test_a_gap_covers_only_its_own_entries(harness: RetentionHarness) -> None:
+    await ledger_of(harness, 6)
+    services, log = harness.world.services, hash_chain.DISCLOSURE
     keys = services.keys
-    rows = {row.sequence: row for row in await keeper.rows(DISCLOSURES)}
+    rows = {row.sequence: row for row in await harness.rows(DISCLOSURES)}
 
     async def cut(*gone: int, **changed: Any) -> list[str]:
         """What is found where these are gone behind a gap that was made for 2 to 3 and changed."""
@@ -627,100 +639,104 @@ class _Within:
 # ---------------------------------------------------------------- runs
 
 
-async def crowd(keeper: Keeper, many: int) -> list[str]:
+async def crowd(harness: RetentionHarness, many: int) -> list[str]:
     """People of whom every third leaves and every third withdrew; some of each have a letter, a token and a case."""
-    ids = await keeper.world.store_people(*(line(f"p{n}@example.org", ("SOCIAL", "EXPANSION")) for n in range(many)))
-    await keeper.leave(*ids[::3])
+    ids = await harness.world.store_people(*(line(f"p{n}@example.org", ("SOCIAL", "EXPANSION")) for n in range(many)))
+    await harness.request_erasure(*ids[::3])
     for id in ids[:4]:
-        await everything(keeper, id)
-    async with keeper.world.services.database.writing() as connection:
+        await insert_everywhere(harness, id)
+    async with harness.world.services.database.writing() as connection:
         lapsed = update(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids[1::3]))
-        await connection.execute(lapsed.values(social_version=None, social_lapsed_at=keeper.clock.at))
+        await connection.execute(lapsed.values(social_version=None, social_lapsed_at=harness.clock.at))
     return ids
 
 
-async def stored(keeper: Keeper) -> dict[str, list[str]]:
+async def stored(harness: RetentionHarness) -> dict[str, list[str]]:
     """Every row of every table."""
-    return {name: sorted(map(str, await keeper.rows(table))) for name, table in METADATA.tables.items()}
+    return {name: sorted(map(str, await harness.rows(table))) for name, table in METADATA.tables.items()}
 
 
-async def test_counting_touches_nothing(keeper: Keeper) -> None:
-    await crowd(keeper, 9)
-    keeper.clock.at += 30 * DAY
-    before = await stored(keeper)
-    counts = await keeper.due()
+async def test_counting_changes_nothing(harness: RetentionHarness) -> None:
+    await crowd(harness, 9)
+    harness.clock.at += 30 * DAY
+    before = await stored(harness)
+    counts = await harness.due()
     assert (counts["accounts"], counts["lapsed_purposes"]) == (3, 3)
-    assert await stored(keeper) == before
-    assert not keeper.places.register.path.exists()
-    assert (await keeper.run()) == counts
-    assert await keeper.run() == {}
+    assert await stored(harness) == before
+    assert not harness.places.register.path.exists()
+    assert (await harness.run()) == counts
+    assert await harness.run() == {}
 
 
-async def test_a_run_in_small_batches_does_the_same(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_small_batches_give_the_same_result(harness: RetentionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_module, "BATCH", 2)
     monkeypatch.setattr(run_module, "READINGS_AT_ONCE", 1)
-    await crowd(keeper, 12)
-    await ledger_of(keeper, 3)
-    keeper.clock.at += 5 * YEAR + 40 * DAY
-    counts = await keeper.run()
+    await crowd(harness, 12)
+    await ledger_of(harness, 3)
+    harness.clock.at += 5 * YEAR + 40 * DAY
+    counts = await harness.run()
     assert (counts["accounts"], counts["lapsed_purposes"], counts["disclosures"]) == (4, 4, 6)
-    assert await keeper.count(UNSCRUBBED) == 0
+    assert await harness.count(UNSCRUBBED) == 0
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
-async def test_two_runs_at_once_erase_each_person_once(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_two_concurrent_runs_erase_each_person_once(
+    harness: RetentionHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(run_module, "BATCH", 3)
-    await crowd(keeper, 60)
-    await ledger_of(keeper, 8)
-    keeper.clock.at += 5 * YEAR + 30 * DAY
-    due_now = await keeper.due()
-    both = await asyncio.gather(*(RetentionRun(keeper.world.services, keeper.places.register).act() for _ in range(2)))
+    await crowd(harness, 60)
+    await ledger_of(harness, 8)
+    harness.clock.at += 5 * YEAR + 30 * DAY
+    due_now = await harness.due()
+    both = await asyncio.gather(
+        *(RetentionRun(harness.world.services, harness.places.register).act() for _ in range(2))
+    )
     assert +(both[0] + both[1]) == due_now
-    assert await keeper.due() == {}
-    assert sorted(keeper.places.register.ids()) == sorted(set(keeper.places.register.ids()))
-    ended = [row.subject_id for row in await keeper.rows(CONSENT_RECORDS, CONSENT_RECORDS.c.source == "erasure")]
+    assert await harness.due() == {}
+    assert sorted(harness.places.register.ids()) == sorted(set(harness.places.register.ids()))
+    ended = [row.subject_id for row in await harness.rows(CONSENT_RECORDS, CONSENT_RECORDS.c.source == "erasure")]
     assert len(ended) == 2 * 20
-    assert await faults(keeper.world.services) == []
+    assert await faults(harness.world.services) == []
 
 
-async def test_every_period_is_the_operators(keeper: Keeper) -> None:
-    id = await keeper.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
-    keeper.world.services.retention = retention(DAY, {RecordKind.CONSENT_RECORDS: 2 * DAY})
-    await keeper.leave(id)
-    keeper.clock.at += DAY
-    assert await keeper.run() == {"accounts": 1}
-    keeper.clock.at += 2 * DAY
-    assert await keeper.run() == {"consent_records": 4}
+async def test_a_run_uses_the_operators_periods(harness: RetentionHarness) -> None:
+    id = await harness.world.person("p@example.org", ("SOCIAL", "EXPANSION"))
+    harness.world.services.retention = retention(DAY, {RecordKind.CONSENT_RECORDS: 2 * DAY})
+    await harness.request_erasure(id)
+    harness.clock.at += DAY
+    assert await harness.run() == {"accounts": 1}
+    harness.clock.at += 2 * DAY
+    assert await harness.run() == {"consent_records": 4}
 
 
 # ---------------------------------------------------------------- the register
 
 
-async def test_whom_the_register_names_is_erased_whatever_a_backup_says(keeper: Keeper) -> None:
-    back, other = await keeper.world.store_people(line("back@example.org"), line("o@example.org"))
-    await everything(keeper, back)
-    keeper.places.register.add([back, new_id()], keeper.clock.at)
-    keeper.clock.at += 100 * DAY
-    counts = await keeper.run()
+async def test_people_in_the_register_are_erased_again_after_a_restore(harness: RetentionHarness) -> None:
+    back, other = await harness.world.store_people(line("back@example.org"), line("o@example.org"))
+    await insert_everywhere(harness, back)
+    harness.places.register.add([back, new_id()], harness.clock.at)
+    harness.clock.at += 100 * DAY
+    counts = await harness.run()
     assert counts["erased_again"] == 1
-    assert [row.id for row in await keeper.rows(ACCOUNTS)] == [other]
-    assert list(keeper.places.register.ids()).count(back) == 2
+    assert [row.id for row in await harness.rows(ACCOUNTS)] == [other]
+    assert list(harness.places.register.ids()).count(back) == 2
 
 
-async def test_whoever_a_backup_brings_back_is_counted_however_many_they_are(keeper: Keeper) -> None:
-    many, now = 33_000, keeper.clock.at  # more than a statement of PostgreSQL takes parameters
+async def test_any_number_of_restored_people_is_counted(harness: RetentionHarness) -> None:
+    many, now = 33_000, harness.clock.at  # more than a statement of PostgreSQL takes parameters
     ids = [f"{number:032x}" for number in range(many)]
-    one = made(ACCOUNTS, "", now, email_verified=True)
+    one = row_of(ACCOUNTS, "", now, email_verified=True)
     people = {name: [value] * many for name, value in one.items()} | {"id": ids, "account_id": ids}
     credentials = {"subject_id": ids, "email_canonical": ids, "password_hash": [None] * many}
-    async with keeper.world.services.database.writing() as connection:
+    async with harness.world.services.database.writing() as connection:
         await bulk_insert.insert_rows(connection, ACCOUNTS, people)
         await bulk_insert.insert_rows(connection, CREDENTIALS, credentials)
-    keeper.places.register.add(ids, now)
-    assert await keeper.due() == {"erased_again": many}
+    harness.places.register.add(ids, now)
+    assert await harness.due() == {"erased_again": many}
 
 
-def test_a_line_that_was_not_finished_takes_no_other_with_it(tmp_path: Path) -> None:
+def test_an_incomplete_line_of_the_register_hides_no_other(tmp_path: Path) -> None:
     register, now = ErasureRegister(tmp_path / "deep" / "erasures"), datetime.fromisoformat("2027-01-01T00:00:00+00:00")
     assert list(register.ids()) == []
     register.add(["a", "b"], now)
@@ -735,24 +751,24 @@ def test_a_line_that_was_not_finished_takes_no_other_with_it(tmp_path: Path) -> 
     assert register.path.stat().st_mode & 0o077 == 0
 
 
-async def test_who_is_erased_is_in_the_register_before_it_commits(keeper: Keeper, monkeypatch: Any) -> None:
-    (id,) = await keeper.world.store_people(line("p@example.org"))
-    await keeper.leave(id)
-    keeper.clock.at += 30 * DAY
+async def test_the_register_is_written_before_the_commit(harness: RetentionHarness, monkeypatch: Any) -> None:
+    (id,) = await harness.world.store_people(line("p@example.org"))
+    await harness.request_erasure(id)
+    harness.clock.at += 30 * DAY
 
     def full(*_: Any) -> None:
         raise OSError
 
     monkeypatch.setattr(ErasureRegister, "enter", full)
     with pytest.raises(OSError):  # noqa: PT011  # any will do
-        await erase(keeper.world.services, keeper.places)
-    assert [row.id for row in await keeper.rows(ACCOUNTS)] == [id]
+        await erase(harness.world.services, harness.places)
+    assert [row.id for row in await harness.rows(ACCOUNTS)] == [id]
 
 
 # ---------------------------------------------------------------- the table of traces
 
 
-def test_every_column_that_could_name_a_person_has_a_fate() -> None:
+def test_every_column_that_can_name_a_person_has_an_erasure_rule() -> None:
     """A new table fails this until its rows go with their person, or it says why they need not."""
     bare = []
     for table in METADATA.tables.values():
@@ -773,7 +789,7 @@ def test_every_column_that_could_name_a_person_has_a_fate() -> None:
     assert bare == []
 
 
-def test_every_foreign_key_to_an_account_is_of_what_goes_first() -> None:
+def test_tables_that_refer_to_accounts_are_erased_first() -> None:
     order = [*OWNER_COLUMNS, PROFILES, PRE_REGISTRATIONS, HELD_PROFILES, HELD_FORMS]
     pointing = {
         table for table in METADATA.tables.values() if any(k.column.table is ACCOUNTS for k in table.foreign_keys)
@@ -791,35 +807,35 @@ def test_every_foreign_key_to_an_account_is_of_what_goes_first() -> None:
         "mutation { exportMyData }",
     ],
 )
-async def test_who_is_erased_while_they_ask_is_told_that_their_token_is_known_no_more(
-    keeper: Keeper, monkeypatch: pytest.MonkeyPatch, document: str
+async def test_a_caller_erased_during_a_request_is_unauthenticated(
+    harness: RetentionHarness, monkeypatch: pytest.MonkeyPatch, document: str
 ) -> None:
-    id, token = await keeper.world.member("p@example.org")
-    await keeper.leave(id)
-    keeper.clock.at += 30 * DAY
-    await keeper.extend()
+    id, token = await harness.world.member("p@example.org")
+    await harness.request_erasure(id)
+    harness.clock.at += 30 * DAY
+    await harness.extend_sessions()
     accepted = endpoint.authenticated
 
     async def meanwhile(*given: Any) -> Any:
         caller = await accepted(*given)
-        assert (await RetentionRun(keeper.world.services, keeper.places.register).act())["accounts"] == 1
+        assert (await RetentionRun(harness.world.services, harness.places.register).act())["accounts"] == 1
         return caller
 
     monkeypatch.setattr(endpoint, "authenticated", meanwhile)
-    assert codes(await keeper.world.ask(document, token)) == ["UNAUTHENTICATED"]
+    assert codes(await harness.world.ask(document, token)) == ["UNAUTHENTICATED"]
 
 
 # ---------------------------------------------------------------- the command
 
 
-async def test_the_command_counts_in_one_object_and_then_does_it(keeper: Keeper, tmp_path: Path) -> None:
-    (id,) = await keeper.world.store_people(line("p@example.org"))
-    keeper.clock.at -= 31 * DAY
-    await keeper.leave(id)
-    url, register = keeper.world.services.database.url, str(tmp_path / "there" / "register")
+async def test_the_command_counts_and_then_deletes(harness: RetentionHarness, tmp_path: Path) -> None:
+    (id,) = await harness.world.store_people(line("p@example.org"))
+    harness.clock.at -= 31 * DAY
+    await harness.request_erasure(id)
+    url, register = harness.world.services.database.url, str(tmp_path / "there" / "register")
     counted = consentql(url, "retention", "--dry-run", "--json", cwd=tmp_path, CONSENTQL_ERASURE_REGISTER=register)
     assert counted.returncode == 0, counted.stderr
-    assert await keeper.count(ACCOUNTS) == 1
+    assert await harness.count(ACCOUNTS) == 1
     assert list(ErasureRegister(Path(register)).ids()) == []
     done = consentql(url, "retention", "--json", cwd=tmp_path, CONSENTQL_ERASURE_REGISTER=register)
     assert (done.returncode, json.loads(done.stdout)) == (0, json.loads(counted.stdout)), done.stderr
@@ -832,28 +848,28 @@ async def test_the_command_counts_in_one_object_and_then_does_it(keeper: Keeper,
     assert consentql(url, "verify-log", cwd=tmp_path).returncode == 0
 
 
-async def test_without_a_place_for_the_register_nothing_is_erased(keeper: Keeper, tmp_path: Path) -> None:
-    (id,) = await keeper.world.store_people(line("p@example.org"))
-    keeper.clock.at -= 31 * DAY
-    await keeper.leave(id)
+async def test_without_a_register_nothing_is_erased(harness: RetentionHarness, tmp_path: Path) -> None:
+    (id,) = await harness.world.store_people(line("p@example.org"))
+    harness.clock.at -= 31 * DAY
+    await harness.request_erasure(id)
     (tmp_path / "file").touch()
     register = str(tmp_path / "file" / "register")
-    url = keeper.world.services.database.url
+    url = harness.world.services.database.url
     assert consentql(url, "retention", cwd=tmp_path, CONSENTQL_ERASURE_REGISTER=register).returncode == 2
-    assert await keeper.count(ACCOUNTS) == 1
+    assert await harness.count(ACCOUNTS) == 1
 
 
-async def test_the_second_factor_and_the_password_go_too(keeper: Keeper) -> None:
-    id, mine = await keeper.world.member("p@example.org", password=STRONG)
-    await enrol_authenticator(keeper.world, mine)
-    await keeper.leave(id)
-    keeper.clock.at += 30 * DAY
-    assert (await keeper.run())["accounts"] == 1
+async def test_the_second_factor_and_the_password_are_erased(harness: RetentionHarness) -> None:
+    id, mine = await harness.world.member("p@example.org", password=STRONG)
+    await enrol_authenticator(harness.world, mine)
+    await harness.request_erasure(id)
+    harness.clock.at += 30 * DAY
+    assert (await harness.run())["accounts"] == 1
     for table in OWNER_COLUMNS:
-        assert await keeper.count(table) == 0, table
+        assert await harness.count(table) == 0, table
 
 
-async def test_a_new_demonstration_is_not_taken_for_the_erased_of_an_earlier_one(
+async def test_a_new_demonstration_does_not_reuse_erased_ids(
     database: Database, second_url: str, tmp_path: Path
 ) -> None:
     register = {"CONSENTQL_ERASURE_REGISTER": str(tmp_path / "register")}

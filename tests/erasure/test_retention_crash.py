@@ -1,4 +1,4 @@
-"""A run that is killed anywhere and begun again ends where one ends that nobody disturbed; so does an import."""
+"""A retention run or import that is killed at any step and repeated ends in the same state as an undisturbed one."""
 
 import asyncio
 import json
@@ -21,12 +21,12 @@ from models.tables import ACCESS_TOKENS, ACCOUNTS, METADATA, UNSCRUBBED
 from models.vocabulary import Processor, Role
 from permissions.retention_periods import YEAR
 from tests.conftest import _administer
-from tests.retaining import DAY, Keeper, everything
+from tests.retention import DAY, RetentionHarness, insert_everywhere
 from tests.serving import ROOT, environment
 from tests.world import World, line, services_on, world_of
 
 STEPS_AT_MOST = {"sqlite": 20, "postgresql": 8}
-"""Of some hundreds; a copy of a database costs PostgreSQL more."""
+"""The most steps to test, of some hundreds. Copying a database is slower with PostgreSQL."""
 
 RANDOM = ("id", "account_id", "hash", "tag", "ordinal", "password_hash", "digest", "commitment", "salt")
 VIEW = """mutation ($ids: [ID!]!) { openProcessorView(input: {userIds: $ids, reason: "a ticket"}) {
@@ -34,29 +34,29 @@ VIEW = """mutation ($ids: [ID!]!) { openProcessorView(input: {userIds: $ids, rea
 
 
 async def populated(world: World, folder: Path) -> str:
-    """People in every state that retention knows; the instant as of which it is to run."""
-    keeper = Keeper(world, folder)
+    """Stores people in every state that retention handles. Returns the instant of the run."""
+    harness = RetentionHarness(world, folder)
     people = [line(f"p{n}@example.org", ("SOCIAL", "EXPANSION")) for n in range(7)]
     ids = await world.store_people(*people, line("never@example.org", emailVerified=False))
     token = await world.token(Role.PROCESSOR, None, Processor.MANDRILL)
     for some in (ids[:3], ids[2:5]):
         await world.data(VIEW, token, {"ids": some})
-    keeper.clock.at += 5 * YEAR
+    harness.clock.at += 5 * YEAR
     for id in ids[:2]:
-        await everything(keeper, id)
-    await keeper.request(ids[1], "FIRST_NAME", "EMAIL", days=60)
-    await keeper.request(ids[4], "CITY", days=60)
-    await keeper.leave(*ids[:3])
+        await insert_everywhere(harness, id)
+    await harness.open_legal_request(ids[1], "FIRST_NAME", "EMAIL", days=60)
+    await harness.open_legal_request(ids[4], "CITY", days=60)
+    await harness.request_erasure(*ids[:3])
     async with world.services.database.writing() as connection:
         lapsed = update(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids[3:5]))
-        await connection.execute(lapsed.values(social_version=None, social_lapsed_at=keeper.clock.at))
-        await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == ids[7]).values(created_at=keeper.clock.at))
-        await connection.execute(update(ACCESS_TOKENS).values(expires_at=keeper.clock.at + DAY))
-    return (keeper.clock.at + 30 * DAY).isoformat()
+        await connection.execute(lapsed.values(social_version=None, social_lapsed_at=harness.clock.at))
+        await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == ids[7]).values(created_at=harness.clock.at))
+        await connection.execute(update(ACCESS_TOKENS).values(expires_at=harness.clock.at + DAY))
+    return (harness.clock.at + 30 * DAY).isoformat()
 
 
 async def state(url: str) -> dict[str, list[str]]:
-    """Every row without what is drawn at random; both logs are whole."""
+    """Reads every row without random columns, and checks that both logs verify."""
     database = Database(url)
     services = services_on(database)
     async with database.reading() as connection:
@@ -73,7 +73,7 @@ async def state(url: str) -> dict[str, list[str]]:
 
 @contextmanager
 def copies(backend: str, url: str, name: str, many: int, folder: Path) -> Iterator[list[str]]:
-    """So many copies of a database that nobody is connected to."""
+    """Creates copies of a database without connections."""
     if backend == "sqlite":
         paths = [folder / f"{name}{n}.db" for n in range(many)]
         for path in paths:
@@ -90,9 +90,9 @@ def copies(backend: str, url: str, name: str, many: int, folder: Path) -> Iterat
 
 
 def killed(job: dict[str, Any], *runs: tuple[str, int | None]) -> list[int]:
-    """How each run ended: the steps that it took, or the signal that ended it."""
+    """Runs the jobs. Returns the steps or the negative signal of each run."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.killing"],
+        [sys.executable, "-m", "tests.killed_at_step"],
         input=json.dumps({**job, "runs": runs}),
         env=environment("sqlite+aiosqlite:///nowhere"),
         cwd=ROOT,
@@ -107,13 +107,13 @@ def killed(job: dict[str, Any], *runs: tuple[str, int | None]) -> list[int]:
 
 
 def chosen(backend: str, many: int) -> list[int]:
-    """At which steps to kill: at each, or at so many spread over all."""
+    """Selects the steps to kill at: all, or an even spread."""
     most = STEPS_AT_MOST[backend]
     return sorted({many * n // most for n in range(most)}) if many > most else list(range(many))
 
 
 def tried(backend: str, url: str, job: dict[str, Any], folder: Path) -> Iterator[tuple[int, str, str]]:
-    """A step, a copy on which a run was killed at it and another went to the end, and one that nobody disturbed."""
+    """Yields a step, a copy whose run was killed there and repeated, and an undisturbed copy."""
     with copies(backend, url, "whole", 1, folder) as (whole,):
         (many,) = killed(job, (whole, None))
         assert many > 30
@@ -128,14 +128,12 @@ def tried(backend: str, url: str, job: dict[str, Any], folder: Path) -> Iterator
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A place for copies."""
+    """Creates a folder for copies."""
     (tmp_path / "copies").mkdir()
     return tmp_path / "copies"
 
 
-def test_retention_that_is_killed_anywhere_ends_where_it_would_have(
-    backend: str, database_url: str, folder: Path
-) -> None:
+def test_retention_killed_at_any_step_resumes_to_the_same_state(backend: str, database_url: str, folder: Path) -> None:
     now = asyncio.run(_begun(database_url, folder))
     job = {"act": "retention", "now": now, "folder": str(folder)}
     expected = None
@@ -160,9 +158,7 @@ async def _begun(url: str, folder: Path) -> str:
     return now
 
 
-def test_an_import_that_is_killed_anywhere_ends_where_it_would_have(
-    backend: str, database_url: str, folder: Path
-) -> None:
+def test_an_import_killed_at_any_step_resumes_to_the_same_state(backend: str, database_url: str, folder: Path) -> None:
     people = [line(f"p{n}@example.org", ("SOCIAL", "EXPANSION")[: n % 3]) for n in range(8)]
     for each in people:
         for consent in each["consents"]:

@@ -28,7 +28,7 @@ from permissions import policy
 from permissions.policy import Version
 from permissions.version_numbers import current_version
 from tests.identity import STRONG, VERIFY, mailed_tokens, register
-from tests.retaining import DAY, Keeper
+from tests.retention import DAY, RetentionHarness
 from tests.world import FORM, World, line, world_of
 
 GRANT = "mutation ($p: Purpose!, $v: String!) { grantConsent(purpose: $p, policyVersion: $v) { __typename } }"
@@ -73,7 +73,7 @@ class History:
     """People to whom things happen; what is held of them is judged after every run, from the records alone."""
 
     def __init__(self, world: World, folder: Path) -> None:
-        self.world, self.keeper = world, Keeper(world, folder)
+        self.world, self.harness = world, RetentionHarness(world, folder)
         self.lives: dict[int, Life] = {}
         self.number = 0
 
@@ -86,10 +86,10 @@ class History:
         await self.look()
 
     async def _begin(self, who: int, email: str) -> None:
-        (row,) = await self.keeper.rows(ACCOUNTS, ACCOUNTS.c.email == email)
+        (row,) = await self.harness.rows(ACCOUNTS, ACCOUNTS.c.email == email)
         life = Life(row.id, await self.world.token(Role.MEMBER, row.id))
-        await self.keeper.extend()
-        life.stood = dict.fromkeys(KEPT, self.keeper.clock.at)
+        await self.harness.extend_sessions()
+        life.stood = dict.fromkeys(KEPT, self.harness.clock.at)
         self.lives[who] = life
 
     def _address(self) -> str:
@@ -132,7 +132,7 @@ class History:
 
     async def log_in(self, life: Life) -> None:
         """From somewhere that is a place."""
-        email = [row.email for row in await self.keeper.rows(ACCOUNTS, ACCOUNTS.c.id == life.id)]
+        email = [row.email for row in await self.harness.rows(ACCOUNTS, ACCOUNTS.c.id == life.id)]
         await self.world.ask(LOGIN, None, {"e": (email or ["nobody@example.org"])[0], "p": STRONG})
 
     async def restrict(self, life: Life) -> None:
@@ -141,43 +141,43 @@ class History:
 
     async def leave(self, life: Life) -> None:
         """Asks for erasure."""
-        await self.keeper.leave(life.id)
+        await self.harness.request_erasure(life.id)
 
     async def stay(self, life: Life) -> None:
         """Takes it back while it can be."""
         mine = update(ACCOUNTS).where(
-            ACCOUNTS.c.id == life.id, ACCOUNTS.c.leaving_since > self.keeper.clock.at - 30 * DAY
+            ACCOUNTS.c.id == life.id, ACCOUNTS.c.leaving_since > self.harness.clock.at - 30 * DAY
         )
         async with self.world.services.database.writing() as connection:
             await connection.execute(mine.values(leaving_since=None))
 
     async def hold(self, life: Life, held: str) -> None:
         """A request is approved."""
-        await self.keeper.request(life.id, held, days=40)
+        await self.harness.open_legal_request(life.id, held, days=40)
 
     async def let_go(self, life: Life) -> None:
         """All requests end."""
         async with self.world.services.database.writing() as connection:
             mine = update(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.subject_id == life.id)
-            await connection.execute(mine.values(closed_at=self.keeper.clock.at))
+            await connection.execute(mine.values(closed_at=self.harness.clock.at))
 
     async def raise_floor(self, purposes: frozenset[str]) -> None:
         """A new version of the policy, in force from now on."""
         changed = tuple(Purpose(each) for each in sorted(purposes))
-        version = Version(f"v{len(policy.VERSIONS)}", self.keeper.clock.at, changed)
+        version = Version(f"v{len(policy.VERSIONS)}", self.harness.clock.at, changed)
         policy.VERSIONS = (*policy.VERSIONS, version)  # type: ignore[misc,assignment]  # put back by the test
 
     async def wait(self, days: int) -> None:
         """Time passes, and what is due goes."""
-        self.keeper.clock.at += days * DAY
-        await self.keeper.run()
+        self.harness.clock.at += days * DAY
+        await self.harness.run()
         await self.judge()
 
     async def _states(self) -> dict[tuple[str, str], bool]:
         """Whether each purpose stands, by the records and the versions."""
         ids = [life.id for life in self.lives.values()]
-        verified = {row.id for row in await self.keeper.rows(ACCOUNTS) if row.email_verified}
-        records = await self.keeper.rows(CONSENT_RECORDS, CONSENT_RECORDS.c.subject_id.in_(ids))
+        verified = {row.id for row in await self.harness.rows(ACCOUNTS) if row.email_verified}
+        records = await self.harness.rows(CONSENT_RECORDS, CONSENT_RECORDS.c.subject_id.in_(ids))
         last = {(r.subject_id, r.purpose): r for r in sorted(records, key=lambda record: record.sequence)}
         names = [version.name for version in policy.VERSIONS]
         floors = {p: max(n for n, v in enumerate(policy.VERSIONS) if Purpose(p) in v.changes) for p in KEPT}
@@ -192,25 +192,25 @@ class History:
         for life in self.lives.values():
             for purpose in KEPT:
                 if states.get((life.id, purpose)):
-                    life.stood[purpose] = self.keeper.clock.at
+                    life.stood[purpose] = self.harness.clock.at
 
     async def judge(self) -> None:
         """Nothing is there that may not be, and everything that may."""
-        now, states = self.keeper.clock.at, await self._states()
+        now, states = self.harness.clock.at, await self._states()
         held = await self._held()
         for purpose, table in KEPT.items():
-            there = {row.subject_id for row in await self.keeper.rows(table)}
+            there = {row.subject_id for row in await self.harness.rows(table)}
             for life in self.lives.values():
                 if life.id in there:
                     within = now < life.stood[purpose] + 30 * DAY
                     assert states.get((life.id, purpose)) or within, (purpose, life.stood[purpose], now)
         for table in (HELD_PROFILES, HELD_FORMS):
-            for row in await self.keeper.rows(table):
+            for row in await self.harness.rows(table):
                 kept = {c.info[HOLDS] for c in table.columns if HOLDS in c.info and row._mapping[c.name] is not None}
                 assert kept, table
                 assert kept <= held.get(row.subject_id, set())
-        credentials = {row.subject_id for row in await self.keeper.rows(CREDENTIALS)}
-        for row in await self.keeper.rows(ACCOUNTS):
+        credentials = {row.subject_id for row in await self.harness.rows(CREDENTIALS)}
+        for row in await self.harness.rows(ACCOUNTS):
             grace = row.leaving_since or (None if row.email_verified else row.created_at)
             assert row.id not in credentials or grace is None or now < grace + 30 * DAY
             if row.id not in credentials:
@@ -218,14 +218,14 @@ class History:
                 assert row.ip_address is None
 
     async def _held(self) -> dict[str, set[PersonalField]]:
-        open_ones = (LEGAL_REQUESTS.c.closed_at.is_(None), LEGAL_REQUESTS.c.expires_at > self.keeper.clock.at)
+        open_ones = (LEGAL_REQUESTS.c.closed_at.is_(None), LEGAL_REQUESTS.c.expires_at > self.harness.clock.at)
         held: dict[str, set[PersonalField]] = {}
-        for row in await self.keeper.rows(LEGAL_REQUESTS, *open_ones):
+        for row in await self.harness.rows(LEGAL_REQUESTS, *open_ones):
             held.setdefault(row.subject_id, set()).update(f for f in PersonalField if row.extent & f.bit)
         return held
 
 
-def test_a_value_outlives_its_purpose_by_no_more_than_the_grace(
+def test_no_value_outlives_its_purpose_by_more_than_the_grace_period(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
     monkeypatch.setattr(policy, "VERSIONS", policy.VERSIONS)
@@ -259,9 +259,9 @@ async def _all(history: History, acts: list[tuple[Any, ...]]) -> None:
     history.lives = {}
     async with history.world.services.database.writing() as connection:
         await connection.execute(delete(LEGAL_REQUESTS))
-    await history.keeper.leave(*[row.id for row in await history.keeper.rows(ACCOUNTS)])
+    await history.harness.request_erasure(*[row.id for row in await history.harness.rows(ACCOUNTS)])
     await history.wait(31)
-    assert await history.keeper.rows(ACCOUNTS) == []
+    assert await history.harness.rows(ACCOUNTS) == []
     await history.happens("bring", 0, EVERY, True)
     for act in acts:
         await history.happens(*act)

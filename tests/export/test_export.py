@@ -36,10 +36,10 @@ from resolvers.export.personal_records import TABLES_WITHOUT_SUBJECTS
 from resolvers.export.section import ExportSection, unaccounted_columns
 from resolvers.ledger import write_disclosures
 from resolvers.ledger.pseudonyms import pseudonym
-from tests.retaining import DAY, Keeper
+from tests.retention import DAY, RetentionHarness
 from tests.serving import consentql, environment
 from tests.staff.test_legal_requests import Office, office  # noqa: F401  # a fixture
-from tests.statements import counted
+from tests.statements import recorded_statements
 from tests.world import EVERY_FIELD as FIELDS
 from tests.world import FORM, PROFILE, World, codes, world_of
 
@@ -247,12 +247,12 @@ async def test_a_document_that_is_too_large_is_refused_and_not_read_to_its_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, mine = await world.member("subject@example.org")
-    async with counted(world.services.database) as whole:
+    async with recorded_statements(world.services.database) as whole:
         size = len(json.dumps(await exported(world, mine), separators=(",", ":"), ensure_ascii=False))
     monkeypatch.setattr(export, "MOST_BYTES", 2 * size)
     await exported(world, mine)
     monkeypatch.setattr(export, "MOST_BYTES", 3000)
-    async with counted(world.services.database) as some:
+    async with recorded_statements(world.services.database) as some:
         answer = await world.ask(EXPORT, mine)
     assert (answer["data"], codes(answer)) == ({"exportMyData": None}, ["BAD_USER_INPUT"])
     assert "consentql export" in answer["errors"][0]["message"]
@@ -448,18 +448,18 @@ def test_a_file_takes_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
 async def test_what_a_request_holds_is_exported_where_the_law_lets_the_subject_know(
     world: World, tmp_path: Path
 ) -> None:
-    keeper = Keeper(world, tmp_path)
+    harness = RetentionHarness(world, tmp_path)
     subject, mine = await world.member("subject@example.org")
-    await keeper.extend()
-    open_one = await keeper.request(subject, "FIRST_NAME", "CITY")
-    await keeper.request(subject, "ABOUT", notice_after=keeper.clock.at + 60 * DAY)
+    await harness.extend_sessions()
+    open_one = await harness.open_legal_request(subject, "FIRST_NAME", "CITY")
+    await harness.open_legal_request(subject, "ABOUT", notice_after=harness.clock.at + 60 * DAY)
     await world.data("mutation { withdrawConsent(purpose: SOCIAL) { __typename } }", mine)
-    keeper.clock.at += 31 * DAY
-    await keeper.run()
+    harness.clock.at += 31 * DAY
+    await harness.run()
     (held,) = items(await exported(world, mine), "heldProfile")
     assert {name: value for name, value in held.items() if value is not None} == {
         "firstName": PROFILE["firstName"],
         "city": PROFILE["city"],
     }
-    await keeper.close(open_one)
+    await harness.close_legal_request(open_one)
     assert items(await exported(world, mine), "heldProfile") == [], "nor that anything is held"

@@ -8,7 +8,7 @@ import pytest
 from resolvers.hashing import anonymous_queue
 from resolvers.hashing.anonymous_queue import AnonymousQueue, slot_released
 from resolvers.hashing.password_hash import Hashing
-from tests.statements import counted
+from tests.statements import recorded_statements
 from tests.world import World
 
 LOGIN = """mutation ($e: String!, $p: String!) { login(input: {email: $e, password: $p}) {
@@ -113,7 +113,7 @@ async def test_signing_in_holds_no_turn_while_a_password_is_hashed(
 
 async def test_for_whoever_is_sent_away_nothing_is_looked_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Hashing, "is_full", True)
-    async with counted(world.services.database) as statements:
+    async with recorded_statements(world.services.database) as statements:
         answer = await world.data(LOGIN, None, {"e": "nobody@example.org", "p": "a password of nobody at all"})
     assert answer["login"] == {"__typename": "Refusal", "code": "TRY_LATER"}
     assert [text for text in statements if "SELECT" in text] == []

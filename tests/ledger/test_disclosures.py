@@ -37,7 +37,7 @@ from resolvers.ledger import write_disclosures
 from resolvers.ledger.pseudonyms import pseudonym
 from resolvers.subjects import read_subjects
 from tests.expectation import BITS, FIELDS, Circumstances, ever, seen
-from tests.statements import counted
+from tests.statements import recorded_statements
 from tests.world import GRAPHQL_NAMES, PROFILE, World, codes, line, world_of
 
 PEOPLE = 14
@@ -800,7 +800,7 @@ class Twins:
         """What the subject is told on either side, and by how many statements."""
         found = []
         for world, tokens in zip(self.worlds, self.tokens, strict=True):
-            async with counted(world.services.database) as statements:
+            async with recorded_statements(world.services.database) as statements:
                 response = await world.post(document, tokens["subject"], variables)
             found.append((response.status_code, response.content, len(statements)))
         return found

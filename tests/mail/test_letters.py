@@ -50,7 +50,7 @@ from models.tokens.token_format import TokenKind, digest_of, kind_of
 from models.vocabulary import LinkUse, Notice
 from resolvers.context import Services
 from tests.serving import free_port, serving
-from tests.statements import counted
+from tests.statements import recorded_statements
 from tests.world import FORM, KEY, PROFILE, World, services_on, settings_for, world_of
 
 SITE = "https://api.example.org"
@@ -282,7 +282,7 @@ async def test_asking_for_a_link_is_the_same_work_whoever_has_the_address(office
     done = []
     for subject in (office.ada, unverified, "0" * 32, None):
         database = office.services.database
-        async with database.writing() as connection, counted(database) as statements:
+        async with database.writing() as connection, recorded_statements(database) as statements:
             await write_mailed_token(
                 connection,
                 office.services.keys,

@@ -13,7 +13,7 @@ from models.tables import ACCOUNTS
 from models.vocabulary import STAFF, Processor, Role
 from tests import expectation
 from tests.expectation import EVERYTHING, FIELDS, NOTHING, Circumstances
-from tests.statements import counted
+from tests.statements import recorded_statements
 from tests.world import FORM, GRAPHQL_NAMES, PASSWORD, PROFILE, USER, World, line
 
 UNKNOWN = "0" * 32
@@ -369,7 +369,7 @@ async def test_asking_for_no_field_meets_the_same_people(world: World, subjects:
 
 async def answered(world: World, document: str, token: str | None, subject_id: str) -> tuple[int, bytes, list[str]]:
     """Status, body and the statements sent for it; root fields are read side by side, so in no certain order."""
-    async with counted(world.services.database) as sent:
+    async with recorded_statements(world.services.database) as sent:
         response = await world.post(document, token, {"id": subject_id})
     return response.status_code, response.content, sorted(sent)
 

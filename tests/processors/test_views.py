@@ -30,7 +30,7 @@ from schema.build import build
 from tests import expectation
 from tests.expectation import BITS, CELLS, FIELDS, NOTHING, PROCESSORS, Circumstances
 from tests.serving import consentql, serving
-from tests.statements import counted
+from tests.statements import recorded_statements
 from tests.world import GRAPHQL_NAMES, PASSWORD, World, codes, line
 
 UNKNOWN = "0" * 32
@@ -382,7 +382,7 @@ async def test_whatever_withholds_a_subject_the_answer_and_the_work_are_the_same
     for processor in PROCESSORS:
         told = []
         for id in (UNKNOWN, unverified, objected, owed, "nobody", "a\0b"):
-            async with counted(world.services.database) as sent:
+            async with recorded_statements(world.services.database) as sent:
                 view = await trade.view(processor, id)
             assert view["withheld"] == 1
             assert view[VIEW_TYPES[processor][1]] == []
@@ -396,7 +396,7 @@ async def test_the_number_of_statements_does_not_depend_on_the_number_of_subject
         await trade.view(processor)  # the first use of a token is noted, which is a write
         numbers = []
         for upto in (1, 1000):
-            async with counted(trade.world.services.database) as sent:
+            async with recorded_statements(trade.world.services.database) as sent:
                 assert len(await trade.rows(processor, *ids[:upto])) == upto
             numbers.append(len(sent))
         assert numbers[0] == numbers[1], processor

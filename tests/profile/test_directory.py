@@ -50,7 +50,7 @@ async def test_every_page_is_the_slice_that_the_arguments_name(world: World) -> 
             assert (info["startCursor"], info["endCursor"]) == (cursors[expected[0]], cursors[expected[-1]])
 
 
-async def test_sizes_default_to_twenty_and_before_alone_goes_backwards(world: World) -> None:
+async def test_the_default_page_size_is_twenty_and_before_pages_backwards(world: World) -> None:
     ids = sorted(await world.store_people(*(line(f"p{number}@example.org") for number in range(45))))
     token = await world.token(holder=ids[0])
     first = await page(world, token)
@@ -82,7 +82,7 @@ async def test_a_cursor_is_bound_to_person_role_field_and_search(world: World) -
     assert [codes(answer) for answer in strange] == [["INVALID_CURSOR"]] * len(strange)
 
 
-async def test_a_cursor_whose_subject_has_gone_still_pages_and_skips_nobody(world: World) -> None:
+async def test_the_cursor_of_an_erased_subject_skips_no_one(world: World) -> None:
     ids = sorted(await world.store_people(*(line(f"p{number}@example.org") for number in range(5))))
     token = await world.token(holder=ids[0])
     cursor = (await page(world, token, first=2))["pageInfo"]["endCursor"]
@@ -106,7 +106,7 @@ async def test_a_cursor_whose_subject_has_gone_still_pages_and_skips_nobody(worl
         ({"search": "a\0b"}, "search"),
     ],
 )
-async def test_what_lies_outside_is_an_error_that_names_the_argument(
+async def test_an_argument_out_of_range_is_an_error_that_names_it(
     world: World, arguments: dict[str, Any], argument: str
 ) -> None:
     _, token = await world.member("p@example.org")
@@ -117,7 +117,7 @@ async def test_what_lies_outside_is_an_error_that_names_the_argument(
 
 
 @pytest.mark.parametrize("column", SEARCHED)
-async def test_search_matches_a_column_only_where_the_caller_may_read_it(world: World, column: str) -> None:
+async def test_search_matches_only_columns_that_the_caller_may_read(world: World, column: str) -> None:
     word = "NO" if column == "country" else "Quixotic"
     shows = await world.person("shows@example.org", profile={column: word})
     hidden = {"firstName": "FIRST_NAME", "lastName": "LAST_NAME"}.get(column, column.upper())
@@ -140,7 +140,7 @@ async def test_search_reads_no_other_column(world: World, column: str) -> None:
         assert await found(world, token, part) == set()
 
 
-async def test_search_folds_case_and_compatibility_and_takes_wildcards_as_text(world: World) -> None:
+async def test_search_folds_case_and_treats_wildcards_as_text(world: World) -> None:
     strasse = await world.person("a@example.org", profile={"city": "Weiße STRASSE"})
     percent = await world.person("b@example.org", profile={"city": "100% _wool_"})
     wide = await world.person("c@example.org", profile={"organization": "Ｌａｂ Żółw"})
@@ -155,7 +155,7 @@ async def test_search_folds_case_and_compatibility_and_takes_wildcards_as_text(w
     assert await found(world, token, "o'r \"x") == set()
 
 
-async def test_the_map_is_what_the_same_member_could_count_in_the_directory(world: World) -> None:
+async def test_the_map_matches_the_counts_of_the_directory(world: World) -> None:
     chance = random.Random(3)
     addresses = ["90.190.1.7", "133.5.1.1", "12.34.5.6", "10.0.0.1", None, "2a01:111f::1"]
     people = []
@@ -183,31 +183,31 @@ async def test_the_map_is_what_the_same_member_could_count_in_the_directory(worl
 
 
 async def test_the_number_of_statements_does_not_depend_on_the_page(world: World) -> None:
-    from tests.statements import counted
+    from tests.statements import recorded_statements
 
     ids = await world.store_people(*(line(f"p{number}@example.org") for number in range(60)))
     token = await world.token(holder=ids[0])
     await page(world, token, first=1)
     sizes = set()
     for first in (1, 10, 60):
-        async with counted(world.services.database) as statements:
+        async with recorded_statements(world.services.database) as statements:
             await page(world, token, first=first)
         sizes.add(len(statements))
     assert len(sizes) == 1
 
 
-async def test_a_page_selects_only_the_columns_that_are_asked_for(world: World) -> None:
-    from tests.statements import counted
+async def test_a_page_selects_only_the_requested_columns(world: World) -> None:
+    from tests.statements import recorded_statements
 
     _, token = await world.member("p@example.org")
-    async with counted(world.services.database) as statements:
+    async with recorded_statements(world.services.database) as statements:
         await world.data("{ users(first: 5) { edges { node { firstName } } } }", token)
     (read,) = [text for text in statements if "first_name" in text]
     assert "mobile_phone" not in read
     assert "pre_registrations" not in read
 
 
-async def test_an_erased_subject_is_nowhere(world: World) -> None:
+async def test_an_erased_subject_is_absent_everywhere(world: World) -> None:
     ids = await world.store_people(line("a@example.org"), line("b@example.org"))
     token = await world.token(holder=ids[0])
     from models.tables import CREDENTIALS, PRE_REGISTRATIONS, PROFILES

@@ -23,7 +23,7 @@ async def update(world: World, token: str, input: dict[str, Any], document: str 
     return next(iter((await world.data(document, token, {"input": input})).values()))
 
 
-async def test_an_absent_field_keeps_null_clears_and_blank_is_null(world: World) -> None:
+async def test_a_missing_field_is_unchanged_and_null_or_blank_clears_it(world: World) -> None:
     _, mine = await world.member("p@example.org")
     user = (await update(world, mine, {"firstName": "Béa", "lastName": None, "city": "  "}))["user"]
     assert (user["firstName"], user["lastName"], user["city"], user["country"]) == ("Béa", None, None, "EE")
@@ -35,7 +35,7 @@ async def test_an_absent_field_keeps_null_clears_and_blank_is_null(world: World)
     assert user["country"] == "FR"
 
 
-async def test_a_value_needs_the_purpose_that_it_is_kept_under(world: World) -> None:
+async def test_storing_a_value_requires_its_purpose(world: World) -> None:
     _, mine = await world.member("p@example.org", (), profile={}, preRegistration={})
     assert await update(world, mine, {"firstName": "Béa"}) == {"code": "CONSENT_REQUIRED", "field": "input"}
     assert await update(world, mine, {"jobRole": "x"}, FORM_UPDATE) == {"code": "CONSENT_REQUIRED", "field": "input"}
@@ -49,7 +49,7 @@ async def test_a_value_needs_the_purpose_that_it_is_kept_under(world: World) -> 
     assert (await update(world, mine, {"firstName": "Béa"}))["user"]["firstName"] == "Béa"
 
 
-async def test_the_form_and_the_profile_keep_their_own_country_and_organization(world: World) -> None:
+async def test_the_form_and_the_profile_have_separate_country_and_organization(world: World) -> None:
     _, mine = await world.member("p@example.org", ("SOCIAL", "EXPANSION"))
     user = (await update(world, mine, {"country": "JP", "organization": None}, FORM_UPDATE))["user"]
     assert user == {
@@ -75,9 +75,7 @@ async def test_the_form_and_the_profile_keep_their_own_country_and_organization(
         ({"publicPages": [{"title": "t", "url": "https://t.example.org"}] * 21}, "publicPages"),
     ],
 )
-async def test_a_value_that_is_not_kept_is_named_and_nothing_changes(
-    world: World, input: dict[str, Any], field: str
-) -> None:
+async def test_a_refused_value_is_named_and_nothing_changes(world: World, input: dict[str, Any], field: str) -> None:
     _, mine = await world.member("p@example.org")
     assert await update(world, mine, {"lastName": "Changed", **input}) == {
         "code": "INVALID_INPUT",
@@ -87,7 +85,7 @@ async def test_a_value_that_is_not_kept_is_named_and_nothing_changes(
 
 
 @pytest.mark.parametrize("smuggled", ["email", "id", "roles", "ipAddress", "hidden"])
-async def test_no_other_column_can_be_assigned(world: World, smuggled: str) -> None:
+async def test_no_other_column_can_be_set(world: World, smuggled: str) -> None:
     _, mine = await world.member("p@example.org")
     response = await world.post(UPDATE, mine, {"input": {smuggled: "S3cr3t"}})
     assert response.status_code == 400
@@ -95,7 +93,7 @@ async def test_no_other_column_can_be_assigned(world: World, smuggled: str) -> N
     assert codes(response.json()) == ["BAD_USER_INPUT"]
 
 
-async def test_hiding_says_exactly_which_fields_others_do_not_see(world: World) -> None:
+async def test_hidden_from_members_lists_exactly_the_hidden_fields(world: World) -> None:
     id, mine = await world.member("p@example.org")
     _, other = await world.member("o@example.org")
     read = "query ($id: ID!) { user(id: $id) { firstName city withheld { field reason } } }"
@@ -108,7 +106,7 @@ async def test_hiding_says_exactly_which_fields_others_do_not_see(world: World) 
     assert (await world.data(read, other, {"id": id}))["user"]["city"] == "Tallinn"
 
 
-async def test_whoever_hides_everything_is_absent(world: World) -> None:
+async def test_a_subject_who_hides_every_field_is_absent(world: World) -> None:
     id, mine = await world.member("p@example.org")
     _, other = await world.member("o@example.org")
     from tests.world import EVERY_FIELD
@@ -119,7 +117,7 @@ async def test_whoever_hides_everything_is_absent(world: World) -> None:
     assert id in str(await world.data("{ users { edges { node { id } } } }", mine)), "but not for themself"
 
 
-async def test_a_new_account_hides_what_is_most_private(world: World) -> None:
+async def test_a_new_account_hides_the_most_private_fields(world: World) -> None:
     from tests.world import line
 
     usual = line("p@example.org")
@@ -130,7 +128,7 @@ async def test_a_new_account_hides_what_is_most_private(world: World) -> None:
     assert hidden == ["EMAIL", "MOBILE_PHONE", "STREET_ADDRESS"]
 
 
-async def test_each_mutation_of_a_document_commits_or_rolls_back_by_itself(world: World) -> None:
+async def test_each_mutation_of_a_document_commits_separately(world: World) -> None:
     _, mine = await world.member("p@example.org")
     answer = await world.ask(
         """mutation { a: updateProfile(input: {firstName: "Béa"}) { __typename }
@@ -150,7 +148,7 @@ async def test_each_mutation_of_a_document_commits_or_rolls_back_by_itself(world
     assert user == {"firstName": "Béa", "city": "Pau", "country": "EE"}
 
 
-async def test_node_answers_for_every_type_and_to_nobody_else(world: World) -> None:
+async def test_node_returns_every_type_only_to_callers_who_reach_it(world: World) -> None:
     id, mine = await world.member("p@example.org")
     _, other = await world.member("o@example.org")
     mine_all = (

@@ -34,7 +34,7 @@ from tests.identity import (
     registration_input,
     sign_in,
 )
-from tests.statements import counted
+from tests.statements import recorded_statements
 from tests.world import World, codes
 
 ODD = ("\x00", "a\x00b", "", " ", "\u202e", "x" * 5000, "é" * 600, "\U0001f600", "a@b\x00.example", "@", "٣" * 6)
@@ -116,7 +116,7 @@ async def test_a_letters_link_is_used_after_its_account_is_locked(world: World) 
     await register(world, "n@example.org")
     (link,) = await mailed_tokens(world, LinkUse.VERIFY)
     token = (await sign_in(world, "n@example.org"))["accessToken"]
-    async with counted(world.services.database) as statements:
+    async with recorded_statements(world.services.database) as statements:
         await world.data(VERIFY, token, {"t": link})
     used = next(place for place, text in enumerate(statements) if text.startswith("UPDATE mailed_tokens"))
     assert any("FROM accounts" in text for text in statements[:used])

@@ -35,7 +35,7 @@ from tests.identity import (
     register,
     sign_in,
 )
-from tests.statements import counted
+from tests.statements import recorded_statements
 from tests.world import World, codes
 
 LATER = timedelta(days=1)
@@ -150,7 +150,7 @@ async def test_a_session_goes_on_and_its_objection_is_recorded_or_neither(
     assert codes(await refreshed(world, session["refreshToken"])) == ["INTERNAL"]
     monkeypatch.setattr(signing_in, "object_to", stock)
     clock.forward(seconds=31)
-    async with counted(world.services.database) as statements:
+    async with recorded_statements(world.services.database) as statements:
         answer = (await refreshed(world, session["refreshToken"]))["data"]["refreshSession"]
     assert "accessToken" in answer, "what was cut off did not happen, so its token is not spent"
     async with world.services.database.reading() as connection:

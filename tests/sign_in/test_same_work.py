@@ -7,7 +7,7 @@ import pytest
 from app.commands.access.disable import disable_account
 from models.vocabulary import Role
 from tests.identity import ASK_RESET, LOGIN, REGISTER, STRONG, registration_input
-from tests.statements import counted
+from tests.statements import recorded_statements
 from tests.world import World
 
 WHO = ("known", "unverified", "staff", "disabled", "passwordless", "nobody")
@@ -35,7 +35,7 @@ def alike(statement: str) -> str:
 
 @pytest.mark.parametrize("field", ASKED)
 async def test_the_same_statements_the_same_hashes_and_the_same_answer_for_everybody(
-    world: World, field: str, hashed: list[str]
+    world: World, field: str, argon2_calls: list[str]
 ) -> None:
     await settled(world)
     document, given = ASKED[field]
@@ -43,11 +43,11 @@ async def test_the_same_statements_the_same_hashes_and_the_same_answer_for_every
     work: dict[str, tuple[list[str], list[str]]] = {}
     answers = set()
     for who in WHO:
-        hashed.clear()
-        async with counted(world.services.database) as statements:
+        argon2_calls.clear()
+        async with recorded_statements(world.services.database) as statements:
             response = await world.post(document, None, given(f"{who}@example.org"))
         answers.add((response.status_code, response.text.replace(f"{who}@", "somebody@")))
-        work[who] = ([alike(statement) for statement in statements], list(hashed))
+        work[who] = ([alike(statement) for statement in statements], list(argon2_calls))
     assert len(answers) == 1
     assert work["nobody"][0]
     assert len(work["nobody"][1]) == (0 if field == "requestPasswordReset" else 1)

@@ -14,7 +14,7 @@ from models.vocabulary import Processor, Role
 from resolvers.subjects.legal_holds import held_fields
 from tests import expectation
 from tests.expectation import BITS, EVERYTHING, FIELDS, Circumstances
-from tests.statements import counted
+from tests.statements import recorded_statements
 from tests.world import FORM, GRAPHQL_NAMES, PROFILE, USER, World, codes, line
 
 UNKNOWN = "0" * 32
@@ -285,7 +285,7 @@ async def test_a_known_and_an_unknown_subject_answer_alike(office: Office) -> No
     await office.listed(office.first)  # the first use of a token is noted, which is a write
     told = []
     for id in (office.subject, UNKNOWN, "nobody", "x" * 48):
-        async with counted(office.world.services.database) as sent:
+        async with recorded_statements(office.world.services.database) as sent:
             answer = await office.opened(subjectId=id)
         ids = {"id": answer["id"], "openedAt": answer["openedAt"], "expiresAt": answer["expiresAt"]}
         found = {"__typename": "LegalRequest", **await office.node(answer["id"])}
@@ -434,7 +434,7 @@ async def test_a_page_of_requests_runs_a_number_of_statements_that_does_not_depe
     for upto in (1, 20):
         for subject in ids[: upto - len(numbers)]:
             await office.approved(subjectId=subject)
-        async with counted(office.world.services.database) as sent:
+        async with recorded_statements(office.world.services.database) as sent:
             assert len(await office.listed()) == upto
         numbers.add(len(sent))
     assert len(numbers) == 1

@@ -25,7 +25,7 @@ from permissions.version_numbers import current_version
 from resolvers.ledger.pseudonyms import pseudonym
 from schema.build import build
 from tests.serving import serving
-from tests.statements import counted
+from tests.statements import recorded_statements
 from tests.world import World, codes, line
 
 UNKNOWN = "0" * 32
@@ -202,7 +202,7 @@ def test_every_root_field_has_a_row_in_the_table_and_a_question_here() -> None:
 
 async def asked(world: World, role: str, token: str | None, name: str) -> bool:
     """Whether this role is let in; one that is not is told so in the field's own way, before anything is read."""
-    async with counted(world.services.database) as sent:
+    async with recorded_statements(world.services.database) as sent:
         answer = await world.ask(asking(name, world), token)
     value = answer["data"][name]
     if name == "openSupportCase" and role == "MEMBER":
@@ -217,7 +217,7 @@ async def asked(world: World, role: str, token: str | None, name: str) -> bool:
     else:
         (error,) = answer["errors"]
         assert (value, error["path"], error["extensions"]) == (None, [name], {"code": "FORBIDDEN"})
-    async with counted(world.services.database) as unread:
+    async with recorded_statements(world.services.database) as unread:
         await world.ask("{ viewer { role } }", token)
     assert sent == unread, "the token was looked up, and nothing else"
     return False
@@ -419,7 +419,7 @@ async def test_both_lists_run_a_number_of_statements_that_does_not_depend_on_the
             await world.token(Role.SUPPORT, person)
         for document in (STAFF_PAGE, TOKENS_PAGE):
             await world.data(document, operations, {"first": 100})
-            async with counted(world.services.database) as sent:
+            async with recorded_statements(world.services.database) as sent:
                 await world.data(document, operations, {"first": 100})
             numbers.append(len(sent))
     assert numbers[:2] == numbers[2:]

@@ -381,7 +381,7 @@ async def test_only_those_whom_a_case_concerns_close_it(desk: Desk) -> None:
 
 
 async def test_a_page_of_cases_runs_a_number_of_statements_that_does_not_depend_on_it(desk: Desk) -> None:
-    from tests.statements import counted
+    from tests.statements import recorded_statements
     from tests.world import line
 
     world = desk.world
@@ -395,7 +395,7 @@ async def test_a_page_of_cases_runs_a_number_of_statements_that_does_not_depend_
         for token, field, sent in ((desk.support, "supportCases", numbers), (desk.operations, "caseQueue", queued)):
             document = f"{{ {field}(first: 50) {{ edges {{ node {{ assignedTo subject {{ %s }} }} }} }} }}"
             document %= "email firstName" if token == desk.support else "id"
-            async with counted(world.services.database) as statements:
+            async with recorded_statements(world.services.database) as statements:
                 edges = await world.data(document, token)
             assert len(edges[field]["edges"]) >= upto
             sent.add(len(statements))
@@ -451,14 +451,14 @@ async def test_each_reading_of_a_document_is_recorded_by_the_grounds_it_had(desk
 
 
 async def test_opening_and_assigning_do_the_same_work_whether_or_not_anybody_is_there(desk: Desk) -> None:
-    from tests.statements import counted
+    from tests.statements import recorded_statements
 
     await desk.world.person("unverified@example.org", emailVerified=False)
     for token in (desk.support, desk.operations):
         await desk.world.data("{ viewer { role } }", token)  # the first use of a token is noted, once
     numbers = []
     for name in ("subject", "nobody", "unverified"):
-        async with counted(desk.world.services.database) as statements:
+        async with recorded_statements(desk.world.services.database) as statements:
             id = (await desk.opened(subjectId=None, email=f"{name}@example.org"))["id"]
             await desk.world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.agent})
         numbers.append(len(statements))

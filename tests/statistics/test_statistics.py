@@ -30,7 +30,7 @@ from permissions.statistics.histograms import BREAKDOWNS, HISTOGRAMS, histogram_
 from permissions.statistics.suppression import error_margin, publishable_count
 from resolvers.statistics.release import make_release, newest_release, published_cells
 from tests.serving import COMMAND, ROOT, consentql, environment, serving
-from tests.statements import counted
+from tests.statements import recorded_statements
 from tests.world import FORM, KEY, PROFILE, World, codes, line, world_of
 
 BOTH = ("SOCIAL", "EXPANSION")
@@ -370,7 +370,7 @@ async def test_values_come_in_the_order_asked_and_groups_in_the_order_of_the_lis
     ids=lambda by: "+".join(by)[:40] or "nothing",
 )
 async def test_any_other_question_is_refused_by_name_and_reads_nothing(platform: Platform, by: list[str]) -> None:
-    async with counted(platform.world.services.database) as sent:
+    async with recorded_statements(platform.world.services.database) as sent:
         answer = await platform.world.ask(ASK, platform.token, {"by": by})
     (error,) = answer["errors"]
     assert (codes(answer), error["extensions"]["argument"]) == (["BAD_USER_INPUT"], "groupBy")
@@ -446,7 +446,7 @@ async def test_an_answer_reads_the_release_alone_with_the_same_statements_always
     await platform.asked("COUNTRY")
 
     async def sent() -> list[str]:
-        async with counted(database) as statements:
+        async with recorded_statements(database) as statements:
             await platform.everything()
         return [statement for statement in statements if "access_tokens" not in statement and "BEGIN" not in statement]
 
@@ -460,7 +460,7 @@ async def test_an_answer_reads_the_release_alone_with_the_same_statements_always
 
 async def test_a_release_costs_the_same_few_statements_however_many_people_there_are(platform: Platform) -> None:
     async def cost() -> list[str]:
-        async with counted(platform.world.services.database) as statements:
+        async with recorded_statements(platform.world.services.database) as statements:
             assert await make_release(platform.world.services, early=True)
         return [statement for statement in statements if "BEGIN" not in statement and "PRAGMA" not in statement]
 

@@ -75,13 +75,13 @@ NO_ADDRESSES = (
 
 
 @pytest.mark.parametrize("written", NUMBERS)
-async def test_a_number_is_kept_as_e164_writes_it(world: World, written: str) -> None:
+async def test_a_phone_number_is_stored_in_e164(world: World, written: str) -> None:
     _, mine = await world.member("p@example.org")
     kept = (await world.data(UPDATE, mine, {"input": {"mobilePhone": written}}))["updateProfile"]
     assert kept["user"]["mobilePhone"] == NUMBERS[written]
 
 
-async def test_a_number_without_its_countrys_code_or_of_none_is_refused_by_its_field(world: World) -> None:
+async def test_a_phone_number_without_a_valid_country_code_is_refused(world: World) -> None:
     _, mine = await world.member("p@example.org")
     for written in NO_NUMBERS:
         input = {"mobilePhone": written, "country": "EE"}
@@ -90,7 +90,7 @@ async def test_a_number_without_its_countrys_code_or_of_none_is_refused_by_its_f
         assert written.strip() not in told["message"]
 
 
-async def test_an_address_leads_over_http_to_a_host_and_carries_no_credentials(world: World) -> None:
+async def test_a_url_must_use_http_and_have_no_credentials(world: World) -> None:
     _, mine = await world.member("p@example.org")
     for address in ADDRESSES:
         kept = (await world.data(UPDATE, mine, {"input": {"avatarUrl": address}}))["updateProfile"]
@@ -106,7 +106,7 @@ async def test_an_address_leads_over_http_to_a_host_and_carries_no_credentials(w
             assert (told.get("code"), told.get("field")) == ("INVALID_INPUT", field), address
 
 
-async def test_a_country_is_a_code_of_iso_3166_in_the_profile_the_form_and_at_registration(world: World) -> None:
+async def test_a_country_must_be_an_iso_3166_code_everywhere(world: World) -> None:
     assert len(COUNTRIES) == 249
     _, mine = await world.member("p@example.org", ("SOCIAL", "EXPANSION"))
     refused = {"code": "INVALID_INPUT", "field": "input.country"}
@@ -128,7 +128,7 @@ async def test_a_country_is_a_code_of_iso_3166_in_the_profile_the_form_and_at_re
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_an_import_holds_to_the_same_rules(database_url: str, tmp_path: Path) -> None:
+def test_an_import_applies_the_same_rules(database_url: str, tmp_path: Path) -> None:
     lines: list[tuple[dict[str, Any], str]] = [
         *(({"mobilePhone": written}, "profile.mobilePhone") for written in NO_NUMBERS),
         *(({"avatarUrl": address}, "profile.avatarUrl") for address in NO_ADDRESSES),
@@ -142,7 +142,7 @@ def test_an_import_holds_to_the_same_rules(database_url: str, tmp_path: Path) ->
     assert told == [field for _, field in lines]
 
 
-def test_the_numbers_of_made_up_people_are_numbers() -> None:
+def test_the_phone_numbers_of_demo_people_are_valid() -> None:
     now = datetime.now(UTC)
     lines = [*sign_in_people(), *Population(1000, 1, now).lines()]
     for each in lines:

@@ -1,9 +1,9 @@
-"""Runs acts in processes of their own that are killed at a step: before a statement, a commit, or a write to the disk.
+"""Runs jobs in child processes that are killed at a step: before a statement, a commit, or a write to disk.
 
-    python -m tests.killing < job.json
+    python -m tests.killed_at_step < job.json
 
-A job names an act and, for each run, a database and a step; without a step the run goes to its end, and says how many
-steps there were.
+A job names an act and, for each run, a database and a step. A run without a step completes and returns the number of
+steps.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from tests.world import services_on
 
 
 class Steps:
-    """Counts the steps of this process, and ends it where it is to end."""
+    """Counts the steps of this process, and kills it at the last one."""
 
     def __init__(self, last: int | None) -> None:
         self.last, self.taken = last, 0
@@ -37,13 +37,13 @@ class Steps:
         os.fsync = self.synced  # type: ignore[assignment]
 
     def step(self, *_: Any) -> None:
-        """One more."""
+        """Counts a step, or kills the process."""
         if self.taken == self.last:
             os.kill(os.getpid(), signal.SIGKILL)
         self.taken += 1
 
     def synced(self, descriptor: int) -> None:
-        """Before a file is on the disk, and after."""
+        """Counts a step before and after a file is synced to disk."""
         self.step()
         self.sync(descriptor)
         self.step()
@@ -59,7 +59,7 @@ async def _retention(url: str, job: dict[str, Any]) -> None:
 
 
 def act(url: str, job: dict[str, Any]) -> None:
-    """What is to be killed."""
+    """Runs the act of the job."""
     retention_run.BATCH, retention_run.READINGS_AT_ONCE, import_users.BATCH = 2, 1, 3  # type: ignore[misc]  # for a test
     if job["act"] == "retention":
         asyncio.run(_retention(url, job))
@@ -69,7 +69,7 @@ def act(url: str, job: dict[str, Any]) -> None:
 
 
 def run(url: str, last: int | None, job: dict[str, Any]) -> int:
-    """In a process of its own; the steps that it took, or how it ended."""
+    """Runs the job in a child process. Returns the number of steps, or the negative signal that killed it."""
     told, tell = os.pipe()
     if child := os.fork():
         os.close(tell)
@@ -85,7 +85,7 @@ def run(url: str, last: int | None, job: dict[str, Any]) -> int:
 
 
 def main() -> None:
-    """Prints what `run` says of each run, as a list."""
+    """Prints the results of all runs as a JSON list."""
     job = json.loads(sys.stdin.read())
     print(json.dumps([run(url, last, job) for url, last in job["runs"]]))  # noqa: T201
 

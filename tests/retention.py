@@ -1,4 +1,4 @@
-"""What the laws of retention share: a clock, a run, and the rows that are left."""
+"""A harness for tests of retention: a clock, runs, legal requests and rows."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -22,8 +22,8 @@ DAY = timedelta(days=1)
 MOMENT = timedelta(microseconds=1)
 
 
-class Keeper:
-    """Runs retention on a world whose clock it moves."""
+class RetentionHarness:
+    """Runs retention on a world and moves its clock."""
 
     def __init__(self, world: World, folder: Path) -> None:
         self.world = world
@@ -31,12 +31,12 @@ class Keeper:
         self.places = ErasurePlaces(ErasureRegister(folder / "erasures"), folder / "mail")
 
     async def due(self) -> dict[str, int]:
-        """What a run would do, of each kind that it would do anything of."""
+        """Counts what a run would delete, without kinds that have nothing due."""
         counts = await RetentionRun(self.world.services, self.places.register).due()
         return dict(+counts)
 
     async def run(self) -> dict[str, int]:
-        """What a run did; it is what was said to be due before, and leaves nothing due and both logs whole."""
+        """Runs retention and returns the counts. Checks that they match the forecast and that both logs verify."""
         due = await self.due()
         counts, undone = await erase(self.world.services, self.places)
         assert undone == []
@@ -45,25 +45,25 @@ class Keeper:
         assert await faults(self.world.services) == []
         return dict(+counts)
 
-    async def leave(self, *ids: str) -> datetime:
-        """These people asked for erasure just now."""
+    async def request_erasure(self, *ids: str) -> datetime:
+        """Requests erasure of these people now."""
         async with self.world.services.database.writing() as connection:
             mine = update(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids))
             await connection.execute(mine.values(leaving_since=self.clock.at))
         return self.clock.at
 
     async def rows(self, table: Table, *where: Any) -> list[Any]:
-        """The rows that are there."""
+        """Reads the rows of a table."""
         async with self.world.services.database.reading() as connection:
             return list((await connection.execute(select(table).where(*where))).all())
 
     async def count(self, table: Table) -> int:
-        """How many those are."""
+        """Counts the rows of a table."""
         async with self.world.services.database.reading() as connection:
             return int((await connection.execute(select(func.count()).select_from(table))).scalar_one())
 
-    async def request(self, subject_id: str, *fields: str, days: float = 90, **more: Any) -> str:
-        """A legal request that was approved a moment ago."""
+    async def open_legal_request(self, subject_id: str, *fields: str, days: float = 90, **more: Any) -> str:
+        """Stores a legal request that was approved now. Returns its id."""
         id, now = new_id(), self.clock.at
         row = {
             "id": id,
@@ -86,20 +86,20 @@ class Keeper:
             await connection.execute(insert(LEGAL_REQUESTS), row)
         return id
 
-    async def close(self, request_id: str) -> None:
-        """The request ends."""
+    async def close_legal_request(self, request_id: str) -> None:
+        """Closes the legal request."""
         async with self.world.services.database.writing() as connection:
             one = update(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == request_id)
             await connection.execute(one.values(closed_at=self.clock.at))
 
-    async def extend(self) -> None:
-        """Sessions last as long as the test."""
+    async def extend_sessions(self) -> None:
+        """Extends all sessions beyond the end of the test."""
         async with self.world.services.database.writing() as connection:
             await connection.execute(update(ACCESS_TOKENS).values(expires_at=self.clock.at + 3650 * DAY))
 
 
-def made(table: Table, subject_id: str, later: datetime, **given: Any) -> dict[str, Any]:
-    """A row of this table about a person, of which nothing is over before then."""
+def row_of(table: Table, subject_id: str, later: datetime, **given: Any) -> dict[str, Any]:
+    """Builds a row of this table about a person, with all instants at `later`."""
     row: dict[str, Any] = {}
     for column in table.columns:
         if column.name in given:
@@ -126,10 +126,10 @@ def made(table: Table, subject_id: str, later: datetime, **given: Any) -> dict[s
     }
 
 
-async def everything(keeper: Keeper, id: str) -> None:
-    """A row about this person in every table whose rows go with a person, and an open case."""
-    later = keeper.clock.at + 3650 * DAY
-    async with keeper.world.services.database.writing() as connection:
+async def insert_everywhere(harness: RetentionHarness, id: str) -> None:
+    """Inserts a row about this person in every table that erasure deletes from, and an open case."""
+    later = harness.clock.at + 3650 * DAY
+    async with harness.world.services.database.writing() as connection:
         for table in (*OWNER_COLUMNS, SUPPORT_CASES):
             if table is not CREDENTIALS:
-                await connection.execute(insert(table), made(table, id, later))
+                await connection.execute(insert(table), row_of(table, id, later))
