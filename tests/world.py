@@ -73,7 +73,7 @@ def settings_for(database: Database, **changes: Any) -> Settings:
 
 
 def line(email: str, purposes: Sequence[str] = ("SOCIAL",), **more: Any) -> dict[str, Any]:
-    """Builds an import line of a verified person with every field filled and none hidden, except for the given changes."""
+    """Builds an import line of a verified person with every field filled and none hidden."""
     consents = [{"purpose": purpose, "granted": True, "policyVersion": current_version().name} for purpose in purposes]
     return {
         "email": email,
