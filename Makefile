@@ -41,7 +41,7 @@ fmt: .venv/.installed-test ## Formats, and mends what ruff can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: .venv/.installed ## Generates the reference pages in docs/ from the program
+docs: .venv/.installed ## Generates reference pages and pictures in docs/ from the program
 	$(BIN)/python -m docs.build
 
 lock: .venv/.installed ## Writes all lock files anew

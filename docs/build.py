@@ -1,4 +1,4 @@
-"""Writes the reference pages: `python -m docs.build`, or `make docs`.
+"""Writes the reference pages and pictures: `python -m docs.build`, or `make docs`.
 
 Each page is a template with hand-written text. A line `{{name}}` in it is replaced by a generated part.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from docs.draw import pictures
 from docs.generated import cli, errors, exports, imports, settings
 
 FOLDER: Final = Path(__file__).parent
@@ -33,10 +34,15 @@ def page(name: str) -> str:
     return NOTE.format(name=name) + PLACE.sub(lambda found: parts[found[1]], template)
 
 
+def texts() -> dict[Path, str]:
+    """Every generated file: the reference pages and the pictures."""
+    pages = {FOLDER / f"{name}.md": page(name) for name in PAGES}
+    return pages | {FOLDER / "pictures" / name: picture for name, picture in pictures().items()}
+
+
 def main() -> None:
-    """Writes every page that has changed."""
-    for name in PAGES:
-        path, text = FOLDER / f"{name}.md", page(name)
+    """Writes every file that has changed."""
+    for path, text in texts().items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
 
