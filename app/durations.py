@@ -17,9 +17,9 @@ PATTERN: Final = re.compile(r"([1-9][0-9]{0,5})([smhdwy])")
 
 
 def parse_duration(text: str) -> timedelta:
-    """A number and one of s, m, h, d, w, y, ten years at most; anything else is a ValueError."""
+    """Parses a number followed by s, m, h, d, w or y. Raises ValueError unless it is at most ten years."""
     found = PATTERN.fullmatch(text.strip())
-    lasting = min(int(found[1]) * UNITS[found[2]], 2 * MAX_DURATION) if found else timedelta()
-    if not timedelta() < lasting <= MAX_DURATION:
-        raise ValueError("is not a duration such as 8h or 30d, of ten years at most")
-    return lasting
+    length = min(int(found[1]) * UNITS[found[2]], 2 * MAX_DURATION) if found else timedelta()
+    if not timedelta() < length <= MAX_DURATION:
+        raise ValueError("must be a duration such as 8h or 30d, of at most ten years")
+    return length

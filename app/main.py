@@ -1,4 +1,4 @@
-"""The application factory: everything a process needs, put together once."""
+"""The application factory: creates the services and the ASGI application of a process."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,11 +37,11 @@ from resolvers.hashing.password_hash import Hashing
 from schema.build import build
 
 OUTBOX_STOP_SECONDS: Final = 5
-"""What is being sent when a process ends has this long; the rest another sends."""
+"""How long a process that stops waits for e-mails being sent. Another process sends the rest."""
 
 
 def make_services(settings: Settings) -> Services:
-    """What these settings name: database, keys, counters, hashing, places."""
+    """Creates the services from settings: database, keys, rate limits, hashing, geolocation."""
     keys = KeyRing(settings.secret_keys)
     return Services(
         database=Database(settings.database_url, pool=settings.database_pool),
@@ -58,7 +58,7 @@ def make_services(settings: Settings) -> Services:
 
 
 def make_outbox(settings: Settings, services: Services) -> Outbox:
-    """What sends this process's share of the letters."""
+    """Creates the outbox of a process."""
     texts = LetterTexts(settings.base_url)
     return Outbox(
         services,
@@ -69,10 +69,10 @@ def make_outbox(settings: Settings, services: Services) -> Outbox:
 
 
 def make_schema(*, introspection: bool) -> ServedSchema:
-    """The schema with what surrounds every operation; it keeps its own newest documents."""
+    """Creates the schema with its cache of documents."""
     documents = DocumentCache(introspection=introspection)
     schema = build([lambda: OperationExtension(documents)], ServedSchema)
-    assert isinstance(schema, ServedSchema)  # noqa: S101  # tells the type checker what `build` was given
+    assert isinstance(schema, ServedSchema)  # noqa: S101  # narrows the type that `build` returns
     return schema
 
 
@@ -117,7 +117,7 @@ def create(settings: Settings | None = None, services: Services | None = None) -
 
 
 async def _http_error(_request: Request, problem: Exception) -> Response:
-    """Starlette's own refusals in the form of all others."""
+    """The response to an error of Starlette, in the form of all errors."""
     if not isinstance(problem, HTTPException):
         raise problem
     return error_response(problem.status_code, ErrorCode.BAD_USER_INPUT, str(problem.detail), **(problem.headers or {}))

@@ -1,4 +1,4 @@
-"""Settings from the environment; weak ones are named, all at once, and production does not start with any."""
+"""Loads and checks the settings. An error names every invalid or weak setting at once."""
 
 import os
 import re
@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from app.settings_fields import (
     PREFIX,
@@ -27,10 +28,10 @@ from resolvers.hashing.argon2_parameters import is_below_minimum
 
 MIN_KEY_LENGTH: Final = 32
 MIN_KEY_CHARACTERS: Final = 12
-"""A key of fewer different characters was not drawn at random."""
+"""A key with fewer different characters is not random."""
 
 MIN_BOUND_TIMES_EPSILON: Final = 12
-"""Noise cut earlier tells of somebody for certain more often than once in e^12 times."""
+"""With a lower product, truncated noise reveals a subject for certain more than once in e^12 releases."""
 MAX_EPSILON: Final = Decimal("0.5")
 MAX_RELEASES: Final = 6
 
@@ -41,7 +42,7 @@ DEVELOPMENT_MAIL: Final = "var/mail"
 
 
 class InvalidSettings(Exception):
-    """Settings with which nothing starts."""
+    """The settings are invalid or too weak. The message names each one."""
 
 
 class Settings(
@@ -56,7 +57,7 @@ class Settings(
 
     @property
     def counts_attempts(self) -> bool:
-        """Whether attempts are counted."""
+        """Whether rate limits are on."""
         return self.rate_limits is Switch.ON
 
     @property
@@ -66,23 +67,23 @@ class Settings(
 
     @property
     def own_origins(self) -> tuple[str, ...]:
-        """Where browsers know this service, as they name an origin."""
+        """The origins of this service, as browsers name them."""
         parts = urlsplit(self.public_url or "")
         return (f"{parts.scheme}://{parts.netloc}",) if parts.netloc else ()
 
     @property
     def base_url(self) -> str:
-        """Where people reach this service."""
+        """The URL of this service."""
         return self.public_url or DEVELOPMENT_URL
 
     @property
     def sender(self) -> str:
-        """Whom letters are from."""
+        """The sender of e-mails."""
         return self.mail_from or f"no-reply@{urlsplit(self.base_url).hostname}"
 
     def validated(self) -> "Settings":
-        """These settings, or WeakSettings that names each one at fault."""
-        faults = [f"{PREFIX}{name}: {reason}" for name, reason in self._faults()]
+        """Returns these settings. Raises InvalidSettings if any is invalid or weak."""
+        faults = [f"{PREFIX}{name} {reason}." for name, reason in self._faults()]
         if faults:
             raise InvalidSettings("\n".join(faults))
         return self
@@ -90,44 +91,46 @@ class Settings(
     def _faults(self) -> list[tuple[str, str]]:
         faults = []
         if any(len(key) < MIN_KEY_LENGTH for key in self.secret_keys):
-            faults.append(("SECRET_KEYS", f"each key has at least {MIN_KEY_LENGTH} characters"))
+            faults.append(("SECRET_KEYS", f"must contain keys of at least {MIN_KEY_LENGTH} characters"))
         if (self.tls_certificate is None) != (self.tls_key is None):
-            faults.append(("TLS_CERTIFICATE", "goes with TLS_KEY, one is not there"))
+            faults.append(("TLS_CERTIFICATE", f"and {PREFIX}TLS_KEY must be set together"))
         if not self.database_url.startswith(("sqlite+aiosqlite:", "postgresql+asyncpg:")):
-            faults.append(("DATABASE_URL", "begins with sqlite+aiosqlite: or postgresql+asyncpg:"))
+            faults.append(("DATABASE_URL", "must begin with sqlite+aiosqlite: or postgresql+asyncpg:"))
         if self.database_url.split("///")[-1] in (":memory:", "") or self.database_url.endswith("//"):
-            faults.append(("DATABASE_URL", "is a database that forgets"))
-        faults += self._unreadable()
+            faults.append(("DATABASE_URL", "must name a database on disk: one in memory loses its data"))
+        faults += self._file_faults()
         if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://")):
-            faults.append(("REDIS_URL", "begins with redis:// or rediss://"))
+            faults.append(("REDIS_URL", "must begin with redis:// or rediss://"))
         if not all(ORIGIN.fullmatch(origin) for origin in self.allowed_origins):
-            faults.append(("ALLOWED_ORIGINS", "names origins such as https://app.example.org, never all of them"))
+            faults.append(
+                ("ALLOWED_ORIGINS", "must contain origins such as https://app.example.org, without wildcards")
+            )
         if not all(is_narrow_network(network) for network in self.trusted_proxies):
-            faults.append(("TRUSTED_PROXIES", "names addresses or networks, never all of them"))
+            faults.append(("TRUSTED_PROXIES", "must contain addresses or networks of your proxies, not every network"))
         if any(len(set(key)) < MIN_KEY_CHARACTERS for key in self.secret_keys):
-            faults.append(("SECRET_KEYS", "each key is random"))
+            faults.append(("SECRET_KEYS", "must contain random keys"))
         if is_below_minimum(self.password_memory_kib, self.password_passes):
-            faults.append(("PASSWORD_MEMORY_KIB", f"is too little for argon2id with {self.password_passes} passes"))
-        faults += self._unreachable()
-        faults += self._noise_cut_short()
-        return faults + (self._weak_in_production() if self.in_production else [])
+            faults.append(("PASSWORD_MEMORY_KIB", f"is too low for argon2id with {self.password_passes} passes"))
+        faults += self._address_faults()
+        faults += self._statistics_faults()
+        return faults + (self._production_faults() if self.in_production else [])
 
-    def _noise_cut_short(self) -> list[tuple[str, str]]:
+    def _statistics_faults(self) -> list[tuple[str, str]]:
         if self.statistics_bound * self.statistics_epsilon >= MIN_BOUND_TIMES_EPSILON:
             return []
-        return [("STATISTICS_BOUND", f"is at least {MIN_BOUND_TIMES_EPSILON} / STATISTICS_EPSILON")]
+        return [("STATISTICS_BOUND", f"must be at least {MIN_BOUND_TIMES_EPSILON} / {PREFIX}STATISTICS_EPSILON")]
 
-    def _unreachable(self) -> list[tuple[str, str]]:
+    def _address_faults(self) -> list[tuple[str, str]]:
         faults = []
         if self.public_url and not is_site_url(self.public_url):
-            faults.append(("PUBLIC_URL", "is not an https address, nor an http one"))
+            faults.append(("PUBLIC_URL", "must be an http or https URL"))
         if self.mail_url and not is_mail_url(self.mail_url):
-            faults.append(("MAIL_URL", "is a folder, or smtp://, or smtps:// with a host"))
+            faults.append(("MAIL_URL", "must be a folder, or begin with smtp:// or smtps:// and name a host"))
         if self.mail_from and not is_sender_address(self.mail_from):
-            faults.append(("MAIL_FROM", "is not an e-mail address"))
+            faults.append(("MAIL_FROM", "must be an e-mail address"))
         return faults
 
-    def _unreadable(self) -> list[tuple[str, str]]:
+    def _file_faults(self) -> list[tuple[str, str]]:
         files = {
             "TLS_CERTIFICATE": self.tls_certificate,
             "TLS_KEY": self.tls_key,
@@ -135,47 +138,62 @@ class Settings(
             "BREACHED_PASSWORDS": self.breached_passwords,
         }
         faults = [
-            (name, "is not a file that can be read")
+            (name, "must name a file that can be read")
             for name, path in files.items()
             if path is not None and not (path.is_file() and os.access(path, os.R_OK))
         ]
         listed = self.breached_passwords
         if listed and not faults and not is_sorted_file(listed):
-            faults.append(("BREACHED_PASSWORDS", "is not sorted by its bytes, as by LC_ALL=C sort"))
+            faults.append(
+                ("BREACHED_PASSWORDS", "must name a file that is sorted by bytes: sort it with LC_ALL=C sort")
+            )
         return faults
 
-    def _weak_in_production(self) -> list[tuple[str, str]]:
+    def _production_faults(self) -> list[tuple[str, str]]:
         weak = []
         if not self.secret_keys:
-            weak.append(("SECRET_KEYS", "is not set"))
+            weak.append(("SECRET_KEYS", "is required in production"))
         if not self.counts_attempts:
-            weak.append(("RATE_LIMITS", "is off"))
+            weak.append(("RATE_LIMITS", "must be `on` in production"))
         if self.statistics_epsilon > MAX_EPSILON:
-            weak.append(("STATISTICS_EPSILON", f"is more than {MAX_EPSILON}"))
+            weak.append(("STATISTICS_EPSILON", f"must be at most {MAX_EPSILON} in production"))
         if self.statistics_releases_per_year > MAX_RELEASES:
-            weak.append(("STATISTICS_RELEASES_PER_YEAR", f"is more than {MAX_RELEASES}"))
+            weak.append(("STATISTICS_RELEASES_PER_YEAR", f"must be at most {MAX_RELEASES} in production"))
         if not is_site_url(self.public_url or "", ("https",)):
-            weak.append(("PUBLIC_URL", "is not an https address"))
+            weak.append(("PUBLIC_URL", "must be an https URL in production"))
         if not self.mail_from and not is_sender_address(self.sender):
-            weak.append(("MAIL_FROM", "is not set, and PUBLIC_URL has no name to write from"))
+            weak.append(("MAIL_FROM", f"is required, because {PREFIX}PUBLIC_URL has no domain to send from"))
         if not all(origin.startswith("https://") for origin in self.allowed_origins):
-            weak.append(("ALLOWED_ORIGINS", "names an origin that is not https"))
+            weak.append(("ALLOWED_ORIGINS", "must contain only https origins in production"))
         if not self.tls_certificate and not self.trusted_proxies:
-            weak.append(("TLS_CERTIFICATE", "is not set, and no TRUSTED_PROXIES say that TLS ends in front"))
+            weak.append(
+                (
+                    "TLS_CERTIFICATE",
+                    f"is required in production, unless {PREFIX}TRUSTED_PROXIES names a proxy that terminates TLS",
+                )
+            )
         return weak
 
 
 def from_environment() -> Settings:
-    """The environment's settings as they are written, weak or not."""
+    """Reads the settings from the environment. Raises InvalidSettings if one has an invalid value."""
     try:
         return Settings()
     except ValidationError as problem:
-        names = sorted({str(error["loc"][0]).upper() for error in problem.errors()})
-        raise InvalidSettings("\n".join(f"{PREFIX}{name}: is not a value that it takes" for name in names)) from None
+        faults = sorted({f"{PREFIX}{str(error['loc'][0]).upper()} {_reason(error)}." for error in problem.errors()})
+        raise InvalidSettings("\n".join(faults)) from None
+
+
+def _reason(error: ErrorDetails) -> str:
+    """Why a value is invalid, as a phrase that begins with `must` and does not contain the value."""
+    if error["type"] == "enum":
+        return f"must be {error['ctx']['expected'].replace(chr(39), '`')}"
+    message = re.sub(r", (unable to parse|got) .*", "", error["msg"].removeprefix("Value error, "))
+    return re.sub(r"^\w* ?[Ii]nput should ", "must ", message)
 
 
 def load() -> Settings:
-    """The environment's settings, checked; in development the secret key is made at the first start and kept."""
+    """Reads and checks the settings. In development the first start creates the secret key."""
     settings = from_environment().validated()
     if not settings.secret_keys:
         settings = settings.model_copy(update={"secret_keys": (_development_key(DEVELOPMENT_KEYS),)})

@@ -211,10 +211,11 @@ class RetentionSettings(Section):
         if not isinstance(value, str):
             return value
         pairs = [part.partition("=") for part in value.split(",") if part.strip()]
-        periods = {RecordKind(kind.strip()): parse_duration(period) for kind, _, period in pairs}
-        if len(periods) < len(pairs) or not periods.keys().isdisjoint(GRACE):
-            raise ValueError("names each kind of record once, and leaves accounts to ERASURE_GRACE")
-        return periods
+        kinds = [kind.strip() for kind, _, _ in pairs]
+        allowed = [kind.value for kind in RecordKind if kind not in GRACE]
+        if len(set(kinds)) < len(kinds) or not set(kinds) <= set(allowed):
+            raise ValueError(f"must be pairs such as KIND=30d, each KIND once and one of {' '.join(allowed)}")
+        return {RecordKind(kind.strip()): parse_duration(period) for kind, _, period in pairs}
 
 
 SECTIONS: Final[tuple[type[Section], ...]] = (

@@ -1,4 +1,4 @@
-"""Whether what an operator wrote is what a setting takes."""
+"""Checks of single settings."""
 
 import ipaddress
 from pathlib import Path
@@ -9,11 +9,11 @@ from app.mail.transport import ascii_address, is_server
 from resolvers.hashing.breached_passwords import SortedListFile
 
 MIN_PREFIX_LENGTH: Final = 7
-"""Bits that a network of proxies has in common at least: IPv6's own private one has so many."""
+"""The shortest prefix of a network of proxies: that of the private IPv6 network."""
 
 
 def is_site_url(url: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
-    """Whether this is the address of a site."""
+    """Whether this is the URL of a site, without query and fragment."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -22,7 +22,7 @@ def is_site_url(url: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
 
 
 def is_mail_url(url: str) -> bool:
-    """Whether letters can be left here: a folder, or an SMTP server."""
+    """Whether this names a folder or an SMTP server."""
     try:
         parts = urlsplit(url)
         return bool(parts.hostname) and parts.port != 0 if is_server(url) else "://" not in url
@@ -31,7 +31,7 @@ def is_mail_url(url: str) -> bool:
 
 
 def is_sender_address(text: str) -> bool:
-    """Whether this is one plain address to write from."""
+    """Whether this is one ASCII e-mail address."""
     try:
         return ascii_address(text).isascii()
     except ValueError:
@@ -39,7 +39,7 @@ def is_sender_address(text: str) -> bool:
 
 
 def is_narrow_network(network: str) -> bool:
-    """Whether this is a network, and not so wide that a few of them are all."""
+    """Whether this is a network, and not so wide that a few of them cover all addresses."""
     try:
         return ipaddress.ip_network(network).prefixlen >= MIN_PREFIX_LENGTH
     except ValueError:
@@ -47,7 +47,7 @@ def is_narrow_network(network: str) -> bool:
 
 
 def is_sorted_file(path: Path) -> bool:
-    """Whether the lines of this file are in the order of their bytes."""
+    """Whether the lines of this file are sorted by bytes."""
     listed = SortedListFile(path)
     try:
         return listed.is_sorted()

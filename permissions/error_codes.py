@@ -67,7 +67,7 @@ ERRORS: Final[Mapping[ErrorCode, ErrorText]] = {
     ),
     ErrorCode.GRAPHQL_PARSE_FAILED: ErrorText(
         (400,),
-        "The document is not GraphQL, or has too many tokens.",
+        "The document is not valid GraphQL, or has too many tokens.",
         "Correct the document at the line and column that the message names.",
     ),
     ErrorCode.GRAPHQL_VALIDATION_FAILED: ErrorText(

@@ -1,1 +1,1 @@
-"""The commands of `consentql`, one a module."""
+"""The commands of `consentql`, one per module."""

@@ -1,4 +1,4 @@
-"""How much a document may ask: one operation, so deep, so wide; each fragment is measured once."""
+"""Limits of a document: one operation, its depth, fields and aliases. Each fragment is measured once."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ MAX_DEPTH: Final = 10
 MAX_FIELDS: Final = 500
 MAX_ALIASES: Final = 30
 MAX_REPEATS: Final = 30
-"""GraphQL's own rule compares fields of one name in pairs: 230 of them cost 0.2 s."""
+"""Validation compares fields of the same name in pairs: 230 of them take 0.2 s."""
 INTROSPECTION_FIELDS: Final = frozenset({"__schema", "__type"})
 
 
 @dataclass(frozen=True, slots=True)
 class SelectionSize:
-    """The size of a selection with its fragments written out."""
+    """The size of a selection with its fragments expanded."""
 
     depth: int = 0
     fields: int = 0
@@ -36,7 +36,7 @@ class SelectionSize:
 
 
 class SelectionMeter:
-    """Measures selections; a fragment spread a thousand times is measured once and counted a thousand times."""
+    """Measures selections. A fragment that is spread many times is measured once and counted each time."""
 
     def __init__(self, document: DocumentNode) -> None:
         self.fragments = {
@@ -46,11 +46,11 @@ class SelectionMeter:
         self._fragment_counts: dict[str, Counter[str]] = {}
 
     def size(self, selections: SelectionSetNode | None) -> SelectionSize:
-        """Depth, expanded fields, aliases and repetitions below."""
+        """Depth, fields, aliases and repeated fields of a selection, with fragments expanded."""
         if selections is None:
             return SelectionSize()
         depth = aliases = 0
-        # an empty selection counts: graphql-core reads `{ }`, and spreads of nothing double like any other
+        # an empty selection counts as a field, because spreads of empty fragments double like any other
         fields = int(not selections.selections)
         repeats = max(self.field_counts(selections).values(), default=0)
         for node in selections.selections:
@@ -74,13 +74,13 @@ class SelectionMeter:
 
     def _fragment(self, name: str) -> SelectionSize:
         if name not in self._fragment_sizes:
-            self._fragment_sizes[name] = SelectionSize()  # a circle ends here; graphql-core reports it
+            self._fragment_sizes[name] = SelectionSize()  # ends a cycle of fragments, which graphql-core reports
             if fragment := self.fragments.get(name):
                 self._fragment_sizes[name] = self.size(fragment.selection_set)
         return self._fragment_sizes[name]
 
     def field_counts(self, selections: SelectionSetNode) -> Counter[str]:
-        """How often each field stands side by side here, fragments written out."""
+        """How often each field occurs at this level, with fragments expanded."""
         found: Counter[str] = Counter()
         for node in selections.selections:
             found.update(self._node_counts(node))
@@ -93,7 +93,7 @@ class SelectionMeter:
             return self.field_counts(node.selection_set)
         name = node.name.value if isinstance(node, FragmentSpreadNode) else ""
         if name not in self._fragment_counts:
-            # kept even where it is empty: fragments that end nowhere ask for no field and still double with each spread
+            # cached even if empty: nested spreads of empty fragments still double the work
             self._fragment_counts[name] = Counter()
             if fragment := self.fragments.get(name):
                 self._fragment_counts[name] = self.field_counts(fragment.selection_set)
@@ -101,21 +101,21 @@ class SelectionMeter:
 
 
 def limit_fault(document: DocumentNode) -> str | None:
-    """Why this document is not even validated, or None."""
+    """Returns which limit the document exceeds, or None."""
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     if len(operations) != 1:
-        return "A document holds exactly one operation."
-    ruler = SelectionMeter(document)
-    measure = ruler.size(operations[0].selection_set)
-    for name, size, most in (
-        ("levels", measure.depth, MAX_DEPTH),
-        ("fields", measure.fields, MAX_FIELDS),
-        ("aliases", measure.aliases, MAX_ALIASES),
-        ("fields of one name beside each other", measure.repeats, MAX_REPEATS),
+        return "A document must contain exactly one operation."
+    meter = SelectionMeter(document)
+    size = meter.size(operations[0].selection_set)
+    for name, count, most in (
+        ("levels", size.depth, MAX_DEPTH),
+        ("fields", size.fields, MAX_FIELDS),
+        ("aliases", size.aliases, MAX_ALIASES),
+        ("fields of the same name at one level", size.repeats, MAX_REPEATS),
     ):
-        if size > most:
-            return f"A document asks for at most {most} {name}, fragments written out."
-    roots = ruler.field_counts(operations[0].selection_set)
+        if count > most:
+            return f"A document may have at most {most} {name}, counting fragments where they are spread."
+    roots = meter.field_counts(operations[0].selection_set)
     if roots.total() > 1 and CREDENTIAL_FIELDS & roots.keys():
-        return "A mutation that proves who somebody is stands alone in its document."
+        return "A mutation with a credential must be the only field of its document."
     return None

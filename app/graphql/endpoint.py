@@ -1,4 +1,4 @@
-"""`/graphql`: one operation in, one answer out, and GraphiQL for a browser in development."""
+"""The `POST /graphql` endpoint: authenticates a request, executes its operation and writes the answer."""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -34,7 +34,7 @@ class Endpoint:
         self.queue = AnonymousQueue()
 
     async def post(self, request: Request) -> Response:
-        """Authenticates, reads, executes and writes one operation."""
+        """Answers one request."""
         try:
             media_type = request_body.response_type(request)
             asked = await request_body.read_request(request)
@@ -46,16 +46,16 @@ class Endpoint:
                 cookies.write(response, browser, self.services.now())
                 return response
         except request_body.RequestError as problem:
-            # a client that trickles its body would go on holding the connection
+            # otherwise a client that sends its body slowly keeps the connection
             ended = {"Connection": "close"} if problem.status == 408 else {}
             code = ErrorCode.FORBIDDEN if problem.status == 403 else ErrorCode.BAD_USER_INPUT
             return error_response(problem.status, code, problem.message, problem.argument, **ended)
         except Unauthenticated:
             response = error_response(401, ErrorCode.UNAUTHENTICATED, UNKNOWN_TOKEN, **{"WWW-Authenticate": "Bearer"})
-            if cookies.ACCESS in request.cookies:  # the session may go on with its other cookie
+            if cookies.ACCESS in request.cookies:  # the refresh cookie can continue the session
                 cookies.delete(response, cookies.ACCESS)
             return response
-        except Exception as problem:  # noqa: BLE001  # told as an id; `told` logs its kind
+        except Exception as problem:  # noqa: BLE001  # `public_error` logs its kind and answers with an id
             return json_response({"errors": [public_error(GraphQLError("", original_error=problem)).formatted]}, 500)
 
     async def _executed(self, asked: request_body.GraphQLRequest, context: Context, media_type: str) -> Response:
@@ -70,7 +70,7 @@ class Endpoint:
             return error_response(
                 400,
                 ErrorCode.GRAPHQL_VALIDATION_FAILED,
-                "The document holds no operation of this name and kind.",
+                "The document has no operation of this name and kind.",
                 "operationName",
             )
         errors = [public_error(error).formatted for error in result.errors or []]

@@ -1,4 +1,4 @@
-"""What a client is told of an error: its place and kind, never a value that somebody sent or something internal."""
+"""Error messages for clients. They name the place and the kind of error, never a sent value or internal details."""
 
 import logging
 import re
@@ -25,6 +25,7 @@ from graphql import (
 )
 from graphql.utilities import validate_input_literal
 
+from app.graphql.document_limits import MAX_TOKENS
 from permissions.error_codes import ErrorCode
 from permissions.errors import ApiError
 
@@ -36,58 +37,62 @@ INPUT: Final = re.compile(r"'(\$\w+)'|\.\w+\((\w+):\)'")
 
 
 def syntax_error(error: GraphQLSyntaxError) -> GraphQLError:
-    """A syntax error by its place alone: the text there may be a password."""
+    """A syntax error with its position only, because the text there may be a password."""
     place = error.locations[0] if error.locations else None
     where = f" at line {place.line}, column {place.column}" if place else ""
-    sentence = "The document is too long." if "tokens" in error.message else f"The document is not GraphQL{where}."
+    sentence = (
+        f"The document is too long: it may have at most {MAX_TOKENS:,} tokens."
+        if "tokens" in error.message
+        else f"Syntax error{where}: the document is not valid GraphQL."
+    )
     return ApiError(
         sentence, source=error.source, positions=error.positions, extensions={"code": ErrorCode.GRAPHQL_PARSE_FAILED}
     )
 
 
 def document_refused(sentence: str) -> GraphQLError:
-    """A document that is not even validated."""
+    """The error for a document that exceeds a limit."""
     return ApiError(sentence, extensions={"code": ErrorCode.GRAPHQL_VALIDATION_FAILED})
 
 
 class ValuesByNameRule(ValuesOfCorrectTypeRule):
-    """GraphQL's rule for literals, which says what the input is called where the stock rule repeats its value."""
+    """GraphQL's rule for literals. Its errors name the input, while the standard rule repeats the value."""
 
     name = "a value"
 
     def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
-        """The values that follow are of this argument."""
+        """Notes the argument that the next values belong to."""
         self.name = node.name.value
 
     def enter_variable_definition(self, node: VariableDefinitionNode, *_: Any) -> None:
-        """The default that follows is of this variable."""
+        """Notes the variable that the next default belongs to."""
         self.name = f"${node.variable.name.value}"
 
     def is_valid_value_node(self, node: Any, input_type: Any) -> Any:
         """Reports each fault under the dotted name of the argument and the fields in it."""
 
-        def told_by_name(_error: GraphQLError, path: list[str | int]) -> None:
+        def report_by_name(_error: GraphQLError, path: list[str | int]) -> None:
             name = ".".join([self.name, *(str(part) for part in path)])
-            message = f"`{name}` has a value or a field of a type that it does not take."
-            # a whole number that no Int holds is out of range, not of the wrong type
+            message = f"`{name}` has a value or a field of the wrong type."
+            # a whole number outside the range of Int is out of range, not of the wrong type
             whole = isinstance(node, IntValueNode) and get_named_type(input_type) is GraphQLInt
             code = ErrorCode.BAD_USER_INPUT if whole else ErrorCode.GRAPHQL_VALIDATION_FAILED
             self.report_error(ApiError(message, nodes=[node], extensions={"code": code, "argument": name}))
 
         if input_type:
-            validate_input_literal(node, input_type, told_by_name, hide_suggestions=True)
+            validate_input_literal(node, input_type, report_by_name, hide_suggestions=True)
         return SKIP
 
 
 class ValidationMessages:
-    """The words of a validation error that are the schema's own; every other word was sent by somebody and goes."""
+    """Removes from validation errors every quoted word that is not a name of the schema."""
 
     def __init__(self, schema: GraphQLSchema, *, every_name: bool) -> None:
         self.suggests = every_name
         self.names = frozenset(_all_names(schema) if every_name else schema.type_map)
 
     def sanitized(self, errors: Sequence[GraphQLError]) -> list[GraphQLError]:
-        """Validation errors without what was sent, but for the names of variables."""
+        """The errors without sent text. Names of variables stay."""
         return [error if isinstance(error, ApiError) else self._sanitized(error) for error in errors]
 
     def _sanitized(self, error: GraphQLError) -> GraphQLError:
@@ -99,7 +104,7 @@ class ValidationMessages:
 
     def _own(self, quoted: re.Match[str]) -> str:
         word = quoted[1]
-        # no name that a client writes has a dot in it
+        # a name in a document contains no dot, so this one is the schema's
         known = word.startswith("$") or COORDINATE.fullmatch(word) or set(re.findall(r"\w+", word)) <= self.names
         return quoted[0] if known else "'…'"
 
@@ -119,16 +124,16 @@ def _all_names(schema: GraphQLSchema) -> Iterator[str]:
 
 
 def invalid_variable(variable: str, path: Sequence[str | int]) -> ApiError:
-    """A variable whose value is not of its type, by where in it."""
+    """The error for a variable whose value has the wrong type. `path` locates the value in the variable."""
     name = ".".join([f"${variable}", *(str(part) for part in path)])
     return ApiError(
-        f"`{name}` is missing, or has a value or a field of a type that it does not take.",
+        f"`{name}` is missing, or has a value or a field of the wrong type.",
         extensions={"code": ErrorCode.BAD_USER_INPUT, "argument": name},
     )
 
 
 def public_error(error: GraphQLError) -> GraphQLError:
-    """A failure of ours as it is, anything else as INTERNAL with an id that the log has too."""
+    """Returns an ApiError unchanged, and any other error as INTERNAL with an id that is also logged."""
     cause = error.original_error
     if isinstance(error, ApiError):
         return error
@@ -144,6 +149,6 @@ def public_error(error: GraphQLError) -> GraphQLError:
 
 
 def _field(error: GraphQLError) -> str | None:
-    """The field at fault as the schema calls it: the path holds aliases, which somebody chose."""
+    """The schema's name of the field that failed. The path contains aliases, which are sent text."""
     node = error.nodes[0] if error.nodes else None
     return node.name.value if isinstance(node, FieldNode) else None

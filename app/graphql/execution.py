@@ -1,4 +1,4 @@
-"""What surrounds every operation: bounded documents, checked variables, refusals by role, errors that tell nothing."""
+"""Execution of an operation: parse and validate, check variables, decide refusals, record disclosures."""
 
 import logging
 from collections import OrderedDict
@@ -39,21 +39,22 @@ log = logging.getLogger(__name__)
 MAX_DOCUMENTS: Final = 256
 MAX_ERRORS: Final = 10
 LITERAL_MARKS: Final = frozenset('"#')
-"""What a valid document needs to hold a text of its own: a string, or a comment."""
+"""A valid document contains free text only in a string or a comment, so only with one of these."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text that has been parsed and validated, and what was wrong with it."""
+    """A parsed document and its validation errors."""
 
     tree: DocumentNode
     errors: list[GraphQLError]
 
 
 class DocumentCache:
-    """The newest documents, so that one is parsed and validated once. What may spell out a password is not kept.
+    """A cache of the newest documents, so that each is parsed and validated once.
 
-    Nor is what is wrong: it may hold one in a misspelt place, and floods would push out what clients send.
+    A document that may contain a password is not cached. An invalid document is not cached either: it may contain
+    a password in a misspelled field, and a flood of them would evict the documents that clients use.
     """
 
     def __init__(self, *, introspection: bool) -> None:
@@ -66,7 +67,7 @@ class DocumentCache:
         self._documents: OrderedDict[str, Document] = OrderedDict()
 
     def read(self, text: str, schema: ClassifiedSchema) -> Document:
-        """The document of a text; a GraphQLError where it is none."""
+        """Returns the document of a text. Raises GraphQLSyntaxError if it cannot be parsed."""
         if text in self._documents:
             self._documents.move_to_end(text)
             return self._documents[text]
@@ -89,19 +90,19 @@ class DocumentCache:
 
 
 def _may_hold_a_secret(text: str) -> bool:
-    """Whether a valid document proves something and says it itself, rather than by variables."""
+    """Whether a valid document contains a credential as a literal instead of in variables."""
     return any(field in text for field in CREDENTIAL_FIELDS) and any(mark in text for mark in LITERAL_MARKS)
 
 
 class OperationExtension(SchemaExtension):
-    """One operation from its text to its answer."""
+    """Parses, validates and executes one operation."""
 
     def __init__(self, documents: DocumentCache) -> None:
         self.documents = documents
         self.document: Document | None = None
 
     def on_parse(self) -> Iterator[None]:
-        """From the newest documents, or parsed now."""
+        """Takes the document from the cache, or parses it."""
         context = self.execution_context
         try:
             self.document = self.documents.read(context.query or "", _schema(context))
@@ -111,12 +112,12 @@ class OperationExtension(SchemaExtension):
         yield
 
     def on_validate(self) -> Iterator[None]:
-        """What was found when the document was new."""
+        """Reports the errors found when the document was parsed."""
         self.execution_context.pre_execution_errors = self.document.errors if self.document else []
         yield
 
     async def on_execute(self) -> AsyncIterator[None]:
-        """Checks variables and decides refusals before anything is read; adds the refusals to the answer."""
+        """Checks variables and decides refusals before any data is read, then adds the refusals to the answer."""
         context = self.execution_context
         operation = _operation(context.graphql_document)
         variables = _coerced_variables(_schema(context), _tree(context), operation, context.variables or {})
@@ -135,10 +136,10 @@ class OperationExtension(SchemaExtension):
 
 
 async def _record_disclosures(context: Context, result: Any) -> None:
-    """Enters the reading in the ledger before anything of it leaves; what cannot be entered is not shown."""
+    """Records the disclosures of the answer in the ledger. If that fails, the answer contains no data."""
     try:
         await write_disclosures.record_answer(context)
-    except Exception as problem:  # noqa: BLE001  # whatever kept the ledger from being written, nothing is shown
+    except Exception as problem:  # noqa: BLE001  # any failure of the ledger withholds the data
         log.error("a reading could not be recorded", extra={"kind": type(problem).__name__})
         result.data = None
         result.errors = [not_recorded()]
@@ -165,7 +166,7 @@ def _operation(document: DocumentNode | None) -> OperationDefinitionNode:
 def _coerced_variables(
     schema: ClassifiedSchema, tree: DocumentNode, operation: OperationDefinitionNode, given: dict[str, Any]
 ) -> VariableValues | list[GraphQLError]:
-    """The coerced variables, or what is wrong with them, told by name."""
+    """Returns the coerced variables, or errors that name each invalid one."""
     definitions = operation.variable_definitions or ()
     coerced = get_variable_values(schema.graphql, definitions, given, MAX_ERRORS, hide_suggestions=True)
     if isinstance(coerced, VariableValues):
@@ -184,7 +185,7 @@ def _coerced_variables(
 def _misplaced_nulls(
     schema: ClassifiedSchema, tree: DocumentNode, operation: OperationDefinitionNode, values: VariableValues
 ) -> list[GraphQLError]:
-    """A nullable variable with a default may stand where null may not; sent as null there, it is a misfit."""
+    """Errors for nulls in non-null positions. GraphQL accepts a nullable variable there if it has a default."""
     nulls = {name for name, value in values.coerced.items() if value is None}
     if not nulls:
         return []
@@ -199,7 +200,7 @@ def _collector(name: str, faults: list[GraphQLError]) -> Callable[[GraphQLError,
 
 
 class ServedSchema(ClassifiedSchema):
-    """Strawberry would log whole documents with their literals; what is worth a line is written where it is told."""
+    """The schema that the endpoint serves. Errors are logged by `public_error` only."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Nothing: `telling.told` logs an id, a kind and a path."""
+        """Logs nothing: Strawberry would log whole documents with their literals."""

@@ -1,4 +1,4 @@
-"""GraphiQL for developers, from our own origin; production has none."""
+"""Serves GraphiQL in development, from the service's own origin."""
 
 from pathlib import Path
 from typing import Final
@@ -30,7 +30,7 @@ MEDIA_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".txt": "tex
 
 
 def is_installed() -> bool:
-    """All of GraphiQL's own files are here."""
+    """Whether all files of the GraphiQL packages are installed."""
     return all((PACKAGE / name).is_file() for name in PACKAGE_FILES)
 
 

@@ -1,1 +1,1 @@
-"""HTTP: bodies, cookies, headers, client addresses, authentication."""
+"""HTTP: request bodies, cookies, headers, client addresses, authentication, rate limit, health."""

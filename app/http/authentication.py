@@ -1,4 +1,4 @@
-"""From a token to the caller it stands for; what does not work is never taken for nobody."""
+"""Turns a token into a `Caller`. An invalid token is an error, never an anonymous caller."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from resolvers.staff import role_tokens
 
 SCHEME: Final = "bearer"
 ACCESS_KINDS: Final = (TokenKind.SESSION, TokenKind.ROLE, TokenKind.PROCESSOR)
-"""What opens anything by itself; all other kinds are worth something in one mutation alone."""
+"""The kinds of tokens that authenticate a request. Each other kind works only in one mutation."""
 
 LAST_USE_INTERVAL: Final = timedelta(minutes=5)
 STAFF_IDLE_TIMEOUT: Final = timedelta(minutes=30)
@@ -31,7 +31,7 @@ class Unauthenticated(Exception):
 
 
 def bearer_token(request: Request) -> str | None:
-    """The request's one bearer token, or None where it names none."""
+    """The bearer token of the request, or None if it has no Authorization header."""
     headers = request.headers.getlist("authorization")
     if not headers:
         return None
@@ -43,14 +43,14 @@ def bearer_token(request: Request) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A secret that came with a request, and how it travelled."""
+    """The secret of a request, and how it was sent."""
 
     token: str
     transport: TokenTransport
 
 
 async def authenticate(services: Services, credential: Credential | None, address: str) -> Caller:
-    """The caller, by one indexed read; a role counts only while its holder has it."""
+    """Returns the caller, with one indexed read. A role token works only while its holder has the role."""
     if credential is None:
         return Caller(address=address)
     now = services.now()
@@ -63,7 +63,7 @@ async def authenticate(services: Services, credential: Credential | None, addres
 
 
 async def _token_row(database: Database, digest: str, now: datetime) -> Any:
-    """The token of this digest, or the session whose secret it was until a moment ago."""
+    """The token with this digest, or the session whose previous secret had it a moment ago."""
     known = {"digest": digest, "now": now}
     async with database.reading() as connection:
         row = (await connection.execute(_BY_DIGEST, known)).one_or_none()
@@ -99,7 +99,7 @@ def _is_valid(row: Any, now: datetime) -> bool:
 
 
 def _is_idle(row: Any, now: datetime) -> bool:
-    """Whether a staff token that the API issued lay unused for too long; the operator's own says its time itself."""
+    """Whether a staff token issued by the API was unused for too long. Tokens of the command line only expire."""
     return bool(
         row.issued_by == role_tokens.ISSUED_BY and now - (row.last_used_at or row.created_at) > STAFF_IDLE_TIMEOUT
     )

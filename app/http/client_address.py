@@ -1,4 +1,4 @@
-"""Whence a request comes: an IP address or nothing, whatever a header says."""
+"""The IP address of a client, from the connection and not from headers."""
 
 import ipaddress
 
@@ -8,7 +8,7 @@ from permissions.ip_network import network_of
 
 
 def address_of(request: Request) -> str:
-    """The peer's address in its plain form, empty where there is none."""
+    """The client's IP address in its canonical form, or an empty string if there is none."""
     try:
         address = ipaddress.ip_address((request.client.host if request.client else "").partition("%")[0])
     except ValueError:
@@ -18,5 +18,5 @@ def address_of(request: Request) -> str:
 
 
 def network_of_request(request: Request) -> str:
-    """The same, straight from a request."""
+    """The network that the client's address belongs to, as rate limits count it."""
     return network_of(address_of(request))

@@ -1,4 +1,4 @@
-"""A browser's session travels in cookies that no script reads and no other site makes a browser send."""
+"""Session cookies for browsers: not readable by scripts, not sent on requests from other sites."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ ACCESS: Final = "__Host-consentql"
 REFRESH: Final = "__Host-consentql-refresh"
 DEVICE: Final = "__Host-consentql-device"
 DEVICE_SECONDS: Final = 400 * 24 * 60 * 60
-"""As long as browsers keep a cookie at most."""
+"""The longest lifetime that browsers accept for a cookie."""
 
 
 SINGLE_HEADERS: Final = (CLIENT_HEADER, "origin", "sec-fetch-site")
@@ -28,26 +28,26 @@ SINGLE_HEADERS: Final = (CLIENT_HEADER, "origin", "sec-fetch-site")
 
 @dataclass(frozen=True, slots=True)
 class SessionCookies:
-    """Reads and writes them for one service: its own origin, and those that its operator allows."""
+    """Reads the session cookies of requests from allowed origins."""
 
     origins: frozenset[str]
 
     def read(self, request: Request) -> BrowserCookies:
-        """What the cookies bring; Unacceptable where another site may have made the browser send them."""
+        """Returns the cookies. Raises RequestError if another site may have caused the request."""
         if _is_ambiguous(request):
-            raise RequestError(400, "A request says once where it comes from, and once each of its cookies.")
+            raise RequestError(400, "Send each of the origin headers and each cookie only once.")
         from_browser = request.headers.get(CLIENT_HEADER, "").lower() == BROWSER
         held = bool(request.cookies.keys() & {ACCESS, REFRESH})
         if held and "authorization" in request.headers:
-            raise RequestError(400, "A request carries a bearer token or cookies, never both.")
+            raise RequestError(400, "Send a bearer token or cookies, not both.")
         if held and not from_browser:
-            raise RequestError(403, "A request with cookies says `X-ConsentQL-Client: browser`.")
-        if from_browser and not self._is_ours(request):
-            raise RequestError(403, "This origin may not act for a browser's session.")
+            raise RequestError(403, "A request with cookies must have the header `X-ConsentQL-Client: browser`.")
+        if from_browser and not self._is_allowed(request):
+            raise RequestError(403, "The origin of this request is not in CONSENTQL_ALLOWED_ORIGINS.")
         return BrowserCookies(from_browser, request.cookies.get(REFRESH), request.cookies.get(DEVICE))
 
-    def _is_ours(self, request: Request) -> bool:
-        """By what a browser says of its own accord (Fetch Metadata), and by the Origin in any case."""
+    def _is_allowed(self, request: Request) -> bool:
+        """Whether the Origin header is allowed, or Fetch Metadata says that the request is same-origin."""
         origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
         if origin in self.origins:
             return True
@@ -56,14 +56,14 @@ class SessionCookies:
 
 
 def _is_ambiguous(request: Request) -> bool:
-    """Whether what decides is there twice, so that a proxy may have read the one and this the other."""
+    """Whether a header or cookie is repeated, so that a proxy and this server could read different ones."""
     names = [pair.partition("=")[0].strip() for line in request.headers.getlist("cookie") for pair in line.split(";")]
-    said = any(len(request.headers.getlist(name)) > 1 for name in SINGLE_HEADERS)
-    return said or any(names.count(name) > 1 for name in (ACCESS, REFRESH, DEVICE))
+    repeated = any(len(request.headers.getlist(name)) > 1 for name in SINGLE_HEADERS)
+    return repeated or any(names.count(name) > 1 for name in (ACCESS, REFRESH, DEVICE))
 
 
 def credential(request: Request) -> Credential | None:
-    """The one secret that says who asks; a cookie holds a session and no other kind of token."""
+    """The credential of the request. A cookie may only contain a session token."""
     token = request.cookies.get(ACCESS)
     if token is None:
         named = bearer_token(request)
@@ -74,7 +74,7 @@ def credential(request: Request) -> Credential | None:
 
 
 def write(response: Response, browser: BrowserCookies, now: datetime) -> None:
-    """What the browser keeps from this answer on, or forgets."""
+    """Sets or deletes the session cookies on the response."""
     if browser.ended:
         delete(response, ACCESS)
         delete(response, REFRESH)
@@ -86,7 +86,7 @@ def write(response: Response, browser: BrowserCookies, now: datetime) -> None:
 
 
 def delete(response: Response, name: str) -> None:
-    """Takes a cookie away."""
+    """Deletes a cookie."""
     _set(response, name, "", 0)
 
 

@@ -1,4 +1,4 @@
-"""Whether the process lives, whether it can serve, and how it fares."""
+"""The routes for liveness, readiness and metrics."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ def router(database: Database, limits: RateLimiter) -> APIRouter:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 if await is_current(database):
-                    # what can still be served is served, under tighter limits that an operator should know of
+                    # without Redis the process still serves, with its own tighter limits, and reports that
                     return (
                         {"status": "ready", "limits": "local"} if await limits.counts_locally() else {"status": "ready"}
                     )

@@ -1,4 +1,4 @@
-"""A request's body as JSON of the one shape that GraphQL over HTTP has, or a reason why not."""
+"""Reads the body of a GraphQL request, or raises an error with an HTTP status."""
 
 import asyncio
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from app.http import strict_json
 
 MAX_BYTES: Final = 64 * 1024
 TIMEOUT_SECONDS: Final = 10
-"""How long a body may take to arrive: whoever trickles one would hold a connection for ever."""
+"""How long a body may take to arrive. Without this limit a slow client could hold a connection forever."""
 JSON_TYPES: Final = frozenset({"application/json"})
 GRAPHQL_RESPONSE_TYPE: Final = "application/graphql-response+json"
 
 
 class RequestError(Exception):
-    """A request that is not answered with GraphQL: an HTTP status and a sentence."""
+    """A request that cannot be executed: an HTTP status, a message and the argument at fault."""
 
     def __init__(self, status: int, message: str, argument: str | None = None) -> None:
         super().__init__(message)
@@ -35,37 +35,37 @@ class GraphQLRequest:
 
 
 def response_type(request: Request) -> str:
-    """The media type that the client accepts, the newer one where it says so."""
+    """The media type of the answer: the GraphQL one if the client accepts it, otherwise JSON."""
     accepted = {_media_type(part) for part in ",".join(request.headers.getlist("accept") or ["*/*"]).split(",")}
     if GRAPHQL_RESPONSE_TYPE in accepted:
         return GRAPHQL_RESPONSE_TYPE
     if accepted & {"application/json", "application/*", "*/*", ""}:
         return "application/json"
-    raise RequestError(406, f"Answers are application/json or {GRAPHQL_RESPONSE_TYPE}.")
+    raise RequestError(406, f"Accept application/json or {GRAPHQL_RESPONSE_TYPE}.")
 
 
 def _media_type(part: str) -> str | None:
-    """A media range of an Accept header, or None where its weight says never or the answer would not be UTF-8."""
+    """A media range of an Accept header, or None if its weight is 0 or its charset is not UTF-8."""
     name, *options = (each.strip().lower() for each in part.split(";"))
-    said = dict(option.partition("=")[::2] for option in options)
-    never = not said.get("q", "1").strip("0.") or said.get("charset", "utf-8").strip('"') != "utf-8"
+    parameters = dict(option.partition("=")[::2] for option in options)
+    never = not parameters.get("q", "1").strip("0.") or parameters.get("charset", "utf-8").strip('"') != "utf-8"
     return None if never else name
 
 
 async def read_request(request: Request) -> GraphQLRequest:
-    """Checks type, coding and size before anything is parsed."""
+    """Reads the request. Media type, content coding and size are checked before the body is parsed."""
     media_type, _, options = ",".join(request.headers.getlist("content-type")).partition(";")
     if media_type.strip().lower() not in JSON_TYPES or not _is_utf8(options):
-        raise RequestError(415, "Send application/json in UTF-8.")
+        raise RequestError(415, "Send `Content-Type: application/json` in UTF-8.")
     if any(coding.strip().lower() not in ("", "identity") for coding in request.headers.getlist("content-encoding")):
-        raise RequestError(415, "Send the body as it is, without a content coding.")
+        raise RequestError(415, "Send the body without a content coding.")
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             body = await _body(request)
     except TimeoutError:
-        raise RequestError(408, f"A body arrives within {TIMEOUT_SECONDS} seconds.") from None
+        raise RequestError(408, f"The body did not arrive within {TIMEOUT_SECONDS} seconds.") from None
     except ClientDisconnect:
-        raise RequestError(400, "The body ended early.") from None
+        raise RequestError(400, "The body ended before its announced length.") from None
     return _graphql_request(_json(body))
 
 
@@ -77,12 +77,12 @@ def _is_utf8(options: str) -> bool:
 async def _body(request: Request) -> bytes:
     length = request.headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()) or len(length) > 12 or int(length) > MAX_BYTES:
-        raise RequestError(413, f"A body has at most {MAX_BYTES} bytes.")
+        raise RequestError(413, f"The body must have at most {MAX_BYTES} bytes.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BYTES:
-            raise RequestError(413, f"A body has at most {MAX_BYTES} bytes.")
+            raise RequestError(413, f"The body must have at most {MAX_BYTES} bytes.")
     return bytes(body)
 
 
@@ -90,19 +90,19 @@ def _json(body: bytes) -> Any:
     try:
         return strict_json.parse(body)
     except ValueError:
-        raise RequestError(400, "The body is not JSON that can be read.") from None
+        raise RequestError(400, "The body is not valid JSON, repeats a key or has a number that is too long.") from None
 
 
 def _graphql_request(body: Any) -> GraphQLRequest:
     if not isinstance(body, dict):
-        raise RequestError(400, "The body is one JSON object; several at once are not taken.")
+        raise RequestError(400, "The body must be one JSON object. Batches are not supported.")
     query, variables, name = body.get("query"), body.get("variables"), body.get("operationName")
     if not isinstance(query, str) or not query.strip():
-        raise RequestError(400, "`query` holds the text of a document.", "query")
+        raise RequestError(400, "`query` must be the text of a document.", "query")
     if variables is not None and not isinstance(variables, dict):
-        raise RequestError(400, "`variables` is an object or null.", "variables")
+        raise RequestError(400, "`variables` must be an object or null.", "variables")
     if name is not None and not isinstance(name, str):
-        raise RequestError(400, "`operationName` is a text or null.", "operationName")
+        raise RequestError(400, "`operationName` must be a string or null.", "operationName")
     if body.get("extensions") is not None and not isinstance(body["extensions"], dict):
-        raise RequestError(400, "`extensions` is an object or null.", "extensions")
+        raise RequestError(400, "`extensions` must be an object or null.", "extensions")
     return GraphQLRequest(query, variables, name)

@@ -1,4 +1,4 @@
-"""The floor under all requests: so many per address, by slowapi, as a dependency of the GraphQL route."""
+"""The rate limit for all requests of a network, as a dependency of the GraphQL route."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,17 +14,17 @@ from permissions.rate_limits import PER_ADDRESS, PER_ADDRESS_UNSHARED, TIMEOUT_S
 
 
 def rate_limit(redis_url: str | None) -> Callable[[Request], None]:
-    """A dependency that refuses with 429. It is synchronous, so that Redis is asked off the event loop.
+    """A dependency that refuses with status 429. It is synchronous, so Redis is queried off the event loop.
 
-    slowapi finds no endpoint behind an included router and would let everything pass as a middleware; decorating the
-    dependency itself is the form that counts.
+    As a middleware slowapi does not find endpoints behind an included router and limits nothing. Therefore the
+    dependency itself is decorated.
     """
     _require_counting()
-    patience: dict[str, Any] = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), TIMEOUT_SECONDS)
+    timeouts: dict[str, Any] = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), TIMEOUT_SECONDS)
     limiter = Limiter(
         key_func=network_of_request,
         storage_uri=redis_url,
-        storage_options=patience if redis_url else {},
+        storage_options=timeouts if redis_url else {},
         in_memory_fallback=[PER_ADDRESS_UNSHARED] if redis_url else [],
     )
 
@@ -32,20 +32,20 @@ def rate_limit(redis_url: str | None) -> Callable[[Request], None]:
     def counted(request: Request) -> None:
         """Counts this request."""
 
-    def counted_anyhow(request: Request) -> None:
-        """Counts this request, here where Redis has just been lost."""
+    def counted_with_fallback(request: Request) -> None:
+        """Counts this request, in this process if Redis has just become unreachable."""
         try:
             counted(request)
         except RateLimitExceeded:
             raise
-        except Exception:  # noqa: BLE001  # slowapi falls back for the first to notice, and fails for those beside it
+        except Exception:  # noqa: BLE001  # slowapi falls back for the first request that notices, and fails for concurrent ones
             counted(request)
 
-    return counted_anyhow
+    return counted_with_fallback
 
 
 def _require_counting() -> None:
-    """Refuses to start where the second of one request a minute is let through: slowapi fails in silence."""
+    """Raises RuntimeError if slowapi counts nothing: it fails silently."""
     limiter = Limiter(key_func=lambda: "nobody")
 
     @limiter.limit("1/minute")
@@ -57,14 +57,13 @@ def _require_counting() -> None:
             counted(Request({"type": "http", "method": "POST", "path": "/graphql", "headers": []}))
     except RateLimitExceeded:
         return
-    raise RuntimeError("requests are not counted: the floor under all requests lets everything through")
+    raise RuntimeError("the rate limit does not count requests: check the version of slowapi")
 
 
-async def too_many_requests(_request: Request, _problem: Exception) -> Response:
-    """The answer to one request too many."""
-    seconds = "60"
-    if not isinstance(_problem, RateLimitExceeded):
-        raise _problem
+async def too_many_requests(_request: Request, problem: Exception) -> Response:
+    """The response with status 429."""
+    if not isinstance(problem, RateLimitExceeded):
+        raise problem
     return error_response(
-        429, ErrorCode.RATE_LIMITED, "Too many requests from this address.", **{"Retry-After": seconds}
+        429, ErrorCode.RATE_LIMITED, "Too many requests from this network. Wait a minute.", **{"Retry-After": "60"}
     )

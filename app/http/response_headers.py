@@ -1,4 +1,4 @@
-"""What holds for every HTTP answer, whatever made it: an id, no caching, no sniffing, no server's name, one line."""
+"""Checks the headers of every request, sets those of every response, and logs one line for each."""
 
 import asyncio
 import contextlib
@@ -24,18 +24,18 @@ DRAIN_BYTES: Final = 16 * 1024 * 1024
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 PATHS: Final = frozenset({"/graphql", "/health/live", "/health/ready", "/metrics", "/verify", "/reset"})
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""What a metric or a log line may call a path and a method; all others are `other`."""
+"""The paths and methods named in metrics and log lines. Any other is `other`."""
 
 
 class BoundaryMiddleware:
-    """Outermost: refuses malformed requests and every protocol but HTTP, and marks every answer."""
+    """The outermost middleware. It refuses malformed requests and WebSockets, and sets the headers of responses."""
 
     def __init__(self, app: ASGIApp, *, secure: bool) -> None:
         self.app = app
         self.secure = secure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, one marked answer."""
+        """Handles one request."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -50,16 +50,16 @@ class BoundaryMiddleware:
                 await _refuse(marked, *refusal)
             else:
                 await self.app(scope, marked.receive, marked)
-        except Exception as problem:  # noqa: BLE001  # its kind alone: its text may hold what somebody sent
+        except Exception as problem:  # noqa: BLE001  # log only the type: the message may contain sent values
             log.error("a request failed: %s", type(problem).__name__, extra={"request_id": marked.id})
             if not marked.started:
-                await _refuse(marked, 500, "Something went wrong here.")
+                await _refuse(marked, 500, "Internal error.")
         finally:
             _record(scope, marked, time.perf_counter() - began)
 
 
 class ResponseSender:
-    """Sends an answer with the headers that every answer carries."""
+    """Sends a response with the headers that every response has."""
 
     def __init__(self, receive: Receive, send: Send, id: str, *, secure: bool, closes: bool) -> None:
         self._receive = receive
@@ -72,17 +72,17 @@ class ResponseSender:
         self.all_read = False
 
     async def receive(self) -> Message:
-        """The next piece of the request's body."""
+        """The next part of the request's body."""
         message = await self._receive()
         self.all_read = not message.get("more_body", False)
         return message
 
     async def __call__(self, message: Message) -> None:
-        """Adds the headers to the start of the answer; its end waits for the end of the request."""
+        """Adds the headers. Before it closes a connection, it reads the rest of the request."""
         last = message["type"] == "http.response.body" and not message.get("more_body", False)
         if last and self.closes and not self.all_read:
             await self._send({**message, "more_body": True})
-            await self._linger()
+            await self._drain()
             message = {"type": "http.response.body"}
         if message["type"] == "http.response.start":
             self.started = True
@@ -97,8 +97,8 @@ class ResponseSender:
                 headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
         await self._send(message)
 
-    async def _linger(self) -> None:
-        """Reads on for a while: closing on bytes that nobody read would take the answer back (RFC 9112, 9.6)."""
+    async def _drain(self) -> None:
+        """Reads the rest of the request: closing with unread bytes can lose the response (RFC 9112, 9.6)."""
         left = DRAIN_BYTES
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
@@ -118,9 +118,9 @@ def _request_id(scope: Scope) -> str:
 def _header_fault(scope: Scope) -> tuple[int, str] | None:
     headers: list[tuple[bytes, bytes]] = scope["headers"]
     if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
-        return 431, "The request has too many headers, or too large ones."
+        return 431, "The request has too many or too large headers."
     if sum(name == b"host" for name, _ in headers) != 1:
-        return 400, "A request names exactly one host."
+        return 400, "The request must have exactly one Host header."
     return None
 
 

@@ -1,4 +1,4 @@
-"""JSON that means one thing: UTF-8, every key once, no number that a double cannot hold."""
+"""Strict JSON: UTF-8, no repeated keys, no number outside the range of a double."""
 
 import json
 from typing import Any
@@ -9,18 +9,18 @@ MAX_NUMBER_LENGTH = 40
 
 
 def parse(text: bytes) -> Any:
-    """What the text says; a ValueError, without the text, where it says nothing or two things."""
+    """Parses JSON. Raises ValueError, without the text, if it is invalid or ambiguous."""
     try:
-        orjson.loads(text)  # strict: UTF-8, depth, lone surrogates, NaN, what is infinite as a double
+        orjson.loads(text)  # refuses invalid UTF-8, deep nesting, lone surrogates, NaN and infinite numbers
         return json.loads(text, object_pairs_hook=_without_repeated_keys, parse_int=_bounded_integer)
     except (ValueError, RecursionError):
-        raise ValueError("not JSON that means one thing") from None
+        raise ValueError("Invalid JSON, a repeated key, or a number that is too long.") from None
 
 
 def _without_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keyed = dict(pairs)
     if len(keyed) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key is repeated")
     return keyed
 
 

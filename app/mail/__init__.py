@@ -1,1 +1,1 @@
-"""E-mail: texts, letters, the outbox and its transport."""
+"""E-mails: their texts, the outbox, the transport, and the pages that their links open."""

@@ -1,4 +1,4 @@
-"""Letters as they are sent: a notice's text with its facts in it, and the link that it has."""
+"""Fills the text of an e-mail with its facts and its link."""
 
 import textwrap
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ PAGES: Final = {LinkUse.VERIFY: "/verify", LinkUse.CHANGE: "/verify", LinkUse.RE
 
 @dataclass(frozen=True, slots=True)
 class LetterFacts:
-    """What a letter may speak of."""
+    """The facts that an e-mail may contain."""
 
     at: datetime
     registered: datetime
@@ -26,21 +26,21 @@ class LetterFacts:
 
 @dataclass(frozen=True, slots=True)
 class LetterTexts:
-    """The texts for the service at this address."""
+    """The texts of e-mails, for the service at `public_url`."""
 
     public_url: str
 
     @property
     def host(self) -> str:
-        """The service by its name."""
+        """The host name of the service."""
         return urlsplit(self.public_url).hostname or ""
 
     def link(self, use: LinkUse, token: str) -> str:
-        """The token stands in the fragment, which a browser keeps from servers and their logs."""
+        """The link with this token, in the fragment: browsers do not send fragments to servers."""
         return f"{self.public_url.rstrip('/')}{PAGES[use]}#token={token}"
 
     def text(self, notice: Notice, facts: LetterFacts) -> LetterText:
-        """Subject and body of a letter."""
+        """Subject and body of an e-mail."""
         text = TEXTS[notice]
         body = text.body.format(
             site=self.host,
@@ -54,9 +54,9 @@ class LetterTexts:
 
 
 def _wrapped(paragraph: str) -> str:
-    """Lines of at most 76 characters; what stands alone on its line stays whole."""
-    alone = paragraph.startswith(("http", " "))
-    return paragraph if alone else textwrap.fill(paragraph, 76, break_long_words=False, break_on_hyphens=False)
+    """Wraps a paragraph at 76 characters. Links and indented lines stay whole."""
+    is_single_line = paragraph.startswith(("http", " "))
+    return paragraph if is_single_line else textwrap.fill(paragraph, 76, break_long_words=False, break_on_hyphens=False)
 
 
 def _date(at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Sends what waits in the outbox: each letter at least once, and once where nothing fails."""
+"""Sends the e-mails of the outbox: each at least once, and exactly once if nothing fails."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ log = logging.getLogger("consentql.outbox")
 POLL_SECONDS: Final = 1
 BATCH: Final = 8
 LEASE: Final = timedelta(minutes=2)
-"""How long a letter is one process's; longer than a postman's patience."""
+"""How long one process may try an e-mail before another may. It is longer than the timeout of a transport."""
 
 RETRY_PERIOD: Final = timedelta(days=7)
 FIRST_DELAY: Final = timedelta(seconds=30)
@@ -31,12 +31,12 @@ CASE_NOTICES: Final = frozenset({Notice.CASE_OPENED, Notice.CASE_ASSIGNED})
 
 
 class UnknownKey(Exception):
-    """No key of this process made the letter's token; another's may have."""
+    """The token of the link was made with a key that this process does not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """A letter's text and whom it goes to."""
+    """An e-mail: recipient, subject and body."""
 
     to: str
     subject: str
@@ -45,7 +45,7 @@ class Email:
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """What sends one process's share."""
+    """Sends due e-mails. Each process has one."""
 
     services: Services
     transport: Transport
@@ -53,12 +53,12 @@ class Outbox:
     messages: MessageBuilder
 
     async def run(self, ended: asyncio.Event) -> None:
-        """Runs until `ended`; a database that is away is asked again a second later."""
+        """Runs until `ended` is set. If the database is unreachable, it tries again after a second."""
         while not ended.is_set():
             try:
                 while await self.send_due() == BATCH and not ended.is_set():
                     pass
-            except Exception as problem:  # noqa: BLE001  # the next second may be better
+            except Exception as problem:  # noqa: BLE001  # tries again after a second
                 log.warning("the outbox could not be read", extra={"kind": type(problem).__name__})
             try:
                 await asyncio.wait_for(ended.wait(), POLL_SECONDS)
@@ -66,7 +66,7 @@ class Outbox:
                 continue
 
     async def send_due(self) -> int:
-        """Tries the letters that are due longest, beside each other, and returns how many those were."""
+        """Tries the e-mails that are due longest, concurrently, and returns their number."""
         due = select(OUTBOX.c.id, OUTBOX.c.attempts, OUTBOX.c.written_at).where(OUTBOX.c.due_at <= self.services.now())
         async with self.services.database.reading() as connection:
             rows = (await connection.execute(due.order_by(OUTBOX.c.due_at).limit(BATCH))).all()
@@ -77,12 +77,12 @@ class Outbox:
         try:
             if await self._claim(row):
                 await self._send(row)
-        except Exception as problem:  # noqa: BLE001  # one letter never keeps another back
-            log.warning("a letter could not be sent", extra={"letter": row.id, "kind": type(problem).__name__})
+        except Exception as problem:  # noqa: BLE001  # one e-mail must not block the others
+            log.warning("an e-mail could not be sent", extra={"letter": row.id, "kind": type(problem).__name__})
             await self._postpone(row)
 
     async def _claim(self, row: Any) -> bool:
-        """Whether the letter is this process's to send now; one that is too old is given up."""
+        """Whether this process may send the e-mail now. An e-mail that is too old is given up."""
         now = self.services.now()
         lease = now + LEASE if now < row.written_at + RETRY_PERIOD else None
         unclaimed = (OUTBOX.c.attempts == row.attempts) & OUTBOX.c.due_at.is_not(None)
@@ -93,7 +93,7 @@ class Outbox:
         if outgoing is None:
             async with self.services.database.writing() as connection:
                 await connection.execute(delete(OUTBOX).where(OUTBOX.c.id == row.id))
-            log.info("a letter has no reader any more", extra={"letter": row.id})
+            log.info("an e-mail was dropped: its recipient, reason or link is gone", extra={"letter": row.id})
             return
         now = self.services.now()
         message = self.messages.message(row.id, outgoing.to, outgoing.subject, outgoing.body, now)
@@ -101,7 +101,7 @@ class Outbox:
         await self._update(row.id, OUTBOX.c.sent_at.is_(None), sent_at=now, due_at=None, address=None)
 
     async def _compose(self, id: str) -> Email | None:
-        """The letter as things stand now; None where its reader, its reason or its link is gone."""
+        """The e-mail from current data, or None if its recipient, its reason or its link no longer exists."""
         facts = (
             select(OUTBOX, ACCOUNTS.c.email, ACCOUNTS.c.email_verified, ACCOUNTS.c.created_at, ACCOUNTS.c.leaving_since)
             .add_columns(SUPPORT_CASES.c.reference, MAILED_TOKENS.c.digest, MAILED_TOKENS.c.use)
@@ -124,17 +124,20 @@ class Outbox:
         return Email(row.address or row.email, text.subject, text.body)
 
     async def _postpone(self, row: Any) -> None:
-        """Waits twice as long each time, and gives up when the letter's time is over."""
+        """Doubles the delay each time, and gives up at the end of the retry period."""
         wait = min(FIRST_DELAY * 2 ** min(row.attempts, 16), MAX_DELAY) * random.uniform(0.75, 1.25)  # noqa: S311
         due = self.services.now() + wait
         given_up = due >= row.written_at + RETRY_PERIOD
         try:
             await self._update(row.id, OUTBOX.c.sent_at.is_(None), due_at=None if given_up else due)
-        except Exception as problem:  # noqa: BLE001  # its lease ends by itself
-            log.warning("a letter could not be put off", extra={"letter": row.id, "kind": type(problem).__name__})
+        except Exception as problem:  # noqa: BLE001  # the lease expires
+            log.warning(
+                "the retry of an e-mail could not be scheduled",
+                extra={"letter": row.id, "kind": type(problem).__name__},
+            )
 
     async def _update(self, id: str, where: ColumnElement[bool], **values: Any) -> bool:
-        """Whether the letter was so and is changed; the address of one that waits no more is forgotten."""
+        """Updates the e-mail if `where` holds, and returns whether it did. A finished e-mail loses its address."""
         if values["due_at"] is None:
             values["address"] = None
         async with self.services.database.writing() as connection:
@@ -143,7 +146,7 @@ class Outbox:
 
 
 def _is_deliverable(row: Any, now: datetime) -> bool:
-    """Verified, or one of the letters that go out before; its reason is there, its link still works and is for them."""
+    """Whether the recipient may get this e-mail, its reason still exists, and its link still works."""
     notice = Notice(row.notice)
     if not row.email_verified and notice not in SENT_UNVERIFIED:
         return False

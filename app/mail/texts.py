@@ -1,4 +1,4 @@
-"""What each notice says: nothing that anybody typed but a case's reference, and nobody's name."""
+"""The text of each e-mail. It contains no name and no user input except the reference of a support case."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,96 +8,92 @@ from models.vocabulary import Notice
 
 @dataclass(frozen=True, slots=True)
 class LetterText:
-    """A subject and a body; `{…}` are the facts of a letter."""
+    """A subject and a body. `{…}` in the body are placeholders for `LetterFacts`."""
 
     subject: str
     body: str
 
 
 IF_NOT_YOU: Final = """\
-If it was not you, somebody else has your password. Set a new one with "forgot
-password" where you sign in: that ends every session. Then ask support.
+If this was not you, someone else has your password. Choose "forgot password"
+on the sign-in page and set a new one. This ends every session. Then contact
+support.
 """
 
 TEXTS: Final = {
     Notice.VERIFY_ADDRESS: LetterText(
         "Confirm your e-mail address",
         """\
-Somebody, most likely you, registered at {site} with this address on
-{registered}. To confirm that the address is yours, open
+You, or someone who entered your address, registered at {site} on
+{registered}. To confirm that this address is yours, open this link by {until}:
 
 {link}
 
-by {until}.
-
-If it was not you, do nothing. Nobody sees the account while it is not
-confirmed, and you get no other mail about it unless somebody asks for it.
+If this was not you, do nothing. The account stays invisible until the address
+is confirmed. You get no other e-mail about it unless someone requests one.
 """,
     ),
     Notice.CLAIM_ADDRESS: LetterText(
         "Is this your address?",
         """\
-Somebody registered at {site} with this address on {registered}.
-It was never confirmed, and now somebody asked for an account with it again.
+Someone registered at {site} with this address on {registered} and never
+confirmed it. Now someone tried to register with it again.
 
-If you want the account, set a password of your own here:
+If you want the account, set your own password here:
 
 {link}
 
-The link works until {until}. What was entered before is
-then discarded, the earlier password too.
+The link works until {until}. When you use it, the profile entered before and
+the earlier password are discarded.
 
-If you want no account, do nothing.
+If you do not want an account, do nothing.
 """,
     ),
     Notice.ALREADY_REGISTERED: LetterText(
         "You already have an account",
         """\
-Somebody, most likely you, asked for an account at {site} with this
-address on {at}. You already have one, and nothing about it has
-changed.
+On {at}, you or someone else tried to register at {site} with this address.
+You already have an account, and it has not changed.
 
 Sign in as usual, or set a new password by {until} here:
 
 {link}
 
-If it was not you, do nothing: whoever it was has not been told that you have
+If this was not you, do nothing. The person who tried cannot see that you have
 an account.
 """,
     ),
     Notice.RESET_PASSWORD: LetterText(
         "Set a new password",
         """\
-Somebody, most likely you, asked on {at} for a new password at
-{site}. To set one, open
+On {at}, you or someone else requested a new password for your account at
+{site}. To set one, open this link by {until}:
 
 {link}
 
-by {until}. It works once and ends every session. Where you use an
-authenticator, you need it as before.
+The link works once. Setting a password ends every session. If you use an
+authenticator, you still need it to sign in.
 
-If it was not you, do nothing: the password stays as it is.
+If this was not you, do nothing. Your password does not change.
 """,
     ),
     Notice.CONFIRM_ADDRESS: LetterText(
         "Confirm your new e-mail address",
         """\
-On {at} the holder of an account at {site} asked for it to be moved
-to this address. If that is you, open
+On {at}, the owner of an account at {site} asked to change its e-mail address
+to this one. If this was you, open this link by {until}:
 
 {link}
 
-by {until}.
-
-If it was not you, do nothing: the account keeps the address that it has.
+If this was not you, do nothing. The account keeps its current address.
 """,
     ),
     Notice.ADDRESS_CHANGING: LetterText(
         "Your e-mail address is about to change",
         f"""\
-On {{at}} a new e-mail address was asked for, for your account at
-{{site}}. It counts once the new address is confirmed; until then
-you sign in with this one.
+On {{at}}, a new e-mail address was requested for your account at {{site}}.
+The change takes effect when the new address is confirmed. Until then you sign
+in with this one.
 
 {IF_NOT_YOU}""",
     ),
@@ -106,15 +102,15 @@ you sign in with this one.
         """\
 The password of your account at {site} was changed on {at}.
 
-If it was not you, set a new one at once with "forgot password" where you sign
-in: that ends every session. Then ask support.
+If this was not you, choose "forgot password" on the sign-in page now and set a
+new one. This ends every session. Then contact support.
 """,
     ),
     Notice.TOTP_ENABLED: LetterText(
         "Your authenticator is on",
         f"""\
-Since {{at}} signing in to your account at {{site}} takes a code
-of your authenticator beside the password. Keep the recovery codes where you
+Since {{at}}, signing in to your account at {{site}} requires a code from your
+authenticator as well as your password. Keep the recovery codes where you can
 find them without your phone.
 
 {IF_NOT_YOU}""",
@@ -122,92 +118,94 @@ find them without your phone.
     Notice.TOTP_DISABLED: LetterText(
         "Your authenticator is off",
         f"""\
-Since {{at}} signing in to your account at {{site}} takes the
-password alone. The authenticator and all recovery codes are void.
+Since {{at}}, signing in to your account at {{site}} requires only your
+password. The authenticator and all recovery codes no longer work.
 
 {IF_NOT_YOU}""",
     ),
     Notice.RECOVERY_CODES_REPLACED: LetterText(
         "Your recovery codes were replaced",
         f"""\
-On {{at}} new recovery codes were made for your account at
-{{site}}. The earlier ones are void.
+On {{at}}, new recovery codes were created for your account at {{site}}. The
+earlier codes no longer work.
 
 {IF_NOT_YOU}""",
     ),
     Notice.RECOVERY_CODE_USED: LetterText(
         "A recovery code was used",
         f"""\
-On {{at}} somebody signed in to your account at {{site}} with a
-recovery code in place of the authenticator. That code is void now. If the
-authenticator is lost, turn it off and set a new one up.
+On {{at}}, someone signed in to your account at {{site}} with a recovery code
+instead of the authenticator. That code no longer works. If you have lost your
+authenticator, turn it off and set up a new one.
 
 {IF_NOT_YOU}""",
     ),
     Notice.NEW_DEVICE: LetterText(
         "A sign-in from a new device",
         f"""\
-On {{at}} somebody signed in to your account at {{site}} from a
-device or browser that it has not seen before. If it was you, there is nothing
-to do. You see and end your sessions in your account.
+On {{at}}, someone signed in to your account at {{site}} from a device or
+browser that was not used with it before. If this was you, you do not need to
+do anything. Your account lists your sessions and lets you end them.
 
 {IF_NOT_YOU}""",
     ),
     Notice.SESSION_STOLEN: LetterText(
         "A session was ended",
         """\
-On {at} a key of one of your sessions at {site} was used a second
-time. Somebody may have copied it, so that session was ended. Your password and
-your other sessions are as they were.
+On {at}, a token of one of your sessions at {site} was used a second time.
+Someone may have copied it, so that session was ended. Your password and your
+other sessions have not changed.
 
-Sign in again. If you see sessions that you do not know, end them, and set a
-new password.
+Sign in again. If you see sessions that you do not know, end them and set a new
+password.
 """,
     ),
     Notice.CASE_OPENED: LetterText(
         "A support case about your account",
         """\
-On {at} our staff opened a support case about your account at
-{site}. Its reference is
+On {at}, our staff opened a support case about your account at {site}. Its
+reference is
 
     {reference}
 
-In your account you see why, which of your data it opens, until when and to
-whom. There you can narrow it or close it; either counts at once.
+Your account shows why it was opened, which of your data it gives access to,
+until when, and to which agent. There you can remove fields from the case or
+close it. Both take effect at once.
 """,
     ),
     Notice.CASE_ASSIGNED: LetterText(
         "Your support case has an agent",
         """\
-On {at} the support case about your account at {site} with the
-reference
+On {at}, an agent was assigned to the support case about your account at
+{site}. Its reference is
 
     {reference}
 
-was given to an agent, who can now read the data that it opens. In your account
-you see which data that is and each time that it is read. There you can narrow
-the case or close it; either counts at once.
+The agent can now read the data that the case gives access to. Your account
+shows which data that is, and each time the agent reads it. There you can
+remove fields from the case or close it. Both take effect at once.
 """,
     ),
     Notice.ERASURE_SCHEDULED: LetterText(
         "Your account will be erased",
         f"""\
-On {{at}} erasure was asked for, of your account at {{site}}.
-Nobody there sees it any more, and every session has ended. On
+On {{at}}, the erasure of your account at {{site}} was requested. The account
+is now invisible to everyone there, and every session has ended. Your data will
+be erased on
 
     {{until}}
 
-everything goes that no law keeps. To keep the account, sign in and cancel the
-erasure before then: nothing is lost until that day. A staff role has ended for
-good.
+except for what the law requires us to keep. To keep the account, sign in and
+cancel the erasure before that day: until then, nothing is lost. A staff role
+has ended and does not come back.
 
 {IF_NOT_YOU}""",
     ),
     Notice.ERASURE_CANCELLED: LetterText(
         "Your account stays",
         f"""\
-On {{at}} the erasure of your account at {{site}} was cancelled.
-Everything is as it was before, and seen by whom it was seen.
+On {{at}}, the erasure of your account at {{site}} was cancelled. Your data is
+complete, and the same people can see it as before.
 
 {IF_NOT_YOU}""",
     ),

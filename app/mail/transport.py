@@ -1,4 +1,4 @@
-"""How a letter leaves: into a folder of `.eml` files, or to an SMTP server that is who it says."""
+"""Delivers e-mails: to an SMTP server whose certificate is verified, or as `.eml` files in a folder."""
 
 import asyncio
 import ipaddress
@@ -22,25 +22,25 @@ from models.email_address import normalized_address
 PORTS: Final = {"smtp": 587, "smtps": 465}
 TIMEOUT_SECONDS: Final = 30
 LONG_LINES: Final = SMTP.clone(max_line_length=900, cte_type="7bit")
-"""A link stays on one line and unescaped, so that it can be copied from the file too."""
+"""Keeps a link on one line and unescaped, so that it can be copied from the file."""
 
 
 class Transport(Protocol):
-    """What takes a letter to where it goes, or raises."""
+    """Delivers an e-mail, or raises."""
 
     async def deliver(self, id: str, message: EmailMessage) -> None:
-        """Returns once somebody else answers for the letter."""
+        """Returns when the e-mail was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageBuilder:
-    """What every letter has: whom it is from, and the host by which its id is unique."""
+    """Builds messages with their sender, and with ids that end in the host name."""
 
     sender: str
     host: str
 
     def message(self, id: str, to: str, subject: str, body: str, now: datetime) -> EmailMessage:
-        """The message; ValueError where a header would not be one line, or an address not one address."""
+        """Returns the message. Raises ValueError if an address is invalid or a header is more than one line."""
         recipient = ascii_address(to)
         message = EmailMessage(LONG_LINES if recipient.isascii() else LONG_LINES.clone(utf8=True))
         message["From"] = _single_address(self.sender)
@@ -54,7 +54,7 @@ class MessageBuilder:
 
 
 def ascii_address(address: str) -> str:
-    """The address as a server takes it: its domain in ASCII, the rest too unless it cannot be."""
+    """The address with its domain in ASCII, and in ASCII as a whole if possible."""
     checked = validate_email(normalized_address(address), check_deliverability=False, test_environment=True)
     return checked.ascii_email or f"{checked.local_part}@{checked.ascii_domain}"
 
@@ -66,12 +66,12 @@ def _single_address(address: str) -> Address:
 
 @dataclass(frozen=True, slots=True)
 class FolderTransport:
-    """Files that a developer opens; nobody else can."""
+    """Writes e-mails to files that only their owner can read, for development."""
 
     path: Path
 
     async def deliver(self, id: str, message: EmailMessage) -> None:
-        """A whole file or none."""
+        """Writes a complete file or none."""
         await asyncio.to_thread(self._write, id, bytes(message))
 
     def _write(self, id: str, content: bytes) -> None:
@@ -84,7 +84,7 @@ class FolderTransport:
 
 @dataclass(frozen=True, slots=True)
 class SmtpTransport:
-    """An SMTP server, a connection a letter. Its certificate is verified wherever it shows one."""
+    """Sends e-mails to an SMTP server, with one connection per e-mail. A TLS certificate is always verified."""
 
     host: str
     port: int
@@ -95,7 +95,7 @@ class SmtpTransport:
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
 
     async def deliver(self, id: str, message: EmailMessage) -> None:
-        """Returns once the server has taken the letter."""
+        """Returns when the server has accepted the e-mail."""
         client = aiosmtplib.SMTP(
             hostname=self.host,
             port=self.port,
@@ -113,7 +113,7 @@ class SmtpTransport:
 
 
 def transport_for(url: str, *, in_production: bool) -> Transport:
-    """The one that this address names; beyond this machine no password goes in the clear, in production no letter."""
+    """The transport for a URL or folder. To other machines a password, and in production any e-mail, requires TLS."""
     if not is_server(url):
         return FolderTransport(Path(url))
     parts = urlsplit(url)
@@ -130,7 +130,7 @@ def transport_for(url: str, *, in_production: bool) -> Transport:
 
 
 def is_server(url: str) -> bool:
-    """Whether this names an SMTP server, and not a folder."""
+    """Whether this is the URL of an SMTP server rather than a folder."""
     return url.startswith(("smtp://", "smtps://"))
 
 

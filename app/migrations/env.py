@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that `app.operations.schema_version` hands over."""
+"""Runs migrations on the connection that `app.operations.schema_version` provides."""
 
 from alembic import context
 

@@ -1,1 +1,1 @@
-"""What operators rely on: health, metrics, logs, checkpoints, schema versions, deletion of bytes."""
+"""Operation of the service: metrics, logs, checkpoints, schema versions, secure deletion."""

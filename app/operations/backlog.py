@@ -1,4 +1,4 @@
-"""Counts of work that waits: withdrawals that processors have not acknowledged, e-mails that were not sent."""
+"""Measures the backlog: withdrawals that processors have not acknowledged, e-mails that were not sent."""
 
 from sqlalchemy import func, select
 

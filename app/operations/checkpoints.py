@@ -1,4 +1,4 @@
-"""Writes down every minute how far each chain is, so that a tail that is cut off later is missed."""
+"""Logs the head of each hash chain every minute, so that a later truncation is detected."""
 
 import asyncio
 import logging
@@ -16,19 +16,19 @@ INTERVAL_SECONDS: Final = 60
 
 
 async def write_every_minute(services: Services) -> None:
-    """Runs until it is cancelled; a database that is away is tried again a minute later."""
+    """Runs until it is cancelled. If the database is unreachable, it tries again after a minute."""
     while True:
         try:
             await log_checkpoints(services)
             await backlog.measure_withdrawals(services)
             await backlog.measure_letters(services)
-        except Exception as problem:  # noqa: BLE001  # whatever is wrong with the database, the next minute may be better
-            log.warning("no checkpoint could be written", extra={"kind": type(problem).__name__})
+        except Exception as problem:  # noqa: BLE001  # tries again after a minute
+            log.warning("checkpoints could not be written", extra={"kind": type(problem).__name__})
         await asyncio.sleep(INTERVAL_SECONDS)
 
 
 async def log_checkpoints(services: Services) -> None:
-    """One log line a chain: its name, length and last hash."""
+    """Logs one line per chain: its name, length and last hash."""
     async with services.database.reading() as connection:
         heads = (await connection.execute(select(CHAIN_HEADS).order_by(CHAIN_HEADS.c.name))).all()
     for head in heads:

@@ -1,4 +1,4 @@
-"""Who was erased, as a file beside the backups: whatever a restore brings back of them, the next run erases again."""
+"""The list of erased subjects, as a file. After a restore the next retention run erases them again."""
 
 import fcntl
 import json
@@ -14,12 +14,12 @@ from models.columns import rfc3339
 
 @dataclass(frozen=True, slots=True)
 class ErasureRegister:
-    """Lines of JSON, an opaque id and an instant each; lines are added and never changed."""
+    """A file of JSON lines with an opaque id and a time. Lines are only appended."""
 
     path: Path
 
     def ids(self) -> Iterator[str]:
-        """Whom it knows; the last line may be half written, if the machine stopped in the middle."""
+        """The ids in the file. An incomplete last line is skipped."""
         if not self.path.exists():
             return
         with self.path.open("rb") as lines:
@@ -28,7 +28,7 @@ class ErasureRegister:
                     yield id
 
     def add(self, ids: Sequence[str], at: datetime) -> None:
-        """Returns once the lines are on the disk, the file's own name too."""
+        """Appends ids. Returns when the lines and the name of the file are on the disk."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "rb+", buffering=0) as file:
@@ -49,7 +49,7 @@ def _write(file: BinaryIO, content: bytes) -> None:
 
 
 def _is_incomplete(file: BinaryIO) -> bool:
-    """Whether the last line has no end: what follows must not become part of it."""
+    """Whether the last line has no newline, so that one must be written first."""
     if file.seek(0, os.SEEK_END) == 0:
         return False
     file.seek(-1, os.SEEK_END)

@@ -1,4 +1,4 @@
-"""Log lines of JSON with a closed list of fields, so that no value that somebody sent finds its way in."""
+"""Log lines as JSON. The list of fields is closed, so that no sent value is logged."""
 
 import json
 import logging
@@ -8,19 +8,19 @@ from typing import Any, Final
 FIELDS: Final = ("request_id", "seconds", "error_id", "kind", "at", "problem", "chain", "sequence", "hash", "letter")
 
 QUIET_LOGGERS: Final = {"uvicorn.access": "WARNING", "alembic": "WARNING", "slowapi": "ERROR"}
-"""Loggers that would write query strings or, as slowapi warns of every refusal, addresses."""
+"""The levels of loggers that would log query strings or, as slowapi does, addresses."""
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """Formats a record as one JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Time, level, logger, message, and the known extra fields."""
+        """Returns time, level, logger, message and the known extra fields."""
         line: dict[str, Any] = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname,
             "logger": record.name,
-            # asyncio puts what failed, with its text, on the lines below the first
+            # asyncio writes the failure with its text below the first line
             "message": (record.getMessage().splitlines() or [""])[0],
         }
         line |= {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
@@ -30,7 +30,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def logging_config(level: str = "INFO") -> dict[str, Any]:
-    """For `logging.config.dictConfig` and for uvicorn, whose access log would hold query strings."""
+    """The configuration for `logging.config.dictConfig` and uvicorn."""
     return {
         "version": 1,
         "disable_existing_loggers": False,

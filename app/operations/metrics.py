@@ -1,4 +1,4 @@
-"""Counters for Prometheus; no label ever holds a value that somebody sent."""
+"""The Prometheus metrics. No label contains a sent value."""
 
 from typing import Final
 

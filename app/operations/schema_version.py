@@ -1,4 +1,4 @@
-"""Which migrations a database has had, and how it gets the rest."""
+"""The schema version of a database, and its migration to the newest one."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ def _config() -> Config:
 
 
 def newest() -> str | None:
-    """The newest revision that this program knows."""
+    """The newest revision of this version of the program."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
@@ -40,13 +40,13 @@ def _revision(connection: Connection) -> str | None:
 
 
 async def is_current(database: Database) -> bool:
-    """Whether the database has had every migration."""
+    """Whether the database has the newest revision."""
     async with database.reading() as connection:
         return await connection.run_sync(_revision) == newest()
 
 
 async def migrate(database: Database) -> None:
-    """Brings the database to the newest revision, in one transaction. Raises UnknownSchema if it has none of ours."""
+    """Migrates the database in one transaction. Raises UnknownSchema if its revision is unknown."""
 
     def upgrade(connection: Connection) -> Any:
         config = _config()

@@ -1,4 +1,4 @@
-"""Sees to it that what was deleted is no longer among the bytes of the database's files, and says where it cannot."""
+"""Overwrites deleted rows in the database's files, and reports where it cannot."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from models.database import Database
 from models.tables import UNSCRUBBED
 
 TIMEOUT_SECONDS: Final = 60
-"""How long a table, or SQLite's log, is waited for: nobody else reads it meanwhile."""
+"""How long to wait for a table or for SQLite's write-ahead log. Meanwhile no one else can read it."""
 
 
 async def overwrite_deleted(database: Database) -> list[str]:
-    """Of all that was deleted since this last succeeded; what could not be done, in sentences."""
+    """Overwrites what was deleted since the last success. Returns a sentence for each part that failed."""
     async with database.reading() as connection:
         noted = (await connection.execute(select(UNSCRUBBED))).all()
     names = sorted({row.name for row in noted})
@@ -31,30 +31,30 @@ async def overwrite_deleted(database: Database) -> list[str]:
 
 
 async def _vacuum_sqlite(database: Database, names: list[str]) -> dict[str, str]:
-    """SQLite overwrites what it deletes, but not the copies of rows that it moved to other pages before.
+    """Rewrites the whole file through the write-ahead log, then truncates the log. Returns the failures by table.
 
-    So the whole file is written anew, through the write-ahead log, which is then emptied.
+    SQLite overwrites the rows that it deletes, but not older copies that it has moved to other pages.
     """
     async with database.engine.connect() as connection:
-        raw: Any = (await connection.get_raw_connection()).driver_connection  # no transaction may be around it
+        raw: Any = (await connection.get_raw_connection()).driver_connection  # VACUUM cannot run in a transaction
         await (await raw.execute(f"PRAGMA busy_timeout = {1000 * TIMEOUT_SECONDS}")).close()
         try:
             await raw.execute("VACUUM")
-        except sqlite3.OperationalError as problem:  # somebody writes all the time, or the disk is full
-            return dict.fromkeys(names, f"was not written anew ({problem.sqlite_errorname})")
+        except sqlite3.OperationalError as problem:  # another process writes all the time, or the disk is full
+            return dict.fromkeys(names, f"was not rewritten ({problem.sqlite_errorname})")
         async with raw.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
             (busy, *_) = await cursor.fetchone()
-    return dict.fromkeys(names, "may be in the write-ahead log, which others are reading") if busy else {}
+    return dict.fromkeys(names, "may still be in the write-ahead log, which another process is reading") if busy else {}
 
 
 async def _vacuum_postgresql(database: Database, names: list[str]) -> dict[str, str]:
-    """PostgreSQL keeps the bytes of deleted rows until their table is written anew, into another file."""
+    """Rewrites each table into a new file, because PostgreSQL keeps the bytes of deleted rows. Returns the failures."""
     before = await _files(database, names)
     refused = await _failures(database, {name: f"VACUUM FULL {name}" for name in names})
     after = await _files(database, names)
-    # whoever does not own a table is only warned
-    same = {name: "only its owner may" for name in names if before[name] == after[name]}
-    return {name: f"was not written anew ({problem})" for name, problem in (same | refused).items()}
+    # if the role does not own a table, PostgreSQL only warns
+    same = {name: "only its owner can" for name in names if before[name] == after[name]}
+    return {name: f"was not rewritten ({problem})" for name, problem in (same | refused).items()}
 
 
 async def _files(database: Database, names: list[str]) -> dict[str, int]:
@@ -64,14 +64,14 @@ async def _files(database: Database, names: list[str]) -> dict[str, int]:
 
 
 async def _checkpoint_postgresql(database: Database) -> list[str]:
-    """Old files are emptied at once and go with a checkpoint, which not every role may ask for."""
-    consequence = "No checkpoint was made; what memory holds is written to the disk with the next"
+    """Requests a checkpoint, which removes the old files. Not every role may do that."""
+    consequence = "No checkpoint was made. The next one removes the old files"
     refused = await _failures(database, {consequence: "CHECKPOINT"})
     return [f"{sentence} ({problem})." for sentence, problem in refused.items()]
 
 
 async def _failures(database: Database, statements: Mapping[str, str]) -> dict[str, str]:
-    """Runs each by itself; what was refused, and how."""
+    """Runs each statement in its own transaction. Returns the type of the error for each that failed."""
     found = {}
     async with database.engine.connect() as connection:
         alone = await connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -1,4 +1,4 @@
-"""GraphiQL's files come from npm as locked, and stand beside our page with the licences of all that is in them."""
+"""Installs the GraphiQL files from npm, as locked, with the licenses of all packages in them."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ SOURCE_MAP: Final = "//# sourceMappingURL="
 
 
 def licences(modules: Path) -> str:
-    """Name, version, licence and its text of every package installed."""
+    """Name, version, license and license text of every installed package."""
     told = []
     for manifest in sorted(modules.rglob("package.json")):
         about = json.loads(manifest.read_text())
@@ -36,7 +36,7 @@ def licences(modules: Path) -> str:
 
 
 def fetch(npm: str) -> None:
-    """Installs what the lock names in a folder of its own and keeps the files that the page loads."""
+    """Installs the locked packages in a temporary folder and copies the files that the page loads."""
     with TemporaryDirectory() as folder:
         for name in LOCKED:
             shutil.copy(WEB / name, folder)
@@ -45,13 +45,13 @@ def fetch(npm: str) -> None:
         shutil.rmtree(FETCHED, ignore_errors=True)
         FETCHED.mkdir()
         for name, source in FILES.items():
-            # a source map that we do not serve would be asked for as soon as developer tools open
+            # developer tools would request a source map, which is not served
             (FETCHED / name).write_text((modules / source).read_text().partition(SOURCE_MAP)[0])
         (FETCHED / "LICENSES.txt").write_text(licences(modules))
 
 
 def main() -> int:
-    """Fetches; says what is missing instead of failing without a word."""
+    """Installs the files, or prints what is missing."""
     npm = shutil.which("npm")
     if npm is None:
         sys.stderr.write("GraphiQL's files were not fetched: there is no npm.\n")

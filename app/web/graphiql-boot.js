@@ -1,4 +1,4 @@
-// GraphiQL on our own endpoint; whatever is typed or pasted here lives as long as the page and is written nowhere.
+// GraphiQL for this server. Documents, variables and tokens stay in memory and are lost with the page.
 
 import { EXAMPLES } from "./graphiql-examples.js";
 
@@ -14,7 +14,7 @@ const caller = document.getElementById("caller");
 let token = "";
 let editors = null;
 
-/** GraphiQL's storage in memory alone: tabs and history hold documents, variables and so passwords. */
+/** Storage for GraphiQL in memory only, because tabs and history contain documents, variables and so passwords. */
 function memory() {
   const kept = new Map();
   return {
@@ -43,7 +43,7 @@ async function ask(operation, bearer = token) {
   return answer.json();
 }
 
-/** What GraphiQL calls; a session that begins here is the one that asks next. */
+/** Sends the operations of GraphiQL. After a sign-in the new token is used for the next one. */
 async function fetcher(operation) {
   const result = await ask(operation);
   const begun = result.data?.login?.accessToken;
@@ -59,7 +59,7 @@ function tell(state, words) {
   caller.value = words;
 }
 
-/** Asks who the token's caller is; an answer about an older token is dropped. */
+/** Shows the caller of the token. An answer for an older token is ignored. */
 async function introduce(bearer) {
   let result;
   try {
@@ -87,7 +87,7 @@ function present() {
 
 function open([, document, variables]) {
   editors.queryEditor.setValue(document);
-  // GraphiQL notices a new operation's name a moment later and would send the old one
+  // GraphiQL updates the operation name with a delay and would send the old one
   editors.queryEditor.operationName = undefined;
   editors.variableEditor?.setValue(variables ? JSON.stringify(variables, null, 2) : "");
   editors.responseEditor?.setValue("");
@@ -104,12 +104,12 @@ function offer() {
   choice.addEventListener("change", () => {
     const [who, place] = choice.value.split("/");
     if (EXAMPLES[who]) open(EXAMPLES[who][Number(place)]);
-    // so that the same example can be chosen again
+    // allows choosing the same example again
     choice.value = "";
   });
 }
 
-/** GraphiQL gives its editors to its own components only; this one shows nothing. */
+/** Gets the editors, which GraphiQL gives only to its components. It renders nothing. */
 function Editors() {
   const context = useEditorContext({ nonNull: true });
   useEffect(() => {

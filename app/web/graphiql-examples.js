@@ -1,11 +1,11 @@
-// By caller: what each may ask. An example is its name, its document and, where it takes any, its variables.
+// Example queries by caller. Each is a name, a document and, if needed, variables.
 
-// the member of `consentql demo` with its usual seed
+// the member that `consentql demo` makes with the default seed
 const MEMBER = "f5b165224a58b791df6af1d8303e61cd";
 
 const VIEWER = [
   "Who am I?",
-  `# The role of the token; a staff token names its holder by id alone.
+  `# The role of the token. With a staff token, `user` has only the id of its holder.
 query Viewer {
   viewer {
     role
@@ -20,7 +20,7 @@ query Viewer {
 
 const PICTURES = [
   "A user's public fields",
-  `# Public are a consenting subject's pictures and pages; \`withheld\` names all else and why.
+  `# Visitors see the pictures and pages of a subject who consents. \`withheld\` names all other fields and why.
 query Pictures($id: ID!) {
   user(id: $id) {
     id
@@ -36,7 +36,7 @@ query Pictures($id: ID!) {
 
 const USER = [
   "A user by id",
-  `# What a subject hides or does not consent to is null, and named in \`withheld\`.
+  `# A field is null if the subject hides it or did not consent. \`withheld\` names it.
 query UserById($id: ID!) {
   user(id: $id) {
     id
@@ -56,7 +56,7 @@ query UserById($id: ID!) {
 
 const POLICY = [
   "The policy",
-  `# The policy as data: who may read which field, and under which purpose.
+  `# The policy: who may read which field, and for which purpose.
 query Policy {
   policy {
     version
@@ -82,7 +82,7 @@ query Policy {
 
 const SIGN_IN = [
   "Sign in",
-  `# The token of the answer is taken for what is asked next; this page alone remembers it.
+  `# The page uses the token of the answer for the next queries. It does not store it.
 mutation SignIn($input: LoginInput!) {
   login(input: $input) {
     ... on SignedIn {
@@ -150,7 +150,7 @@ const CONSENTS = [
 
 const USERS = [
   "The directory",
-  `# \`search\` reads only what the caller may read.
+  `# \`search\` looks only at fields that the caller may read.
 query Directory($first: Int, $after: String, $search: String) {
   users(first: $first, after: $after, search: $search) {
     edges {
@@ -184,7 +184,7 @@ const USER_MAP = [
 
 const HIDE = [
   "Hide fields from fellow members",
-  `# Exactly these fields are hidden; an empty list hides nothing.
+  `# Hides exactly these fields. An empty list hides nothing.
 mutation Hide($fields: [PersonalField!]!) {
   setHiddenFromMembers(fields: $fields) {
     ... on ProfileUpdated {
@@ -201,7 +201,7 @@ mutation Hide($fields: [PersonalField!]!) {
 
 const WITHDRAW = [
   "Withdraw a consent",
-  `# Counts for the next read: ask the directory again afterwards.
+  `# Takes effect with the next read. Query the directory again to see it.
 mutation Withdraw($purpose: Purpose!) {
   withdrawConsent(purpose: $purpose) {
     ... on ConsentChanged {
@@ -224,7 +224,7 @@ mutation Withdraw($purpose: Purpose!) {
 
 const OPEN_CASE = [
   "Ask for support",
-  `# Opens the listed fields to one agent, once OPERATIONS has assigned it; close it and they are shut.
+  `# One agent can read the listed fields after OPERATIONS assigns the case. Closing the case ends the access.
 mutation OpenCase($input: OpenSupportCaseInput!) {
   openSupportCase(input: $input) {
     ... on SupportCase { id status extent expiresAt }
@@ -259,7 +259,7 @@ const DISCLOSURES = [
 
 const EXPORT = [
   "Everything held on me",
-  `# One document; its \`import\` is a line that another instance takes in.
+  `# Returns one JSON document. Its \`import\` is a line that another instance can import.
 mutation Export {
   exportMyData
 }
@@ -268,7 +268,7 @@ mutation Export {
 
 const CASES = [
   "My cases and their subjects",
-  `# What the case does not open is withheld; this reading goes into the subject's ledger.
+  `# Fields outside the case are withheld. This read is recorded in the subject's ledger.
 query Cases {
   supportCases(first: 10) {
     edges {
@@ -321,7 +321,7 @@ const STAFF = [
 
 const ASSIGN = [
   "Assign a case",
-  `# Ids from the queue and from \`staff\`; never to oneself, never to the case's subject.
+  `# Use ids from the queue and from \`staff\`. You cannot assign a case to yourself or to its subject.
 mutation Assign($id: ID!, $agentId: ID!) {
   assignSupportCase(id: $id, agentId: $agentId) {
     ... on SupportCase { id assignedTo }
@@ -356,7 +356,7 @@ const REQUESTS = [
 
 const VIEW = [
   "Open my view",
-  `# A processor sees its own columns of those who consent; each row goes into its subject's ledger.
+  `# Returns the processor's fields of subjects who consent. Each row is recorded in the subject's ledger.
 mutation View($input: ProcessorViewInput!) {
   openProcessorView(input: $input) {
     ... on MailchimpView {

@@ -246,7 +246,7 @@ async def test_a_table_that_cannot_be_vacuumed_is_reported_and_retried(
         await connection.execute(insert(UNSCRUBBED), row)
     mine = Database(address.set(username=role).render_as_string(hide_password=False))
     said = await overwrite_deleted(mine)
-    assert said[0] == "profiles was not written anew (only its owner may); the next run tries again."
+    assert said[0] == "profiles was not rewritten (only its owner can); the next run tries again."
     assert said[1].startswith("No checkpoint was made")
     await mine.close()
     assert len(await harness.rows(UNSCRUBBED)) == 1
@@ -307,6 +307,6 @@ async def test_a_file_in_use_is_vacuumed_by_the_next_run(database: Database, mon
     async with database.writing() as writer:
         await writer.execute(update(ACCOUNTS).values(hidden=0))
         assert await overwrite_deleted(database) == [
-            "profiles was not written anew (SQLITE_BUSY); the next run tries again."
+            "profiles was not rewritten (SQLITE_BUSY); the next run tries again."
         ]
     assert await overwrite_deleted(database) == []

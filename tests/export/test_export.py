@@ -421,7 +421,7 @@ async def test_the_shell_holds_a_few_entries_at_a_time_however_many_there_are(wo
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_stranger_has_no_export_and_is_not_named(database_url: str, tmp_path: Path) -> None:
     done = consentql(database_url, "export", "stranger@example.org", "--out", str(tmp_path / "f"), cwd=tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", "Nobody has that e-mail address.\n")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "No account has this e-mail address.\n")
     assert not (tmp_path / "f").exists()
 
 

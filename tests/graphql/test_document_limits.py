@@ -156,7 +156,7 @@ async def test_a_text_is_bounded_before_it_is_parsed_whole(world: World) -> None
         content = json.dumps({"query": document})
         if len(content) <= 64 * 1024:
             (told,) = await refused(world, document, "GRAPHQL_PARSE_FAILED")
-            assert told["message"].startswith(("The document is too long", "The document is not GraphQL at line"))
+            assert told["message"].startswith(("The document is too long", "Syntax error at line"))
         else:
             response = await world.post(document)
             assert (response.status_code, codes(response.json())) == (413, ["BAD_USER_INPUT"])
@@ -409,7 +409,7 @@ async def test_an_error_says_where_and_which_input(world: World) -> None:
         assert told["locations"][0] == {"line": line, "column": column}, document
     told = (await refused(world, "{ viewer\n { role } } }", "GRAPHQL_PARSE_FAILED"))[0]
     assert told["locations"] == [{"line": 2, "column": 13}]
-    assert told["message"] == "The document is not GraphQL at line 2, column 13."
+    assert told["message"] == "Syntax error at line 2, column 13: the document is not valid GraphQL."
 
 
 def test_the_newest_documents_are_kept_and_what_may_spell_out_a_password_is_not() -> None:

@@ -88,13 +88,13 @@ async def test_breach_refuses_an_unknown_token_and_an_invalid_time(
     token = await world.token(Role.PROCESSOR, None, Processor.MANDRILL)
     start, end = "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"
     wrong = [
-        (new_token(TokenKind.SESSION), start, end, "unknown here"),
-        ("", start, end, "no token of ours"),
-        (token[:-1], start, end, "no token of ours"),
-        (token, "2026-01-01", end, "--from is an instant"),
-        (token, start, "2027-01-01T00:00:00", "--to is an instant"),
-        (token, end, start, "--to lies after --from"),
-        (token, start, start, "--to lies after --from"),
+        (new_token(TokenKind.SESSION), start, end, "token is unknown"),
+        ("", start, end, "does not contain a ConsentQL token"),
+        (token[:-1], start, end, "does not contain a ConsentQL token"),
+        (token, "2026-01-01", end, "--from must be a time"),
+        (token, start, "2027-01-01T00:00:00", "--to must be a time"),
+        (token, end, start, "--to must be after --from"),
+        (token, start, start, "--to must be after --from"),
     ]
     for text, since, until, sentence in wrong:
         done = breach(database.url, text, since, until, tmp_path)

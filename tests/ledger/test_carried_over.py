@@ -118,4 +118,4 @@ async def test_the_reason_of_an_entry_with_an_id_is_bound(carried: tuple[World, 
     async with world.services.database.writing() as connection:
         gone = update(READINGS).where(READINGS.c.chain == "sealed", READINGS.c.sequence == 2)
         await connection.execute(gone.values(reason=None, salt=None))
-    assert await faults(world.services) == ["sealed: entry 2 has another reason than the one that was written"]
+    assert await faults(world.services) == ["sealed: the reason of entry 2 was changed"]

@@ -261,7 +261,7 @@ async def test_an_entry_under_another_chains_name_is_found(filled: World, name: 
     async with attacked(filled, name) as attacker:
         copied = await attacker.row(4)
         await attacker.insert({**copied, "chain": "none of ours", "sequence": 4})
-        assert await attacker.found(filled.services) == ["disclosure: entry 4 is of a chain that nobody writes"]
+        assert await attacker.found(filled.services) == ["disclosure: entry 4 has an unknown chain name"]
     stranger = "sealed" if name == "disclosure" else "disclosure"
     async with attacked(filled, name) as attacker:
         copied = await attacker.row(ENTRIES)
@@ -326,7 +326,7 @@ async def test_a_tail_that_grew_again_is_not_the_one_of_the_checkpoint(filled: W
         new = replace(old, hash=(await attacker.row(ENTRIES))["hash"])
         for known in ([old], [old, new], [new, old]):
             (told,) = await attacker.found(filled.services, known)
-            assert told.startswith(f"{name}: entry {ENTRIES} is not the one that a checkpoint"), told
+            assert told.startswith(f"{name}: entry {ENTRIES} does not match a checkpoint"), told
 
 
 @pytest.mark.parametrize("name", LOGS)
@@ -397,7 +397,7 @@ async def test_a_reason_that_was_erased_is_missed_while_any_of_its_subjects_has_
     assert await faults(services) == []
     await erase(services, first)
     for place, id in enumerate(people):
-        told = f"{name}: entry {first + place} has another reason than the one that was written"
+        told = f"{name}: the reason of entry {first + place} was changed"
         assert await faults(services) == [told]
         async with services.database.writing() as connection:
             for table in (PROFILES, PRE_REGISTRATIONS, CREDENTIALS):
@@ -439,9 +439,7 @@ async def test_an_instant_in_another_form_of_text_is_the_fault_of_its_entry(worl
     for column, spelling in itertools.product(columns, SPELLINGS if world.services.database.is_sqlite else ()):
         async with attacked(world, name) as attacker:
             await attacker.change(1, **{column: text(f"'{spelling}'")})
-            assert await attacker.found(world.services) == [f"{name}: entry 1 is not the one that was written"], (
-                spelling
-            )
+            assert await attacker.found(world.services) == [f"{name}: entry 1 was changed"], spelling
 
 
 async def test_a_grant_that_is_neither_one_nor_nought_is_the_fault_of_its_entry(filled: World) -> None:
@@ -449,7 +447,7 @@ async def test_a_grant_that_is_neither_one_nor_nought_is_the_fault_of_its_entry(
         async with attacked(filled, "consent") as attacker:
             assert (await attacker.row(3))["granted"]
             await attacker.change(3, granted=text(number))
-            assert await attacker.found(filled.services) == ["consent: entry 3 is not the one that was written"], number
+            assert await attacker.found(filled.services) == ["consent: entry 3 was changed"], number
 
 
 async def test_entries_that_are_appended_meanwhile_are_no_fault(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -480,7 +478,7 @@ def told(result: "subprocess.CompletedProcess[str]") -> tuple[int, str]:
 
 async def test_the_command_names_the_first_bad_entry_and_fails(filled: World, tmp_path: Path) -> None:
     url = filled.services.database.url
-    whole = "The consent history and the disclosure ledger are whole."
+    whole = "The consent history and the disclosure ledger are intact."
     assert told(consentql(url, "verify-log", cwd=tmp_path)) == (0, whole)
     async with filled.services.database.writing() as connection:
         for name, sequence in (("consent", 4), ("disclosure", 2)):
@@ -490,8 +488,8 @@ async def test_the_command_names_the_first_bad_entry_and_fails(filled: World, tm
     result = consentql(url, "verify-log", cwd=tmp_path)
     assert result.returncode == 1
     assert [line for line in result.stderr.splitlines() if "entry" in line] == [
-        "consent: entry 4 is not the one that was written",
-        "disclosure: entry 2 is not the one that was written",
+        "consent: entry 4 was changed",
+        "disclosure: entry 2 was changed",
     ]
 
 
@@ -518,7 +516,7 @@ async def test_a_file_without_checkpoints_is_no_reassurance(filled: World, tmp_p
     file = tmp_path / "other.log"
     file.write_bytes(b'{"message": "ready"}\n[1]\n\xff\xfe\n{"chain": "consent"}\n')
     result = consentql(filled.services.database.url, "verify-log", "--checkpoint", str(file), cwd=tmp_path)
-    assert told(result) == (2, "There is no checkpoint in that file.")
+    assert told(result) == (2, "The file contains no checkpoint.")
 
 
 async def test_verifying_ten_times_as_much_takes_no_more_memory(world: World, tmp_path: Path) -> None:

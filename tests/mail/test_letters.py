@@ -129,7 +129,7 @@ class Office:
         async with self.services.database.writing() as connection:
             await connection.execute(statement)
 
-    async def drain(self, times: int = 1, **changes: Any) -> None:
+    async def send_due(self, times: int = 1, **changes: Any) -> None:
         for _ in range(times):
             await self.outbox(**changes).send_due()
 

@@ -80,7 +80,7 @@ def test_an_operator_reads_one_sentence_about_an_unknown_schema(
 ) -> None:
     asyncio.run(set_revision(database_url, "0000"))
     told = "This version does not know the database's schema."
-    outdated = "The database's schema is outdated; run `consentql migrate`."
+    outdated = "The database's schema is outdated. Run `consentql migrate`."
     for command, expected in (("migrate", told), ("serve", told if backend == "sqlite" else outdated)):
         done = consentql(database_url, command, cwd=tmp_path)
         assert (done.returncode, done.stderr.startswith(expected)) == (2, True), done.stderr

@@ -1,4 +1,4 @@
-"""An account that may not act: its sessions and tokens end at once, and no password opens another."""
+"""Disables and enables accounts. Disabling ends all sessions and tokens, and prevents sign-in."""
 
 import typer
 from sqlalchemy import update
@@ -13,19 +13,19 @@ from resolvers.subjects.account_lock import lock_account
 
 
 def disable(email: str) -> None:
-    """What is readable of the person stays as their consent has it; only acting ends."""
+    """Disables an account. Who can read its data does not change."""
     run(lambda services: disable_account(services, email))
-    typer.echo("The account is disabled; its sessions and tokens have ended.", err=True)
+    typer.echo("The account is disabled. Its sessions and tokens have ended.", err=True)
 
 
 def enable(email: str) -> None:
-    """The person may sign in again; what ended stays ended."""
+    """Enables an account. Ended sessions and tokens stay ended."""
     run(lambda services: enable_account(services, email))
     typer.echo("The account is enabled.", err=True)
 
 
 async def disable_account(services: Services, email: str) -> None:
-    """The account with this address acts no more."""
+    """Disables the account with this address."""
     now = services.now()
     async with services.database.writing() as connection:
         subject_id = await find_person(connection, email)
@@ -37,7 +37,7 @@ async def disable_account(services: Services, email: str) -> None:
 
 
 async def enable_account(services: Services, email: str) -> None:
-    """The account with this address acts again."""
+    """Enables the account with this address."""
     async with services.database.writing() as connection:
         subject_id = await find_person(connection, email)
         await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id).values(disabled_at=None))

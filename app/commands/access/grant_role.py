@@ -1,4 +1,4 @@
-"""Gives a person a staff role from the operator's shell, which is authority enough."""
+"""Grants a staff role to a person."""
 
 import typer
 
@@ -11,11 +11,11 @@ from resolvers.context import Services
 
 
 def grant_role(email: str, role: Role, expires: str) -> None:
-    """Grants until a time; an earlier grant of the role gives way."""
+    """Grants the role for a duration. It replaces an earlier grant of the role."""
     if role not in STAFF:
-        raise CommandError(f"A person is granted one of {', '.join(STAFF)}.")
+        raise CommandError(f"The role must be one of {', '.join(STAFF)}.")
     try:
-        lasting = parse_duration(expires)
+        lifetime = parse_duration(expires)
     except ValueError as problem:
         raise CommandError(f"--expires {problem}") from None
 
@@ -24,9 +24,9 @@ def grant_role(email: str, role: Role, expires: str) -> None:
         async with services.database.writing() as connection:
             subject_id = await find_person(connection, email)
             if not await token_rows.lock_remaining_account(connection, subject_id):
-                raise CommandError("That person asked to be erased, and has no roles.")
+                raise CommandError("This person asked to be erased, and cannot get a role.")
             await token_rows.grant_role(
-                connection, subject_id, role, now=now, expires_at=now + lasting, granted_by=None
+                connection, subject_id, role, now=now, expires_at=now + lifetime, granted_by=None
             )
 
     run(act)

@@ -1,4 +1,4 @@
-"""Issues one role-scoped token from the operator's shell; the row that is kept says that it came from here."""
+"""Issues a token for a role. Its row records that the command line issued it."""
 
 from datetime import timedelta
 
@@ -13,17 +13,19 @@ ISSUED_BY = "command line"
 
 
 def token(role: Role, holder: str | None, processor: Processor | None, expires: str) -> str:
-    """The token, known from now on by its digest alone."""
-    lasting = _lifetime(role, holder, processor, expires)
+    """Returns the token. The database stores only its digest."""
+    lifetime = _lifetime(role, holder, processor, expires)
 
     async def act(services: Services) -> str:
         now = services.now()
         async with services.database.writing() as connection:
             holder_id = await find_person(connection, holder) if holder is not None else None
             if holder_id and role in STAFF and not await lock_role_grant(connection, holder_id, role, now):
-                raise CommandError(f"That person does not hold {role.value}; `consentql grant-role` grants it.")
+                raise CommandError(
+                    f"This person does not have the role {role.value}. Grant it with `consentql grant-role`."
+                )
             issued, _ = await issue_token(
-                connection, NewToken(role, ISSUED_BY, now, now + lasting, holder_id, processor, name=ISSUED_BY)
+                connection, NewToken(role, ISSUED_BY, now, now + lifetime, holder_id, processor, name=ISSUED_BY)
             )
         return issued
 
@@ -32,11 +34,11 @@ def token(role: Role, holder: str | None, processor: Processor | None, expires: 
 
 def _lifetime(role: Role, holder: str | None, processor: Processor | None, expires: str) -> timedelta:
     if role is Role.ANONYMOUS:
-        raise CommandError("ANONYMOUS is whoever sends no token.")
+        raise CommandError("ANONYMOUS has no token: send the request without one.")
     if role is Role.PROCESSOR and (processor is None or holder is not None):
-        raise CommandError("A PROCESSOR token names its --processor and has no --holder.")
+        raise CommandError("A PROCESSOR token requires --processor and has no --holder.")
     if role is not Role.PROCESSOR and (holder is None or processor is not None):
-        raise CommandError(f"A {role.value} token names its --holder and has no --processor.")
+        raise CommandError(f"A {role.value} token requires --holder and has no --processor.")
     try:
         return parse_duration(expires)
     except ValueError as problem:

@@ -1,4 +1,4 @@
-"""Whom a leaked token showed what, within a time: ids and fields from the ledger, never a value (GDPR Art. 33, 34)."""
+"""Lists what a leaked token disclosed: subject ids and fields from the ledger, no values (GDPR Art. 33, 34)."""
 
 import getpass
 import json
@@ -23,14 +23,14 @@ from resolvers.context import Services
 
 MAX_TOKEN_LENGTH: Final = 4096
 MEMBER_NOTE: Final = (
-    "This is a member's session. Whoever had it saw everything of its holder and, of the others, what members see in "
-    "the directory. Members' readings are no entries of the ledger."
+    "This is the session of a member. It gives access to all data of its holder, and to what members see of others in "
+    "the directory. The ledger does not record what members read."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One subject in one answer."""
+    """One subject in one answer of the API."""
 
     subject_id: str
     at: datetime
@@ -39,10 +39,10 @@ class Reading:
 
 
 def breach(since: str, until: str, *, as_json: bool) -> None:
-    """Prints a line for each subject and answer, a subject's together, as they come from the ledger."""
+    """Prints a line for each subject and answer, grouped by subject."""
     first, end = _instant("--from", since), _instant("--to", until)
     if not first < end:
-        raise CommandError("--to lies after --from.")
+        raise CommandError("--to must be after --from.")
     token = _read_token()
 
     async def act(services: Services) -> None:
@@ -59,31 +59,31 @@ def _instant(option: str, text: str) -> datetime:
     except ValueError:
         instant = None
     if instant is None or instant.tzinfo is None:
-        raise CommandError(f"{option} is an instant with its offset, such as 2026-11-02T08:00:00Z.")
+        raise CommandError(f"{option} must be a time with its offset, such as 2026-11-02T08:00:00Z.")
     return instant
 
 
 def _read_token() -> str:
-    """From standard input: an argument would stay in the shell's history and in the list of processes."""
+    """Reads the token from standard input, because arguments are visible in the shell history and the process list."""
     text = getpass.getpass("Token: ") if sys.stdin.isatty() else sys.stdin.readline(MAX_TOKEN_LENGTH)
     if kind_of(text.strip()) is None:
-        raise CommandError("Standard input holds no token of ours.")
+        raise CommandError("Standard input does not contain a ConsentQL token.")
     return text.strip()
 
 
 async def _find_token(database: Database, token: str) -> Any:
-    """The token's row, by its present secret or the one before."""
+    """The row of the token, by its current or previous secret."""
     digest = digest_of(token)
     match = or_(ACCESS_TOKENS.c.digest == digest, ACCESS_TOKENS.c.previous_digest == digest)
     async with database.reading() as connection:
         row = (await connection.execute(select(ACCESS_TOKENS).where(match))).one_or_none()
     if row is None:
-        raise CommandError("That token is unknown here: it was never issued, changed since, or is no longer kept.")
+        raise CommandError("This token is unknown: it was never issued, has been replaced, or is no longer stored.")
     return row
 
 
 async def _readings(database: Database, token_id: str, since: datetime, until: datetime) -> AsyncIterator[Reading]:
-    """What the ledger holds of a token, by subject and time; one scan, never more than a few rows in memory."""
+    """The ledger entries of a token, by subject and time, streamed in one scan."""
     entries = (
         select(LEDGER.c.subject_id, LEDGER.c.at, LEDGER.c.audience, LEDGER.c.fields)
         .where(LEDGER.c.token_id == token_id, LEDGER.c.at >= since, LEDGER.c.at < until)
@@ -107,12 +107,12 @@ def _token_document(token: Any) -> dict[str, Any]:
 
 
 async def _print_text(token: Any, readings: AsyncIterator[Reading]) -> None:
-    told = _token_document(token)
-    whose = f"of {told['holder'] or told['processor']}"
-    until = f"revoked {told['revoked_at']}" if told["revoked_at"] else f"expires {told['expires_at']}"
-    typer.echo(f"{told['role']} token {whose}, created {told['created_at']}, {until}")
-    if told["note"]:
-        typer.echo(told["note"])
+    document = _token_document(token)
+    whose = f"of {document['holder'] or document['processor']}"
+    until = f"revoked {document['revoked_at']}" if document["revoked_at"] else f"expires {document['expires_at']}"
+    typer.echo(f"{document['role']} token {whose}, created {document['created_at']}, {until}")
+    if document["note"]:
+        typer.echo(document["note"])
     subjects, entries, last = 0, 0, None
     async for each in readings:
         if each.subject_id != last:
@@ -123,7 +123,7 @@ async def _print_text(token: Any, readings: AsyncIterator[Reading]) -> None:
 
 
 async def _print_json(token: Any, readings: AsyncIterator[Reading]) -> None:
-    """One document, written while it is read."""
+    """Prints one JSON document while the entries are read."""
     typer.echo(f'{{"token": {json.dumps(_token_document(token))}, "readings": [', nl=False)
     subjects, entries, last = 0, 0, None
     async for each in readings:

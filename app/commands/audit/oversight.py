@@ -1,6 +1,6 @@
-"""What is overdue, and whose id each pseudonym stands for: for COMPLIANCE, at the operator's shell.
+"""Reports what is overdue, and the staff member behind each pseudonym, for COMPLIANCE.
 
-No address is read: a reading at the shell would be an entry in the ledger, and no audience is the operator's own.
+It reads no e-mail address: that would need a ledger entry, and the operator is not an audience.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from resolvers.subjects.legal_hold_values import is_remnant
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """How many, and since when the first of them."""
+    """The number of overdue items, and since when the first is overdue."""
 
     many: int
     since: datetime | None
@@ -33,7 +33,7 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True)
 class Oversight:
-    """All that the command tells, as of one instant."""
+    """The content of the report at one time."""
 
     at: datetime
     withdrawals: dict[str, Overdue]
@@ -44,7 +44,7 @@ class Oversight:
 
 
 def oversight(*, as_json: bool) -> None:
-    """Prints overdue acknowledgements by processor, overdue erasures and releases, open cases, staff by pseudonym."""
+    """Prints overdue acknowledgements, erasures and releases, open cases, and staff by pseudonym."""
     found = run(_collect)
     if as_json:
         print_json(_document(found))
@@ -81,7 +81,7 @@ async def _collect(services: Services) -> Oversight:
 
 
 def _pseudonyms(services: Services, id: str) -> list[str]:
-    """Older entries of the ledger name whom an older key named."""
+    """The pseudonyms of a person under every key, because older ledger entries use older keys."""
     return [pseudonym(services.keys, id, place) for place in range(len(services.keys))]
 
 

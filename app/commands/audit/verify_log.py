@@ -1,4 +1,4 @@
-"""Follows each log from its first entry, and says which is the first that was touched."""
+"""Verifies the hash chain of each log, and reports the first entry that was changed."""
 
 import itertools
 import json
@@ -26,18 +26,18 @@ from resolvers.ledger.write_disclosures import commitment
 
 PAGE: Final = 1000
 CONFLICT: Final = ""
-"""Stands for two checkpoints of one entry that disagree; no entry has this hash."""
+"""Marks an entry with two contradicting checkpoints. No entry has this hash."""
 
 STORED: Final = "stored "
-"""Names a column as it is stored, beside what is read from it: SQLite keeps an instant as text that has many forms."""
+"""Prefix for the stored form of a column. In SQLite the same time can be stored as different texts."""
 
 UNREADABLE: Final = (ValueError, TypeError, OverflowError)
-"""What a driver raises where a stored value is none of its column's."""
+"""What a driver raises if a stored value does not fit the type of its column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a chain was at some time, as it was written down elsewhere."""
+    """The head of a chain at some time, as the server logged it."""
 
     log: str
     sequence: int
@@ -45,7 +45,7 @@ class Checkpoint:
 
 
 def verify_log(checkpoint: Path | None, *, as_json: bool) -> int:
-    """The exit status: 1 if anything was changed, deleted, inserted, reordered or cut off."""
+    """Returns the exit status: 1 if an entry was changed, deleted, inserted, reordered or cut off."""
     known = _checkpoints(checkpoint) if checkpoint else frozenset()
 
     taken: Counter[str] = Counter()
@@ -59,14 +59,14 @@ def verify_log(checkpoint: Path | None, *, as_json: bool) -> int:
     for fault in found:
         typer.echo(fault, err=True)
     if not found:
-        typer.echo("The consent history and the disclosure ledger are whole.", err=True)
+        typer.echo("The consent history and the disclosure ledger are intact.", err=True)
     for name, many in taken.items():
-        typer.echo(f"{name}: retention took {many} entries, whose time was over.", err=True)
+        typer.echo(f"{name}: retention removed {many} entries at the end of their retention period.", err=True)
     return 1 if found else 0
 
 
 async def faults(services: Services, known: Iterable[Checkpoint] = (), taken: Counter[str] | None = None) -> list[str]:
-    """The first fault of each chain; where all are whole, whatever belongs to none. `taken`: what retention took."""
+    """The first fault of each chain, or else an incomplete reading. `taken` counts what retention removed."""
     taken = Counter() if taken is None else taken
     found = [await _chain_fault(services, log, known, taken) for log in hash_chain.LOGS]
     found.append(await _unknown_chain_fault(services.database))
@@ -79,7 +79,7 @@ def _checkpoints(path: Path) -> frozenset[Checkpoint]:
     with path.open(encoding="utf-8", errors="replace") as lines:
         found = frozenset(point for line in lines if (point := _checkpoint(line)))
     if not found:
-        raise CommandError("There is no checkpoint in that file.")
+        raise CommandError("The file contains no checkpoint.")
     return found
 
 
@@ -103,7 +103,7 @@ def _expected(log: hash_chain.Log, known: Iterable[Checkpoint]) -> dict[int, str
 async def _chain_fault(
     services: Services, log: hash_chain.Log, known: Iterable[Checkpoint], taken: Counter[str]
 ) -> str | None:
-    """The head is read before the entries and after them: what others append meanwhile is no fault."""
+    """Returns the first fault. The head is read before and after, because others append."""
     database, verifier = services.database, hash_chain.Verifier(services.keys, log)
     before = await _head(database, log)
     if before is None:
@@ -124,11 +124,11 @@ async def _entries_fault(database: Database, verifier: hash_chain.Verifier, expe
     log = verifier.log
     with progress(f"verify-log {log.name}", await _length(database, log)) as advance:
         async for page in _pages(database, log):
-            living = await _live_subjects(database, page)
+            live = await _live_subjects(database, page)
             for row in page:
                 if row is not None and row["sequence"] > verifier.sequence + 1:
                     await _skip_removed(database, verifier)
-                if fault := _hash_fault(verifier, expected) or _entry_fault(verifier, row, expected, living):
+                if fault := _hash_fault(verifier, expected) or _entry_fault(verifier, row, expected, live):
                     return fault
             advance(verifier.sequence - verifier.skipped)
     if verifier.sequence < max(expected):
@@ -139,40 +139,40 @@ async def _entries_fault(database: Database, verifier: hash_chain.Verifier, expe
 
 
 async def _skip_removed(database: Database, verifier: hash_chain.Verifier) -> None:
-    """Goes on behind what retention took; asked when it is missed, as retention may be at work."""
+    """Skips entries that retention removed. It is called when one is missing, as retention may run at the same time."""
     async with database.reading() as connection:
         gap = await chain_gaps.gap_containing(connection, verifier.keys, verifier.log, verifier.sequence + 1)
     if gap:
         verifier.skip(gap.last, gap.hash)
 
 
-def _entry_fault(verifier: hash_chain.Verifier, row: Any, expected: dict[int, str], living: Set[str]) -> str | None:
+def _entry_fault(verifier: hash_chain.Verifier, row: Any, expected: dict[int, str], live: Set[str]) -> str | None:
     if row is None or not verifier.accept(row):
-        return f"entry {verifier.sequence + 1} is not the one that was written"
-    if not _reason_matches(row, living):
-        return f"entry {verifier.sequence} has another reason than the one that was written"
+        return f"entry {verifier.sequence + 1} was changed"
+    if not _reason_matches(row, live):
+        return f"the reason of entry {verifier.sequence} was changed"
     return _hash_fault(verifier, expected)
 
 
 def _hash_fault(verifier: hash_chain.Verifier, expected: dict[int, str]) -> str | None:
     if expected.get(verifier.sequence, verifier.hash) == verifier.hash:
         return None
-    return f"entry {verifier.sequence} is not the one that a checkpoint, or the head of the chain, names"
+    return f"entry {verifier.sequence} does not match a checkpoint or the head of the chain"
 
 
-def _reason_matches(row: Any, living: Set[str]) -> bool:
-    """Whether the reason is the one that was committed to, or went with its salt and with whom it was about."""
+def _reason_matches(row: Any, live: Set[str]) -> bool:
+    """Whether the reason matches its commitment, or was erased with its salt and its subject."""
     if "commitment" not in row:
         return True
     if row["salt"] is None and row["reason"] is None:
-        return row["subject_id"] not in living
+        return row["subject_id"] not in live
     if row["salt"] is None or row["reason"] is None:
         return False
     return bool(commitment(row["salt"], row["reason"]) == row["commitment"])
 
 
 async def _live_subjects(database: Database, page: Sequence[Any]) -> Set[str]:
-    """Which of those whose reason was erased can still sign in; asked after the page was read."""
+    """Which subjects of erased reasons still have an account. It is queried after the page was read."""
     erased = {row["subject_id"] for row in page if row and "reason" in row and row["reason"] is None}
     if not erased:
         return erased
@@ -182,13 +182,13 @@ async def _live_subjects(database: Database, page: Sequence[Any]) -> Set[str]:
 
 
 def _rows(log: hash_chain.Log) -> Any:
-    """A chain's entries, and beside each value that has several stored forms the one in which it is stored."""
+    """The entries of a chain, with the stored form of each value that can be stored in several forms."""
     forms = (column for column in log.records.c if isinstance(column.type, (Instant, Boolean)))
     return log.rows().add_columns(*(type_coerce(each, NullType()).label(STORED + each.name) for each in forms))
 
 
 def _is_canonical(log: hash_chain.Log, row: Any, dialect: Dialect) -> bool:
-    """Whether each stored form is the one that we write."""
+    """Whether each stored form is the one that this program writes."""
     for column in log.records.c:
         if STORED + column.name in row:
             bind = column.type.dialect_impl(dialect).bind_processor(dialect)
@@ -199,7 +199,7 @@ def _is_canonical(log: hash_chain.Log, row: Any, dialect: Dialect) -> bool:
 
 
 async def _pages(database: Database, log: hash_chain.Log) -> AsyncIterator[Sequence[Any]]:
-    """A chain's entries in order; what is not stored as it is written, or cannot be read, comes as None."""
+    """The entries of a chain in order. An entry that cannot be read, or has another stored form, is None."""
     size, rest = PAGE, _rows(log)
     while True:
         try:
@@ -232,16 +232,16 @@ async def _head(database: Database, log: hash_chain.Log) -> Checkpoint | None:
 
 
 async def _unknown_chain_fault(database: Database) -> str | None:
-    """An entry under a chain's name that nobody writes would be shown to its subject and followed by nothing."""
+    """Reports an entry with an unknown chain name, which no chain would verify."""
     known = [log.name for log in hash_chain.LOGS]
     others = select(DISCLOSURES.c.sequence).where(DISCLOSURES.c.chain.not_in(known)).order_by(DISCLOSURES.c.sequence)
     async with database.reading() as connection:
         sequence = (await connection.execute(others.limit(1))).scalar_one_or_none()
-    return None if sequence is None else f"disclosure: entry {sequence} is of a chain that nobody writes"
+    return None if sequence is None else f"disclosure: entry {sequence} has an unknown chain name"
 
 
 async def _missing_reading_fault(database: Database) -> str | None:
-    """A reading whose first entry is gone, or never was; the entries that remain would be followed without it."""
+    """Reports a reading whose first entry is missing, which the chains do not detect."""
     entry, reading = DISCLOSURES.c, READINGS.c
     first = (entry.chain == reading.chain) & (entry.sequence == reading.sequence) & (entry.reading == reading.sequence)
     without = select(reading.chain, reading.sequence).where(~select(entry.sequence).where(first).exists())

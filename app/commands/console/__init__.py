@@ -1,1 +1,1 @@
-"""What every command shares: a process, failures, output files, progress bars."""
+"""What the commands share: services, errors, JSON reports, tables, output files, progress bars."""

@@ -1,5 +1,5 @@
-"""What an operator can mend: a sentence, without a stack trace."""
+"""The error that a command shows as one sentence, without a stack trace."""
 
 
 class CommandError(Exception):
-    """The command did nothing, and why."""
+    """A command cannot run. The message says why and what to do."""

@@ -1,4 +1,4 @@
-"""What a command says to a program: one JSON document on standard output, beside the same exit status."""
+"""The option `--json`, and the JSON document that it prints on standard output."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where a command writes what people are in: a file that is whole and its owner's alone, or standard output."""
+"""Writes personal data to a file that only its owner can read, or to standard output."""
 
 import os
 import sys
@@ -11,17 +11,17 @@ from typing import BinaryIO
 
 @contextmanager
 def output(out: Path | None) -> Iterator[BinaryIO]:
-    """The file takes its name once all of it is written; what fails leaves the name as it was."""
+    """Opens the target. The file is replaced only when it is complete; on an error it stays unchanged."""
     if out is None:
         yield sys.stdout.buffer
         sys.stdout.flush()
         return
-    if out.exists() and not out.is_file():  # a pipe or a device has no place to be moved to
+    if out.exists() and not out.is_file():  # a pipe or a device cannot be replaced
         with out.open("wb") as device:
             yield device
         return
     place = out.resolve()
-    descriptor, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)  # for its owner alone
+    descriptor, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)  # readable by its owner only
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file

@@ -1,4 +1,4 @@
-"""What a command needs of the process: settings, an up-to-date database, and one event loop."""
+"""Runs a command with the services, on an up-to-date database."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,16 +27,16 @@ def _is_missing(url: str) -> bool:
 
 @asynccontextmanager
 async def open_services(*, creating: bool = False) -> AsyncIterator[Services]:
-    """The process's services; SQLite is migrated (and made, where a command may), an outdated PostgreSQL is refused."""
+    """Opens the services. SQLite is migrated, and created if `creating`; an outdated PostgreSQL is an error."""
     settings = load()
     if not creating and _is_missing(settings.database_url):
-        raise CommandError("There is no database at that path; `consentql migrate` makes one.")
+        raise CommandError("The database does not exist. Run `consentql migrate` to create it.")
     made = make_services(settings)
     try:
         if made.database.is_sqlite:
             await migrate(made.database)
         elif not await is_current(made.database):
-            raise CommandError("The database's schema is outdated; run `consentql migrate`.")
+            raise CommandError("The database's schema is outdated. Run `consentql migrate`.")
         yield made
     finally:
         made.hashing.close()
@@ -44,7 +44,7 @@ async def open_services(*, creating: bool = False) -> AsyncIterator[Services]:
 
 
 def run(act: Callable[[Services], Awaitable[T]], *, creating: bool = False) -> T:
-    """Runs one act with the services and returns what it returns."""
+    """Runs a function with the services and returns its result."""
 
     async def acting() -> T:
         async with open_services(creating=creating) as made:
@@ -54,12 +54,12 @@ def run(act: Callable[[Services], Awaitable[T]], *, creating: bool = False) -> T
 
 
 async def find_person(connection: AsyncConnection, email: str) -> str:
-    """The id of the person with this address, or a Fault that does not repeat it."""
+    """The id of the person with this address. Raises CommandError, without the address, if there is none."""
     try:
         known = select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.email_canonical == canonical_address(email))
     except InvalidAddress:
-        raise CommandError("That is not an e-mail address.") from None
+        raise CommandError("This is not an e-mail address.") from None
     found: Any = (await connection.execute(known)).scalar_one_or_none()
     if found is None:
-        raise CommandError("Nobody has that e-mail address.")
+        raise CommandError("No account has this e-mail address.")
     return str(found)

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, nothing that gets in the way elsewhere."""
+"""A progress bar on a terminal, and plain lines elsewhere."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -13,19 +13,19 @@ PLAIN_STEPS = 10
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Gives a function that takes how far it is; plain lines, ten at most, where nobody watches a terminal."""
+    """Yields a function to report progress up to `total`. Without a terminal it prints at most ten lines."""
     if sys.stderr.isatty():
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(what, total=total)
             yield lambda done: bar.update(task, completed=done)
         return
-    told = 0
+    printed = 0
 
-    def tell(done: int) -> None:
-        nonlocal told
+    def print_step(done: int) -> None:
+        nonlocal printed
         step = PLAIN_STEPS * done // max(total, 1)
-        if step > told:
-            told = step
+        if step > printed:
+            printed = step
             typer.echo(f"{what}: {100 * step // PLAIN_STEPS} %", err=True)
 
-    yield tell
+    yield print_step

@@ -1,1 +1,1 @@
-"""Commands that load, create and export people."""
+"""Commands that import, make up and export people."""

@@ -1,4 +1,4 @@
-"""Fills an empty database with made-up people, the same for the same seed."""
+"""Fills an empty database with made-up people. The same seed makes the same people."""
 
 import asyncio
 import hashlib
@@ -32,20 +32,20 @@ ROLE_LIFETIME: Final = timedelta(days=90)
 
 
 def demo(users: int, seed: int, *, if_empty: bool = False) -> None:
-    """Makes the people, all in one transaction, and says how to sign in as each role."""
+    """Adds the people in one transaction, and prints how to sign in as each role."""
     if load().in_production:
-        raise CommandError("Made-up people have no place in production.")
+        raise CommandError("The demonstration is for development: CONSENTQL_ENVIRONMENT is `production`.")
 
     async def act(services: Services) -> bool:
         async with services.database.writing() as connection:
             if (await connection.execute(select(ACCOUNTS.c.id).limit(1))).first() is None:
                 await _fill(services, connection, Population(users, seed, services.now()))
             elif not if_empty:
-                raise CommandError("The database is not empty; nothing was added.")
+                raise CommandError("The database is not empty, so nothing was added. Use a new database.")
             return await _is_demo(connection)
 
     there = run(act, creating=True)
-    typer.echo(sign_in_help() if there else "The database holds people of its own; none were made up.", err=True)
+    typer.echo(sign_in_help() if there else "The database already has people, so none were added.", err=True)
 
 
 async def _is_demo(connection: AsyncConnection) -> bool:
@@ -76,7 +76,7 @@ async def _fill(services: Services, connection: AsyncConnection, population: Pop
 
 
 def _unused_id(make_id: Callable[[], str], erased: frozenset[str]) -> str:
-    """An id from the seed, or one made of it where somebody of an earlier demonstration was erased under it."""
+    """An id from the seed, or one derived from it if a person of an earlier demonstration with this id was erased."""
     id = make_id()
     while id in erased:
         id = hashlib.sha256(id.encode()).hexdigest()[:ID_LENGTH]
@@ -106,5 +106,5 @@ def sign_in_help() -> str:
 
 
 def _command_name() -> str:
-    """The command as it can be typed here: an environment that is not active is not on the path."""
+    """The command as it can be typed: an environment that is not active is not on the PATH."""
     return "consentql" if shutil.which("consentql") else sys.argv[0]

@@ -1,4 +1,4 @@
-"""Made-up people: names of many countries, consents as mixed as in life, addresses that belong to nobody."""
+"""Made-up people with names of many countries, mixed consents, and addresses that nobody owns."""
 
 import random
 from collections.abc import Iterator
@@ -77,12 +77,12 @@ JOBS: Final = ("teacher", "engineer", "student", "designer", "lab manager")
 INDUSTRIES: Final = ("education", "medical", "automotive", "aerospace", "consumer goods")
 PRINTERS: Final = ("Prusa MK4", "Ultimaker S5", "Bambu X1", "Formlabs Form 4", "Creality Ender 3")
 CAMPUSES: Final = ("US", "IN")
-"""Where everybody is at a university, so that statistics by two dimensions show a group too."""
+"""Countries where all people are at a university, so that statistics by two dimensions release a group."""
 HIDDEN: Final = ("EMAIL", "MOBILE_PHONE", "STREET_ADDRESS", "LOCATION", "CITY", "ABOUT", "AVATAR_URL")
 
 
 def sign_in_people() -> list[dict[str, Any]]:
-    """One person to sign in as for each role; they consent to everything and hide nothing but what is usual."""
+    """One person per role to sign in as. They consent to everything and hide only the default fields."""
     names = ["member", *(role.lower() for role in STAFF)]
     return [_consenting(name, place) for place, name in enumerate(names)]
 

@@ -1,4 +1,4 @@
-"""Everything held on one person, for a written request: the same document as the person's own, and an entry of it."""
+"""Exports all data of one person for a written request, and records that in the ledger."""
 
 from contextlib import aclosing
 from pathlib import Path
@@ -18,7 +18,7 @@ REASON: Final = "export on a written request"
 
 
 def export(email: str, out: Path | None) -> None:
-    """Writes the document only after its ledger entry has committed, which is in it."""
+    """Writes the document after its ledger entry was committed. The document contains the entry."""
 
     async def act(services: Services) -> None:
         subject_id = await _record_disclosure(services, email)

@@ -1,4 +1,4 @@
-"""Loads a platform's existing users: line by line, all or nothing each, in batches that commit; may be run again."""
+"""Imports existing users from JSON lines, in batches. It can be repeated: users with accounts are skipped."""
 
 import codecs
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ MAX_LINE_BYTES: Final = 256 * 1024
 
 @dataclass(slots=True)
 class ImportCounts:
-    """What became of the lines."""
+    """The numbers of imported, present and rejected lines."""
 
     imported: int = 0
     present: int = 0
@@ -35,7 +35,7 @@ class ImportCounts:
 
 
 def import_users(file: Path, *, as_json: bool) -> int:
-    """The exit status: 1 if any line was rejected."""
+    """Returns the exit status: 1 if any line was rejected."""
 
     size = file.stat().st_size
 
@@ -64,7 +64,7 @@ def import_users(file: Path, *, as_json: bool) -> int:
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None, int]]:
-    """Each line that is not blank with its number and length; None for one that is too long to be held."""
+    """Each line that is not blank, with its number and length. A line that is too long is None."""
     number = 0
     while line := file.readline(MAX_LINE_BYTES):
         number, length = number + 1, len(line)
@@ -95,13 +95,15 @@ def _parse_json(line: bytes) -> object:
 
 
 async def _store(services: Services, people: list[NewPerson], tally: ImportCounts) -> None:
-    """One batch, one transaction: stopped at any moment, the command can be run again."""
+    """Stores a batch in one transaction, so that the command can be stopped and repeated."""
     store = PeopleStore(services.keys, services.geolocation, services.now(), ConsentSource.IMPORT)
     async with services.database.reading() as connection:
         expected = await store.without_accounts(connection, people)
     _hash(services, expected)
     async with services.database.writing() as connection:
-        await hash_chain.lock_end(connection, hash_chain.CONSENT)  # two imports at once see each other's people
+        await hash_chain.lock_end(
+            connection, hash_chain.CONSENT
+        )  # serializes concurrent imports, so that each sees the people of the other
         new = await store.without_accounts(connection, expected)
         await store.store(connection, new)
     tally.imported += len(new)
@@ -109,7 +111,7 @@ async def _store(services: Services, people: list[NewPerson], tally: ImportCount
 
 
 def _hash(services: Services, people: list[NewPerson]) -> None:
-    """Hashes the passwords that came in the clear, on every core."""
+    """Hashes the plain-text passwords, on every core."""
     clear = [each for each in people if each.password is not None]
     if not clear:
         return

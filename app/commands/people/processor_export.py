@@ -1,4 +1,4 @@
-"""A processor's own columns of everyone it may read, through the same door and ledger as its view."""
+"""Exports a processor's fields of every subject it may read, with the checks and ledger entries of its view."""
 
 import csv
 import io
@@ -23,17 +23,17 @@ from resolvers.processors.views import MOST_IDS, ViewRequest
 
 REASON: Final = "export by the operator"
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-"""What a spreadsheet takes for the beginning of a formula."""
+"""The characters that begin a formula in a spreadsheet."""
 
 
 def escape_formula(value: str | None) -> str:
-    """A value that a spreadsheet shows as it is."""
+    """Escapes a value that a spreadsheet would run as a formula."""
     return f"'{value}" if value and value.startswith(FORMULA_STARTS) else value or ""
 
 
 def _csv_line(*cells: str | None) -> str:
     text = io.StringIO()
-    # a carriage return within a cell is quoted only where it also ends the lines, and would begin a row of its own
+    # csv quotes a carriage return in a cell only if it is also part of the line terminator
     csv.writer(text, lineterminator="\r\n").writerow([escape_formula(cell) for cell in cells])
     return text.getvalue().removesuffix("\r\n") + "\n"
 
@@ -64,7 +64,7 @@ FORMATS: Final[dict[Processor, tuple[str, Callable[[Subject], str]]]] = {
 
 
 def processor_export(processor: Processor, out: Path | None) -> None:
-    """Writes a batch only after its ledger entries have committed."""
+    """Writes each batch after its ledger entries were committed."""
 
     async def act(services: Services) -> int:
         with output(out) as target:

@@ -1,1 +1,1 @@
-"""Commands about the policy."""
+"""Commands that print, check and compare the policy."""

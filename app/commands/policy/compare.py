@@ -1,4 +1,4 @@
-"""What one version of the policy changes against another, and how many subjects each change touches."""
+"""Compares two versions of the policy, and counts the subjects that each change affects."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +26,10 @@ from resolvers.policy.policy_query import policy_text_of
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Subjects whom each change touches, and subjects for whom each purpose stands; None without a database."""
+    """Subjects that each change affects, and subjects who consent to each purpose. None without a database."""
 
-    count_affected: list[int | None]
-    standing: list[int | None]
+    affected: list[int | None]
+    consenting: list[int | None]
 
 
 def diff(before: str, after: str, *, as_json: bool) -> None:
@@ -43,7 +43,7 @@ def diff(before: str, after: str, *, as_json: bool) -> None:
 
 
 def simulate(path: Path, *, as_json: bool) -> None:
-    """Prints what a policy that is not published yet would change, and whose consent it would outdate."""
+    """Prints what an unpublished policy would change, and how many subjects would have to consent again."""
     old, new = current_policy(from_environment().retention_periods), _proposed(path)
     counts = _count_subjects(old, new)
     again = _new_consents(old, new, counts)
@@ -52,7 +52,7 @@ def simulate(path: Path, *, as_json: bool) -> None:
         return
     lines = [*_lines(old, new, counts), *(_sentence(each) for each in again)]
     if not again:
-        lines.append("Nobody would have to grant again.")
+        lines.append("No subject would have to consent again.")
     typer.echo("\n".join(lines))
 
 
@@ -63,7 +63,7 @@ def _published(name: str) -> Policy:
         raise CommandError(str(problem)) from None
     if found is None:
         names = ", ".join(each.name for each in policy.VERSIONS)
-        raise CommandError(f"Nobody kept what such a version said; the versions are {names}.")
+        raise CommandError(f"There is no such version. The versions are {names}.")
     return found
 
 
@@ -71,9 +71,9 @@ def _proposed(path: Path) -> Policy:
     try:
         proposed = parse_policy(strict_json.parse(path.read_bytes()))
     except ValueError as problem:
-        raise CommandError(f"That is no policy as `consentql policy --format json` prints one: {problem}") from None
+        raise CommandError(f"This is not a policy as printed by `consentql policy --format json`: {problem}") from None
     if faults := version_problems(proposed):
-        raise CommandError("That policy does not agree with itself:\n" + "\n".join(faults))
+        raise CommandError("The policy contradicts itself:\n" + "\n".join(faults))
     return proposed
 
 
@@ -83,7 +83,7 @@ def _purposes(old: Policy, new: Policy) -> list[Purpose]:
 
 
 def _count_subjects(old: Policy, new: Policy) -> Counts:
-    """Counts on the database, if there is one, by the grants that counted under the older of the two versions."""
+    """Counts subjects by the grants that stand under the older version. Without a database the counts are None."""
     changes, purposes = difference.cell_changes(old, new), _purposes(old, new)
     numbers = [
         number for number in (version.version_number(old.version), version.version_number(new.version)) if number
@@ -99,7 +99,7 @@ def _count_subjects(old: Policy, new: Policy) -> Counts:
     try:
         return run(act)
     except CommandError as problem:
-        typer.echo(f"Subjects are not counted. {problem}", err=True)
+        typer.echo(f"Subjects were not counted. {problem}", err=True)
         return Counts([None] * len(changes), [None] * len(purposes))
 
 
@@ -113,7 +113,7 @@ def _document(old: Policy, new: Policy, counts: Counts) -> dict[str, Any]:
             "sight": change.effect,
             "subjects": subjects,
         }
-        for change, subjects in zip(difference.cell_changes(old, new), counts.count_affected, strict=True)
+        for change, subjects in zip(difference.cell_changes(old, new), counts.affected, strict=True)
     ]
     collected = [{"field": each.field, "purpose": each.purpose} for each in difference.collection_changes(old, new)]
     return {"before": old.version, "after": new.version, "cells": cells, "collected": collected}
@@ -123,7 +123,7 @@ def _lines(old: Policy, new: Policy, counts: Counts) -> list[str]:
     told = _document(old, new, counts)
     lines = [f"{each['field']} is now also collected for {each['purpose']}." for each in told["collected"]]
     if not told["cells"]:
-        return [*lines, "Nobody gains or loses sight of anything."]
+        return [*lines, "No audience gains or loses access to a field."]
     head = ["field", "audience", "before", "after", "sight", "subjects"]
     cells = [
         [_number(cell[name]) if name == "subjects" else str(cell[name]) for name in head] for cell in told["cells"]
@@ -140,17 +140,17 @@ def _new_consents(old: Policy, new: Policy, counts: Counts) -> list[dict[str, An
             "subjects": subjects,
             "because": material.get(purpose, []),
         }
-        for purpose, subjects in zip(_purposes(old, new), counts.standing, strict=True)
+        for purpose, subjects in zip(_purposes(old, new), counts.consenting, strict=True)
     ]
 
 
 def _sentence(again: dict[str, Any]) -> str:
     number, purpose = _number(again["subjects"]), again["purpose"]
     if purpose is Purpose.SERVICE:
-        return f"{purpose}: asks for no consent; {number} subjects are to be told."
+        return f"{purpose}: needs no consent. Inform {number} subjects."
     if again["material"]:
-        return f"{purpose}: {number} subjects would have to grant again."
-    return f"{purpose}: reads otherwise; {number} subjects would have to grant again, if that is more than wording."
+        return f"{purpose}: {number} subjects would have to consent again."
+    return f"{purpose}: the wording changes. If the meaning changes too, {number} subjects would have to consent again."
 
 
 def _number(count: int | None) -> str:

@@ -1,4 +1,4 @@
-"""The policy's own consistency, as the exit status of a command."""
+"""Checks the policy for contradictions."""
 
 import typer
 
@@ -7,7 +7,7 @@ from permissions.policy_lint import find_problems
 
 
 def lint(*, as_json: bool) -> int:
-    """Prints every fault; the exit status is 1 if there is any."""
+    """Prints every contradiction. Returns exit status 1 if there is any."""
     found = find_problems()
     if as_json:
         print_json({"faults": found})
@@ -15,5 +15,5 @@ def lint(*, as_json: bool) -> int:
         for fault in found:
             typer.echo(fault)
         if not found:
-            typer.echo("The policy agrees with itself.", err=True)
+            typer.echo("The policy has no contradictions.", err=True)
     return 1 if found else 0

@@ -1,4 +1,4 @@
-"""The record of processing activities (GDPR Art. 30), from the data that decides."""
+"""Prints the record of processing activities (GDPR Art. 30) from the policy."""
 
 from collections.abc import Iterable
 
@@ -11,14 +11,14 @@ from resolvers.context import Controller
 PERSONS = {
     Audience.SELF: "the data subject",
     Audience.PUBLIC: "visitors",
-    Audience.MEMBERS: "members whose own address is verified, what the subject does not hide",
-    Audience.SUPPORT_CASE: "the agent whom a case is assigned to, in its extent",
-    Audience.LEGAL_REQUEST: "compliance, under a legal request that a second person approved, in its extent",
+    Audience.MEMBERS: "members with a verified address, except for fields that the subject hides",
+    Audience.SUPPORT_CASE: "the agent of an assigned support case, within its extent",
+    Audience.LEGAL_REQUEST: "compliance, under a legal request approved by a second person, within its extent",
 }
 
 
 def record(policy: Policy, settings: Settings) -> str:
-    """The record as a text to be read."""
+    """The record as text."""
     sections = [
         ("Controller", _controller(settings)),
         ("Purposes and their lawful basis", _purposes(policy)),
@@ -70,11 +70,11 @@ def _recipients(policy: Policy) -> list[str]:
 
 
 def _fields_read(policy: Policy, audience: Audience) -> str:
-    """The fields that this audience reads, by the purpose under which it does."""
+    """The fields that this audience reads, grouped by purpose."""
     by_ground: dict[str, list[PersonalField]] = {}
     for row in policy.fields:
         for reader in row.readers:
             if reader.audience is audience:
-                ground = f"under {reader.purpose}" if reader.purpose else "whatever was consented to"
+                ground = f"under {reader.purpose}" if reader.purpose else "regardless of consent"
                 by_ground.setdefault(ground, []).append(row.field)
     return "; ".join(f"{', '.join(fields)} {ground}" for ground, fields in by_ground.items()) or "nothing"

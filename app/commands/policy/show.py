@@ -1,4 +1,4 @@
-"""Prints the policy as it is enforced, from the table that decides."""
+"""Prints the policy as it is enforced: as a table, as JSON or as a record of processing."""
 
 from enum import StrEnum
 
@@ -12,7 +12,7 @@ from permissions.versions.diff import cell_text
 
 
 class Format(StrEnum):
-    """For people, for programs, or for a supervisory authority."""
+    """The output format: for people, for programs, or for a supervisory authority."""
 
     TABLE = "table"
     JSON = "json"
@@ -20,7 +20,7 @@ class Format(StrEnum):
 
 
 def render_policy(form: Format, settings: Settings | None = None) -> str:
-    """The whole policy in this form."""
+    """The whole policy in this format."""
     if form is Format.TABLE:
         return _table()
     settings = settings or from_environment()

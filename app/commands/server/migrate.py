@@ -1,4 +1,4 @@
-"""Brings the database to the newest schema."""
+"""Migrates the database to the newest schema."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from models.database import Database
 
 
 def migrate() -> None:
-    """Applies what is missing, in one transaction."""
+    """Applies the missing migrations in one transaction."""
 
     async def act() -> None:
         database = Database(load().database_url)

@@ -1,4 +1,4 @@
-"""Makes the next release of statistics before a question does."""
+"""Makes the next release of statistics before a query does."""
 
 import typer
 
@@ -11,23 +11,23 @@ from resolvers.statistics.release import Release, make_release, newest_release
 
 
 def release_statistics(*, as_json: bool) -> None:
-    """Says when the release that now stands was made and when the next is due; never what is in it."""
+    """Prints when the current release was made and when the next is due, but not its content."""
 
     async def act(services: Services) -> tuple[bool, Release | None]:
         made = await make_release(services, early=True)
         async with services.database.reading() as connection:
             return made, await newest_release(connection, services.releases_per_year)
 
-    made, standing = run(act)
-    if standing is None:
-        raise CommandError("No release could be made.")
-    if not made and standing.early_from > standing.released_at:
-        raise CommandError(f"This year has had its releases; the last one stands until {standing.next_at}.")
+    made, current = run(act)
+    if current is None:
+        raise CommandError("No release could be made. Check the log of the server.")
+    if not made and current.early_from > current.released_at:
+        raise CommandError(f"All releases of this year have been made. The last one is valid until {current.next_at}.")
     if as_json:
-        print_json({"made": made, "released_at": rfc3339(standing.released_at), "next_at": rfc3339(standing.next_at)})
+        print_json({"made": made, "released_at": rfc3339(current.released_at), "next_at": rfc3339(current.next_at)})
     else:
-        _print(standing)
+        _print(current)
 
 
-def _print(standing: Release) -> None:
-    typer.echo(f"Released at {standing.released_at}; the next is due at {standing.next_at}.", err=True)
+def _print(current: Release) -> None:
+    typer.echo(f"Released at {current.released_at}; the next is due at {current.next_at}.", err=True)

@@ -1,4 +1,4 @@
-"""Erases what is due, in the database, in its files and in the folder of letters; or counts it."""
+"""Erases the rows that are due from the database, its files and the folder of e-mails, or counts them."""
 
 import re
 from collections import Counter
@@ -22,21 +22,21 @@ from resolvers.context import Services
 from resolvers.erasure.retention_run import BATCH, RetentionRun
 
 LETTER: Final = re.compile(r"([0-9a-f]{32})\.eml|\.([0-9a-f]{32})-[0-9a-f]{8}")
-"""A file that the outbox wrote, or had begun to write."""
+"""The name of a complete or incomplete file of the outbox."""
 
 REGISTER: Final = Path("var/erasures")
 
 
 @dataclass(frozen=True, slots=True)
 class ErasurePlaces:
-    """What is outside the database: the register of who was erased, and the folder of letters if there is one."""
+    """The places outside the database: the register of erased subjects, and the folder of e-mails if there is one."""
 
     register: ErasureRegister
     letters: Path | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "ErasurePlaces":
-        """Where these settings say; the register is beside the database unless they name it."""
+        """The places that the settings name. By default the register is next to the database."""
         folder = settings.mail_url or DEVELOPMENT_MAIL
         path = settings.erasure_register or _default_register(settings.database_url)
         return cls(ErasureRegister(path), None if is_server(folder) else Path(folder))
@@ -48,7 +48,7 @@ def _default_register(database_url: str) -> Path:
 
 
 def retention(*, dry_run: bool, as_json: bool) -> int:
-    """The exit status: 0 where all that was due is gone, 1 where bytes of it may remain in files."""
+    """Returns the exit status: 0 if all due rows were erased, 1 if bytes of them may remain in files."""
     places = ErasurePlaces.of(load())
 
     async def act(services: Services) -> tuple[Counter[str], list[str]]:
@@ -67,7 +67,7 @@ def retention(*, dry_run: bool, as_json: bool) -> int:
 
 
 async def erase(services: Services, places: ErasurePlaces) -> tuple[Counter[str], list[str]]:
-    """What went, and what of its bytes could not be seen to."""
+    """Erases the due rows. Returns their numbers by kind, and a sentence for each file where bytes may remain."""
     work = RetentionRun(services, places.register)
     with progress("retention", (await work.due()).total()) as work.advance:
         counts = await work.act()
@@ -77,7 +77,7 @@ async def erase(services: Services, places: ErasurePlaces) -> tuple[Counter[str]
 
 
 async def _delete_letters(database: Database, folder: Path) -> None:
-    """A letter's file goes once its row has: with its reader, or because its time is over."""
+    """Deletes the files of e-mails whose row was deleted."""
     files = [(found[1] or found[2], path) for path in _files(folder) if (found := LETTER.fullmatch(path.name))]
     for start in range(0, len(files), BATCH):
         some = files[start : start + BATCH]

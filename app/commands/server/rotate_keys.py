@@ -1,4 +1,4 @@
-"""Seals with the newest key what an older one still seals, and says what else depends on older keys."""
+"""Re-encrypts secrets with the newest key, and reports what still depends on older keys."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
@@ -19,15 +19,19 @@ PAGE: Final = 500
 
 
 def rotate_keys(*, as_json: bool) -> None:
-    """May be run again, and while the service runs; a secret that changed meanwhile is left to the next run."""
+    """Can be repeated, and run while the service runs. A secret that changes meanwhile is left to the next run."""
     changed, unreadable, older = run(_rotate)
     if as_json:
         print_json({"sealed": changed, "unreadable": unreadable, "passwords_of_older_keys": older})
-    typer.echo(f"{changed} secrets were sealed anew.", err=True)
-    typer.echo(f"{older} passwords still need an older key; each moves at its owner's next sign-in.", err=True)
-    typer.echo("Recovery codes, receipts and both logs go on needing every key that they were made with.", err=True)
+    typer.echo(f"{changed} secrets were re-encrypted.", err=True)
+    typer.echo(
+        f"{older} passwords still need an older key. Each moves to the newest key at the next sign-in.", err=True
+    )
+    typer.echo("Recovery codes, receipts and both logs still need every key that they were made with.", err=True)
     if unreadable:
-        raise CommandError(f"{unreadable} secrets can be opened by none of the keys in CONSENTQL_SECRET_KEYS.")
+        raise CommandError(
+            f"{unreadable} secrets cannot be opened with any key in CONSENTQL_SECRET_KEYS. Add the missing keys."
+        )
 
 
 async def _rotate(services: Services) -> tuple[int, int, int]:
@@ -61,7 +65,7 @@ async def _pages(services: Services, old: Any) -> AsyncIterator[Sequence[Any]]:
 
 
 async def _reseal(services: Services, row: Any) -> bool:
-    """Whether the secret could be opened."""
+    """Re-encrypts one secret. Returns False if no key opens it."""
     try:
         secret = reseal_secret(services.keys, row)
     except UnsealError:

@@ -16,11 +16,11 @@ from permissions.versions.guard import UnannouncedChange, require_announced
 
 
 def serve(host: str, port: int, workers: int) -> None:
-    """Checks what would only fail later, then listens."""
+    """Checks settings, policy and database, then listens."""
     settings = load()
     if workers > 1 and settings.counts_attempts and not settings.redis_url:
         raise CommandError(
-            "Several workers need CONSENTQL_REDIS_URL, or every one of them would count attempts by itself."
+            "Several workers need CONSENTQL_REDIS_URL, because without it each counts attempts separately."
         )
     try:
         require_announced(text_required=settings.in_production)
@@ -50,7 +50,7 @@ def serve(host: str, port: int, workers: int) -> None:
 
 
 def process() -> ASGIApp:
-    """The application of one process that serves; what lives as long as it does is not searched for garbage again."""
+    """Creates the application of a server process, and excludes its objects from garbage collection."""
     app = create()
     gc.collect()
     gc.freeze()
