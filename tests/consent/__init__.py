@@ -1,1 +1,1 @@
-"""Laws of consent."""
+"""Tests of consent and restriction."""

@@ -1,4 +1,4 @@
-"""Consent is live: what is withdrawn is gone with the next read, and the history says what happened."""
+"""Grants and withdrawals take effect with the next read, and the history records them."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ async def test_withdrawing_returns_the_erasure_date_and_granting_removes_it(worl
 
 
 async def test_withdrawing_is_as_easy_as_granting(world: World) -> None:
-    """GDPR 7(3): neither takes a password or a code, even where a second factor is on, and neither is limited more."""
+    """GDPR Art. 7(3): neither requires a password or code, even with two-factor sign-in, and limits are equal."""
     clock = Clock(world)
     await world.person("subject@example.org", (), password=STRONG)
     mine = (await sign_in(world, "subject@example.org"))["accessToken"]

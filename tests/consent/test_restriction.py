@@ -1,4 +1,4 @@
-"""A restriction is a lock: while it holds nobody but the subject, their own case and a legal request reads anything."""
+"""Under a restriction only the subject, their own case and a legal request can read the data."""
 
 from sqlalchemy import select
 

@@ -53,7 +53,7 @@ def camel(name: str) -> str:
     return first + "".join(word.title() for word in rest)
 
 
-async def lived(world: World, marker: str) -> tuple[str, list[str]]:
+async def store_active_person(world: World, marker: str) -> tuple[str, list[str]]:
     """Stores a person who used every feature, with a marker in every value. Returns the id and the secrets."""
     email, address = f"{marker}@Example.org", f"2001:db8:{marker[:4]}:{marker[4:8]}::7"
     consents = [
@@ -112,7 +112,7 @@ def texts_in(value: Any) -> Iterator[str]:
 
 
 async def files_of(database: Database) -> list[Path]:
-    """Where the database's bytes are: its file and its logs, or everything below `base`."""
+    """Lists the files of the database: the SQLite file and its logs, or everything below `base`."""
     if database.is_sqlite:
         path = str(make_url(database.url).database)
         return [each for each in (Path(path), Path(path + "-wal"), Path(path + "-shm")) if each.exists()]
@@ -126,7 +126,7 @@ async def files_of(database: Database) -> list[Path]:
 
 
 async def found_in(harness: RetentionHarness, needles: set[str], told: str) -> set[str]:
-    """Which of these texts are anywhere."""
+    """Returns the texts that occur in any of the files."""
     files = await files_of(harness.world.services.database)
     letters = harness.places.letters
     assert letters is not None
@@ -136,22 +136,16 @@ async def found_in(harness: RetentionHarness, needles: set[str], told: str) -> s
     return {each for each in needles if each.encode() in heap or ascii(each)[1:-1].encode() in heap}
 
 
-@pytest.fixture
-def harness(world: World, tmp_path: Path) -> RetentionHarness:
-    """Retention on the world, by a clock moved by hand."""
-    return RetentionHarness(world, tmp_path)
-
-
-async def sent(harness: RetentionHarness, database: Database) -> None:
-    """All letters are written into the folder."""
+async def send_mail(harness: RetentionHarness, database: Database) -> None:
+    """Sends all queued e-mails into the folder."""
     settings = Settings(database_url=database.url, secret_keys=(KEY,), mail_url=str(harness.places.letters))
     outbox = make_outbox(settings, harness.world.services)
     while await outbox.send_due():
         pass
 
 
-async def analysed(database: Database) -> None:
-    """The planner has taken its samples."""
+async def analyze(database: Database) -> None:
+    """Runs ANALYZE, so that the planner has its samples."""
     async with database.engine.connect() as connection:
         alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
         await alone.execute(text("ANALYZE"))
@@ -165,9 +159,9 @@ async def test_erasure_leaves_no_byte_of_a_person(
         logging.getLogger(name).setLevel(logging.INFO)
     marker = "feed" + secrets.token_hex(6)
     await harness.world.person("other@example.org", ("SOCIAL", "EXPANSION"))
-    id, never = await lived(harness.world, marker)
-    await sent(harness, database)
-    await analysed(database)
+    id, never = await store_active_person(harness.world, marker)
+    await send_mail(harness, database)
+    await analyze(database)
     needles = await values_of(harness, id)
     assert len(needles) > 40
     told = [record.getMessage() + str(record.__dict__) for record in caplog.records]
@@ -191,7 +185,7 @@ async def test_erasure_leaves_no_byte_of_a_person(
     world = world_of(restored)
     again = RetentionHarness(world, tmp_path)
     again.clock.at = harness.clock.at - 25 * DAY
-    await analysed(restored)
+    await analyze(restored)
     assert f"{marker}@example.org" in await found_in(again, needles, "")
     assert (await again.run())["erased_again"] == 1
     assert await found_in(again, needles | {marker}, "") == set()
@@ -205,11 +199,11 @@ async def test_a_withdrawn_purpose_leaves_only_bytes_under_legal_hold(
     harness: RetentionHarness, database: Database
 ) -> None:
     marker = "fade" + secrets.token_hex(6)
-    id, _ = await lived(harness.world, marker)
+    id, _ = await store_active_person(harness.world, marker)
     async with harness.world.services.database.writing() as connection:
         mine = update(ACCOUNTS).where(ACCOUNTS.c.id == id)
         await connection.execute(mine.values(social_version=None, social_lapsed_at=harness.clock.at))
-    await analysed(database)
+    await analyze(database)
     harness.clock.at += 30 * DAY
     request = await harness.open_legal_request(id, "CITY")
     shown = {f"{name} {marker}" for name in TEXTS}

@@ -174,7 +174,7 @@ def test_an_import_killed_at_any_step_resumes_to_the_same_state(backend: str, da
 
 
 async def of_people(url: str) -> list[str]:
-    """What was stored of each person, by address."""
+    """Reads what is stored of each person, by address."""
     tables = [METADATA.tables[name] for name in ("profiles", "pre_registrations", "consent_records")]
     database = Database(url)
     found = []

@@ -1,1 +1,1 @@
-"""Laws of profile."""
+"""Tests of profiles and the directory."""

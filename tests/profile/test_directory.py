@@ -1,4 +1,4 @@
-"""The directory, its search and the map show exactly what this caller may read of each subject, page by page."""
+"""The directory, its search and the map show exactly what the caller may read of each subject."""
 
 import random
 from typing import Any

@@ -1,4 +1,4 @@
-"""One's own record: what is kept needs its purpose, what is absent stays, what is null goes."""
+"""Changes to the caller's own record, and the fields that they hide."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""Laws of profile."""
+"""Tests of the validation of values."""

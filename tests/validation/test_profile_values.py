@@ -1,4 +1,4 @@
-"""What people say about themselves is kept in one form that holds, or refused by the path of its field."""
+"""Profile values are stored in one normalized form, or refused with the path of the field."""
 
 import json
 from datetime import UTC, datetime

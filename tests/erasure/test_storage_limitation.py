@@ -1,4 +1,4 @@
-"""What is held only for a purpose is there while the purpose stands, 30 days longer, or while a request holds it."""
+"""Data of a purpose is stored while the purpose stands, for 30 days after, or while a legal request holds it."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -37,10 +37,10 @@ PROFILE = "mutation ($i: ProfileInput!) { updateProfile(input: $i) { __typename 
 FORM_OF = "mutation ($i: PreRegistrationInput!) { updatePreRegistration(input: $i) { __typename } }"
 LOGIN = 'mutation ($e: String!) { login(input: {email: $e, password: "violet tractor sings 19 hymns"}) { __typename } }'
 RESTRICT = "mutation { restrictProcessing { __typename } }"
-KEPT = {"SOCIAL": PROFILES, "EXPANSION": PRE_REGISTRATIONS}
-EVERY = frozenset(KEPT)
+PURPOSE_TABLES = {"SOCIAL": PROFILES, "EXPANSION": PRE_REGISTRATIONS}
+EVERY = frozenset(PURPOSE_TABLES)
 WHO = st.integers(0, 1)
-PURPOSE = st.sampled_from(sorted(KEPT))
+PURPOSE = st.sampled_from(sorted(PURPOSE_TABLES))
 SOME = st.frozensets(PURPOSE)
 ACTS = st.one_of(
     st.tuples(st.just("register"), WHO, SOME),
@@ -61,43 +61,43 @@ ACTS = st.one_of(
 
 
 @dataclass
-class Life:
-    """One person, and when each purpose was last seen to stand, or what is held for it began to be held."""
+class TrackedPerson:
+    """A person, and when each purpose last stood, or when its data was first stored."""
 
     id: str
     session: str
-    stood: dict[str, datetime] = field(default_factory=dict)
+    last_standing: dict[str, datetime] = field(default_factory=dict)
 
 
 class History:
-    """People to whom things happen; what is held of them is judged after every run, from the records alone."""
+    """Applies random actions to people, and checks the stored data against the consent records after every run."""
 
     def __init__(self, world: World, folder: Path) -> None:
         self.world, self.harness = world, RetentionHarness(world, folder)
-        self.lives: dict[int, Life] = {}
+        self.people: dict[int, TrackedPerson] = {}
         self.number = 0
 
-    async def happens(self, name: str, *given: Any) -> None:
-        """One thing; what cannot happen does not."""
+    async def apply(self, name: str, *given: Any) -> None:
+        """Applies one action, or ignores it if it is impossible."""
         if name in ("raise_floor", "wait", "register", "bring"):
             await getattr(self, name)(*given)
-        elif life := self.lives.get(given[0]):
-            await getattr(self, name)(life, *given[1:])
-        await self.look()
+        elif person := self.people.get(given[0]):
+            await getattr(self, name)(person, *given[1:])
+        await self.note_standing()
 
     async def _begin(self, who: int, email: str) -> None:
         (row,) = await self.harness.rows(ACCOUNTS, ACCOUNTS.c.email == email)
-        life = Life(row.id, await self.world.token(Role.MEMBER, row.id))
+        person = TrackedPerson(row.id, await self.world.token(Role.MEMBER, row.id))
         await self.harness.extend_sessions()
-        life.stood = dict.fromkeys(KEPT, self.harness.clock.at)
-        self.lives[who] = life
+        person.last_standing = dict.fromkeys(PURPOSE_TABLES, self.harness.clock.at)
+        self.people[who] = person
 
     def _address(self) -> str:
         self.number += 1
         return f"p{self.number}@example.org"
 
     async def register(self, who: int, purposes: frozenset[str]) -> None:
-        """Registers with values of what is granted."""
+        """Registers a person with values of the granted purposes."""
         email, filled = self._address(), {}
         if "SOCIAL" in purposes:
             filled["firstName"] = "Amara"
@@ -106,104 +106,104 @@ class History:
         await register(self.world, email, consents=sorted(purposes), **filled)
         await self._begin(who, email)
 
-    async def verify(self, life: Life) -> None:
-        """By the letter, if it is theirs."""
+    async def verify(self, person: TrackedPerson) -> None:
+        """Opens all verification links."""
         for token in await mailed_tokens(self.world, LinkUse.VERIFY):
             await self.world.data(VERIFY, None, {"t": token})
 
     async def bring(self, who: int, purposes: frozenset[str], verified: bool) -> None:
-        """Imports somebody with every value."""
+        """Imports a person with every value."""
         email = self._address()
         await self.world.store_people(line(email, sorted(purposes), emailVerified=verified))
         await self._begin(who, email)
 
-    async def grant(self, life: Life, purpose: str) -> None:
-        """The current version."""
-        await self.world.ask(GRANT, life.session, {"p": purpose, "v": current_version().name})
+    async def grant(self, person: TrackedPerson, purpose: str) -> None:
+        """Grants a purpose under the current version."""
+        await self.world.ask(GRANT, person.session, {"p": purpose, "v": current_version().name})
 
-    async def withdraw(self, life: Life, purpose: str) -> None:
-        """Or refuses."""
-        await self.world.ask(WITHDRAW, life.session, {"p": purpose})
+    async def withdraw(self, person: TrackedPerson, purpose: str) -> None:
+        """Withdraws a purpose."""
+        await self.world.ask(WITHDRAW, person.session, {"p": purpose})
 
-    async def write(self, life: Life) -> None:
-        """Values of both kinds, as far as they are taken."""
-        await self.world.ask(PROFILE, life.session, {"i": {"firstName": "Béa", "city": "Tartu"}})
-        await self.world.ask(FORM_OF, life.session, {"i": dict(FORM)})
+    async def write(self, person: TrackedPerson) -> None:
+        """Tries to store profile and form values."""
+        await self.world.ask(PROFILE, person.session, {"i": {"firstName": "Béa", "city": "Tartu"}})
+        await self.world.ask(FORM_OF, person.session, {"i": dict(FORM)})
 
-    async def log_in(self, life: Life) -> None:
-        """From somewhere that is a place."""
-        email = [row.email for row in await self.harness.rows(ACCOUNTS, ACCOUNTS.c.id == life.id)]
+    async def log_in(self, person: TrackedPerson) -> None:
+        """Signs in from a network with a location."""
+        email = [row.email for row in await self.harness.rows(ACCOUNTS, ACCOUNTS.c.id == person.id)]
         await self.world.ask(LOGIN, None, {"e": (email or ["nobody@example.org"])[0], "p": STRONG})
 
-    async def restrict(self, life: Life) -> None:
-        """Locks, and keeps nothing longer."""
-        await self.world.ask(RESTRICT, life.session)
+    async def restrict(self, person: TrackedPerson) -> None:
+        """Restricts processing, which must not extend storage."""
+        await self.world.ask(RESTRICT, person.session)
 
-    async def leave(self, life: Life) -> None:
-        """Asks for erasure."""
-        await self.harness.request_erasure(life.id)
+    async def leave(self, person: TrackedPerson) -> None:
+        """Requests erasure."""
+        await self.harness.request_erasure(person.id)
 
-    async def stay(self, life: Life) -> None:
-        """Takes it back while it can be."""
+    async def stay(self, person: TrackedPerson) -> None:
+        """Cancels the erasure within the grace period."""
         mine = update(ACCOUNTS).where(
-            ACCOUNTS.c.id == life.id, ACCOUNTS.c.leaving_since > self.harness.clock.at - 30 * DAY
+            ACCOUNTS.c.id == person.id, ACCOUNTS.c.leaving_since > self.harness.clock.at - 30 * DAY
         )
         async with self.world.services.database.writing() as connection:
             await connection.execute(mine.values(leaving_since=None))
 
-    async def hold(self, life: Life, held: str) -> None:
-        """A request is approved."""
-        await self.harness.open_legal_request(life.id, held, days=40)
+    async def hold(self, person: TrackedPerson, held: str) -> None:
+        """Approves a legal request for a field."""
+        await self.harness.open_legal_request(person.id, held, days=40)
 
-    async def let_go(self, life: Life) -> None:
-        """All requests end."""
+    async def let_go(self, person: TrackedPerson) -> None:
+        """Closes all legal requests about the person."""
         async with self.world.services.database.writing() as connection:
-            mine = update(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.subject_id == life.id)
+            mine = update(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.subject_id == person.id)
             await connection.execute(mine.values(closed_at=self.harness.clock.at))
 
     async def raise_floor(self, purposes: frozenset[str]) -> None:
-        """A new version of the policy, in force from now on."""
+        """Publishes a policy version that changes these purposes."""
         changed = tuple(Purpose(each) for each in sorted(purposes))
         version = Version(f"v{len(policy.VERSIONS)}", self.harness.clock.at, changed)
         policy.VERSIONS = (*policy.VERSIONS, version)  # type: ignore[misc,assignment]  # put back by the test
 
     async def wait(self, days: int) -> None:
-        """Time passes, and what is due goes."""
+        """Moves the clock, runs retention and checks what is stored."""
         self.harness.clock.at += days * DAY
         await self.harness.run()
-        await self.judge()
+        await self.check()
 
     async def _states(self) -> dict[tuple[str, str], bool]:
-        """Whether each purpose stands, by the records and the versions."""
-        ids = [life.id for life in self.lives.values()]
+        """Computes from records and versions whether each purpose stands."""
+        ids = [person.id for person in self.people.values()]
         verified = {row.id for row in await self.harness.rows(ACCOUNTS) if row.email_verified}
         records = await self.harness.rows(CONSENT_RECORDS, CONSENT_RECORDS.c.subject_id.in_(ids))
         last = {(r.subject_id, r.purpose): r for r in sorted(records, key=lambda record: record.sequence)}
         names = [version.name for version in policy.VERSIONS]
-        floors = {p: max(n for n, v in enumerate(policy.VERSIONS) if Purpose(p) in v.changes) for p in KEPT}
+        floors = {p: max(n for n, v in enumerate(policy.VERSIONS) if Purpose(p) in v.changes) for p in PURPOSE_TABLES}
         return {
             (id, purpose): id in verified and record.granted and names.index(record.policy_version) >= floors[purpose]
             for (id, purpose), record in last.items()
         }
 
-    async def look(self) -> None:
-        """Notes what stands now."""
+    async def note_standing(self) -> None:
+        """Notes the purposes that stand now."""
         states = await self._states()
-        for life in self.lives.values():
-            for purpose in KEPT:
-                if states.get((life.id, purpose)):
-                    life.stood[purpose] = self.harness.clock.at
+        for person in self.people.values():
+            for purpose in PURPOSE_TABLES:
+                if states.get((person.id, purpose)):
+                    person.last_standing[purpose] = self.harness.clock.at
 
-    async def judge(self) -> None:
-        """Nothing is there that may not be, and everything that may."""
+    async def check(self) -> None:
+        """Checks that no value is stored without a reason."""
         now, states = self.harness.clock.at, await self._states()
         held = await self._held()
-        for purpose, table in KEPT.items():
+        for purpose, table in PURPOSE_TABLES.items():
             there = {row.subject_id for row in await self.harness.rows(table)}
-            for life in self.lives.values():
-                if life.id in there:
-                    within = now < life.stood[purpose] + 30 * DAY
-                    assert states.get((life.id, purpose)) or within, (purpose, life.stood[purpose], now)
+            for person in self.people.values():
+                if person.id in there:
+                    within = now < person.last_standing[purpose] + 30 * DAY
+                    assert states.get((person.id, purpose)) or within, (purpose, person.last_standing[purpose], now)
         for table in (HELD_PROFILES, HELD_FORMS):
             for row in await self.harness.rows(table):
                 kept = {c.info[HOLDS] for c in table.columns if HOLDS in c.info and row._mapping[c.name] is not None}
@@ -241,10 +241,10 @@ def test_no_value_outlives_its_purpose_by_more_than_the_grace_period(
             phases=(Phase.generate,),  # what happened before cannot be undone, so nothing smaller is sought
         )
         @given(st.lists(ACTS, min_size=4, max_size=14))
-        def lives(acts: list[tuple[Any, ...]]) -> None:
-            runner.run(_all(history, acts))
+        def examples(acts: list[tuple[Any, ...]]) -> None:
+            runner.run(_run_example(history, acts))
 
-        lives()
+        examples()
         runner.run(world.client.aclose())
         world.services.hashing.close()
         runner.run(world.services.database.close())
@@ -254,16 +254,16 @@ async def _world(url: str) -> World:
     return world_of(Database(url))
 
 
-async def _all(history: History, acts: list[tuple[Any, ...]]) -> None:
-    """Each example begins with one person for whom all stands; the clock and the policy go on."""
-    history.lives = {}
+async def _run_example(history: History, acts: list[tuple[Any, ...]]) -> None:
+    """Runs an example on one person with full consent. The clock and the policy continue from the last example."""
+    history.people = {}
     async with history.world.services.database.writing() as connection:
         await connection.execute(delete(LEGAL_REQUESTS))
     await history.harness.request_erasure(*[row.id for row in await history.harness.rows(ACCOUNTS)])
     await history.wait(31)
     assert await history.harness.rows(ACCOUNTS) == []
-    await history.happens("bring", 0, EVERY, True)
+    await history.apply("bring", 0, EVERY, True)
     for act in acts:
-        await history.happens(*act)
+        await history.apply(*act)
     await history.wait(29)
     await history.wait(1)
