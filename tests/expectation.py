@@ -1,4 +1,4 @@
-"""What the policy's reading says, written out by hand a second time: the program's own table is never its judge."""
+"""A second implementation of the decision, written by hand from the policy, to test the first one against."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ AUDIENCES = (
     "MAILCHIMP",
     "GOOGLE_ANALYTICS",
 )
-WRITTEN = """
+TABLE = """
 field            | collected for   | SELF   | PUBLIC | MEMBERS | S_CASE  | LEGAL  | INTERC. | MANDR.  | MAILCH. | GOOGLE
 EMAIL            | SERVICE, SOCIAL | always | -      | SOCIAL  | SERVICE | always | SERVICE | SERVICE | SOCIAL  | -
 IP_ADDRESS       | SERVICE, SOCIAL | always | -      | -       | SERVICE | always | -       | -       | -       | SOCIAL
@@ -32,12 +32,12 @@ ABOUT            | SOCIAL          | always | -      | SOCIAL  | -       | alway
 PUBLIC_PAGES     | SOCIAL          | always | SOCIAL | SOCIAL  | -       | always | -       | -       | -       | -
 PRE_REGISTRATION | EXPANSION       | always | -      | -       | -       | always | -       | -       | -       | -
 """
-LINES = [[cell.strip() for cell in line.split("|")] for line in WRITTEN.strip().splitlines()[1:]]
-COLLECTED_FOR = {field: tuple(purposes.split(", ")) for field, purposes, *_ in LINES}
-CELLS = {field: dict(zip(AUDIENCES, cells, strict=True)) for field, _, *cells in LINES}
+TABLE_ROWS = [[cell.strip() for cell in line.split("|")] for line in TABLE.strip().splitlines()[1:]]
+COLLECTED_FOR = {field: tuple(purposes.split(", ")) for field, purposes, *_ in TABLE_ROWS}
+CELLS = {field: dict(zip(AUDIENCES, cells, strict=True)) for field, _, *cells in TABLE_ROWS}
 FIELDS = tuple(CELLS)
-EVERYTHING = frozenset(FIELDS)
-NOTHING: frozenset[str] = frozenset()
+ALL_FIELDS = frozenset(FIELDS)
+NO_FIELDS: frozenset[str] = frozenset()
 
 BITS = {
     "EMAIL": 1,
@@ -59,7 +59,7 @@ BITS = {
 }
 
 PROCESSORS = ("INTERCOM", "MANDRILL", "MAILCHIMP", "GOOGLE_ANALYTICS")
-MEETS_IN_THE_GRAPH = {
+AUDIENCES_OF_ROLE = {
     "ANONYMOUS": ("PUBLIC",),
     "MEMBER": ("SELF", "MEMBERS"),
     "SUPPORT": ("SUPPORT_CASE",),
@@ -72,44 +72,44 @@ MEETS_IN_THE_GRAPH = {
 
 @dataclass(frozen=True)
 class Circumstances:
-    """All that is to be known of a subject, and of the cases or requests that stand between.
+    """The state of a subject, and the extents of cases or requests about them.
 
-    `own_cases` is what the cases list that the subject opened, `extent` what others or requests list.
+    `own_cases` is the extent of cases that the subject opened, `extent` that of other cases and requests.
     """
 
-    standing: frozenset[str] = NOTHING
-    hidden: frozenset[str] = NOTHING
+    standing: frozenset[str] = NO_FIELDS
+    hidden: frozenset[str] = NO_FIELDS
     unverified: bool = False
     leaving: bool = False
     objected: bool = False
     restricted: bool = False
-    own_cases: frozenset[str] = NOTHING
-    extent: frozenset[str] = NOTHING
+    own_cases: frozenset[str] = NO_FIELDS
+    extent: frozenset[str] = NO_FIELDS
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """One field that is not read."""
+class Withholding:
+    """A withheld field's reason, and the purpose that would help."""
 
     reason: str
     purpose: str | None = None
 
 
-Seen = dict[str, Refusal | None]
+ExpectedDecision = dict[str, Withholding | None]
 
 
 def readers(field: str) -> tuple[str, ...]:
-    """Every audience with a cell in this field's line."""
+    """Returns every audience that can ever read this field."""
     return tuple(audience for audience in AUDIENCES if CELLS[field][audience] != "-")
 
 
-def ever(*audiences: str) -> frozenset[str]:
-    """Every field that one of these audiences has a cell for."""
+def possible_fields(*audiences: str) -> frozenset[str]:
+    """Returns every field that one of these audiences can ever read."""
     return frozenset(field for field in FIELDS for audience in audiences if CELLS[field][audience] != "-")
 
 
-def kept_away(audience: str, subject: Circumstances) -> bool:
-    """Step 4: what outranks every grant."""
+def is_locked_out(audience: str, subject: Circumstances) -> bool:
+    """Returns whether a lock makes the subject absent (step 4)."""
     if audience in ("SELF", "LEGAL_REQUEST"):
         return False
     if subject.unverified or subject.leaving:
@@ -119,38 +119,38 @@ def kept_away(audience: str, subject: Circumstances) -> bool:
     return subject.restricted and not (audience == "SUPPORT_CASE" and subject.own_cases)
 
 
-def listed(audience: str, subject: Circumstances) -> frozenset[str]:
-    """What is listed by the cases or requests that count: under a restriction, of cases the subject's own."""
+def counted_extent(audience: str, subject: Circumstances) -> frozenset[str]:
+    """Returns the extent that counts. Under a restriction, only the subject's own cases count."""
     if audience == "SUPPORT_CASE" and subject.restricted:
         return subject.own_cases
     return subject.own_cases | subject.extent
 
 
-def refusal(audience: str, field: str, subject: Circumstances) -> Refusal | None:
-    """Steps 2, 3 and 5 to 10 of the decision for one field; None is read."""
+def withholding(audience: str, field: str, subject: Circumstances) -> Withholding | None:
+    """Returns why a field is withheld, or None if it is readable (steps 2, 3 and 5 to 10)."""
     cell = CELLS[field][audience]
     if audience == "SELF":
         found = None
     elif audience == "LEGAL_REQUEST":
-        found = None if field in listed(audience, subject) else Refusal("OUTSIDE_CASE")
+        found = None if field in counted_extent(audience, subject) else Withholding("OUTSIDE_CASE")
     elif cell == "-":
-        found = Refusal("ROLE")
-    elif audience == "SUPPORT_CASE" and field not in listed(audience, subject):
-        found = Refusal("OUTSIDE_CASE")
+        found = Withholding("ROLE")
+    elif audience == "SUPPORT_CASE" and field not in counted_extent(audience, subject):
+        found = Withholding("OUTSIDE_CASE")
     elif cell == "SERVICE":
         found = None
     elif cell not in subject.standing:
-        found = Refusal("CONSENT", cell)
+        found = Withholding("CONSENT", cell)
     elif audience in ("MEMBERS", "PUBLIC") and field in subject.hidden:
-        found = Refusal("HIDDEN")
+        found = Withholding("HIDDEN")
     else:
         found = None
     return found
 
 
-def seen(audience: str | None, subject: Circumstances) -> Seen | None:
-    """The whole decision: each field read (None) or refused; None where the subject is absent."""
-    if audience is None or kept_away(audience, subject):
+def decision(audience: str | None, subject: Circumstances) -> ExpectedDecision | None:
+    """Returns each field with None (readable) or the reason; None if the subject is absent."""
+    if audience is None or is_locked_out(audience, subject):
         return None
-    verdicts = {field: refusal(audience, field, subject) for field in FIELDS}
+    verdicts = {field: withholding(audience, field, subject) for field in FIELDS}
     return verdicts if any(verdict is None for verdict in verdicts.values()) else None

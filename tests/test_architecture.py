@@ -1,4 +1,4 @@
-"""What the code promises of its own shape."""
+"""Rules for the structure of the code."""
 
 import ast
 import importlib.metadata
@@ -14,7 +14,7 @@ LAYERS = ("models", "permissions", "resolvers", "schema", "app")
 MODULES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py") if "node_modules" not in path.parts)
 NAMED = re.compile(r"^(get_|utils?$|helpers?$|manager$|service$|base$|common$|core$)")
 OVERRIDES = {"get_result"}
-"""Names that a library gives."""
+"""Names that a library prescribes."""
 
 IDS = [str(path.relative_to(ROOT)) for path in MODULES]
 
@@ -28,7 +28,7 @@ def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=IDS)
-def test_a_module_is_short_and_its_first_line_says_what_is_true_of_it(path: Path) -> None:
+def test_modules_and_functions_are_short_and_modules_have_a_docstring(path: Path) -> None:
     lines = path.read_text().splitlines()
     if "migrations" not in path.parts:
         assert len(lines) <= 250
@@ -41,15 +41,15 @@ def test_a_module_is_short_and_its_first_line_says_what_is_true_of_it(path: Path
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name == "schema"], ids=lambda path: path.stem)
-def test_the_schema_only_declares(path: Path) -> None:
+def test_the_schema_contains_only_declarations(path: Path) -> None:
     if path.stem in ("type_resolution", "scalars", "build"):
         return
-    doing = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Await, ast.If, ast.For, ast.While, ast.Try)
-    assert [type(node).__name__ for node in ast.walk(tree(path)) if isinstance(node, doing)] == []
+    statements = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Await, ast.If, ast.For, ast.While, ast.Try)
+    assert [type(node).__name__ for node in ast.walk(tree(path)) if isinstance(node, statements)] == []
 
 
 def test_personal_columns_are_read_in_one_place() -> None:
-    """Who else names a profile's columns writes them, folds them or derives them from the address of a sign-in."""
+    """Any other module that names a profile's columns writes, case-folds or derives them."""
     reads = re.compile(r"\b(PROFILES|PRE_REGISTRATIONS)\.c\.(?!subject_id)")
     readers = {str(path.relative_to(ROOT)) for path in MODULES if reads.search(path.read_text())}
     assert readers <= {
@@ -57,8 +57,8 @@ def test_personal_columns_are_read_in_one_place() -> None:
         "resolvers/subjects/read_subjects.py",
         "resolvers/profile/directory.py",
     }
-    aside = {str(path.relative_to(ROOT)) for path in MODULES if "HELD_PROFILES" in path.read_text()}
-    assert aside == {
+    legal_holds = {str(path.relative_to(ROOT)) for path in MODULES if "HELD_PROFILES" in path.read_text()}
+    assert legal_holds == {
         "models/tables.py",
         "resolvers/export/legal_hold_records.py",
         "resolvers/subjects/legal_hold_values.py",
@@ -66,12 +66,12 @@ def test_personal_columns_are_read_in_one_place() -> None:
     }
 
 
-def test_no_dependency_owns_a_name_of_ours() -> None:
+def test_no_dependency_has_a_package_of_our_names() -> None:
     owners = importlib.metadata.packages_distributions()
     assert {name: owners[name] for name in LAYERS if owners.get(name, ["consentql"]) != ["consentql"]} == {}
 
 
-def test_every_type_ignore_says_why() -> None:
+def test_every_type_ignore_has_a_reason() -> None:
     bare = [
         f"{path.name}:{number}"
         for path in MODULES
@@ -81,7 +81,7 @@ def test_every_type_ignore_says_why() -> None:
     assert bare == []
 
 
-def test_locks_name_no_index_and_every_package_has_its_hashes() -> None:
+def test_lock_files_name_no_index_and_hash_every_package() -> None:
     for lock in ROOT.glob("requirements*.lock"):
         text = lock.read_text()
         assert "://" not in text, lock.name
@@ -89,16 +89,16 @@ def test_locks_name_no_index_and_every_package_has_its_hashes() -> None:
         assert all("--hash=sha256:" in package for package in packages if "==" in package), lock.name
 
 
-def test_nothing_that_is_made_or_fetched_is_kept() -> None:
-    kept = subprocess.run(
+def test_generated_and_fetched_files_are_not_tracked() -> None:
+    tracked = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.splitlines()
     assert [
-        path for path in kept if re.search(r"node_modules|\.min\.js|\.egg-info|__pycache__|\.db$|^var/", path)
+        path for path in tracked if re.search(r"node_modules|\.min\.js|\.egg-info|__pycache__|\.db$|^var/", path)
     ] == []
 
 
-def test_layers_know_only_what_lies_below() -> None:
+def test_layers_import_only_lower_layers() -> None:
     done = subprocess.run(
         [str(Path(sys.executable).with_name("lint-imports"))], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -36,7 +36,7 @@ from models.vocabulary import Processor, Role
 from resolvers.ledger import write_disclosures
 from resolvers.ledger.pseudonyms import pseudonym
 from resolvers.subjects import read_subjects
-from tests.expectation import BITS, FIELDS, Circumstances, ever, seen
+from tests.expectation import BITS, FIELDS, Circumstances, decision, possible_fields
 from tests.statements import recorded_statements
 from tests.world import GRAPHQL_NAMES, PROFILE, World, codes, line, world_of
 
@@ -165,7 +165,7 @@ class Population:
         for person in self.people:
             for _ in range(chance.choice((0, 1, 1, 2))):
                 agent = chance.choice(("agent", "agent", "other", None))
-                extent = chance.sample(sorted(ever("SUPPORT_CASE")), chance.randint(1, 9))
+                extent = chance.sample(sorted(possible_fields("SUPPORT_CASE")), chance.randint(1, 9))
                 over = {"expires_at": now - timedelta(seconds=1)} if chance.random() < 0.15 else {}
                 closed = {"closed_at": now} if chance.random() < 0.15 else {}
                 holder = self.holders[agent] if agent else None
@@ -222,7 +222,7 @@ class Population:
         )
         if caller in LISTS and person.owes == caller:
             return None
-        verdicts = seen(audience, circumstances)
+        verdicts = decision(audience, circumstances)
         if verdicts is None:
             return None
         found = frozenset(name for name, verdict in verdicts.items() if verdict is None)

@@ -1,4 +1,4 @@
-"""Two databases that differ only in what a caller may not read give that caller the same bytes, errors included."""
+"""Two databases that differ only in unreadable data give a caller the same bytes, including errors."""
 
 import random
 from collections.abc import AsyncIterator, Callable
@@ -31,7 +31,7 @@ NEEDS_BELOW = {
 
 
 def value(chance: random.Random, name: str) -> Any:
-    """A value of a profile field, or none."""
+    """Returns a random value of a profile field, or None."""
     if chance.random() < 0.2:
         return None
     word = chance.choice(WORDS)
@@ -46,7 +46,7 @@ def value(chance: random.Random, name: str) -> Any:
 
 @dataclass
 class Twin:
-    """One subject in both databases; `seen` is what the caller may read of them."""
+    """One subject in both databases. `seen` are the fields that the caller may read."""
 
     seen: set[str]
     lines: tuple[dict[str, Any], dict[str, Any]]
@@ -55,13 +55,13 @@ class Twin:
 
 
 def twin(chance: random.Random, number: int, readable: set[str]) -> Twin:
-    """A subject whose unreadable values differ between the databases; of an absent one, everything may."""
+    """Returns a subject whose unreadable values differ between the databases. If absent, all values may differ."""
     stands, verified = chance.random() < 0.7, chance.random() < 0.85
     hidden = set(chance.sample(sorted(MEMBERS_READ), chance.choice((0, 2, 5, 14))))
     leaving = chance.random() < 0.15
     seen = readable - hidden if stands and verified and not leaving else set()
     first = _line(chance, number, stands, verified, hidden)
-    second, left = (_changed(chance, first, seen), False) if seen else _stranger(chance, number)
+    second, left = (_changed(chance, first, seen), False) if seen else _absent_subject(chance, number)
     return Twin(seen, (first, second), (leaving, left))
 
 
@@ -84,7 +84,7 @@ def _changed(chance: random.Random, line: dict[str, Any], seen: set[str]) -> dic
         if name not in seen:
             other["profile"][key] = value(chance, key)
     if "EMAIL" not in seen:
-        other["email"] = line["email"].replace("one", "two")
+        other["email"] = line["email"].replace("one", "platforms")
     if "LOCATION" not in seen:
         other["ipAddress"] = chance.choice(("12.34.5.6", None))
     if chance.random() < 0.5:
@@ -95,8 +95,8 @@ def _changed(chance: random.Random, line: dict[str, Any], seen: set[str]) -> dic
     return other
 
 
-def _stranger(chance: random.Random, number: int) -> tuple[dict[str, Any], bool]:
-    """Somebody of whom this caller may read nothing either, and whether they are leaving."""
+def _absent_subject(chance: random.Random, number: int) -> tuple[dict[str, Any], bool]:
+    """Returns another absent subject, and whether they are leaving."""
     stands, verified, leaving = chance.choice(
         ((False, True, False), (True, False, False), (False, False, False), (True, True, True))
     )
@@ -104,8 +104,8 @@ def _stranger(chance: random.Random, number: int) -> tuple[dict[str, Any], bool]
 
 
 @pytest.fixture
-async def two(database: Database, second_url: str) -> AsyncIterator[tuple[World, World]]:
-    """Two empty platforms under the same keys, on the same kind of database."""
+async def platforms(database: Database, second_url: str) -> AsyncIterator[tuple[World, World]]:
+    """Two empty platforms with the same keys and the same kind of database."""
     second = Database(second_url)
     yield world_of(database), world_of(second)
     await second.close()
@@ -124,25 +124,25 @@ CALLERS = {
 
 
 @pytest.mark.parametrize("caller", CALLERS)
-async def test_what_may_not_be_read_makes_no_difference(two: tuple[World, World], caller: str) -> None:
+async def test_unreadable_data_does_not_change_an_answer(platforms: tuple[World, World], caller: str) -> None:
     role, readable = CALLERS[caller]
     chance = random.Random(f"{caller} 11")
     twins = [twin(chance, number, readable) for number in range(PEOPLE)]
-    tokens = [await _settle(world, side, twins, caller, role) for side, world in enumerate(two)]
+    tokens = [await _store(world, side, twins, caller, role) for side, world in enumerate(platforms)]
     cursors: list[str] = []
     for _ in range(QUESTIONS if role is Role.MEMBER or role is None else QUESTIONS // 5):
         document, variables = question(chance, [each.id for each in twins], cursors)
-        answers = [await world.post(document, token, variables) for world, token in zip(two, tokens, strict=True)]
+        answers = [await world.post(document, token, variables) for world, token in zip(platforms, tokens, strict=True)]
         assert answers[0].status_code == answers[1].status_code
         assert answers[0].content == answers[1].content, (document, variables)
         users = (answers[0].json().get("data") or {}).get("users") or {"edges": []}
         cursors += [edge["cursor"] for edge in users["edges"] if "cursor" in edge][:2]
     if caller in ("visitor", "member"):
-        assert any(each.seen for each in twins), "the law is not empty"
+        assert any(each.seen for each in twins), "some subject is readable"
         assert any(leaves for each in twins for leaves in each.leaving)
 
 
-async def _settle(world: World, side: int, twins: list[Twin], caller: str, role: Role | None) -> str | None:
+async def _store(world: World, side: int, twins: list[Twin], caller: str, role: Role | None) -> str | None:
     ids = random.Random(7)
     made = await world.store_people(*(each.lines[side] for each in twins), make_id=_ids(ids, twins, side))
     for each, id in zip(twins, made, strict=True):
@@ -164,14 +164,14 @@ def _fixed(chance: random.Random) -> Callable[[], str]:
 
 
 def _ids(chance: random.Random, twins: list[Twin], side: int) -> Callable[[], str]:
-    """The same ids on both sides for the people; what belongs to them alone may have others."""
+    """Returns a source of ids: the same for people on both sides, different for their other rows."""
     people = [chance.randbytes(16).hex() for _ in twins]
     rest = random.Random(f"rest {side}")
     return lambda: people.pop(0) if people else rest.randbytes(16).hex()
 
 
 def question(chance: random.Random, ids: list[str], cursors: list[str]) -> tuple[str, dict[str, Any]]:
-    """Some question, sound or not."""
+    """Returns a random document, valid or not."""
     names = chance.sample(sorted(GRAPHQL_NAMES.values()), chance.randint(0, 6))
     fields = " ".join(["id", *(NEEDS_BELOW.get(name, name) for name in names)])
     fields += chance.choice(("", " withheld { field reason purpose }"))
@@ -194,7 +194,7 @@ def question(chance: random.Random, ids: list[str], cursors: list[str]) -> tuple
 
 
 def _arguments(chance: random.Random, cursors: list[str]) -> dict[str, Any]:
-    words = [*WORDS, "EE", "JP", "example", "5551", "one", "two", "x", "%", "_ _", " "]
+    words = [*WORDS, "EE", "JP", "example", "5551", "one", "platforms", "x", "%", "_ _", " "]
     given: dict[str, Any] = {}
     if chance.random() < 0.6:
         given["search"] = " ".join(chance.sample(words, chance.randint(1, 2)))[: chance.choice((3, 5, 40))]

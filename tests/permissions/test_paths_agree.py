@@ -1,4 +1,4 @@
-"""One subject answers one caller alike on every path through the graph, and an absent one like an unknown id."""
+"""Every path to a subject gives a caller the same answer, and an absent subject answers like an unknown id."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from sqlalchemy import update
 from models.tables import ACCOUNTS
 from models.vocabulary import STAFF, Processor, Role
 from tests import expectation
-from tests.expectation import EVERYTHING, FIELDS, NOTHING, Circumstances
+from tests.expectation import ALL_FIELDS, FIELDS, NO_FIELDS, Circumstances
 from tests.statements import recorded_statements
 from tests.world import FORM, GRAPHQL_NAMES, PASSWORD, PROFILE, USER, World, line
 
 UNKNOWN = "0" * 32
 WHOLE = f"fragment Whole on User {{ {USER} }}"
 STANDINGS = tuple(frozenset(purposes) for purposes in ((), ("SOCIAL",), ("EXPANSION",), ("SOCIAL", "EXPANSION")))
-MEMBERS_SEE = expectation.ever("MEMBERS")
-HIDINGS = (NOTHING, MEMBERS_SEE, *(frozenset({field}) for field in FIELDS))
+MEMBERS_SEE = expectation.possible_fields("MEMBERS")
+HIDINGS = (NO_FIELDS, MEMBERS_SEE, *(frozenset({field}) for field in FIELDS))
 IN_ONE_DOCUMENT = 6
 SUBSELECTIONS = {
     "LOCATION": "{ country city latitude longitude }",
@@ -31,7 +31,7 @@ SUBSELECTIONS = {
 
 @dataclass(frozen=True)
 class State:
-    """One subject, as far as any answer about them depends on it; `place` makes them tell-tale."""
+    """The state of one subject that answers depend on. `place` makes their values unique."""
 
     place: int
     standing: frozenset[str]
@@ -42,12 +42,12 @@ class State:
 
     @property
     def email(self) -> str:
-        """An address of their own."""
+        """A unique e-mail address."""
         return f"s{self.place}@example.org"
 
     @property
     def last_name(self) -> str:
-        """A name that nobody else has, to be found by."""
+        """A unique last name to search for."""
         return f"zq{self.place:04}x"
 
     @property
@@ -55,8 +55,8 @@ class State:
         """Whether SOCIAL stands."""
         return self.verified and "SOCIAL" in self.standing
 
-    def settled(self) -> dict[str, Any]:
-        """This person as a line of an import."""
+    def as_line(self) -> dict[str, Any]:
+        """Returns this person as a line of an import."""
         if self.filled:
             filling = {"profile": {**PROFILE, "lastName": self.last_name}}
         else:
@@ -65,7 +65,7 @@ class State:
         return line(self.email, sorted(self.standing), emailVerified=self.verified, hidden=hidden, **filling)
 
     def values(self) -> dict[str, Any]:
-        """What is stored of each field, as GraphQL shows it."""
+        """Returns the stored value of each field, as GraphQL returns it."""
         held: dict[str, Any] = dict.fromkeys(FIELDS)
         if self.filled:
             named = {name: field for field, name in GRAPHQL_NAMES.items()}
@@ -75,13 +75,15 @@ class State:
                 held["LOCATION"] = {"country": "EE", "city": None, "latitude": None, "longitude": None}
         return {**held, "EMAIL": self.email}
 
-    def seen(self, audience: str | None) -> expectation.Seen | None:
-        """The expected verdicts."""
-        return expectation.seen(audience, Circumstances(self.standing, self.hidden, not self.verified, self.leaving))
+    def expected_decision(self, audience: str | None) -> expectation.ExpectedDecision | None:
+        """Returns the expected decision."""
+        return expectation.decision(
+            audience, Circumstances(self.standing, self.hidden, not self.verified, self.leaving)
+        )
 
-    def shown(self, subject_id: str, audience: str | None, **moved: Any) -> dict[str, Any] | None:
-        """The expected answer to the whole of User."""
-        verdicts = self.seen(audience)
+    def expected_user(self, subject_id: str, audience: str | None, **moved: Any) -> dict[str, Any] | None:
+        """Returns the expected answer with every field of User."""
+        verdicts = self.expected_decision(audience)
         if verdicts is None:
             return None
         values = {**self.values(), **moved}
@@ -97,13 +99,13 @@ class State:
 
 
 STAYING = [(*state, False) for state in product(STANDINGS, HIDINGS, (True, False), (True, False))]
-LEAVING = [(*state, True) for state in product(STANDINGS, (NOTHING, MEMBERS_SEE), (True, False), (True,))]
+LEAVING = [(*state, True) for state in product(STANDINGS, (NO_FIELDS, MEMBERS_SEE), (True, False), (True,))]
 STATES = tuple(State(place, *state) for place, state in enumerate([*STAYING, *LEAVING]))
 
 
 @dataclass(frozen=True)
-class Asker:
-    """Somebody who asks about others: what their token says, and what they are to a subject who is not themself."""
+class QueryCaller:
+    """A caller: the role of their token, and their audience to other subjects."""
 
     role: Role
     audience: str | None = None
@@ -111,16 +113,16 @@ class Asker:
 
     @property
     def unreachable(self) -> frozenset[str]:
-        """What their role can never read in the graph."""
-        return EVERYTHING - expectation.ever(*expectation.MEETS_IN_THE_GRAPH[self.role])
+        """The fields that the role can never read."""
+        return ALL_FIELDS - expectation.possible_fields(*expectation.AUDIENCES_OF_ROLE[self.role])
 
     @property
-    def asks_by_user(self) -> bool:
-        """Whether the root field `user` is open to their role at all."""
+    def may_use_user(self) -> bool:
+        """Whether the role may use the root field `user`."""
         return self.role in (Role.ANONYMOUS, Role.MEMBER, Role.SUPPORT, Role.COMPLIANCE)
 
     async def token(self, world: World) -> str | None:
-        """Their token; a staff role's holder is a person who stands consented to everything."""
+        """Returns their token. Holders of staff roles consent to every purpose."""
         if self.role is Role.ANONYMOUS:
             return None
         if self.role is Role.PROCESSOR:
@@ -130,30 +132,30 @@ class Asker:
         return await world.token(self.role, await world.person(email, purposes, emailVerified=self.verified))
 
 
-VISITOR = Asker(Role.ANONYMOUS, "PUBLIC")
-OTHER_MEMBER = Asker(Role.MEMBER, "MEMBERS")
-ASKERS = (
+VISITOR = QueryCaller(Role.ANONYMOUS, "PUBLIC")
+OTHER_MEMBER = QueryCaller(Role.MEMBER, "MEMBERS")
+CALLERS = (
     VISITOR,
     OTHER_MEMBER,
-    Asker(Role.MEMBER, verified=False),
-    Asker(Role.SUPPORT),
-    Asker(Role.ANALYTICS),
-    Asker(Role.COMPLIANCE),
-    Asker(Role.OPERATIONS),
-    Asker(Role.PROCESSOR),
+    QueryCaller(Role.MEMBER, verified=False),
+    QueryCaller(Role.SUPPORT),
+    QueryCaller(Role.ANALYTICS),
+    QueryCaller(Role.COMPLIANCE),
+    QueryCaller(Role.OPERATIONS),
+    QueryCaller(Role.PROCESSOR),
 )
 
 
 @pytest.fixture
 async def subjects(world: World) -> dict[str, State]:
-    """Everybody by id."""
-    return await settled(world, STATES)
+    """Every subject by id."""
+    return await store_people(world, STATES)
 
 
-async def settled(world: World, states: Sequence[State], **more: Any) -> dict[str, State]:
-    """People in these states by id."""
+async def store_people(world: World, states: Sequence[State], **more: Any) -> dict[str, State]:
+    """Stores people in these states and returns places by id."""
     people = dict(
-        zip(await world.store_people(*({**state.settled(), **more} for state in states)), states, strict=True)
+        zip(await world.store_people(*({**state.as_line(), **more} for state in states)), states, strict=True)
     )
     leaving = ACCOUNTS.c.id.in_([key for key, state in people.items() if state.leaving])
     async with world.services.database.writing() as connection:
@@ -162,65 +164,65 @@ async def settled(world: World, states: Sequence[State], **more: Any) -> dict[st
 
 
 def batches(subjects: dict[str, State]) -> Iterator[list[tuple[str, State]]]:
-    """As many subjects at a time as one document may ask for by two paths."""
+    """Yields as many subjects as one document may select by two paths."""
     people = list(subjects.items())
     for start in range(0, len(people), IN_ONE_DOCUMENT):
         yield people[start : start + IN_ONE_DOCUMENT]
 
 
 def selected(field: str) -> str:
-    """A field with what lies below it."""
+    """Returns a field with its subselection."""
     return f"{GRAPHQL_NAMES[field]} {SUBSELECTIONS.get(field, '')}"
 
 
 def refusals(answer: dict[str, Any]) -> list[tuple[list[str], str | None]]:
-    """Where an answer's errors are and which field they name; each is FORBIDDEN."""
+    """Returns path and field of each error. Every error must be FORBIDDEN."""
     errors = answer.get("errors", [])
     assert all(error["extensions"]["code"] == "FORBIDDEN" for error in errors), errors
     return sorted((error["path"], error["extensions"].get("personalField")) for error in errors)
 
 
-def refused(asker: Asker, root: str, aliased: str) -> list[tuple[list[str], str | None]]:
-    """The refusals below one root field that asks for everything, and for one field a second time."""
-    below = [([root, GRAPHQL_NAMES[field]], field) for field in asker.unreachable]
-    return [*below, ([root, "again"], aliased)] if aliased in asker.unreachable else below
+def refused(caller: QueryCaller, root: str, aliased: str) -> list[tuple[list[str], str | None]]:
+    """Returns the expected errors below a root field that selects every field, and one of places twice."""
+    below = [([root, GRAPHQL_NAMES[field]], field) for field in caller.unreachable]
+    return [*below, ([root, "again"], aliased)] if aliased in caller.unreachable else below
 
 
-def with_alias(shown: dict[str, Any] | None, aliased: str) -> dict[str, Any] | None:
-    """An expected answer that holds one field a second time."""
-    return shown and {**shown, "again": shown[GRAPHQL_NAMES[aliased]]}
+def with_alias(user: dict[str, Any] | None, aliased: str) -> dict[str, Any] | None:
+    """Returns an expected answer that contains one field twice."""
+    return user and {**user, "again": user[GRAPHQL_NAMES[aliased]]}
 
 
 async def test_user_and_node_answer_as_expected(world: World, subjects: dict[str, State]) -> None:
-    for asker in ASKERS:
-        token = await asker.token(world)
+    for caller in CALLERS:
+        token = await caller.token(world)
         for batch in batches(subjects):
-            await user_and_node_answer_as_expected(world, asker, token, batch)
+            await user_and_node_answer_as_expected(world, caller, token, batch)
 
 
 async def user_and_node_answer_as_expected(
-    world: World, asker: Asker, token: str | None, batch: list[tuple[str, State]]
+    world: World, caller: QueryCaller, token: str | None, batch: list[tuple[str, State]]
 ) -> None:
-    """Asks for these subjects by both paths at once, one field of each a second time."""
+    """Queries these subjects by both paths at once, one field of each twice."""
     aliased = [FIELDS[state.place % len(FIELDS)] for _, state in batch]
-    again, them = [selected(field) for field in aliased], range(len(batch))
-    document = f"""query ({" ".join(f"$i{p}: ID!" for p in them)}) {{
-      {" ".join(f"u{p}: user(id: $i{p}) {{ ...Whole again: {again[p]} }}" for p in them)}
-      {" ".join(f"n{p}: node(id: $i{p}) {{ ...Whole ... on User {{ again: {again[p]} }} }}" for p in them)}
+    again, places = [selected(field) for field in aliased], range(len(batch))
+    document = f"""query ({" ".join(f"$i{p}: ID!" for p in places)}) {{
+      {" ".join(f"u{p}: user(id: $i{p}) {{ ...Whole again: {again[p]} }}" for p in places)}
+      {" ".join(f"n{p}: node(id: $i{p}) {{ ...Whole ... on User {{ again: {again[p]} }} }}" for p in places)}
     }} {WHOLE}"""
     answer = await world.ask(document, token, {f"i{place}": key for place, (key, _) in enumerate(batch)})
     errors: list[tuple[list[str], str | None]] = []
     for place, (key, state) in enumerate(batch):
-        expected = with_alias(state.shown(key, asker.audience), aliased[place])
-        assert answer["data"][f"n{place}"] == expected, (asker, state)
-        assert answer["data"][f"u{place}"] == (expected if asker.asks_by_user else None), (asker, state)
-        errors += refused(asker, f"n{place}", aliased[place])
-        errors += refused(asker, f"u{place}", aliased[place]) if asker.asks_by_user else [([f"u{place}"], None)]
-    assert refusals(answer) == sorted(errors), asker
+        expected = with_alias(state.expected_user(key, caller.audience), aliased[place])
+        assert answer["data"][f"n{place}"] == expected, (caller, state)
+        assert answer["data"][f"u{place}"] == (expected if caller.may_use_user else None), (caller, state)
+        errors += refused(caller, f"n{place}", aliased[place])
+        errors += refused(caller, f"u{place}", aliased[place]) if caller.may_use_user else [([f"u{place}"], None)]
+    assert refusals(answer) == sorted(errors), caller
 
 
-async def listed(world: World, token: str) -> dict[str, Any]:
-    """Everybody in the directory, read page by page; whom the caller does not meet leaves no gap in one."""
+async def directory(world: World, token: str) -> dict[str, Any]:
+    """Reads the directory page by page. Absent subjects leave no gap in a page."""
     found: dict[str, Any] = {}
     after = None
     document = f"""query ($after: String) {{ users(first: 20, after: $after) {{
@@ -238,82 +240,82 @@ async def listed(world: World, token: str) -> dict[str, Any]:
 
 async def test_the_directory_answers_as_user_does(world: World, subjects: dict[str, State]) -> None:
     token = await OTHER_MEMBER.token(world)
-    shown = {key: state.shown(key, "MEMBERS") for key, state in subjects.items()}
-    assert await listed(world, token or "") == {key: person for key, person in shown.items() if person}
+    users = {key: state.expected_user(key, "MEMBERS") for key, state in subjects.items()}
+    assert await directory(world, token or "") == {key: user for key, user in users.items() if user}
 
 
-async def test_the_directory_holds_oneself_while_social_stands(world: World, subjects: dict[str, State]) -> None:
+async def test_the_directory_contains_the_caller_if_social_stands(world: World, subjects: dict[str, State]) -> None:
     chosen = {
         key: state
         for key, state in subjects.items()
-        if state.verified and not state.filled and not state.leaving and state.hidden in (NOTHING, MEMBERS_SEE)
+        if state.verified and not state.filled and not state.leaving and state.hidden in (NO_FIELDS, MEMBERS_SEE)
     }
-    others = {key: state.shown(key, "MEMBERS") for key, state in subjects.items()}
+    others = {key: state.expected_user(key, "MEMBERS") for key, state in subjects.items()}
     for key, state in chosen.items():
-        own = {key: state.shown(key, "SELF") if state.stands else None}
-        assert await listed(world, await world.token(holder=key)) == {
+        own = {key: state.expected_user(key, "SELF") if state.stands else None}
+        assert await directory(world, await world.token(holder=key)) == {
             key: person for key, person in {**others, **own}.items() if person
         }
 
 
-MYSELF = f"""query ($id: ID!) {{
+OWN_PATHS = f"""query ($id: ID!) {{
   user(id: $id) {{ ...Whole }} node(id: $id) {{ ... on User {{ ...Whole }} }}
   me {{ user {{ ...Whole }} }} viewer {{ user {{ ...Whole }} }}
   aliased: user(id: $id) {{ {" ".join(f"{field}: {selected(field)}" for field in FIELDS)} }}
 }} {WHOLE}"""
-SEARCHED = f"""query ($name: String!) {{ users(search: $name) {{ edges {{ node {{ ...Whole }} }} }} }} {WHOLE}"""
-CHANGED = f"mutation {{ updateProfile(input: {{}}) {{ ... on ProfileUpdated {{ user {{ ...Whole }} }} }} }} {WHOLE}"
+SEARCH = f"""query ($name: String!) {{ users(search: $name) {{ edges {{ node {{ ...Whole }} }} }} }} {WHOLE}"""
+UPDATE = f"mutation {{ updateProfile(input: {{}}) {{ ... on ProfileUpdated {{ user {{ ...Whole }} }} }} }} {WHOLE}"
 
 
-async def test_oneself_is_the_same_on_every_path(world: World, subjects: dict[str, State]) -> None:
+async def test_the_caller_reads_the_same_own_record_on_every_path(world: World, subjects: dict[str, State]) -> None:
     for key, state in subjects.items():
-        mine = state.shown(key, "SELF")
+        mine = state.expected_user(key, "SELF")
         assert mine is not None
         assert mine["withheld"] == []
         token = await world.token(holder=key)
-        answer = await world.data(MYSELF, token, {"id": key})
+        answer = await world.data(OWN_PATHS, token, {"id": key})
         assert answer["user"] == answer["node"] == answer["me"]["user"] == answer["viewer"]["user"] == mine, state
         assert answer["aliased"] == {field: mine[GRAPHQL_NAMES[field]] for field in FIELDS}, state
-        assert (await world.data(CHANGED, token))["updateProfile"] == {"user": mine}, state
+        assert (await world.data(UPDATE, token))["updateProfile"] == {"user": mine}, state
 
 
-async def test_oneself_is_found_under_a_hidden_name_too(world: World, subjects: dict[str, State]) -> None:
+async def test_a_search_finds_the_callers_own_hidden_name(world: World, subjects: dict[str, State]) -> None:
     filled = {key: state for key, state in subjects.items() if state.filled}
     for key, state in filled.items():
-        answer = await world.ask(SEARCHED, await world.token(holder=key), {"name": state.last_name})
+        answer = await world.ask(SEARCH, await world.token(holder=key), {"name": state.last_name})
         if state.verified and not state.leaving:
             found = [edge["node"] for edge in answer["data"]["users"]["edges"]]
-            assert found == ([state.shown(key, "SELF")] if state.stands else []), state
+            assert found == ([state.expected_user(key, "SELF")] if state.stands else []), state
             assert "errors" not in answer
         else:
             assert (answer["data"], refusals(answer)) == ({"users": None}, [(["users"], None)])
 
 
-SIGNING_IN = f"""mutation ($email: String!) {{ login(input: {{ email: $email, password: "{PASSWORD}" }}) {{
+LOGIN = f"""mutation ($email: String!) {{ login(input: {{ email: $email, password: "{PASSWORD}" }}) {{
   ... on SignedIn {{ viewer {{ user {{ ...Whole }} }} }} }} }} {WHOLE}"""
 
 
-async def test_signing_in_shows_oneself_as_every_other_path(world: World) -> None:
+async def test_login_returns_the_same_record_as_other_paths(world: World) -> None:
     hashed = PasswordHasher(1, 8, 1).hash(PASSWORD)
-    for key, state in (await settled(world, STATES, passwordHash=hashed)).items():
-        answer = await world.data(SIGNING_IN, None, {"email": state.email})
-        # signing in keeps the address that it came from, which is on no map
-        expected = state.shown(key, "SELF", IP_ADDRESS="127.0.0.1", LOCATION=None)
+    for key, state in (await store_people(world, STATES, passwordHash=hashed)).items():
+        answer = await world.data(LOGIN, None, {"email": state.email})
+        # login stores the caller's IP address, which has no location
+        expected = state.expected_user(key, "SELF", IP_ADDRESS="127.0.0.1", LOCATION=None)
         assert answer["login"]["viewer"]["user"] == expected, state
 
 
-async def test_a_token_that_is_no_session_reads_not_even_its_holder(world: World) -> None:
+async def test_a_staff_token_does_not_read_its_holder(world: World) -> None:
     everything = f"{{ viewer {{ role user {{ ...Whole named: email }} }} }} {WHOLE}"
     below = [(["viewer", "user", GRAPHQL_NAMES[field]], field) for field in FIELDS]
     nulls = dict.fromkeys([*GRAPHQL_NAMES.values(), "named"])
     withheld = [{"field": field, "reason": "ROLE", "purpose": None} for field in FIELDS]
-    for asker in (asker for asker in ASKERS if asker.role is not Role.MEMBER):
-        token = await asker.token(world)
+    for caller in (caller for caller in CALLERS if caller.role is not Role.MEMBER):
+        token = await caller.token(world)
         answer = await world.ask(everything, token)
         viewer = answer["data"]["viewer"]
-        assert viewer["role"] == asker.role
+        assert viewer["role"] == caller.role
         assert refusals(answer) == sorted([*below, (["viewer", "user", "named"], "EMAIL")])
-        if asker.role in STAFF:
+        if caller.role in STAFF:
             holder = viewer["user"]["id"]
             assert viewer["user"] == {"id": holder, **nulls, "withheld": withheld}
             assert (await world.ask(BY_NODE, token, {"id": holder}))["data"] == {"node": None}
@@ -321,44 +323,45 @@ async def test_a_token_that_is_no_session_reads_not_even_its_holder(world: World
             assert viewer["user"] is None
 
 
-async def test_a_field_asked_for_alone_answers_as_among_all(world: World, subjects: dict[str, State]) -> None:
-    for asker in (VISITOR, OTHER_MEMBER):
-        token = await asker.token(world)
+async def test_a_single_field_has_the_same_value_as_among_all(world: World, subjects: dict[str, State]) -> None:
+    for caller in (VISITOR, OTHER_MEMBER):
+        token = await caller.token(world)
         for field, name in GRAPHQL_NAMES.items():
             chosen = [
-                (key, state.shown(key, asker.audience))
+                (key, state.expected_user(key, caller.audience))
                 for key, state in subjects.items()
-                if state.verified and state.filled and not state.leaving and state.hidden in (NOTHING, {field})
+                if state.verified and state.filled and not state.leaving and state.hidden in (NO_FIELDS, {field})
             ]
-            them = range(len(chosen))
-            document = f"""query ({" ".join(f"$i{p}: ID!" for p in them)}) {{
-              {" ".join(f"u{p}: user(id: $i{p}) {{ {selected(field)} }}" for p in them)}
-              {" ".join(f"n{p}: node(id: $i{p}) {{ ... on User {{ {selected(field)} }} }}" for p in them)} }}"""
-            answer = (await world.ask(document, token, {f"i{p}": chosen[p][0] for p in them}))["data"]
-            expected = [shown and {name: shown[name]} for _, shown in chosen]
+            places = range(len(chosen))
+            document = f"""query ({" ".join(f"$i{p}: ID!" for p in places)}) {{
+              {" ".join(f"u{p}: user(id: $i{p}) {{ {selected(field)} }}" for p in places)}
+              {" ".join(f"n{p}: node(id: $i{p}) {{ ... on User {{ {selected(field)} }} }}" for p in places)} }}"""
+            answer = (await world.ask(document, token, {f"i{p}": chosen[p][0] for p in places}))["data"]
+            expected = [user and {name: user[name]} for _, user in chosen]
             assert len(expected) == 8
-            assert [answer[f"u{p}"] for p in them] == [answer[f"n{p}"] for p in them] == expected, (asker, field)
+            assert [answer[f"u{p}"] for p in places] == [answer[f"n{p}"] for p in places] == expected, (caller, field)
 
 
-async def test_the_directory_of_one_field_answers_as_among_all(world: World, subjects: dict[str, State]) -> None:
+async def test_the_directory_of_one_field_agrees_with_the_full_one(world: World, subjects: dict[str, State]) -> None:
     token = await OTHER_MEMBER.token(world)
-    met = {key: shown for key, state in sorted(subjects.items()) if (shown := state.shown(key, "MEMBERS"))}
+    users = ((key, state.expected_user(key, "MEMBERS")) for key, state in sorted(subjects.items()))
+    readable = {key: user for key, user in users if user}
     for field, name in GRAPHQL_NAMES.items():
         document = f"{{ users(first: 100) {{ edges {{ node {{ id {selected(field)} }} }} }} }}"
         found = [edge["node"] for edge in (await world.data(document, token))["users"]["edges"]]
-        assert found == [{"id": key, name: shown[name]} for key, shown in met.items()], field
+        assert found == [{"id": key, name: user[name]} for key, user in readable.items()], field
 
 
-async def test_asking_for_no_field_meets_the_same_people(world: World, subjects: dict[str, State]) -> None:
+async def test_a_query_without_fields_finds_the_same_subjects(world: World, subjects: dict[str, State]) -> None:
     document = """query ($id: ID!) { user(id: $id) { __typename } node(id: $id) { id }
       withheld: user(id: $id) { withheld { field reason purpose } } }"""
-    chosen = [each for each in subjects.items() if each[1].filled and each[1].hidden in (NOTHING, MEMBERS_SEE)]
-    for asker in (asker for asker in ASKERS if asker.asks_by_user):
-        token = await asker.token(world)
+    chosen = [each for each in subjects.items() if each[1].filled and each[1].hidden in (NO_FIELDS, MEMBERS_SEE)]
+    for caller in (caller for caller in CALLERS if caller.may_use_user):
+        token = await caller.token(world)
         for key, state in chosen:
             answer = await world.data(document, token, {"id": key})
-            if shown := state.shown(key, asker.audience):
-                named = {"withheld": shown["withheld"]}
+            if user := state.expected_user(key, caller.audience):
+                named = {"withheld": user["withheld"]}
                 assert answer == {"user": {"__typename": "User"}, "node": {"id": key}, "withheld": named}, state
             else:
                 assert answer == {"user": None, "node": None, "withheld": None}, state
@@ -367,36 +370,36 @@ async def test_asking_for_no_field_meets_the_same_people(world: World, subjects:
 # ---------------------------------------------------------------- absent
 
 
-async def answered(world: World, document: str, token: str | None, subject_id: str) -> tuple[int, bytes, list[str]]:
-    """Status, body and the statements sent for it; root fields are read side by side, so in no certain order."""
+async def response_of(world: World, document: str, token: str | None, subject_id: str) -> tuple[int, bytes, list[str]]:
+    """Returns status, body and the sorted statements, since root fields run concurrently."""
     async with recorded_statements(world.services.database) as sent:
         response = await world.post(document, token, {"id": subject_id})
     return response.status_code, response.content, sorted(sent)
 
 
 ABSENCES = (
-    State(0, NOTHING, NOTHING, verified=True, filled=True),
-    State(1, frozenset({"EXPANSION"}), NOTHING, verified=True, filled=True),
-    State(2, frozenset({"SOCIAL", "EXPANSION"}), NOTHING, verified=False, filled=True),
+    State(0, NO_FIELDS, NO_FIELDS, verified=True, filled=True),
+    State(1, frozenset({"EXPANSION"}), NO_FIELDS, verified=True, filled=True),
+    State(2, frozenset({"SOCIAL", "EXPANSION"}), NO_FIELDS, verified=False, filled=True),
     State(3, frozenset({"SOCIAL", "EXPANSION"}), MEMBERS_SEE, verified=True, filled=True),
-    State(4, frozenset({"SOCIAL"}), EVERYTHING, verified=True, filled=False),
-    State(5, frozenset({"SOCIAL"}), NOTHING, verified=True, filled=True),
-    State(6, frozenset({"SOCIAL"}), expectation.ever("PUBLIC"), verified=True, filled=True),
-    State(7, frozenset({"SOCIAL", "EXPANSION"}), NOTHING, verified=True, filled=True, leaving=True),
+    State(4, frozenset({"SOCIAL"}), ALL_FIELDS, verified=True, filled=False),
+    State(5, frozenset({"SOCIAL"}), NO_FIELDS, verified=True, filled=True),
+    State(6, frozenset({"SOCIAL"}), expectation.possible_fields("PUBLIC"), verified=True, filled=True),
+    State(7, frozenset({"SOCIAL", "EXPANSION"}), NO_FIELDS, verified=True, filled=True, leaving=True),
 )
 BY_USER = f"query ($id: ID!) {{ user(id: $id) {{ ...Whole }} }} {WHOLE}"
 BY_NODE = f"query ($id: ID!) {{ node(id: $id) {{ id __typename ... on User {{ ...Whole }} }} }} {WHOLE}"
 BY_ID = "query ($id: ID!) { user(id: $id) { id } node(id: $id) { id } }"
 
 
-async def test_an_absent_subject_is_an_unknown_id_to_the_byte(world: World) -> None:
-    people = await settled(world, ABSENCES)
-    for asker in ASKERS:
-        token = await asker.token(world)
-        await world.ask("{ viewer { role } }", token)  # the first use of a token is noted, which is a write
-        absent = [key for key, state in people.items() if state.shown(key, asker.audience) is None]
+async def test_an_absent_subject_answers_byte_for_byte_like_an_unknown_id(world: World) -> None:
+    people = await store_people(world, ABSENCES)
+    for caller in CALLERS:
+        token = await caller.token(world)
+        await world.ask("{ viewer { role } }", token)  # the first use of a token is recorded by a write
+        absent = [key for key, state in people.items() if state.expected_user(key, caller.audience) is None]
         assert len(absent) >= 6
         for document in (BY_USER, BY_NODE, BY_ID):
-            unknown = await answered(world, document, token, UNKNOWN)
+            unknown = await response_of(world, document, token, UNKNOWN)
             for key in absent:
-                assert await answered(world, document, token, key) == unknown, (asker, people[key])
+                assert await response_of(world, document, token, key) == unknown, (caller, people[key])

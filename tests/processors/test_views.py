@@ -28,7 +28,14 @@ from resolvers.ledger import write_disclosures
 from resolvers.processors import withdrawals
 from schema.build import build
 from tests import expectation
-from tests.expectation import BITS, CELLS, FIELDS, NOTHING, PROCESSORS, Circumstances
+from tests.expectation import (
+    BITS,
+    CELLS,
+    FIELDS,
+    NO_FIELDS,
+    PROCESSORS,
+    Circumstances,
+)
 from tests.serving import consentql, serving
 from tests.statements import recorded_statements
 from tests.world import GRAPHQL_NAMES, PASSWORD, World, codes, line
@@ -275,7 +282,7 @@ def test_a_view_has_its_processors_own_columns_and_no_other(processor: str) -> N
     assert set(view.fields) == {"id", "processor", "openedAt", "reason", "withheld", rows}
     assert get_named_type(view.fields[rows].type) is row
     assert set(row.fields) == {"userId", *(GRAPHQL_NAMES[column] for column in COLUMNS[processor])}
-    assert set(COLUMNS[processor]) == expectation.ever(processor)
+    assert set(COLUMNS[processor]) == expectation.possible_fields(processor)
     union = types["ProcessorViewResult"]
     assert isinstance(union, GraphQLUnionType)
     assert {kind.name for kind in union.types} == {*(view for view, *_ in VIEW_TYPES.values()), "Refusal"}
@@ -283,7 +290,7 @@ def test_a_view_has_its_processors_own_columns_and_no_other(processor: str) -> N
 
 NULLS = tuple(frozenset(nulls) for size in range(4) for nulls in combinations(("firstName", "lastName", "ip"), size))
 STANDINGS = ((), ("SOCIAL",), ("EXPANSION",), ("SOCIAL", "EXPANSION"))
-HIDINGS = (NOTHING, frozenset(FIELDS))
+HIDINGS = (NO_FIELDS, frozenset(FIELDS))
 OBJECTIONS_TO = ((), *((each,) for each in PROCESSORS), PROCESSORS)
 
 
@@ -326,7 +333,11 @@ class Person:
         circumstances = Circumstances(
             frozenset(self.standing), self.hidden, unverified=not self.verified, objected=processor in self.objected
         )
-        seen, values, columns = expectation.seen(processor, circumstances), self.values(), COLUMNS[processor]
+        seen, values, columns = (
+            expectation.decision(processor, circumstances),
+            self.values(),
+            COLUMNS[processor],
+        )
         if seen is None or seen[columns[0]] is not None or values[columns[0]] is None:
             return None
         return {"userId": id, **{GRAPHQL_NAMES[c]: values[c] if seen[c] is None else None for c in columns}}

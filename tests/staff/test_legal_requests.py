@@ -13,7 +13,7 @@ from models.tables import LEGAL_REQUESTS
 from models.vocabulary import Processor, Role
 from resolvers.subjects.legal_holds import held_fields
 from tests import expectation
-from tests.expectation import BITS, EVERYTHING, FIELDS, Circumstances
+from tests.expectation import ALL_FIELDS, BITS, FIELDS, Circumstances
 from tests.statements import recorded_statements
 from tests.world import FORM, GRAPHQL_NAMES, PROFILE, USER, World, codes, line
 
@@ -178,7 +178,7 @@ async def test_nobody_records_approves_reads_closes_or_finds_a_request_about_the
 
 async def test_a_request_opens_exactly_its_extent_whatever_stands(office: Office) -> None:
     """Unverified, never asked, withdrawn and hidden alike: none of it keeps a request out."""
-    world, extents = office.world, [frozenset({field}) for field in FIELDS] + [EVERYTHING]
+    world, extents = office.world, [frozenset({field}) for field in FIELDS] + [ALL_FIELDS]
     states = tuple(product((True, False), ((), ("SOCIAL",), ("EXPANSION",))))
     people = [
         (extent, line(f"s{place}@example.org", purposes, emailVerified=verified, hidden=list(FIELDS)))
@@ -189,7 +189,7 @@ async def test_a_request_opens_exactly_its_extent_whatever_stands(office: Office
     for id, (extent, settled) in zip(ids, people, strict=True):
         await office.approved(subjectId=id, extent=sorted(extent))
         answer = await world.data(everything, office.second, {"id": id})
-        seen = expectation.seen("LEGAL_REQUEST", Circumstances(extent=extent))
+        seen = expectation.decision("LEGAL_REQUEST", Circumstances(extent=extent))
         assert seen is not None
         assert answer["user"] == answer["node"]
         assert answer["user"]["withheld"] == [
