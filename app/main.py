@@ -46,7 +46,7 @@ def make_services(settings: Settings) -> Services:
     return Services(
         database=Database(settings.database_url, pool=settings.database_pool),
         keys=keys,
-        limits=RateLimiter(settings.redis_url, on=settings.counts_attempts),
+        limits=RateLimiter(settings.redis_url, enabled=settings.counts_attempts),
         hashing=Hashing(keys, memory_kib=settings.password_memory_kib, passes=settings.password_passes),
         geolocation=Geolocation(settings.geoip_database),
         breached_list=SortedListFile(settings.breached_passwords) if settings.breached_passwords else None,

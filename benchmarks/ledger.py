@@ -52,7 +52,7 @@ class Platform:
     def __init__(self, database: Database) -> None:
         settings = Settings(database_url=database.url, secret_keys=(KEY,), rate_limits="off")
         keys = KeyRing(settings.secret_keys)
-        self.services = Services(database, keys, RateLimiter(on=False), Hashing(keys), Geolocation())
+        self.services = Services(database, keys, RateLimiter(enabled=False), Hashing(keys), Geolocation())
         transport = httpx.ASGITransport(app=create(settings, self.services))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://consentql.test")
         self.request: dict[str, Any] = {}

@@ -53,7 +53,8 @@ def _converted(values: Sequence[Any], bind: Callable[[Any], Any] | None) -> list
 def is_one_of(column: Column[Any], values: Sequence[str], *, is_sqlite: bool) -> ColumnElement[bool]:
     """Returns the condition that the column is one of `values`, sent as one parameter.
 
-    A statement can have at most 32,767 parameters."""
+    A statement can have at most 32,767 parameters.
+    """
     text = literal(json.dumps(values), String)
     if is_sqlite:
         return column.in_(select(func.json_each(text).table_valued("value").c.value))

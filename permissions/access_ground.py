@@ -23,32 +23,33 @@ class Grounds:
     """All open cases or requests that let one caller read one subject."""
 
     audience: Audience
-    each: tuple[Ground, ...]
+    all: tuple[Ground, ...]
 
     @property
     def extent(self) -> int:
         """The bits of all extents together."""
-        return _combined_extent(self.each)
+        return _combined_extent(self.all)
 
     @property
     def own_extent(self) -> int:
         """The bits of the extents of cases that the subject opened."""
         return _combined_extent(self._opened_by_subject())
 
-    def under(self, locks: Lock) -> "Grounds":
+    def counting_under(self, locks: Lock) -> "Grounds":
         """Returns the grounds that count for a subject with these locks."""
         return (
             Grounds(self.audience, self._opened_by_subject()) if counts_only_own_cases(self.audience, locks) else self
         )
 
     def _opened_by_subject(self) -> tuple[Ground, ...]:
-        return tuple(ground for ground in self.each if ground.opened_by_subject)
+        return tuple(ground for ground in self.all if ground.opened_by_subject)
 
     def ground_for(self, bits: int) -> Ground:
         """Returns the ground to record for a disclosure of these fields.
 
-        It prefers a ground that covers all fields, then one that its subject may know of now."""
-        return min(self.each, key=lambda ground: ((bits & ~ground.extent).bit_count(), ground.visible_at is not None))
+        It prefers a ground that covers all fields, then one that its subject may know of now.
+        """
+        return min(self.all, key=lambda ground: ((bits & ~ground.extent).bit_count(), ground.visible_at is not None))
 
 
 def _combined_extent(grounds: tuple[Ground, ...]) -> int:

@@ -82,7 +82,8 @@ def counted_extent(audience: Audience, state: SubjectState) -> int:
 def decide_field(audience: Audience, field: PersonalField, state: SubjectState) -> Withheld | None:
     """Returns why this audience may not read this field of an unlocked subject, or None if it may.
 
-    The first reason that applies is returned."""
+    The first reason that applies is returned.
+    """
     cell = POLICY[field].cells.get(audience)
     if cell is None:
         return Withheld(field, WithholdingReason.ROLE)

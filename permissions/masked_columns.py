@@ -71,7 +71,8 @@ def query_parameters(caller: Caller) -> dict[str, object]:
 def floor_parameters(since: int | None = None) -> dict[str, int]:
     """Returns the oldest policy version per purpose whose grants count, as parameters of `purpose_stands`.
 
-    `since` is the version to judge by; without it, the current one."""
+    `since` is the version to judge by; without it, the current one.
+    """
     return {f"floor_{purpose.lower()}": version_floor(purpose, since) for purpose in GRANTED_VERSION}
 
 

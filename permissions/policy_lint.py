@@ -28,7 +28,7 @@ def find_problems() -> list[str]:
 
 def version_problems(version: Policy) -> list[str]:
     """Returns every problem within one version."""
-    return [*_field_problems(version), *_processor_problems(version), *_sentence_problems(version)]
+    return [*_field_problems(version), *_processor_problems(version), *_text_problems(version)]
 
 
 def _field_problems(version: Policy) -> Iterator[str]:
@@ -56,23 +56,23 @@ def _processor_problems(version: Policy) -> Iterator[str]:
     if [each.processor for each in version.processors] != list(Processor):
         yield "processors: there must be one sentence per Processor, in that order"
     for each in version.processors:
-        given = processor_fields(version.fields, each.processor)
-        if not given:
+        received = processor_fields(version.fields, each.processor)
+        if not received:
             yield f"{each.processor}: receives no field; remove the processor or give it a field"
-        if each.fields != given:
+        if each.fields != received:
             yield f"{each.processor}: lists other fields than the table gives it"
 
 
-def _sentence_problems(version: Policy) -> Iterator[str]:
+def _text_problems(version: Policy) -> Iterator[str]:
     if [each.purpose for each in version.purposes] != list(Purpose):
         yield "purposes: there must be one text per Purpose, in that order"
     sentences = {
         **{f"purpose {each.purpose}": (each.text, each.lawful_basis) for each in version.purposes},
         **{f"processor {each.processor}": (each.text,) for each in version.processors},
-        **{f"retention {place}": (each.what, each.why) for place, each in enumerate(version.retention, start=1)},
+        **{f"retention {number}": (each.what, each.why) for number, each in enumerate(version.retention, start=1)},
         **{
-            f"reading {place}": (each.sentence, each.question, each.reading)
-            for place, each in enumerate(version.readings, start=1)
+            f"reading {number}": (each.sentence, each.question, each.reading)
+            for number, each in enumerate(version.readings, start=1)
         },
     }
     for name, texts in sentences.items():

@@ -27,19 +27,19 @@ RETRY_SECONDS: Final = 1.0
 class RateLimiter:
     """Counts attempts. An attempt is counted before it is checked, so concurrent attempts gain nothing."""
 
-    def __init__(self, redis_url: str | None = None, *, on: bool = True) -> None:
-        self.on = on
+    def __init__(self, redis_url: str | None = None, *, enabled: bool = True) -> None:
+        self.enabled = enabled
         self._store = _storage(redis_url) if redis_url else None
         self._shared = MovingWindowRateLimiter(self._store) if self._store else None
         self._local = MovingWindowRateLimiter(MemoryStorage())
         self._shared_retry_at = 0.0
 
-    async def wait(self, rate: str, *key: str) -> int:
+    async def count_attempt(self, rate: str, *key: str) -> int:
         """Counts one attempt. Returns 0, or the seconds until the next attempt is allowed.
 
         If the shared counters cannot be reached, this process counts on its own and allows a quarter of the rate.
         """
-        if not self.on:
+        if not self.enabled:
             return 0
         item = parse(rate)
         if self._shared is None:
@@ -52,9 +52,9 @@ class RateLimiter:
                 self._use_local(problem)
         return await _hit(self._local, _local_rate(item), key)
 
-    async def forget(self, rate: str, *key: str) -> None:
+    async def reset_count(self, rate: str, *key: str) -> None:
         """Resets the count for an account or device that has signed in. Never use it for a network address."""
-        if not self.on:
+        if not self.enabled:
             return
         item = parse(rate)
         await self._local.clear(item, *key)
@@ -68,7 +68,7 @@ class RateLimiter:
 
     async def counts_locally(self) -> bool:
         """Returns whether the shared counters cannot be reached and this process counts on its own."""
-        if not self.on or self._store is None:
+        if not self.enabled or self._store is None:
             return False
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):

@@ -101,7 +101,7 @@ RETENTION: Final[RetentionTable] = {
 def retention(grace: timedelta, periods: Mapping[RecordKind, timedelta]) -> RetentionTable:
     """Returns the table with the operator's periods."""
     chosen = {**dict.fromkeys(GRACE, grace), **periods}
-    return {kind: replace(kept, period=chosen.get(kind, kept.period)) for kind, kept in RETENTION.items()}
+    return {kind: replace(entry, period=chosen.get(kind, entry.period)) for kind, entry in RETENTION.items()}
 
 
 def account_erasure_date(leaving_since: datetime, table: RetentionTable) -> datetime:
@@ -112,18 +112,19 @@ def account_erasure_date(leaving_since: datetime, table: RetentionTable) -> date
 def retained_records(ends: datetime, table: RetentionTable) -> tuple[KeptRecord, ...]:
     """Returns the records that are kept after an account that ends at `ends`.
 
-    `until` is None if each record has its own end."""
-    days = {K.CONSENT_RECORDS: ends + table[K.CONSENT_RECORDS].period}
-    return tuple(_record_text(table[kind], days.get(kind)) for kind in KEPT_AFTER_ERASURE)
+    `until` is None if each record has its own end.
+    """
+    ends_of_records = {K.CONSENT_RECORDS: ends + table[K.CONSENT_RECORDS].period}
+    return tuple(_record_text(table[kind], ends_of_records.get(kind)) for kind in KEPT_AFTER_ERASURE)
 
 
 def retention_texts(table: RetentionTable) -> tuple[KeptRecord, ...]:
     """Returns the table as text."""
-    return tuple(_record_text(kept) for kept in table.values())
+    return tuple(_record_text(entry) for entry in table.values())
 
 
-def _record_text(kept: RetentionPeriod, until: datetime | None = None) -> KeptRecord:
-    return KeptRecord(kept.what, f"{period_text(kept.period)} {kept.since}: {kept.why}", until)
+def _record_text(entry: RetentionPeriod, until: datetime | None = None) -> KeptRecord:
+    return KeptRecord(entry.what, f"{period_text(entry.period)} {entry.since}: {entry.why}", until)
 
 
 def period_text(period: timedelta) -> str:

@@ -22,5 +22,5 @@ def version_name(version: int) -> str:
 
 def version_floor(purpose: Purpose, until: int | None = None) -> int:
     """Returns the newest version, up to `until`, that changed this purpose materially."""
-    known = enumerate(policy.VERSIONS[:until], start=1)
-    return max(place for place, version in known if purpose in version.changes)
+    versions = enumerate(policy.VERSIONS[:until], start=1)
+    return max(number for number, version in versions if purpose in version.changes)

@@ -109,4 +109,4 @@ class Context:
         path = info.path
         while path.prev is not None:
             path = path.prev
-        return self.selection.asked.get(str(path.key), RootFieldSelection())
+        return self.selection.root_fields.get(str(path.key), RootFieldSelection())

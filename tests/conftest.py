@@ -153,7 +153,7 @@ def redis(tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def limited_world(database: Database) -> Iterator[World]:
     """Starts the application with rate limits on the test's database."""
-    world = world_of(database, limits=RateLimiter(on=True))
+    world = world_of(database, limits=RateLimiter(enabled=True))
     yield world
     world.services.hashing.close()
 

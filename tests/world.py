@@ -59,7 +59,7 @@ def services_on(database: Database, **changes: Any) -> Services:
     services = Services(
         database=database,
         keys=KeyRing((KEY,)),
-        limits=RateLimiter(on=False),
+        limits=RateLimiter(enabled=False),
         hashing=Hashing(KeyRing((KEY,)), memory_kib=8, passes=1),
         geolocation=GEOLOCATION,
     )

@@ -131,7 +131,7 @@ class OperationExtension(SchemaExtension):
         result = context.result
         if result is not None:
             found = [error_messages.public_error(error) for error in result.errors or []]
-            result.errors = [*found, *selection.refusals] or None
+            result.errors = [*found, *selection.errors] or None
             await _record_disclosures(context.context, result)
 
 

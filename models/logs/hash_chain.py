@@ -21,7 +21,8 @@ GENESIS: Final = "0" * 64
 class Log:
     """An append-only table whose rows form a hash chain, and the columns that the hash covers.
 
-    `own` are a record's own columns. `shared` and `ending` come from the reading that several records share."""
+    `own` are a record's own columns. `shared` and `ending` come from the reading that several records share.
+    """
 
     name: str
     table: Table

@@ -36,7 +36,8 @@ LEDGER: Final = (
 def is_about(subject_id: str) -> ColumnElement[bool]:
     """Returns the condition that an entry is about this subject.
 
-    Only the beginning of the id is indexed, because a large index makes most of the cost of writing."""
+    Only the beginning of the id is indexed, because a large index makes most of the cost of writing.
+    """
     # compare only the rest: with the whole id, SQLite would not use the index
     rest = func.substr(LEDGER.c.subject_id, literal_column(str(INDEXED_PREFIX + 1)))
     return (_prefix(LEDGER.c.subject_id, INDEXED_PREFIX) == subject_id[:INDEXED_PREFIX]) & (

@@ -35,7 +35,8 @@ class Reading(SQLModel, table=True):
 class Disclosure(SQLModel, table=True):
     """One subject in one answer: the fields that were read, never their values.
 
-    The table has few columns, because one processor view writes 1,000 rows."""
+    The table has few columns, because one processor view writes 1,000 rows.
+    """
 
     __tablename__ = "disclosures"
     __table_args__ = (Index("ix_disclosures_subject", text("substr(subject_id, 1, 8)")),)

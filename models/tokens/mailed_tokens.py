@@ -57,7 +57,8 @@ async def write_letter(
 ) -> str:
     """Queues a letter in the transaction that causes it. Returns its id.
 
-    Without a recipient it does the same work and writes nothing, so that timing reveals no account."""
+    Without a recipient it does the same work and writes nothing, so that timing reveals no account.
+    """
     id = new_id()
     letter = {
         "id": id,

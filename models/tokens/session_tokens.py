@@ -115,7 +115,8 @@ async def refresh_session(
 ) -> SessionTokens | ReusedRefreshToken | None:
     """Returns the session's next tokens, or the same ones again within the grace period.
 
-    Returns None if the token does not work. Revokes the session if the token was reused later."""
+    Returns None if the token does not work. Revokes the session if the token was reused later.
+    """
     if (parsed := _parse_refresh_token(keys, token)) is None:
         return None
     id, generation = parsed

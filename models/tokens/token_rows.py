@@ -101,7 +101,8 @@ async def grant_role(
 ) -> None:
     """Grants a staff role until `expires_at`.
 
-    A live earlier grant is replaced. If it had expired, its tokens and case assignments end."""
+    A live earlier grant is replaced. If it had expired, its tokens and case assignments end.
+    """
     # two concurrent first grants have no earlier grant to lock, so lock the account
     account = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == subject_id).with_for_update(key_share=True)
     await connection.execute(account)

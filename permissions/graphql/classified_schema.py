@@ -30,11 +30,11 @@ class UnclassifiedField(Exception):
 def impersonal(why: str) -> Callable[[type[T]], type[T]]:
     """Declares that no field of a type is a personal-data field, and why."""
 
-    def mark(kind: type[T]) -> type[T]:
+    def declare(kind: type[T]) -> type[T]:
         setattr(kind, IMPERSONAL, why)
         return kind
 
-    return mark
+    return declare
 
 
 def open_field(why: str, **options: Any) -> Any:

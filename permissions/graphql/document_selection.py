@@ -40,8 +40,8 @@ class RootFieldSelection:
 class DocumentSelection:
     """The selection of each root field, and an error per field that the caller's role can never read."""
 
-    asked: dict[str, RootFieldSelection] = field(default_factory=dict)
-    refusals: list[ApiError] = field(default_factory=list)
+    root_fields: dict[str, RootFieldSelection] = field(default_factory=dict)
+    errors: list[ApiError] = field(default_factory=list)
 
 
 class SelectionWalk:
@@ -56,8 +56,8 @@ class SelectionWalk:
         self.fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
-        self.found = DocumentSelection()
-        self._seen: set[tuple[str | int, ...]] = set()
+        self.selection = DocumentSelection()
+        self._refused: set[tuple[str | int, ...]] = set()
 
     def operation(self, node: OperationDefinitionNode) -> DocumentSelection:
         """Returns the selections of the operation's root fields."""
@@ -65,43 +65,43 @@ class SelectionWalk:
         if root is not None:
             for key, name, selected, _ in self._fields(root, node.selection_set):
                 self._root(key, f"{root.name}.{name}", selected, root)
-        return self.found
+        return self.selection
 
     def _root(self, key: str, coordinate: str, node: FieldNode, root: GraphQLObjectType) -> None:
         rule = ROOT_FIELD_RULES.get(coordinate)
         if rule is None or not rule.allows(self.caller) or node.selection_set is None:
             return
-        asked = self.found.asked.setdefault(key, RootFieldSelection())
+        selection = self.selection.root_fields.setdefault(key, RootFieldSelection())
         kind = get_named_type(root.fields[node.name.value].type)
         if is_composite_type(kind):
-            reached = EVERY_FIELD if rule.is_processor_view else possible_bits(rule.audiences(self.caller))
-            self._nested(kind, node.selection_set, (key,), asked, reached)
+            readable = EVERY_FIELD if rule.is_processor_view else possible_bits(rule.audiences(self.caller))
+            self._nested(kind, node.selection_set, (key,), selection, readable)
 
     def _nested(
         self,
         kind: GraphQLCompositeType,
         selections: SelectionSetNode,
         path: tuple[str, ...],
-        asked: RootFieldSelection,
-        reached: int,
+        selection: RootFieldSelection,
+        readable: int,
     ) -> None:
         for key, name, node, parent in self._fields(kind, selections):
             coordinate = f"{parent.name}.{name}"
-            asked.coordinates.add(coordinate)
+            selection.coordinates.add(coordinate)
             here = (*path, key)
             if guard := self.schema.guards.get(coordinate):
-                asked.bits |= guard.bit
-                if not guard.bit & reached:
+                selection.bits |= guard.bit
+                if not guard.bit & readable:
                     self._refuse(here, name, guard.field.value)
                     continue
-            below = get_named_type(parent.fields[name].type) if name in getattr(parent, "fields", {}) else None
-            if node.selection_set is not None and is_composite_type(below):
-                self._nested(below, node.selection_set, here, asked, reached)
+            inner = get_named_type(parent.fields[name].type) if name in getattr(parent, "fields", {}) else None
+            if node.selection_set is not None and is_composite_type(inner):
+                self._nested(inner, node.selection_set, here, selection, readable)
 
     def _refuse(self, path: tuple[str, ...], name: str, personal_field: str) -> None:
-        if path not in self._seen:
-            self._seen.add(path)
-            self.found.refusals.append(forbidden(list(path), field=name, personalField=personal_field))
+        if path not in self._refused:
+            self._refused.add(path)
+            self.selection.errors.append(forbidden(list(path), field=name, personalField=personal_field))
 
     def _fields(
         self, kind: GraphQLCompositeType, selections: SelectionSetNode

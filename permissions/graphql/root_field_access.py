@@ -33,8 +33,8 @@ class RootFieldAccess(FieldExtension):
             raise forbidden()
         if self.rule.rate:
             caller = context.caller
-            who = caller.subject_id or caller.processor or network_of(caller.address)
-            if seconds := await context.limits.wait(self.rule.rate, self.coordinate, who):
+            counted_by = caller.subject_id or caller.processor or network_of(caller.address)
+            if seconds := await context.limits.count_attempt(self.rule.rate, self.coordinate, counted_by):
                 return self._rate_limited(seconds)
         return await next_(source, info, **arguments)
 

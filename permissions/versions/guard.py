@@ -20,7 +20,8 @@ class UnannouncedChange(Exception):
 def require_announced(*, text_required: bool = False) -> None:
     """Raises UnannouncedChange with every unannounced access.
 
-    `text_required`: also raise it if the text of the newest version is not stored."""
+    `text_required`: also raise it if the text of the newest version is not stored.
+    """
     newest = policy.VERSIONS[-1].name
     found = unannounced_changes() or (
         [missing_file(newest)] if text_required and published_policy(newest) is None else []

@@ -44,36 +44,36 @@ def parse_policy(json_value: Any) -> Policy:
     return policy
 
 
-def _parse(kind: Any, value: Any, place: str) -> Any:
+def _parse(kind: Any, value: Any, path: str) -> Any:
     if isinstance(kind, UnionType):
-        return None if value is None else _parse(get_args(kind)[0], value, place)
+        return None if value is None else _parse(get_args(kind)[0], value, path)
     if is_dataclass(kind):
-        return _parse_object(kind, value, place)
+        return _parse_object(kind, value, path)
     if get_origin(kind) is tuple:
-        items = enumerate(_parse_list(value, place))
-        return tuple(_parse(get_args(kind)[0], each, f"{place}.{number}") for number, each in items)
+        items = enumerate(_parse_list(value, path))
+        return tuple(_parse(get_args(kind)[0], each, f"{path}.{number}") for number, each in items)
     if issubclass(kind, Enum | datetime) and isinstance(value, str):
         try:
             return kind(value) if issubclass(kind, Enum) else kind.fromisoformat(value)
         except ValueError:
-            raise InvalidPolicyFile(f"{place}: is not a value of {kind.__name__}") from None
+            raise InvalidPolicyFile(f"{path}: is not a value of {kind.__name__}") from None
     if type(value) is not kind:
-        raise InvalidPolicyFile(f"{place}: must be of type {kind.__name__}")
+        raise InvalidPolicyFile(f"{path}: must be of type {kind.__name__}")
     return value
 
 
-def _parse_list(value: Any, place: str) -> list[Any]:
+def _parse_list(value: Any, path: str) -> list[Any]:
     if not isinstance(value, list):
-        raise InvalidPolicyFile(f"{place}: must be a list")
+        raise InvalidPolicyFile(f"{path}: must be a list")
     return value
 
 
-def _parse_object(kind: Any, value: Any, place: str) -> Any:
+def _parse_object(kind: Any, value: Any, path: str) -> Any:
     names = {each.name for each in fields(kind)}
     if not isinstance(value, dict) or set(value) != names:
-        raise InvalidPolicyFile(f"{place}: must have exactly the keys {', '.join(sorted(names))}")
+        raise InvalidPolicyFile(f"{path}: must have exactly the keys {', '.join(sorted(names))}")
     hints = get_type_hints(kind)
-    return kind(**{name: _parse(hints[name], value[name], f"{place}.{name}") for name in hints})
+    return kind(**{name: _parse(hints[name], value[name], f"{path}.{name}") for name in hints})
 
 
 def policy_json(policy: Policy) -> str:

@@ -154,8 +154,8 @@ def _parts(grounds: Grounds, fields: int) -> list[tuple[Ground, int]]:
     Without this, the entry of an open request would name a field that only a sealed request gives access to.
     """
     parts: list[tuple[Ground, int]] = []
-    for instant in sorted({each.visible_at for each in grounds.each}, key=lambda at: (at is not None, at)):
-        same_time = Grounds(grounds.audience, tuple(each for each in grounds.each if each.visible_at == instant))
+    for instant in sorted({each.visible_at for each in grounds.all}, key=lambda at: (at is not None, at)):
+        same_time = Grounds(grounds.audience, tuple(each for each in grounds.all if each.visible_at == instant))
         part = fields & same_time.extent
         if part or not parts:
             parts.append((same_time.ground_for(part), part))

@@ -59,7 +59,9 @@ def per_device_or_email(
 
 async def count_attempt(context: Context, *buckets: Bucket) -> Refused | None:
     """Counts an attempt in each bucket. Returns a refusal with the longest wait if a limit is exceeded."""
-    waits = [await context.limits.wait(rate, bucket.name, bucket.key) for bucket in buckets for rate in bucket.rates]
+    waits = [
+        await context.limits.count_attempt(rate, bucket.name, bucket.key) for bucket in buckets for rate in bucket.rates
+    ]
     if not any(waits):
         return None
     sentence = "Too many attempts. Wait before you try again."
@@ -74,4 +76,4 @@ async def count_password_attempt(context: Context, *buckets: Bucket) -> Refused 
 async def reset(context: Context, bucket: Bucket) -> None:
     """Resets a counter after a success."""
     for rate in bucket.rates:
-        await context.limits.forget(rate, bucket.name, bucket.key)
+        await context.limits.reset_count(rate, bucket.name, bucket.key)

@@ -152,7 +152,7 @@ def to_subject(audience: Audience | None, row: Row, bits: int, grounds: Grounds 
             if bits & field.bit:
                 row[field.value.lower()] = compose(row)
     subject = Subject(row["id"], audience, seen.mask, seen.withheld, row)
-    subject.grounds = grounds.under(Lock(row["locks"])) if grounds else None
+    subject.grounds = grounds.counting_under(Lock(row["locks"])) if grounds else None
     return subject
 
 

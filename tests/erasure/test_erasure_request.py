@@ -141,7 +141,7 @@ async def test_a_code_is_ignored_without_two_factor_sign_in(requester: Requester
 
 
 async def test_attempts_are_counted_before_the_code_is_checked(database: Database) -> None:
-    world = world_of(database, limits=RateLimiter(on=True))
+    world = world_of(database, limits=RateLimiter(enabled=True))
     _, token = await world.member("p@example.org", password=STRONG)
     app, _ = await enrol_authenticator(world, token)
     guesses = [world.data(REQUEST, token, {"p": STRONG, "c": "000000"}) for _ in range(8)]

@@ -261,7 +261,7 @@ async def test_a_document_that_is_too_large_is_refused_and_not_read_to_its_end(
 
 @pytest.fixture
 def limited(database: Database) -> Iterator[World]:
-    world = world_of(database, limits=RateLimiter(on=True))
+    world = world_of(database, limits=RateLimiter(enabled=True))
     yield world
     world.services.hashing.close()
 

@@ -163,7 +163,7 @@ async def test_a_browser_whose_access_has_lapsed_logs_out_all_the_same(world: Wo
 
 async def test_a_stranger_who_asks_for_links_keeps_no_browser_of_the_owner_out(world: World) -> None:
     jar, _ = await signed_in(world)
-    world.services.limits = RateLimiter(on=True)
+    world.services.limits = RateLimiter(enabled=True)
     asked = {"e": "p@example.org"}
     told = [codes(await world.ask(ASK_RESET, None, asked)) for _ in range(6)]
     assert told == [[]] * 5 + [["RATE_LIMITED"]]

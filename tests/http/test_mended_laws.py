@@ -273,7 +273,7 @@ async def test_a_network_of_ipv6_counts_as_one(database: Database) -> None:
     from app.main import create
     from tests.world import settings_for
 
-    world = world_of(database, limits=RateLimiter(on=True))
+    world = world_of(database, limits=RateLimiter(enabled=True))
     app = create(settings_for(database), world.services)
     told = []
     for number in range(31):

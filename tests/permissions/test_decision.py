@@ -243,7 +243,7 @@ def test_several_cases_give_the_union_of_those_that_count(
         decide(Audience.SUPPORT_CASE, SubjectState(standing, 0, others, bits(extent))).mask for extent, _ in counting
     ]
     assert found.mask == reduce(or_, separate, 0)
-    assert [(ground.extent, ground.opened_by_subject) for ground in grounds.under(locks).each] == [
+    assert [(ground.extent, ground.opened_by_subject) for ground in grounds.counting_under(locks).all] == [
         (bits(extent), opened) for extent, opened in counting
     ], "a disclosure is recorded under these grounds only"
 

@@ -196,7 +196,7 @@ def test_error_paths_contain_no_list_index(monkeypatch: pytest.MonkeyPatch) -> N
     operation = next(node for node in tree.definitions if isinstance(node, OperationDefinitionNode))
     variables = get_variable_values(schema.graphql, operation.variable_definitions, {})
     found = SelectionWalk(schema, tree, variables, Caller(Role.SUPPORT)).operation(operation)
-    assert [(error.path, error.extensions["personalField"]) for error in found.refusals] == [
+    assert [(error.path, error.extensions["personalField"]) for error in found.errors] == [
         (["all", "edges", "node", "pages"], "PUBLIC_PAGES"),
         (["all", "edges", "node", "preRegistration"], "PRE_REGISTRATION"),
         (["all", "edges", "node", "streetAddress"], "STREET_ADDRESS"),

@@ -32,10 +32,10 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 async def test_without_shared_counters_a_quarter_of_the_attempts_is_allowed() -> None:
     limits = RateLimiter(NOWHERE)
-    waits = await asyncio.gather(*(limits.wait("10/5 minutes", "account", "a") for _ in range(50)))
+    waits = await asyncio.gather(*(limits.count_attempt("10/5 minutes", "account", "a") for _ in range(50)))
     assert sorted(wait > 0 for wait in waits) == [False] * 2 + [True] * 48
-    assert await limits.wait("10/5 minutes", "account", "b") == 0, "another account has its own counter"
-    assert [await limits.wait("1/minute", "x") > 0 for _ in range(3)] == [False, True, True], (
+    assert await limits.count_attempt("10/5 minutes", "account", "b") == 0, "another account has its own counter"
+    assert [await limits.count_attempt("1/minute", "x") > 0 for _ in range(3)] == [False, True, True], (
         "at least one attempt is allowed"
     )
 
@@ -55,22 +55,22 @@ async def test_shared_counters_are_used_again_once_they_answer(monkeypatch: pyte
     monkeypatch.setattr("permissions.rate_limits.RETRY_SECONDS", 0)
     store, limits, rate = FailingStorage(), RateLimiter(NOWHERE), "8/minute"
     limits._shared = MovingWindowRateLimiter(store)
-    assert [await limits.wait(rate, "x") for _ in range(6)] == [0] * 6
+    assert [await limits.count_attempt(rate, "x") for _ in range(6)] == [0] * 6
     store.lost = True
-    assert [await limits.wait(rate, "x") > 0 for _ in range(4)] == [False, False, True, True]
+    assert [await limits.count_attempt(rate, "x") > 0 for _ in range(4)] == [False, False, True, True]
     store.lost = False
-    assert [await limits.wait(rate, "x") > 0 for _ in range(3)] == [False, False, True]
+    assert [await limits.count_attempt(rate, "x") > 0 for _ in range(3)] == [False, False, True]
 
 
 @pytest.mark.parametrize("url", [None, NOWHERE])
 async def test_a_success_resets_only_the_counter_of_its_account(url: str | None) -> None:
     limits, rate = RateLimiter(url), "4/minute"
     for who in ("a", "b"):
-        while not await limits.wait(rate, "account", who):
+        while not await limits.count_attempt(rate, "account", who):
             pass
-    await limits.forget(rate, "account", "a")
-    assert await limits.wait(rate, "account", "a") == 0
-    assert await limits.wait(rate, "account", "b") > 0
+    await limits.reset_count(rate, "account", "a")
+    assert await limits.count_attempt(rate, "account", "a") == 0
+    assert await limits.count_attempt(rate, "account", "b") > 0
 
 
 async def test_readiness_names_local_counters_and_reads_are_served(database: Database) -> None:
@@ -141,10 +141,10 @@ async def limiter(redis: str) -> AsyncIterator[RateLimiter]:
 async def test_all_workers_share_counters_that_contain_no_e_mail_address(database: Database, redis: str) -> None:
     rate, key = "10/5 minutes", ("login account", "a")
     async with limiter(redis) as first, limiter(redis) as second, Redis.from_url(redis) as store:
-        waits = await asyncio.gather(*(each.wait(rate, *key) for each in (first, second) * 15))
+        waits = await asyncio.gather(*(each.count_attempt(rate, *key) for each in (first, second) * 15))
         assert sorted(wait > 0 for wait in waits) == [False] * 10 + [True] * 20
-        await first.forget(rate, *key)
-        assert await second.wait(rate, *key) == 0
+        await first.reset_count(rate, *key)
+        assert await second.count_attempt(rate, *key) == 0
         assert not await first.counts_locally()
         world = world_of(database, limits=second)
         await sign_in(world, "somebody@example.org", "no")
