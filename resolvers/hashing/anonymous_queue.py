@@ -48,25 +48,25 @@ class AnonymousQueue:
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """Runs the body in a slot of the queue."""
-        mine = Slot(self._free)
-        before = CURRENT_SLOT.set(mine)
+        slot = Slot(self._free)
+        before = CURRENT_SLOT.set(slot)
         try:
-            await mine.acquire()
+            await slot.acquire()
             yield
         finally:
-            mine.release()
+            slot.release()
             CURRENT_SLOT.reset(before)
 
 
 @asynccontextmanager
 async def slot_released() -> AsyncIterator[None]:
     """Releases the slot of this request while the body waits for something else, then acquires it again."""
-    mine = CURRENT_SLOT.get()
-    if mine is None or not mine.held:
+    slot = CURRENT_SLOT.get()
+    if slot is None or not slot.held:
         yield
         return
-    mine.release()
+    slot.release()
     try:
         yield
     finally:
-        await mine.acquire()
+        await slot.acquire()

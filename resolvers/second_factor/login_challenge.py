@@ -37,16 +37,16 @@ OTHER_BROWSER: Final = Refused(
 )
 
 
-async def begin_challenge(connection: AsyncConnection, opening: NewSession) -> TotpRequired:
+async def begin_challenge(connection: AsyncConnection, session: NewSession) -> TotpRequired:
     """Stores a new challenge and returns its token, which is not valid for anything else."""
-    token, expires_at = new_token(TokenKind.CHALLENGE), opening.now + LIFETIME
+    token, expires_at = new_token(TokenKind.CHALLENGE), session.now + LIFETIME
     row = {
         "id": new_id(),
         "digest": digest_of(token),
-        "subject_id": opening.subject_id,
-        "client": opening.client,
-        "transport": opening.transport.value,
-        "begun_at": opening.now,
+        "subject_id": session.subject_id,
+        "client": session.client,
+        "transport": session.transport.value,
+        "begun_at": session.now,
         "expires_at": expires_at,
         "tries": 0,
     }
@@ -69,7 +69,7 @@ async def complete_login(
         return refusal
     if challenge.transport == TokenTransport.COOKIE and not context.cookies.from_browser:
         return OTHER_BROWSER
-    completed = await _complete(context, challenge, input.code, known=device is not None)
+    completed = await _complete(context, challenge, input.code, known_device=device is not None)
     if not isinstance(completed, SessionTokens):
         return completed
     await attempt_limits.reset(context, bucket)
@@ -79,33 +79,33 @@ async def complete_login(
 async def _find_challenge(context: Context, token: str) -> Any:
     if kind_of(token) is not TokenKind.CHALLENGE:
         return None
-    joined = select(CHALLENGES, CREDENTIALS.c.email_canonical)
-    joined = joined.join(CREDENTIALS, CREDENTIALS.c.subject_id == CHALLENGES.c.subject_id)
+    query = select(CHALLENGES, CREDENTIALS.c.email_canonical)
+    query = query.join(CREDENTIALS, CREDENTIALS.c.subject_id == CHALLENGES.c.subject_id)
     async with context.database.reading() as connection:
-        return (await connection.execute(joined.where(CHALLENGES.c.digest == digest_of(token)))).one_or_none()
+        return (await connection.execute(query.where(CHALLENGES.c.digest == digest_of(token)))).one_or_none()
 
 
-async def _complete(context: Context, challenge: Any, code: str, *, known: bool) -> SessionTokens | Refused:
+async def _complete(context: Context, challenge: Any, code: str, *, known_device: bool) -> SessionTokens | Refused:
     """Counts the try, uses the code, ends the challenge and begins the session in one transaction."""
     now = context.now()
     async with context.database.writing() as connection:
         account = await lock_account_if_any(connection, challenge.subject_id)
         if account is None:
             return CHALLENGE_EXPIRED
-        mine = update(CHALLENGES).where(CHALLENGES.c.id == challenge.id)
-        open = mine.where(
+        challenge_update = update(CHALLENGES).where(CHALLENGES.c.id == challenge.id)
+        live = challenge_update.where(
             CHALLENGES.c.ended_at.is_(None), CHALLENGES.c.expires_at > now, CHALLENGES.c.tries < MAX_TRIES
         )
-        counted = await connection.execute(open.values(tries=CHALLENGES.c.tries + 1))
+        counted = await connection.execute(live.values(tries=CHALLENGES.c.tries + 1))
         if counted.rowcount != 1 or account.disabled_at is not None:
             return CHALLENGE_EXPIRED
         factors = await verify_code(context, connection, challenge.subject_id, code)
         if factors is None:
             return WRONG_CODE
-        await connection.execute(mine.values(ended_at=now))
+        await connection.execute(challenge_update.values(ended_at=now))
         transport = TokenTransport(challenge.transport)
-        opening = NewSession(challenge.subject_id, transport, factors, challenge.client, now)
-        return await begin_session(context, connection, account, opening, known=known)
+        session = NewSession(challenge.subject_id, transport, factors, challenge.client, now)
+        return await begin_session(context, connection, account, session, known_device=known_device)
 
 
 async def verify_code(context: Context, connection: AsyncConnection, subject_id: str, code: str) -> Factors | None:

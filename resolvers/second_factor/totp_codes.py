@@ -47,24 +47,24 @@ def _unseal_secret(keys: KeyRing, authenticator: Any) -> str:
 
 async def confirmed_authenticator(connection: AsyncConnection, subject_id: str) -> Any:
     """The confirmed authenticator of a person, or None. The caller holds the lock of the account."""
-    theirs = (AUTHENTICATORS.c.subject_id == subject_id) & AUTHENTICATORS.c.confirmed_at.is_not(None)
-    return (await connection.execute(select(AUTHENTICATORS).where(theirs))).one_or_none()
+    confirmed = (AUTHENTICATORS.c.subject_id == subject_id) & AUTHENTICATORS.c.confirmed_at.is_not(None)
+    return (await connection.execute(select(AUTHENTICATORS).where(confirmed))).one_or_none()
 
 
 async def accept_code(
     connection: AsyncConnection, keys: KeyRing, authenticator: Any, written: str, now: datetime
 ) -> bool:
     """Uses a code. Returns whether it is current and later than every code accepted before."""
-    mine = update(AUTHENTICATORS).where(AUTHENTICATORS.c.id == authenticator.id)
+    row_update = update(AUTHENTICATORS).where(AUTHENTICATORS.c.id == authenticator.id)
     step = _matching_step(keys, authenticator, written, now)
     if step is not None:
-        newer = mine.where(AUTHENTICATORS.c.last_step < step, AUTHENTICATORS.c.failures < MAX_FAILURES)
-        if (await connection.execute(newer.values(last_step=step, failures=0))).rowcount == 1:
+        accepted = row_update.where(AUTHENTICATORS.c.last_step < step, AUTHENTICATORS.c.failures < MAX_FAILURES)
+        if (await connection.execute(accepted.values(last_step=step, failures=0))).rowcount == 1:
             return True
         if authenticator.failures < MAX_FAILURES:
             log.warning("a code was used twice: someone may have observed it", extra={"id": authenticator.id})
-    fewer = mine.where(AUTHENTICATORS.c.failures < MAX_FAILURES)
-    await connection.execute(fewer.values(failures=AUTHENTICATORS.c.failures + 1))
+    failed = row_update.where(AUTHENTICATORS.c.failures < MAX_FAILURES)
+    await connection.execute(failed.values(failures=AUTHENTICATORS.c.failures + 1))
     return False
 
 

@@ -79,8 +79,8 @@ async def confirm_totp_enrolment(info: Info[Context, None], code: EnrolmentCode)
             return NOT_STARTED
         if not await accept_code(connection, context.services.keys, pending, code, now):
             return WRONG_CODE
-        mine = update(AUTHENTICATORS).where(AUTHENTICATORS.c.id == pending.id)
-        await connection.execute(mine.values(confirmed_at=now))
+        row_update = update(AUTHENTICATORS).where(AUTHENTICATORS.c.id == pending.id)
+        await connection.execute(row_update.values(confirmed_at=now))
         await _end_other_sessions(context, connection, Factors.TOTP)
         await write_letter(connection, subject_id=subject_id, notice=Notice.TOTP_ENABLED, now=now)
         return RecoveryCodes(tuple(await recovery_codes.replace_all(connection, context.services.keys, subject_id)))
@@ -140,8 +140,8 @@ async def _check_both_factors(
 
 
 async def _pending_enrolment(connection: AsyncConnection, subject_id: str, now: datetime) -> Any:
-    theirs = (AUTHENTICATORS.c.subject_id == subject_id) & (AUTHENTICATORS.c.begun_at > now - ENROLMENT_LIFETIME)
-    return (await connection.execute(select(AUTHENTICATORS).where(theirs))).one_or_none()
+    pending = (AUTHENTICATORS.c.subject_id == subject_id) & (AUTHENTICATORS.c.begun_at > now - ENROLMENT_LIFETIME)
+    return (await connection.execute(select(AUTHENTICATORS).where(pending))).one_or_none()
 
 
 async def _delete_authenticators(connection: AsyncConnection, subject_id: str) -> None:

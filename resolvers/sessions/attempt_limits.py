@@ -30,24 +30,24 @@ class Bucket:
 
 
 def per_network(context: Context, name: str, rates: tuple[str, ...] = NETWORK_LIMITS) -> Bucket:
-    """Counts attempts from the network of the caller; a success does not reset it."""
+    """The counter of the network of the caller. A success does not reset it."""
     return Bucket(f"{name} address", network_of(context.caller.address), rates)
 
 
 def per_email(context: Context, name: str, email: str, rates: tuple[str, ...]) -> Bucket:
-    """Counts attempts for an e-mail address; the key is a keyed hash of it."""
+    """The counter of an e-mail address. Its key is a keyed hash of the address."""
     return Bucket(f"{name} account", context.services.keys.tag("limits", email.encode()), rates)
 
 
 def per_caller(context: Context, name: str, rates: tuple[str, ...]) -> Bucket:
-    """Counts attempts of the signed-in subject."""
+    """The counter of the signed-in subject."""
     return Bucket(name, str(context.caller.subject_id), rates)
 
 
 def per_device_or_email(
     context: Context, name: str, email: str, token: str | None, rates: tuple[str, ...]
 ) -> tuple[Bucket, bool]:
-    """Counts attempts of a known device, or else of an e-mail address; the flag says whether the device is known.
+    """The counter of a known device, or else of an e-mail address, and whether the device is known.
 
     A known device has its own counter, so a stranger cannot lock it out. The choice does not depend on stored data:
     otherwise the counters would reveal whether the account exists.

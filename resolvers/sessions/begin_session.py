@@ -33,32 +33,32 @@ MAX_SESSIONS: Final = 20
 
 
 async def begin_session(
-    context: Context, connection: AsyncConnection, account: Any, opening: NewSession, *, known: bool
+    context: Context, connection: AsyncConnection, account: Any, session: NewSession, *, known_device: bool
 ) -> SessionTokens:
     """Begins a session of a locked account and mails the subject if an unknown device signs in from another network."""
-    now = opening.now
-    if not known and account.ip_address and network_of(account.ip_address) != network_of(context.caller.address):
+    now = session.now
+    if not known_device and account.ip_address and network_of(account.ip_address) != network_of(context.caller.address):
         await write_letter(connection, subject_id=account.id, notice=Notice.NEW_DEVICE, now=now)
     await _record_address(context, connection, account)
     await _end_oldest_sessions(connection, account.id, now)
-    return await open_session(connection, context.services.keys, opening)
+    return await open_session(connection, context.services.keys, session)
 
 
-async def signed_in_result(info: Info[Context, None], opened: SessionTokens, email: str | None = None) -> SignedIn:
+async def signed_in_result(info: Info[Context, None], tokens: SessionTokens, email: str | None = None) -> SignedIn:
     """The result of a sign-in. With a canonical `email`, it includes a new device token for that address.
 
     A browser gets the secrets as cookies, other clients get them in the result.
     """
-    context, row = info.context, opened.row
+    context, row = info.context, tokens.row
     member = Caller.from_row(row, context.caller.address)
     device = new_device_token(context.services.keys, email) if email else None
-    seen = await own_record(context, member, context.requested_fields(info).bits)
+    user = await own_record(context, member, context.requested_fields(info).bits)
     ends = row.secret_expires_at
-    viewer = Viewer(Role.MEMBER, seen, session_of_caller(member), ends)
+    viewer = Viewer(Role.MEMBER, user, session_of_caller(member), ends)
     if TokenTransport(row.transport) is TokenTransport.COOKIE:
-        context.cookies.issued = IssuedSecrets(opened.access, ends, opened.refresh, row.expires_at, device)
+        context.cookies.issued = IssuedSecrets(tokens.access, ends, tokens.refresh, row.expires_at, device)
         return SignedIn(None, None, None, ends, viewer)
-    return SignedIn(opened.access, opened.refresh, device, ends, viewer)
+    return SignedIn(tokens.access, tokens.refresh, device, ends, viewer)
 
 
 async def _record_address(context: Context, connection: AsyncConnection, account: Any) -> None:

@@ -49,7 +49,7 @@ async def confirm_password(context: Context, password: str, field: str) -> Confi
     bucket = attempt_limits.per_caller(context, "password again", ACCOUNT_LIMITS)
     if refusal := await attempt_limits.count_password_attempt(context, bucket):
         return refusal
-    person = await _person(context)
+    person = await _find_caller(context)
     try:
         verdict = await context.services.hashing.verify(person.password_hash if person else None, password)
     except PoolFull:
@@ -62,9 +62,9 @@ async def confirm_password(context: Context, password: str, field: str) -> Confi
     )
 
 
-async def _person(context: Context) -> Any:
+async def _find_caller(context: Context) -> Any:
     columns = (ACCOUNTS.c.id, ACCOUNTS.c.email, CREDENTIALS.c.email_canonical, CREDENTIALS.c.password_hash)
     staff = is_staff(ACCOUNTS.c.id, context.now()).label("is_staff")
-    joined = select(*columns, staff).join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
+    query = select(*columns, staff).join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
     async with context.database.reading() as connection:
-        return (await connection.execute(joined.where(ACCOUNTS.c.id == context.caller.subject_id))).one_or_none()
+        return (await connection.execute(query.where(ACCOUNTS.c.id == context.caller.subject_id))).one_or_none()

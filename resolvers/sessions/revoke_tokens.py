@@ -18,8 +18,8 @@ IS_SESSION: Final = ACCESS_TOKENS.c.role == Role.MEMBER.value
 
 async def revoke_session(info: Info[Context, None], id: SessionId) -> bool:
     """Ends a session of the caller. Returns False for an unknown id and for the id of someone else's session."""
-    mine = and_(IS_SESSION, ACCESS_TOKENS.c.holder_id == info.context.caller.subject_id)
-    return await _revoke(info.context, str(id), mine)
+    own = and_(IS_SESSION, ACCESS_TOKENS.c.holder_id == info.context.caller.subject_id)
+    return await _revoke(info.context, str(id), own)
 
 
 async def revoke_role_token(info: Info[Context, None], id: TokenId) -> bool:
@@ -37,10 +37,10 @@ async def end_sessions(
     connection: AsyncConnection, subject_id: str, now: datetime, *, except_id: str | None = None
 ) -> None:
     """Ends all sessions, tokens and pending sign-ins of a person, except the token with `except_id`."""
-    theirs = update(ACCESS_TOKENS).where(
+    tokens = update(ACCESS_TOKENS).where(
         ACCESS_TOKENS.c.holder_id == subject_id, ACCESS_TOKENS.c.id != (except_id or "")
     )
-    await connection.execute(theirs.where(ACCESS_TOKENS.c.revoked_at.is_(None)).values(revoked_at=now))
+    await connection.execute(tokens.where(ACCESS_TOKENS.c.revoked_at.is_(None)).values(revoked_at=now))
     await end_challenges(connection, subject_id, now)
 
 

@@ -105,19 +105,19 @@ async def _mail_change_link(
 
     An earlier link ends in any case: otherwise its state would reveal whether the address is taken.
     """
-    now, mine = context.now(), confirmed.subject_id
-    await end_mailed_tokens(connection, mine, now, LinkUse.CHANGE)
+    now, subject_id = context.now(), confirmed.subject_id
+    await end_mailed_tokens(connection, subject_id, now, LinkUse.CHANGE)
     owner = await address_owner(connection, canonical_address(email), now)
     await write_mailed_token(
         connection,
         context.services.keys,
-        subject_id=mine if owner is None or owner.id == mine else None,
+        subject_id=subject_id if owner is None or owner.id == subject_id else None,
         notice=Notice.CONFIRM_ADDRESS,
         now=now,
         address=email,
     )
     notice = Notice.ADDRESS_CHANGING
-    await write_letter(connection, subject_id=mine, notice=notice, now=now, address=confirmed.email)
+    await write_letter(connection, subject_id=subject_id, notice=notice, now=now, address=confirmed.email)
 
 
 async def mark_verified(connection: AsyncConnection, account: Any, geolocation: Geolocation) -> None:
@@ -127,15 +127,15 @@ async def mark_verified(connection: AsyncConnection, account: Any, geolocation: 
         for purpose in (Purpose.SOCIAL, Purpose.EXPANSION)
         if grant_is_current(account, purpose)
     }
-    mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
-    await connection.execute(mine.values(email_verified=True, **begins))
+    account_update = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
+    await connection.execute(account_update.values(email_verified=True, **begins))
     if grant_is_current(account, Purpose.SOCIAL):
         await store_place(connection, account.id, place_columns(geolocation, account.ip_address))
 
 
 async def _change_address(connection: AsyncConnection, account: Any, email: str, now: datetime) -> None:
     """Replaces the address of the account and ends all links that were mailed to the old one."""
-    mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == account.id)
-    await connection.execute(mine.values(email_canonical=canonical_address(email)))
+    credentials_update = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == account.id)
+    await connection.execute(credentials_update.values(email_canonical=canonical_address(email)))
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(email=email))
     await end_mailed_tokens(connection, account.id, now, *LinkUse)

@@ -26,12 +26,12 @@ class Recipient:
 async def address_owner(connection: AsyncConnection, email: str, now: datetime) -> Any:
     """The account with this canonical address and whether it is disabled, verified or staff; or None."""
     staff = is_staff(ACCOUNTS.c.id, now).label("is_staff")
-    known = (
+    owner = (
         select(ACCOUNTS.c.id, ACCOUNTS.c.email_verified, ACCOUNTS.c.disabled_at, staff)
         .join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
         .where(CREDENTIALS.c.email_canonical == email)
     )
-    return (await connection.execute(known)).one_or_none()
+    return (await connection.execute(owner)).one_or_none()
 
 
 def recipient_of(owner: Any, notice: Notice) -> Recipient:

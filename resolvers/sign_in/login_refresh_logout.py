@@ -10,7 +10,7 @@ from strawberry.types.info import Info
 from models.email_address import lookup_address
 from models.mutation_outcomes import Refused, SignedIn, TotpRequired
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
-from models.tokens import session_tokens as stored
+from models.tokens import session_tokens
 from models.tokens.mailed_tokens import write_letter
 from models.tokens.session_tokens import NewSession, ReusedRefreshToken, SessionTokens
 from models.vocabulary import (
@@ -67,12 +67,16 @@ async def login(
     attempt = _parse_attempt(context, input)
     if isinstance(attempt, Refused):
         return attempt
-    bucket, known = attempt_limits.per_device_or_email(context, "login", attempt.email, attempt.device, ACCOUNT_LIMITS)
+    bucket, known_device = attempt_limits.per_device_or_email(
+        context, "login", attempt.email, attempt.device, ACCOUNT_LIMITS
+    )
     if refusal := await attempt_limits.count_password_attempt(
         context, attempt_limits.per_network(context, "login"), bucket
     ):
         return refusal
-    outcome = await _verify_and_begin(context, attempt, await _person(context, attempt.email), known=known)
+    outcome = await _verify_and_begin(
+        context, attempt, await _find_person(context, attempt.email), known_device=known_device
+    )
     if not isinstance(outcome, SessionTokens):
         return outcome
     await attempt_limits.reset(context, bucket)
@@ -80,7 +84,7 @@ async def login(
 
 
 async def _verify_and_begin(
-    context: Context, attempt: LoginAttempt, person: Any, *, known: bool, again: bool = True
+    context: Context, attempt: LoginAttempt, person: Any, *, known_device: bool, retry: bool = True
 ) -> SessionTokens | TotpRequired | Refused:
     """Verifies the password before it looks at the state of the account, then begins a session or a challenge."""
     try:
@@ -89,10 +93,10 @@ async def _verify_and_begin(
         return TRY_LATER
     if person is None or not verification.right or person.disabled_at is not None:
         return WRONG_CREDENTIALS
-    outcome = await _begin(context, attempt, person, verification, known=known)
-    if outcome is WRONG_CREDENTIALS and again:  # another sign-in may just have replaced the hash of the same password
-        person = await _person(context, attempt.email)
-        return await _verify_and_begin(context, attempt, person, known=known, again=False)
+    outcome = await _begin(context, attempt, person, verification, known_device=known_device)
+    if outcome is WRONG_CREDENTIALS and retry:  # another sign-in may just have replaced the hash of the same password
+        person = await _find_person(context, attempt.email)
+        return await _verify_and_begin(context, attempt, person, known_device=known_device, retry=False)
     return outcome
 
 
@@ -112,18 +116,18 @@ def _parse_attempt(context: Context, input: LoginInput) -> LoginAttempt | Refuse
     return LoginAttempt(email, input.password, transport, client, input.device_token or context.cookies.device)
 
 
-async def _person(context: Context, email: str) -> Any:
-    known = (
+async def _find_person(context: Context, email: str) -> Any:
+    person = (
         select(ACCOUNTS.c.id, ACCOUNTS.c.disabled_at, CREDENTIALS.c.password_hash)
         .join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
         .where(CREDENTIALS.c.email_canonical == email)
     )
     async with context.database.reading() as connection:
-        return (await connection.execute(known)).one_or_none()
+        return (await connection.execute(person)).one_or_none()
 
 
 async def _begin(
-    context: Context, attempt: LoginAttempt, person: Any, verification: Verification, *, known: bool
+    context: Context, attempt: LoginAttempt, person: Any, verification: Verification, *, known_device: bool
 ) -> SessionTokens | TotpRequired | Refused:
     now = context.now()
     async with context.database.writing() as connection:
@@ -135,12 +139,12 @@ async def _begin(
         ):
             return WRONG_CREDENTIALS
         if verification.rehashed:
-            mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == person.id)
-            await connection.execute(mine.values(password_hash=verification.rehashed))
-        opening = NewSession(person.id, attempt.transport, Factors.PASSWORD, attempt.client, now)
+            credentials_update = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == person.id)
+            await connection.execute(credentials_update.values(password_hash=verification.rehashed))
+        session = NewSession(person.id, attempt.transport, Factors.PASSWORD, attempt.client, now)
         if await confirmed_authenticator(connection, person.id):
-            return await begin_challenge(connection, opening)
-        return await begin_session(context, connection, account, opening, known=known)
+            return await begin_challenge(connection, session)
+        return await begin_session(context, connection, account, session, known_device=known_device)
 
 
 async def refresh_session(info: Info[Context, None], refresh_token: RefreshToken = None) -> SignedIn | Refused:
@@ -157,18 +161,18 @@ async def refresh_session(info: Info[Context, None], refresh_token: RefreshToken
     if refresh_token is None:
         token, transport = context.cookies.refresh or "", TokenTransport.COOKIE
     async with context.database.writing() as connection:
-        session = await stored.session_of(connection, context.services.keys, token, transport)
+        session = await session_tokens.session_of(connection, context.services.keys, token, transport)
         # the account is locked before its session, as everywhere else
         account = await lock_account_if_any(connection, session.holder_id if session else "")
-        opened = await stored.refresh_session(connection, context.services.keys, token, transport, now)
-        if isinstance(opened, ReusedRefreshToken):
-            await write_letter(connection, subject_id=opened.subject_id, notice=Notice.SESSION_STOLEN, now=now)
-        if isinstance(opened, SessionTokens) and context.caller.opts_out:
+        outcome = await session_tokens.refresh_session(connection, context.services.keys, token, transport, now)
+        if isinstance(outcome, ReusedRefreshToken):
+            await write_letter(connection, subject_id=outcome.subject_id, notice=Notice.SESSION_STOLEN, now=now)
+        if isinstance(outcome, SessionTokens) and context.caller.opts_out:
             await record_objection(connection, account, Processor.GOOGLE_ANALYTICS, ObjectionSource.GPC, now)
-    if not isinstance(opened, SessionTokens):
+    if not isinstance(outcome, SessionTokens):
         context.cookies.ended = transport is TokenTransport.COOKIE
         return SESSION_EXPIRED
-    return await signed_in_result(info, opened)
+    return await signed_in_result(info, outcome)
 
 
 async def logout(info: Info[Context, None]) -> bool:
@@ -184,14 +188,14 @@ async def logout(info: Info[Context, None]) -> bool:
         raise forbidden()
     async with context.database.writing() as connection:
         if is_anonymous and (
-            session := await stored.session_of(connection, keys, refresh or "", TokenTransport.COOKIE)
+            session := await session_tokens.session_of(connection, keys, refresh or "", TokenTransport.COOKIE)
         ):
             id, holder = session.id, session.holder_id
         if holder:
             await lock_account_if_any(connection, holder)  # the account is locked first, as everywhere else
             await end_challenges(connection, holder, now)
-        mine = (ACCESS_TOKENS.c.id == id) & ACCESS_TOKENS.c.revoked_at.is_(None)
-        await connection.execute(update(ACCESS_TOKENS).where(mine).values(revoked_at=now))
+        live = (ACCESS_TOKENS.c.id == id) & ACCESS_TOKENS.c.revoked_at.is_(None)
+        await connection.execute(update(ACCESS_TOKENS).where(live).values(revoked_at=now))
     context.cookies.ended, context.cookies.refresh = context.cookies.from_browser, None
     context.caller = Caller(address=caller.address)  # the rest of the document runs without a caller
     return True

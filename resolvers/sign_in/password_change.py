@@ -83,8 +83,8 @@ async def reset_password(
         return refusal
     async with context.database.reading() as connection:
         row = await link_tokens.find_live(connection, token, now, LinkUse.RESET)
-        mine = select(ACCOUNTS.c.email).where(ACCOUNTS.c.id == (row.subject_id if row else ""))
-        email = (await connection.execute(mine)).scalar_one_or_none()
+        address = select(ACCOUNTS.c.email).where(ACCOUNTS.c.id == (row.subject_id if row else ""))
+        email = (await connection.execute(address)).scalar_one_or_none()
     if email is None:
         return link_tokens.LINK_EXPIRED
     hashed = await check_and_hash(context, new_password, "newPassword", (email,))
@@ -112,8 +112,8 @@ async def _store_hash(
     connection: AsyncConnection, subject_id: str, hashed: str, now: datetime, except_id: str | None = None
 ) -> None:
     """Stores the hash, ends the other sessions and pending changes, and mails the subject."""
-    mine = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == subject_id)
-    await connection.execute(mine.values(password_hash=hashed))
+    credentials_update = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == subject_id)
+    await connection.execute(credentials_update.values(password_hash=hashed))
     await end_sessions(connection, subject_id, now, except_id=except_id)
     pending = (AUTHENTICATORS.c.subject_id == subject_id) & AUTHENTICATORS.c.confirmed_at.is_(None)
     await connection.execute(
