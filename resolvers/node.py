@@ -1,4 +1,4 @@
-"""The `node` query: any object by id, for callers who can also reach it in another way."""
+"""The `node` query: any object by id, for callers who can also lookup it in another way."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -10,16 +10,17 @@ from strawberry.types.info import Info
 from models.logs.ledger import LEDGER
 from models.tables import ACCESS_TOKENS, CONSENT_RECORDS, LEGAL_REQUESTS, SUPPORT_CASES, WITHDRAWALS
 from models.vocabulary import Role
-from resolvers.account.own_account import OwnAccount, own_consent_records, own_live_sessions, session
+from resolvers.account.own_account import OwnAccount, own_consent_records, own_live_sessions
 from resolvers.arguments import NodeId
 from resolvers.consent.state import consent_record
 from resolvers.context import Context
 from resolvers.ledger import own_disclosures
 from resolvers.processors import withdrawals
 from resolvers.profile.directory import subject
+from resolvers.sessions.session_state import session_of_row
 from resolvers.staff import legal_requests, support_case_lists
 
-Found = Callable[[Info[Context, None], AsyncConnection, str], Any]
+Lookup = Callable[[Info[Context, None], AsyncConnection, str], Any]
 
 
 async def node(info: Info[Context, None], id: NodeId) -> Any:
@@ -30,8 +31,8 @@ async def node(info: Info[Context, None], id: NodeId) -> Any:
     if id == context.caller.account_id and context.caller.is_member:
         return OwnAccount(context.caller)
     async with context.database.reading() as connection:
-        for reach in REACHED[context.caller.role]:
-            if found := await reach(info, connection, str(id)):
+        for lookup in LOOKUPS[context.caller.role]:
+            if found := await lookup(info, connection, str(id)):
                 return found
     return None
 
@@ -57,7 +58,7 @@ async def _record(info: Info[Context, None], connection: AsyncConnection, id: st
 
 async def _session(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
     row = (await connection.execute(own_live_sessions(info.context).where(ACCESS_TOKENS.c.id == id))).one_or_none()
-    return session(row, info.context.caller.token_id) if row else None
+    return session_of_row(row, info.context.caller.token_id) if row else None
 
 
 async def _disclosure(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
@@ -71,7 +72,7 @@ async def _withdrawal(info: Info[Context, None], connection: AsyncConnection, id
     return withdrawals.withdrawal_state(row) if row else None
 
 
-REACHED: Final[dict[Role, tuple[Found, ...]]] = {
+LOOKUPS: Final[dict[Role, tuple[Lookup, ...]]] = {
     Role.ANONYMOUS: (),
     Role.MEMBER: (_record, _session, _disclosure, _case),
     Role.SUPPORT: (_case,),

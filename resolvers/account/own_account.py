@@ -19,6 +19,7 @@ from resolvers.context import Context
 from resolvers.pagination.keyset import Connection, Keyset
 from resolvers.pagination.listing import Listing, row_by_row
 from resolvers.second_factor.totp_codes import confirmed_authenticator
+from resolvers.sessions.session_state import session_of_row
 from resolvers.subjects.own_record import own_record
 
 
@@ -113,12 +114,7 @@ async def sessions(info: Info[Context, None]) -> list[SessionState]:
     newest_first = own_live_sessions(context).order_by(ACCESS_TOKENS.c.created_at.desc(), ACCESS_TOKENS.c.id)
     async with context.database.reading() as connection:
         rows = (await connection.execute(newest_first)).all()
-    return [session(row, context.caller.token_id) for row in rows]
-
-
-def session(row: Any, current: str | None) -> SessionState:
-    """Returns a stored session as its member sees it."""
-    return SessionState(row.id, row.created_at, row.last_used_at, row.expires_at, row.name, row.id == current)
+    return [session_of_row(row, context.caller.token_id) for row in rows]
 
 
 def own_consent_records(context: Context) -> Any:

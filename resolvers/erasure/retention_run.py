@@ -224,10 +224,8 @@ def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _has_held_values() -> ColumnElement[bool]:
-    kept = (
-        select(aside.c.subject_id).where(aside.c.subject_id == ACCOUNTS.c.id).exists() for aside in HOLD_TABLES.values()
-    )
-    return or_(is_remnant, *kept)
+    owners = (table.c.subject_id for table in HOLD_TABLES.values())
+    return or_(is_remnant, *(select(owner).where(owner == ACCOUNTS.c.id).exists() for owner in owners))
 
 
 async def _count_accounts(connection: AsyncConnection, condition: ColumnElement[bool]) -> int:

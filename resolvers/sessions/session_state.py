@@ -1,4 +1,6 @@
-"""The session of the caller, as the API returns it."""
+"""Sessions as the API returns them."""
+
+from typing import Any
 
 from models.mutation_outcomes import SessionState
 from permissions.caller import Caller
@@ -16,3 +18,8 @@ def session_of_caller(caller: Caller) -> SessionState | None:
         client=caller.client,
         current=True,
     )
+
+
+def session_of_row(row: Any, current: str | None) -> SessionState:
+    """Returns a stored session as its member sees it."""
+    return SessionState(row.id, row.created_at, row.last_used_at, row.expires_at, row.name, row.id == current)

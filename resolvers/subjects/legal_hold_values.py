@@ -22,7 +22,7 @@ is_remnant: Final = ~select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.subjec
 """Whether the account was erased except for values under legal hold. It has no credentials."""
 
 
-def _narrowed(table: Table, row: Mapping[str, Any], bits: int) -> Row:
+def _restricted_to(table: Table, row: Mapping[str, Any], bits: int) -> Row:
     """Returns the row's values, with null for fields outside the bits."""
     return {name: row[name] if field.bit & bits else None for name, field in personal_columns(table).items()}
 
@@ -38,22 +38,22 @@ async def _rows(connection: AsyncConnection, table: Table, ids: Sequence[str]) -
 
 async def move_to_hold(connection: AsyncConnection, table: Table, ids: Sequence[str], holds: Mapping[str, int]) -> None:
     """Deletes the rows of these subjects and copies their values under legal hold to the table for them."""
-    aside, held = HOLD_TABLES[table], [id for id in ids if holds.get(id)]
-    rows, earlier = await _rows(connection, table, held), await _rows(connection, aside, held)
+    hold_table, held = HOLD_TABLES[table], [id for id in ids if holds.get(id)]
+    rows, earlier = await _rows(connection, table, held), await _rows(connection, hold_table, held)
     for id, row in rows.items():
-        values = _narrowed(aside, row, holds[id])
+        values = _restricted_to(hold_table, row, holds[id])
         if _is_empty(values):
             continue
         if id in earlier:  # newer values replace older ones: a request would have read the newer ones
             values = {name: earlier[id][name] if value is None else value for name, value in values.items()}
-            await connection.execute(delete(aside).where(aside.c.subject_id == id))
-        await connection.execute(insert(aside), {"subject_id": id, **values})
+            await connection.execute(delete(hold_table).where(hold_table.c.subject_id == id))
+        await connection.execute(insert(hold_table), {"subject_id": id, **values})
     await connection.execute(delete(table).where(table.c.subject_id.in_(ids)))
 
 
 def remnant_values(account: Any, bits: int) -> Row | None:
     """Returns an erased account's own fields under legal hold, or None if there are none."""
-    held = _narrowed(ACCOUNTS, account._mapping, bits)
+    held = _restricted_to(ACCOUNTS, account._mapping, bits)
     return None if not held["email"] and held["ip_address"] is None else {**held, "email": held["email"] or NO_ADDRESS}
 
 
@@ -66,32 +66,34 @@ async def release_values(
     """
     changed: set[str] = set()
     remaining: set[str] = set()
-    for aside in HOLD_TABLES.values():
-        for id, row in (await _rows(connection, aside, ids)).items():
-            values = _narrowed(aside, row, holds.get(id, 0))
+    for hold_table in HOLD_TABLES.values():
+        for id, row in (await _rows(connection, hold_table, ids)).items():
+            values = _restricted_to(hold_table, row, holds.get(id, 0))
             if not _is_empty(values):
                 remaining.add(id)
             if any(row[name] != value for name, value in values.items()):
                 changed.add(id)
                 if acting:
-                    mine = aside.c.subject_id == id
-                    gone = delete(aside) if _is_empty(values) else update(aside).values(values)
-                    await connection.execute(gone.where(mine))
-    husks = (await connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids), is_remnant))).all()
-    for husk in husks:
-        if await _release_remnant(connection, husk, holds.get(husk.id, 0), needed=husk.id in remaining, acting=acting):
-            changed.add(husk.id)
+                    mine = hold_table.c.subject_id == id
+                    change = delete(hold_table) if _is_empty(values) else update(hold_table).values(values)
+                    await connection.execute(change.where(mine))
+    remnants = (await connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids), is_remnant))).all()
+    for remnant in remnants:
+        if await _release_remnant(
+            connection, remnant, holds.get(remnant.id, 0), needed=remnant.id in remaining, acting=acting
+        ):
+            changed.add(remnant.id)
     return len(changed)
 
 
-async def _release_remnant(connection: AsyncConnection, husk: Any, bits: int, *, needed: bool, acting: bool) -> bool:
-    mine, left = ACCOUNTS.c.id == husk.id, remnant_values(husk, bits)
+async def _release_remnant(connection: AsyncConnection, remnant: Any, bits: int, *, needed: bool, acting: bool) -> bool:
+    mine, left = ACCOUNTS.c.id == remnant.id, remnant_values(remnant, bits)
     if left is None and not needed:
         if acting:
             await connection.execute(delete(ACCOUNTS).where(mine))
         return True
     values = left or {"email": NO_ADDRESS, "ip_address": None}
-    if (husk.email, husk.ip_address) == (values["email"], values["ip_address"]):
+    if (remnant.email, remnant.ip_address) == (values["email"], values["ip_address"]):
         return False
     if acting:
         await connection.execute(update(ACCOUNTS).where(mine).values(values))
@@ -101,13 +103,15 @@ async def _release_remnant(connection: AsyncConnection, husk: Any, bits: int, *,
 async def fill_held_values(connection: AsyncConnection, rows: Sequence[Row], bits: int) -> None:
     """Fills empty fields of these rows with values under legal hold."""
     ids = [row["id"] for row in rows]
-    for table, aside in HOLD_TABLES.items():
-        asked = [c for field, columns in FIELD_COLUMNS.items() if field.bit & bits for c in columns if c.table is table]
-        if not asked:
+    for table, hold_table in HOLD_TABLES.items():
+        requested = [
+            c for field, columns in FIELD_COLUMNS.items() if field.bit & bits for c in columns if c.table is table
+        ]
+        if not requested:
             continue
-        held = await _rows(connection, aside, ids)
+        held = await _rows(connection, hold_table, ids)
         for row in rows:
-            for column in asked:
+            for column in requested:
                 if row[column_key(column)] is None and row["id"] in held:
                     row[column_key(column)] = held[row["id"]][column.name]
     for row in rows:

@@ -5,11 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.erasure.requester import Requester
-from tests.identity import (
-    STRONG,
-    Clock,
-    sign_in,
-)
+from tests.identity import STRONG, Clock, sign_in
 from tests.retention import RetentionHarness
 from tests.world import World
 

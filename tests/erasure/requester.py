@@ -5,12 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from models.vocabulary import Processor
-from tests.identity import (
-    REFUSED,
-    STRONG,
-    Clock,
-    sign_in,
-)
+from tests.identity import REFUSED, STRONG, Clock, sign_in
 from tests.world import USER, World
 
 REQUEST = f"""mutation ($p: String!, $c: String) {{ requestErasure(password: $p, code: $c) {{ __typename

@@ -232,14 +232,14 @@ async def test_a_caller_erased_during_a_request_is_unauthenticated(
     await harness.request_erasure(id)
     harness.clock.at += 30 * DAY
     await harness.extend_sessions()
-    accepted = endpoint.authenticated
+    accepted = endpoint.authenticate
 
     async def meanwhile(*given: Any) -> Any:
         caller = await accepted(*given)
         assert (await RetentionRun(harness.world.services, harness.places.register).act())["accounts"] == 1
         return caller
 
-    monkeypatch.setattr(endpoint, "authenticated", meanwhile)
+    monkeypatch.setattr(endpoint, "authenticate", meanwhile)
     assert codes(await harness.world.ask(document, token)) == ["UNAUTHENTICATED"]
 
 

@@ -12,19 +12,8 @@ from models.tokens import token_rows
 from models.vocabulary import Role
 from resolvers.second_factor import totp_enrolment
 from resolvers.sessions.revoke_tokens import end_sessions
-from tests.erasure.requester import (
-    CANCEL,
-    DIRECTORY,
-    GRANT_ROLE,
-    Requester,
-    instant_text,
-)
-from tests.identity import (
-    VIEWER,
-    letters,
-    refresh_session,
-    sign_in,
-)
+from tests.erasure.requester import CANCEL, DIRECTORY, GRANT_ROLE, Requester, instant_text
+from tests.identity import VIEWER, letters, refresh_session, sign_in
 from tests.world import codes
 
 

@@ -15,16 +15,7 @@ from models.tables import ROLE_GRANTS
 from models.vocabulary import LinkUse, Processor, Role
 from permissions.rate_limits import RateLimiter
 from permissions.retention_periods import RETENTION, YEAR, RecordKind, retention
-from tests.erasure.requester import (
-    CANCEL,
-    GRACE,
-    GRANT_ROLE,
-    ME,
-    REQUEST,
-    STATES,
-    Requester,
-    instant_text,
-)
+from tests.erasure.requester import CANCEL, GRACE, GRANT_ROLE, ME, REQUEST, STATES, Requester, instant_text
 from tests.http.test_browser_sessions import from_browser
 from tests.identity import (
     ASK_RESET,

@@ -5,11 +5,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy import select, update
 
-from models.tables import (
-    ACCOUNTS,
-    PRE_REGISTRATIONS,
-    PROFILES,
-)
+from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import Purpose
 from permissions import policy
 from permissions.masked_columns import floor_parameters

@@ -5,14 +5,7 @@ import json
 import pytest
 from sqlalchemy import select
 
-from models.tables import (
-    ACCOUNTS,
-    CREDENTIALS,
-    HELD_FORMS,
-    HELD_PROFILES,
-    PROFILES,
-    READINGS,
-)
+from models.tables import ACCOUNTS, CREDENTIALS, HELD_FORMS, HELD_PROFILES, PROFILES, READINGS
 from permissions.policy import VERSIONS
 from tests.erasure.documents import DECIDE, GRANT, READ, compliance_token, extend_grants
 from tests.retention import DAY, RetentionHarness

@@ -10,12 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from app.commands.audit.verify_log import faults
 from models.database import Database
 from models.logs import chain_gaps, hash_chain
-from models.tables import (
-    CHAIN_GAPS,
-    CONSENT_RECORDS,
-    DISCLOSURES,
-    READINGS,
-)
+from models.tables import CHAIN_GAPS, CONSENT_RECORDS, DISCLOSURES, READINGS
 from models.vocabulary import Processor, Role
 from permissions.retention_periods import YEAR, RecordKind, retention
 from tests.erasure.documents import READ, VIEW, compliance_token, extend_grants, open_views

@@ -15,19 +15,11 @@ from app.operations.erasure_register import ErasureRegister
 from models import bulk_insert
 from models.columns import new_id
 from models.database import Database
-from models.tables import (
-    ACCOUNTS,
-    CONSENT_RECORDS,
-    CREDENTIALS,
-    METADATA,
-    UNSCRUBBED,
-)
+from models.tables import ACCOUNTS, CONSENT_RECORDS, CREDENTIALS, METADATA, UNSCRUBBED
 from permissions.retention_periods import YEAR, RecordKind, retention
 from resolvers.erasure import retention_run as run_module
 from resolvers.erasure.retention_run import RetentionRun
-from tests.erasure.documents import (
-    open_views,
-)
+from tests.erasure.documents import open_views
 from tests.retention import DAY, RetentionHarness, insert_everywhere, row_of
 from tests.serving import consentql
 from tests.world import line
@@ -150,7 +142,7 @@ async def test_the_register_is_written_before_the_commit(harness: RetentionHarne
     def full(*_: Any) -> None:
         raise OSError
 
-    monkeypatch.setattr(ErasureRegister, "enter", full)
+    monkeypatch.setattr(ErasureRegister, "add", full)
     with pytest.raises(OSError):  # noqa: PT011  # any will do
         await erase(harness.world.services, harness.places)
     assert [row.id for row in await harness.rows(ACCOUNTS)] == [id]

@@ -547,7 +547,7 @@ async def _the_database_goes_away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
         await connection.invalidate()
         await enter(connection, *arguments)
 
-    monkeypatch.setattr(read_subjects, "through_grounds", gone)
+    monkeypatch.setattr(read_subjects, "read_with_grounds", gone)
     monkeypatch.setattr(write_disclosures, "append_entries", cut)
 
 

@@ -399,7 +399,7 @@ async def test_what_is_logged_of_letters_are_their_ids(office: Office, caplog: p
 async def test_a_database_that_is_away_is_asked_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     await office.write()
     outbox, ended, asked = office.outbox(), asyncio.Event(), []
-    drain = Outbox.drain
+    drain = Outbox.send_due
 
     async def away(self: Outbox) -> int:
         asked.append(1)
@@ -408,7 +408,7 @@ async def test_a_database_that_is_away_is_asked_again(office: Office, monkeypatc
         ended.set()
         return await drain(self)
 
-    monkeypatch.setattr(Outbox, "drain", away)
+    monkeypatch.setattr(Outbox, "send_due", away)
     monkeypatch.setattr(sending, "POLL_SECONDS", 0)
     await outbox.run(ended)
     assert (len(asked), len(office.bag.letters)) == (3, 1)

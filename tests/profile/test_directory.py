@@ -19,7 +19,7 @@ async def page(world: World, token: str, **arguments: Any) -> Any:
     return (await world.data(PAGE, token, arguments))["users"]
 
 
-async def found(world: World, token: str, search: str) -> set[str]:
+async def search_ids(world: World, token: str, search: str) -> set[str]:
     return {edge["node"]["id"] for edge in (await page(world, token, search=search, first=100))["edges"]}
 
 
@@ -125,10 +125,10 @@ async def test_search_matches_only_columns_that_the_caller_may_read(world: World
     await world.person("refuses@example.org", (), profile={column: word})
     await world.person("unverified@example.org", profile={column: word}, emailVerified=False)
     reader, token = await world.member("reader@example.org", profile={"lastName": "Zz"})
-    assert await found(world, token, word.lower()) == {shows}
+    assert await search_ids(world, token, word.lower()) == {shows}
     self_id, own = await world.member("own@example.org", profile={column: word}, hidden=[hidden])
-    assert await found(world, own, word) == {shows, self_id}
-    assert reader not in await found(world, token, word)
+    assert await search_ids(world, own, word) == {shows, self_id}
+    assert reader not in await search_ids(world, token, word)
 
 
 @pytest.mark.parametrize("column", ["mobilePhone", "streetAddress", "about", "avatarUrl"])
@@ -137,7 +137,7 @@ async def test_search_reads_no_other_column(world: World, column: str) -> None:
     await world.person("subject@example.org", profile={column: value})
     _, token = await world.member("reader@example.org", profile={})
     for part in ("wort", "5554444", "subject", "example", "372"):
-        assert await found(world, token, part) == set()
+        assert await search_ids(world, token, part) == set()
 
 
 async def test_search_folds_case_and_treats_wildcards_as_text(world: World) -> None:
@@ -145,14 +145,14 @@ async def test_search_folds_case_and_treats_wildcards_as_text(world: World) -> N
     percent = await world.person("b@example.org", profile={"city": "100% _wool_"})
     wide = await world.person("c@example.org", profile={"organization": "Ｌａｂ Żółw"})
     _, token = await world.member("reader@example.org", profile={})
-    assert await found(world, token, "weisse strasse") == {strasse}
-    assert await found(world, token, "STRASSE weiße") == {strasse}
-    assert await found(world, token, "100%") == {percent}
-    assert await found(world, token, "_wool_") == {percent}
-    assert await found(world, token, "%%") == set()
-    assert await found(world, token, "__") == set()
-    assert await found(world, token, "lab żÓŁW") == {wide}
-    assert await found(world, token, "o'r \"x") == set()
+    assert await search_ids(world, token, "weisse strasse") == {strasse}
+    assert await search_ids(world, token, "STRASSE weiße") == {strasse}
+    assert await search_ids(world, token, "100%") == {percent}
+    assert await search_ids(world, token, "_wool_") == {percent}
+    assert await search_ids(world, token, "%%") == set()
+    assert await search_ids(world, token, "__") == set()
+    assert await search_ids(world, token, "lab żÓŁW") == {wide}
+    assert await search_ids(world, token, "o'r \"x") == set()
 
 
 async def test_the_map_matches_the_counts_of_the_directory(world: World) -> None:

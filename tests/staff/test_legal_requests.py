@@ -81,7 +81,7 @@ class Office:
         """A request by its id."""
         return (await self.world.data(BY_NODE, token or self.second, {"id": id}))["node"]
 
-    async def held_fields(self, subject: str | None = None) -> int:
+    async def held(self, subject: str | None = None) -> int:
         """What is held back from erasure."""
         async with self.world.services.database.reading() as connection:
             whom = subject or self.subject
