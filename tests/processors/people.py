@@ -5,7 +5,7 @@ from itertools import combinations, product
 from typing import Any
 
 from tests import expectation
-from tests.expectation import CELLS, FIELDS, NOTHING, PROCESSORS, Circumstances
+from tests.expectation import CELLS, FIELDS, NO_FIELDS, PROCESSORS, Circumstances
 from tests.processors.parties import COLUMNS, bits
 from tests.world import GRAPHQL_NAMES, line
 
@@ -15,7 +15,7 @@ NULLS = tuple(frozenset(nulls) for size in range(4) for nulls in combinations(("
 STANDINGS = ((), ("SOCIAL",), ("EXPANSION",), ("SOCIAL", "EXPANSION"))
 
 
-HIDINGS = (NOTHING, frozenset(FIELDS))
+HIDINGS = (NO_FIELDS, frozenset(FIELDS))
 
 
 OBJECTIONS_TO = ((), *((each,) for each in PROCESSORS), PROCESSORS)
@@ -60,7 +60,7 @@ class Person:
         circumstances = Circumstances(
             frozenset(self.standing), self.hidden, unverified=not self.verified, objected=processor in self.objected
         )
-        seen, values, columns = expectation.seen(processor, circumstances), self.values(), COLUMNS[processor]
+        seen, values, columns = expectation.decision(processor, circumstances), self.values(), COLUMNS[processor]
         if seen is None or seen[columns[0]] is not None or values[columns[0]] is None:
             return None
         return {"userId": id, **{GRAPHQL_NAMES[c]: values[c] if seen[c] is None else None for c in columns}}

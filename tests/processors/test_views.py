@@ -25,7 +25,7 @@ from tests.processors.parties import (
     without,
 )
 from tests.processors.people import OBJECTIONS_TO, PEOPLE
-from tests.statements import counted
+from tests.statements import recorded_statements
 from tests.world import GRAPHQL_NAMES, World, codes, line
 
 
@@ -38,7 +38,7 @@ def test_a_view_type_has_only_the_fields_of_its_processor(processor: str) -> Non
     assert set(view.fields) == {"id", "processor", "openedAt", "reason", "withheld", rows}
     assert get_named_type(view.fields[rows].type) is row
     assert set(row.fields) == {"userId", *(GRAPHQL_NAMES[column] for column in COLUMNS[processor])}
-    assert set(COLUMNS[processor]) == expectation.ever(processor)
+    assert set(COLUMNS[processor]) == expectation.possible_fields(processor)
     union = types["ProcessorViewResult"]
     assert isinstance(union, GraphQLUnionType)
     assert {kind.name for kind in union.types} == {*(view for view, *_ in VIEW_TYPES.values()), "Refusal"}
@@ -83,7 +83,7 @@ async def test_every_reason_to_withhold_gives_the_same_answer_and_statements(par
     for processor in PROCESSORS:
         told = []
         for id in (UNKNOWN, unverified, objected, owed, "nobody", "a\0b"):
-            async with counted(world.services.database) as sent:
+            async with recorded_statements(world.services.database) as sent:
                 view = await parties.view(processor, id)
             assert view["withheld"] == 1
             assert view[VIEW_TYPES[processor][1]] == []
@@ -97,7 +97,7 @@ async def test_the_number_of_statements_does_not_depend_on_the_number_of_subject
         await parties.view(processor)  # the first use of a token is recorded with a write
         numbers = []
         for upto in (1, 1000):
-            async with counted(parties.world.services.database) as sent:
+            async with recorded_statements(parties.world.services.database) as sent:
                 assert len(await parties.rows(processor, *ids[:upto])) == upto
             numbers.append(len(sent))
         assert numbers[0] == numbers[1], processor

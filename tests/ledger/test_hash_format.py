@@ -1,4 +1,4 @@
-"""Entries of the ledger that have an id of their own: their hashes hold, and their subjects see them by that id."""
+"""Hashes of ledger entries, computed here a second time from the documented format."""
 
 import itertools
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ COVERED = (
     "chain", "at", "audience", "recipient", "recipient_id", "token_id", "ground", "visible_at", "sequence", "id",
     "subject_id", "fields", "commitment", "ordinal",
 )  # fmt: skip
-"""What a hash covered, in this order; the hash of the predecessor stood before the sequence."""
+"""The columns that a hash covers, in this order. The previous hash comes before the sequence."""
 
 MINE = "{ me { disclosures { edges { node { id at audience recipient fields reason receipt } } } } }"
 NODE = "query ($id: ID!) { node(id: $id) { ... on Disclosure { receipt } } }"
@@ -32,7 +32,7 @@ VIEW = """mutation ($ids: [ID!]!) { openProcessorView(input: {userIds: $ids, rea
 
 
 def encoded(row: dict[str, Any], previous: str) -> bytes:
-    """An entry with an id of its own, as it is hashed."""
+    """The bytes of an entry that are hashed."""
     parts = []
     for name in COVERED:
         value = row[name]
@@ -46,26 +46,26 @@ def encoded(row: dict[str, Any], previous: str) -> bytes:
 
 
 def rows(subject: str, log: str, count: int) -> list[dict[str, Any]]:
-    """Entries of a subject, each with all that its hash covers."""
+    """Entries about a subject, with every column that a hash covers."""
     made, visible = [], None if log == "disclosure" else START
     for number in range(1, count + 1):
-        at, id, salt, reason = START + timedelta(minutes=number), new_id(), new_id(), f"case T-{number}"
+        at, salt, reason = START + timedelta(minutes=number), new_id(), f"case T-{number}"
         shared = {"chain": log, "at": at, "audience": "SUPPORT_CASE", "recipient": "support agent K7"}
         mine = {"recipient_id": "a" * 32, "token_id": None, "ground": f"{number:032x}", "visible_at": visible}
-        own = {"sequence": number, "id": id, "subject_id": subject, "fields": number, "ordinal": sort_key(at, id)}
+        own = {"sequence": number, "id": None, "subject_id": subject, "fields": number, "ordinal": sort_key(at, "")}
         said = {"commitment": commitment(salt, reason), "reason": reason, "salt": salt}
         made.append({**shared, **mine, **own, **said})
     return made
 
 
-def of(table: Table, row: dict[str, Any]) -> dict[str, Any]:
-    """The part of an entry that stands in this table."""
+def columns_in(table: Table, row: dict[str, Any]) -> dict[str, Any]:
+    """The values of an entry that this table stores."""
     return {name: value for name, value in row.items() if name in table.c}
 
 
 @pytest.fixture
-async def carried(database_url: str) -> AsyncIterator[tuple[World, str, dict[str, str]]]:
-    """A platform, a subject, and the receipts by id of their entries that have one, each a reading of its own."""
+async def written_entries(database_url: str) -> AsyncIterator[tuple[World, str, dict[str, str]]]:
+    """A world with entries written here, their subject, and their receipts by entry id."""
     database = Database(database_url)
     world, subject, receipts = world_of(database), f"{1:032x}", {}
     async with database.writing() as connection:
@@ -73,12 +73,11 @@ async def carried(database_url: str) -> AsyncIterator[tuple[World, str, dict[str
             previous, written = hash_chain.GENESIS, rows(subject, log, 3)
             for row in written:
                 previous = row["hash"] = world.services.keys.tag(log, encoded(row, previous))
-                receipts[row["id"]] = f"{row['sequence']}:{previous}"
+                receipts[previous[:32]] = f"{row['sequence']}:{previous}"
             for row in written:
-                reading = {**row, "ordinal": row["ordinal"][:20]}
-                await connection.execute(insert(READINGS).values(of(READINGS, reading)))
+                await connection.execute(insert(READINGS).values(columns_in(READINGS, row)))
                 await connection.execute(
-                    insert(DISCLOSURES).values(of(DISCLOSURES, row) | {"reading": row["sequence"]})
+                    insert(DISCLOSURES).values(columns_in(DISCLOSURES, row) | {"reading": row["sequence"]})
                 )
             ended = update(CHAIN_HEADS).where(CHAIN_HEADS.c.name == log)
             await connection.execute(ended.values(sequence=3, hash=previous))
@@ -90,8 +89,10 @@ async def carried(database_url: str) -> AsyncIterator[tuple[World, str, dict[str
     await database.close()
 
 
-async def test_entries_with_an_id_verify_and_new_ones_follow_them(carried: tuple[World, str, dict[str, str]]) -> None:
-    world, subject, _ = carried
+async def test_entries_in_the_documented_format_verify_and_new_entries_follow_them(
+    written_entries: tuple[World, str, dict[str, str]],
+) -> None:
+    world, subject, _ = written_entries
     assert await faults(world.services) == []
     token = await world.token(Role.PROCESSOR, processor=Processor.MANDRILL)
     await world.data(VIEW, token, {"ids": [subject]})
@@ -101,10 +102,10 @@ async def test_entries_with_an_id_verify_and_new_ones_follow_them(carried: tuple
     assert (last.chain, last.id, last.name) == ("disclosure", None, last.hash[:32])
 
 
-async def test_subjects_see_their_entries_with_an_id_under_that_id(
-    carried: tuple[World, str, dict[str, str]],
+async def test_the_id_of_an_entry_is_the_start_of_its_hash(
+    written_entries: tuple[World, str, dict[str, str]],
 ) -> None:
-    world, subject, receipts = carried
+    world, subject, receipts = written_entries
     mine = await world.token(Role.MEMBER, subject)
     nodes = [edge["node"] for edge in (await world.data(MINE, mine))["me"]["disclosures"]["edges"]]
     assert {node["id"]: node["receipt"] for node in nodes} == receipts
@@ -113,8 +114,10 @@ async def test_subjects_see_their_entries_with_an_id_under_that_id(
         assert (await world.data(NODE, mine, {"id": id}))["node"] == {"receipt": receipt}
 
 
-async def test_the_reason_of_an_entry_with_an_id_is_bound(carried: tuple[World, str, dict[str, str]]) -> None:
-    world, _, _ = carried
+async def test_an_erased_reason_of_a_subject_with_an_account_is_a_fault(
+    written_entries: tuple[World, str, dict[str, str]],
+) -> None:
+    world, _, _ = written_entries
     async with world.services.database.writing() as connection:
         gone = update(READINGS).where(READINGS.c.chain == "sealed", READINGS.c.sequence == 2)
         await connection.execute(gone.values(reason=None, salt=None))
