@@ -36,9 +36,9 @@ NO_REFERENCE: Final = ""
 
 def is_due_for_erasure(before: datetime) -> ColumnElement[bool]:
     """Whether the subject requested erasure, or registered without verifying the address, by `before`."""
-    left = ACCOUNTS.c.leaving_since <= before
+    has_left = ACCOUNTS.c.leaving_since <= before
     never_verified = and_(ACCOUNTS.c.email_verified.is_(false()), ACCOUNTS.c.created_at <= before)
-    return and_(~is_remnant, or_(left, never_verified))
+    return and_(~is_remnant, or_(has_left, never_verified))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,9 @@ class Eraser:
     now: datetime
 
     async def erase(self, ids: Sequence[str]) -> None:
-        """Erases people with these ids. The order of statements is the lock order of all other code: accounts, grants,
-        tokens, cases, and the consent chain last.
+        """Erases these people.
+
+        The statements lock rows in the same order as all other code: grants, tokens, cases, and the consent chain last.
         """
         holds = await held_fields(self.connection, ids, self.now)
         for id in ids:

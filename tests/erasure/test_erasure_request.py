@@ -13,7 +13,6 @@ from app.http import cookies
 from models.database import Database
 from models.tables import ROLE_GRANTS
 from models.vocabulary import LinkUse, Processor, Role
-from permissions.rate_limits import RateLimiter
 from permissions.retention_periods import RETENTION, YEAR, RecordKind, retention
 from tests.erasure.requester import CANCEL, GRACE, GRANT_ROLE, ME, REQUEST, STATES, Requester, instant_text
 from tests.http.test_browser_sessions import from_browser
@@ -131,8 +130,8 @@ async def test_a_code_is_ignored_without_two_factor_sign_in(requester: Requester
     assert (await requester.request(STRONG, "whatever"))["__typename"] == "ErasureScheduled"
 
 
-async def test_attempts_are_counted_before_the_code_is_checked(database: Database) -> None:
-    world = world_of(database, limits=RateLimiter(enabled=True))
+async def test_attempts_are_counted_before_the_code_is_checked(limited_world: World) -> None:
+    world = limited_world
     _, token = await world.member("p@example.org", password=STRONG)
     app, _ = await enrol_authenticator(world, token)
     guesses = [world.data(REQUEST, token, {"p": STRONG, "c": "000000"}) for _ in range(8)]
@@ -140,7 +139,6 @@ async def test_attempts_are_counted_before_the_code_is_checked(database: Databas
     assert (answers.count("INVALID_CODE"), answers.count("TOO_MANY_ATTEMPTS")) == (5, 3)
     right = (await world.data(REQUEST, token, {"p": STRONG, "c": app.code(1)}))["requestErasure"]
     assert right["code"] == "TOO_MANY_ATTEMPTS"
-    world.services.hashing.close()
 
 
 @pytest.mark.parametrize("role", [None, Role.SUPPORT, Role.ANALYTICS, Role.COMPLIANCE, Role.OPERATIONS, Role.PROCESSOR])

@@ -5,7 +5,6 @@ import json
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,7 +27,6 @@ from models.tables import (
 from models.vocabulary import EVERY_FIELD, Audience, Processor, Role
 from permissions.access_ground import Ground
 from permissions.policy import POLICY
-from permissions.rate_limits import RateLimiter
 from permissions.retention_periods import RETENTION, RecordKind
 from resolvers.export import document as export
 from resolvers.export.document import SECTIONS
@@ -259,22 +257,15 @@ async def test_a_document_that_is_too_large_is_refused_and_not_read_to_its_end(
     assert len(some) < len(whole) - 10
 
 
-@pytest.fixture
-def limited(database: Database) -> Iterator[World]:
-    world = world_of(database, limits=RateLimiter(enabled=True))
-    yield world
-    world.services.hashing.close()
-
-
-async def test_ten_an_hour_for_an_account_however_they_are_asked_for(limited: World) -> None:
-    subject, mine = await limited.member("subject@example.org")
-    _, others = await limited.member("other@example.org")
-    await limited.data("mutation { a: exportMyData b: exportMyData c: exportMyData d: exportMyData }", mine)
-    again = await limited.token(Role.MEMBER, subject)
+async def test_ten_an_hour_for_an_account_however_they_are_asked_for(limited_world: World) -> None:
+    subject, mine = await limited_world.member("subject@example.org")
+    _, others = await limited_world.member("other@example.org")
+    await limited_world.data("mutation { a: exportMyData b: exportMyData c: exportMyData d: exportMyData }", mine)
+    again = await limited_world.token(Role.MEMBER, subject)
     for _ in range(6):
-        await exported(limited, again)
-    assert codes(await limited.ask(EXPORT, mine)) == ["RATE_LIMITED"]
-    await exported(limited, others)
+        await exported(limited_world, again)
+    assert codes(await limited_world.ask(EXPORT, mine)) == ["RATE_LIMITED"]
+    await exported(limited_world, others)
 
 
 # ---------------------------------------------------------------- into another instance
