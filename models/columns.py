@@ -16,15 +16,15 @@ IMPERSONAL = "impersonal"
 ID_LENGTH = 32
 
 Text = String
-Whole = Integer
-Small = SmallInteger
-Big = BigInteger().with_variant(Integer(), "sqlite")
-Truth = Boolean
-Real = Float
-Pages = JSON
+Int = Integer
+SmallInt = SmallInteger
+BigInt = BigInteger().with_variant(Integer(), "sqlite")
+Bool = Boolean
+Double = Float
+Json = JSON
 
 
-class Instant(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """A datetime with an offset, stored in UTC to the microsecond. Raises ValueError without an offset."""
 
     impl = DateTime(timezone=True)

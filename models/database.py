@@ -9,7 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-WRITES = "writes"
+IS_WRITER = "writes"
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=NORMAL",
@@ -34,7 +34,7 @@ class Database:
         # the default pool keeps five connections and opens a new one, with a thread, for each further request
         options: dict[str, Any] = {"pool_size": pool, "max_overflow": pool, "hide_parameters": True}
         self.engine = self._sqlite(url, **options) if self.is_sqlite else create_async_engine(url, **options)
-        self._writer = self.engine.execution_options(**{WRITES: True})
+        self._writer = self.engine.execution_options(**{IS_WRITER: True})
         # a statement sees the data committed before it began, with or without a transaction;
         # without one PostgreSQL saves two round trips per read
         self._reader = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -55,7 +55,7 @@ class Database:
 
         @event.listens_for(engine.sync_engine, "begin")
         def begin(connection: Any) -> None:
-            writes = connection.get_execution_options().get(WRITES)
+            writes = connection.get_execution_options().get(IS_WRITER)
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
         return engine

@@ -10,7 +10,7 @@ from sqlalchemy import Table, func, insert, select, update
 from app.commands.audit.verify_log import faults
 from app.commands.server.retention import ErasurePlaces, erase
 from app.operations.erasure_register import ErasureRegister
-from models.columns import Instant, Text, new_id, sort_key
+from models.columns import Text, UtcDateTime, new_id, sort_key
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS, LEGAL_REQUESTS, OUTBOX, SUPPORT_CASES
 from models.vocabulary import PersonalField, mask_of
 from resolvers.erasure.personal_tables import OWNER_COLUMNS
@@ -108,7 +108,7 @@ def row_of(table: Table, subject_id: str, later: datetime, **given: Any) -> dict
             row[column.name] = subject_id
         elif column.nullable:
             row[column.name] = None
-        elif isinstance(column.type, Instant):
+        elif isinstance(column.type, UtcDateTime):
             row[column.name] = later
         else:
             row[column.name] = {"role": "MEMBER", "reason": "why", "reference": "T-1"}.get(

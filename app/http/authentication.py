@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, select, update
 from starlette.requests import Request
 
-from models.columns import Instant
+from models.columns import UtcDateTime
 from models.database import Database
 from models.tables import ACCESS_TOKENS, ACCOUNTS
 from models.tokens.session_tokens import HOLDER_COLUMNS, REFRESH_GRACE
@@ -74,7 +74,7 @@ async def _token_row(database: Database, digest: str, now: datetime) -> Any:
 
 
 def _token_rows() -> Any:
-    now = bindparam("now", type_=Instant())
+    now = bindparam("now", type_=UtcDateTime())
     held = holds_role(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role, now)
     return select(ACCESS_TOKENS, *HOLDER_COLUMNS, held.label("held")).outerjoin(
         ACCOUNTS, ACCOUNTS.c.id == ACCESS_TOKENS.c.holder_id
@@ -84,7 +84,7 @@ def _token_rows() -> Any:
 _BY_DIGEST: Final = _token_rows().where(ACCESS_TOKENS.c.digest == bindparam("digest"))
 _BY_PREVIOUS_DIGEST: Final = _token_rows().where(
     ACCESS_TOKENS.c.previous_digest == bindparam("digest"),
-    ACCESS_TOKENS.c.rotated_at >= bindparam("since", type_=Instant()),
+    ACCESS_TOKENS.c.rotated_at >= bindparam("since", type_=UtcDateTime()),
 )
 
 

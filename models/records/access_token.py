@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Instant, Text, Whole, impersonal
+from models.columns import ID_LENGTH, Int, Text, UtcDateTime, impersonal
 
 
 class AccessToken(SQLModel, table=True):
@@ -25,15 +25,15 @@ class AccessToken(SQLModel, table=True):
     name: str | None = impersonal("the client's name, given by the token holder", Text(100), default=None)
     issued_by: str = impersonal("the entry point that issued it", Text(32))
     issuer_id: str | None = impersonal("a random id", Text(ID_LENGTH), default=None)
-    approved_at: datetime | None = impersonal("when a second person approved it", Instant, default=None)
+    approved_at: datetime | None = impersonal("when a second person approved it", UtcDateTime, default=None)
     approved_by: str | None = impersonal("a random id", Text(ID_LENGTH), default=None)
-    created_at: datetime = impersonal("the state of the token", Instant)
-    expires_at: datetime = impersonal("the state of the token", Instant)
-    last_used_at: datetime | None = impersonal("the state of the token", Instant, default=None)
-    revoked_at: datetime | None = impersonal("the state of the token", Instant, default=None)
-    secret_expires_at: datetime | None = impersonal("when this secret expires", Instant, default=None)
-    generation: int = impersonal("number of refreshes", Whole, default=0)
-    rotated_at: datetime | None = impersonal("time of the last refresh", Instant, default=None)
+    created_at: datetime = impersonal("the state of the token", UtcDateTime)
+    expires_at: datetime = impersonal("the state of the token", UtcDateTime)
+    last_used_at: datetime | None = impersonal("the state of the token", UtcDateTime, default=None)
+    revoked_at: datetime | None = impersonal("the state of the token", UtcDateTime, default=None)
+    secret_expires_at: datetime | None = impersonal("when this secret expires", UtcDateTime, default=None)
+    generation: int = impersonal("number of refreshes", Int, default=0)
+    rotated_at: datetime | None = impersonal("time of the last refresh", UtcDateTime, default=None)
     previous_digest: str | None = impersonal("SHA-256 of a secret", Text(64), default=None, index=True)
     transport: str | None = impersonal("how the secret is sent", Text(8), default=None)
     factors: str | None = impersonal("the factors that the sign-in used", Text(32), default=None)

@@ -4,7 +4,16 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Instant, Small, Text, Truth, Whole, impersonal, personal
+from models.columns import (
+    ID_LENGTH,
+    Bool,
+    Int,
+    SmallInt,
+    Text,
+    UtcDateTime,
+    impersonal,
+    personal,
+)
 from models.vocabulary import PersonalField
 
 
@@ -17,17 +26,17 @@ class Account(SQLModel, table=True):
     account_id: str = impersonal("a random id", Text(ID_LENGTH), unique=True)
     email: str = personal(PersonalField.EMAIL, Text(320), nullable=False)
     ip_address: str | None = personal(PersonalField.IP_ADDRESS, Text(45))
-    email_verified: bool = impersonal("the state of the account", Truth, default=False)
-    created_at: datetime = impersonal("the state of the account", Instant)
-    social_version: int | None = impersonal("the granted policy version; null without a grant", Small, default=None)
-    social_lapsed_at: datetime | None = impersonal("since when the data has no grant", Instant, default=None)
-    expansion_version: int | None = impersonal("the granted policy version; null without a grant", Small, default=None)
-    expansion_lapsed_at: datetime | None = impersonal("since when the data has no grant", Instant, default=None)
-    hidden: int = impersonal("bits of the fields hidden from members", Whole, default=0)
-    objected: int = impersonal("bits of the processors that the subject objects to", Whole, default=0)
-    restricted_at: datetime | None = impersonal("since when processing is restricted", Instant, default=None)
-    leaving_since: datetime | None = impersonal("when erasure was requested", Instant, default=None, index=True)
-    disabled_at: datetime | None = impersonal("when the account was disabled", Instant, default=None)
+    email_verified: bool = impersonal("the state of the account", Bool, default=False)
+    created_at: datetime = impersonal("the state of the account", UtcDateTime)
+    social_version: int | None = impersonal("the granted policy version, if any", SmallInt, default=None)
+    social_lapsed_at: datetime | None = impersonal("since when the data has no grant", UtcDateTime, default=None)
+    expansion_version: int | None = impersonal("the granted policy version, if any", SmallInt, default=None)
+    expansion_lapsed_at: datetime | None = impersonal("since when the data has no grant", UtcDateTime, default=None)
+    hidden: int = impersonal("bits of the fields hidden from members", Int, default=0)
+    objected: int = impersonal("bits of the processors that the subject objects to", Int, default=0)
+    restricted_at: datetime | None = impersonal("since when processing is restricted", UtcDateTime, default=None)
+    leaving_since: datetime | None = impersonal("when erasure was requested", UtcDateTime, default=None, index=True)
+    disabled_at: datetime | None = impersonal("when the account was disabled", UtcDateTime, default=None)
 
 
 class Credential(SQLModel, table=True):

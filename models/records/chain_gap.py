@@ -2,7 +2,7 @@
 
 from sqlmodel import SQLModel
 
-from models.columns import Big, Text, impersonal
+from models.columns import BigInt, Text, impersonal
 
 
 class ChainGap(SQLModel, table=True):
@@ -11,7 +11,7 @@ class ChainGap(SQLModel, table=True):
     __tablename__ = "chain_gaps"
 
     chain: str = impersonal("which chain", Text(16), primary_key=True)
-    first: int = impersonal("a position in the chain", Big, primary_key=True, numbered_by_us=True)
-    last: int = impersonal("a position in the chain", Big)
+    first: int = impersonal("a position in the chain", BigInt, primary_key=True, numbered_by_us=True)
+    last: int = impersonal("a position in the chain", BigInt)
     hash: str = impersonal("tamper evidence", Text(64))
     tag: str = impersonal("tamper evidence", Text(64))

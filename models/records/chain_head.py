@@ -2,7 +2,7 @@
 
 from sqlmodel import SQLModel
 
-from models.columns import Big, Text, impersonal
+from models.columns import BigInt, Text, impersonal
 
 
 class ChainHead(SQLModel, table=True):
@@ -11,5 +11,5 @@ class ChainHead(SQLModel, table=True):
     __tablename__ = "chain_heads"
 
     name: str = impersonal("which chain", Text(16), primary_key=True)
-    sequence: int = impersonal("a position in the chain", Big)
+    sequence: int = impersonal("a position in the chain", BigInt)
     hash: str = impersonal("tamper evidence", Text(64))

@@ -5,7 +5,14 @@ from typing import Any
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Big, Instant, Text, Truth, impersonal
+from models.columns import (
+    ID_LENGTH,
+    BigInt,
+    Bool,
+    Text,
+    UtcDateTime,
+    impersonal,
+)
 from models.vocabulary import ConsentSource, Purpose
 
 
@@ -28,12 +35,12 @@ class ConsentRecord(SQLModel, table=True):
 
     __tablename__ = "consent_records"
 
-    sequence: int = impersonal("a position in the chain", Big, primary_key=True, numbered_by_us=True)
+    sequence: int = impersonal("a position in the chain", BigInt, primary_key=True, numbered_by_us=True)
     id: str = impersonal("a random id", Text(ID_LENGTH), unique=True)
     subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
     purpose: str = impersonal("a policy term", Text(16))
-    granted: bool = impersonal("a state of consent, the subject's own", Truth)
+    granted: bool = impersonal("a state of consent, the subject's own", Bool)
     policy_version: str = impersonal("a policy term", Text(32))
-    recorded_at: datetime = impersonal("when it was recorded", Instant)
+    recorded_at: datetime = impersonal("when it was recorded", UtcDateTime)
     source: str = impersonal("a policy term", Text(16))
     hash: str = impersonal("tamper evidence", Text(64))

@@ -5,7 +5,14 @@ from datetime import datetime
 from sqlalchemy import Index, text
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Big, Instant, Text, Whole, impersonal
+from models.columns import (
+    ID_LENGTH,
+    BigInt,
+    Int,
+    Text,
+    UtcDateTime,
+    impersonal,
+)
 
 
 class Reading(SQLModel, table=True):
@@ -18,15 +25,15 @@ class Reading(SQLModel, table=True):
     __tablename__ = "readings"
 
     chain: str = impersonal("which chain", Text(16), primary_key=True)
-    sequence: int = impersonal("the position of its first entry", Big, primary_key=True, numbered_by_us=True)
-    at: datetime = impersonal("when it was disclosed", Instant)
+    sequence: int = impersonal("the position of its first entry", BigInt, primary_key=True, numbered_by_us=True)
+    at: datetime = impersonal("when it was disclosed", UtcDateTime)
     audience: str = impersonal("a policy term", Text(32))
     recipient: str = impersonal("a pseudonym or a company", Text(100))
     recipient_id: str | None = impersonal("a random id", Text(ID_LENGTH), default=None)
     token_id: str | None = impersonal("a random id", Text(ID_LENGTH), default=None)
     ground: str = impersonal("the random id of the case, request or view", Text(ID_LENGTH))
     commitment: str = impersonal("tamper evidence", Text(64))
-    visible_at: datetime | None = impersonal("when its subjects can first see it", Instant, default=None)
+    visible_at: datetime | None = impersonal("when its subjects can first see it", UtcDateTime, default=None)
     reason: str | None = impersonal("the reason, shown only to its subjects", Text(3000), default=None)
     salt: str | None = impersonal("tamper evidence", Text(64), default=None)
     ordinal: str = impersonal("the time of the disclosure, as sortable text", Text(64))
@@ -42,9 +49,9 @@ class Disclosure(SQLModel, table=True):
     __table_args__ = (Index("ix_disclosures_subject", text("substr(subject_id, 1, 8)")),)
 
     chain: str = impersonal("which chain", Text(16), primary_key=True)
-    sequence: int = impersonal("a position in the chain", Big, primary_key=True, numbered_by_us=True)
-    reading: int = impersonal("the position of its reading's first entry", Big)
+    sequence: int = impersonal("a position in the chain", BigInt, primary_key=True, numbered_by_us=True)
+    reading: int = impersonal("the position of its reading's first entry", BigInt)
     id: str | None = impersonal("a random id, of older entries only", Text(ID_LENGTH), default=None)
     subject_id: str = impersonal("a random id", Text(ID_LENGTH))
-    fields: int = impersonal("bits of the fields that were read", Whole)
+    fields: int = impersonal("bits of the fields that were read", Int)
     hash: str = impersonal("tamper evidence", Text(64))

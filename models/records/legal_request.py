@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Instant, Text, Whole, impersonal
+from models.columns import ID_LENGTH, Int, Text, UtcDateTime, impersonal
 
 
 class LegalRequest(SQLModel, table=True):
@@ -17,12 +17,12 @@ class LegalRequest(SQLModel, table=True):
     authority: str = impersonal("a public authority", Text(200))
     reference: str = impersonal("a number in another system", Text(100))
     basis: str = impersonal("a law", Text(1000))
-    extent: int = impersonal("bits of the fields that the request opens", Whole)
-    opened_at: datetime = impersonal("the state of the request", Instant)
-    expires_at: datetime = impersonal("the state of the request", Instant)
-    notice_after: datetime | None = impersonal("the state of the request", Instant, default=None)
+    extent: int = impersonal("bits of the fields that the request opens", Int)
+    opened_at: datetime = impersonal("the state of the request", UtcDateTime)
+    expires_at: datetime = impersonal("the state of the request", UtcDateTime)
+    notice_after: datetime | None = impersonal("the state of the request", UtcDateTime, default=None)
     opened_by: str = impersonal("a random id", Text(ID_LENGTH))
     approved_by: str | None = impersonal("a random id", Text(ID_LENGTH), default=None)
-    approved_at: datetime | None = impersonal("the state of the request", Instant, default=None)
-    closed_at: datetime | None = impersonal("the state of the request", Instant, default=None)
+    approved_at: datetime | None = impersonal("the state of the request", UtcDateTime, default=None)
+    closed_at: datetime | None = impersonal("the state of the request", UtcDateTime, default=None)
     ordinal: str = impersonal("when it was opened, with the id, for sorting", Text(64), unique=True)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Instant, Text, impersonal, personal
+from models.columns import ID_LENGTH, Text, UtcDateTime, impersonal, personal
 from models.vocabulary import PersonalField
 
 
@@ -21,7 +21,7 @@ class MailedToken(SQLModel, table=True):
     subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
     use: str = impersonal("an enum value", Text(16))
     email: str | None = personal(PersonalField.EMAIL, Text(320))
-    made_at: datetime = impersonal("the state of the token", Instant)
-    expires_at: datetime = impersonal("the state of the token", Instant)
-    used_at: datetime | None = impersonal("the state of the token", Instant, default=None)
+    made_at: datetime = impersonal("the state of the token", UtcDateTime)
+    expires_at: datetime = impersonal("the state of the token", UtcDateTime)
+    used_at: datetime | None = impersonal("the state of the token", UtcDateTime, default=None)
     asked_from: str | None = impersonal("a keyed hash of a network", Text(64), default=None)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Instant, Text, impersonal
+from models.columns import ID_LENGTH, Text, UtcDateTime, impersonal
 
 
 class Objection(SQLModel, table=True):
@@ -15,6 +15,6 @@ class Objection(SQLModel, table=True):
     id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
     subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
     processor: str = impersonal("a policy term", Text(32))
-    objected_at: datetime = impersonal("the state of the objection", Instant)
+    objected_at: datetime = impersonal("the state of the objection", UtcDateTime)
     source: str = impersonal("a policy term", Text(16))
-    withdrawn_at: datetime | None = impersonal("the state of the objection", Instant, default=None)
+    withdrawn_at: datetime | None = impersonal("the state of the objection", UtcDateTime, default=None)

@@ -4,7 +4,14 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Instant, Small, Text, impersonal, personal
+from models.columns import (
+    ID_LENGTH,
+    SmallInt,
+    Text,
+    UtcDateTime,
+    impersonal,
+    personal,
+)
 from models.vocabulary import PersonalField
 
 
@@ -21,8 +28,8 @@ class Letter(SQLModel, table=True):
     subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
     notice: str = impersonal("an enum value", Text(32))
     about: str = impersonal("a random id", Text(ID_LENGTH))
-    written_at: datetime = impersonal("the state of the letter", Instant)
-    sent_at: datetime | None = impersonal("the state of the letter", Instant, default=None)
+    written_at: datetime = impersonal("the state of the letter", UtcDateTime)
+    sent_at: datetime | None = impersonal("the state of the letter", UtcDateTime, default=None)
     address: str | None = personal(PersonalField.EMAIL, Text(320))
-    due_at: datetime | None = impersonal("the earliest time of the next attempt", Instant, default=None, index=True)
-    attempts: int = impersonal("number of attempts", Small, default=0)
+    due_at: datetime | None = impersonal("the earliest time of the next attempt", UtcDateTime, default=None, index=True)
+    attempts: int = impersonal("number of attempts", SmallInt, default=0)

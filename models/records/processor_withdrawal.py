@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Instant, Text, Whole, impersonal
+from models.columns import ID_LENGTH, Int, Text, UtcDateTime, impersonal
 
 
 class Withdrawal(SQLModel, table=True):
@@ -15,8 +15,8 @@ class Withdrawal(SQLModel, table=True):
     id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
     processor: str = impersonal("a policy term", Text(32), index=True)
     subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
-    fields: int = impersonal("bits of the fields to delete", Whole)
-    withdrawn_at: datetime = impersonal("the state of the withdrawal", Instant)
-    due_at: datetime = impersonal("the state of the withdrawal", Instant)
-    acknowledged_at: datetime | None = impersonal("the state of the withdrawal", Instant, default=None)
+    fields: int = impersonal("bits of the fields to delete", Int)
+    withdrawn_at: datetime = impersonal("the state of the withdrawal", UtcDateTime)
+    due_at: datetime = impersonal("the state of the withdrawal", UtcDateTime)
+    acknowledged_at: datetime | None = impersonal("the state of the withdrawal", UtcDateTime, default=None)
     ordinal: str = impersonal("when it was withdrawn, with the id, for sorting", Text(64), unique=True)

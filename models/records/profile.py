@@ -4,7 +4,14 @@ from typing import Any
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Pages, Real, Text, impersonal, personal
+from models.columns import (
+    ID_LENGTH,
+    Double,
+    Json,
+    Text,
+    impersonal,
+    personal,
+)
 from models.vocabulary import PersonalField
 
 SEARCHABLE_FIELDS = (
@@ -23,8 +30,8 @@ class ProfileValues(SQLModel):
     subject_id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True, foreign_key="accounts.id")
     place_country: str | None = personal(PersonalField.LOCATION, Text(2))
     place_city: str | None = personal(PersonalField.LOCATION)
-    place_latitude: float | None = personal(PersonalField.LOCATION, Real)
-    place_longitude: float | None = personal(PersonalField.LOCATION, Real)
+    place_latitude: float | None = personal(PersonalField.LOCATION, Double)
+    place_longitude: float | None = personal(PersonalField.LOCATION, Double)
     first_name: str | None = personal(PersonalField.FIRST_NAME)
     last_name: str | None = personal(PersonalField.LAST_NAME)
     organization: str | None = personal(PersonalField.ORGANIZATION)
@@ -36,7 +43,7 @@ class ProfileValues(SQLModel):
     city: str | None = personal(PersonalField.CITY)
     street_address: str | None = personal(PersonalField.STREET_ADDRESS)
     about: str | None = personal(PersonalField.ABOUT)
-    public_pages: list[dict[str, Any]] | None = personal(PersonalField.PUBLIC_PAGES, Pages(none_as_null=True))
+    public_pages: list[dict[str, Any]] | None = personal(PersonalField.PUBLIC_PAGES, Json(none_as_null=True))
 
 
 class Profile(ProfileValues, table=True):

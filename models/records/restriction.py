@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Instant, Text, impersonal
+from models.columns import ID_LENGTH, Text, UtcDateTime, impersonal
 
 
 class Restriction(SQLModel, table=True):
@@ -14,5 +14,5 @@ class Restriction(SQLModel, table=True):
 
     id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
     subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
-    restricted_at: datetime = impersonal("the state of the restriction", Instant)
-    lifted_at: datetime | None = impersonal("the state of the restriction", Instant, default=None)
+    restricted_at: datetime = impersonal("the state of the restriction", UtcDateTime)
+    lifted_at: datetime | None = impersonal("the state of the restriction", UtcDateTime, default=None)

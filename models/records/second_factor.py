@@ -4,7 +4,14 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Big, Instant, Small, Text, impersonal
+from models.columns import (
+    ID_LENGTH,
+    BigInt,
+    SmallInt,
+    Text,
+    UtcDateTime,
+    impersonal,
+)
 
 
 class Authenticator(SQLModel, table=True):
@@ -15,10 +22,10 @@ class Authenticator(SQLModel, table=True):
     id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
     subject_id: str = impersonal("a random id", Text(ID_LENGTH), foreign_key="accounts.id", index=True)
     secret: str = impersonal("an encrypted secret", Text(512))
-    begun_at: datetime = impersonal("the state of the authenticator", Instant)
-    confirmed_at: datetime | None = impersonal("the state of the authenticator", Instant, default=None)
-    last_step: int = impersonal("the newest accepted time step; never decreases", Big, default=0)
-    failures: int = impersonal("consecutive wrong codes", Small, default=0)
+    begun_at: datetime = impersonal("the state of the authenticator", UtcDateTime)
+    confirmed_at: datetime | None = impersonal("the state of the authenticator", UtcDateTime, default=None)
+    last_step: int = impersonal("the newest accepted time step; never decreases", BigInt, default=0)
+    failures: int = impersonal("consecutive wrong codes", SmallInt, default=0)
 
 
 class RecoveryCode(SQLModel, table=True):
@@ -28,7 +35,7 @@ class RecoveryCode(SQLModel, table=True):
 
     subject_id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True, foreign_key="accounts.id")
     digest: str = impersonal("a keyed hash of a secret", Text(64), primary_key=True)
-    used_at: datetime | None = impersonal("the state of the code", Instant, default=None)
+    used_at: datetime | None = impersonal("the state of the code", UtcDateTime, default=None)
 
 
 class Challenge(SQLModel, table=True):
@@ -41,7 +48,7 @@ class Challenge(SQLModel, table=True):
     subject_id: str = impersonal("a random id", Text(ID_LENGTH), foreign_key="accounts.id", index=True)
     client: str | None = impersonal("the client's name, given by the caller", Text(100), default=None)
     transport: str = impersonal("how the session's secret will be sent", Text(8))
-    begun_at: datetime = impersonal("the state of the challenge", Instant)
-    expires_at: datetime = impersonal("the state of the challenge", Instant)
-    tries: int = impersonal("number of codes tried", Small, default=0)
-    ended_at: datetime | None = impersonal("the state of the challenge", Instant, default=None)
+    begun_at: datetime = impersonal("the state of the challenge", UtcDateTime)
+    expires_at: datetime = impersonal("the state of the challenge", UtcDateTime)
+    tries: int = impersonal("number of codes tried", SmallInt, default=0)
+    ended_at: datetime | None = impersonal("the state of the challenge", UtcDateTime, default=None)

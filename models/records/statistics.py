@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import Instant, Text, Whole, impersonal
+from models.columns import Int, Text, UtcDateTime, impersonal
 
 
 class StatisticsRelease(SQLModel, table=True):
@@ -12,10 +12,10 @@ class StatisticsRelease(SQLModel, table=True):
 
     __tablename__ = "statistics_releases"
 
-    number: int = impersonal("a release number", Whole, primary_key=True, numbered_by_us=True)
-    released_at: datetime = impersonal("when it was released", Instant)
+    number: int = impersonal("a release number", Int, primary_key=True, numbered_by_us=True)
+    released_at: datetime = impersonal("when it was released", UtcDateTime)
     epsilon: str = impersonal("a setting, as a fraction", Text(32))
-    bound: int = impersonal("a setting", Whole)
+    bound: int = impersonal("a setting", Int)
 
 
 class StatisticsCell(SQLModel, table=True):
@@ -25,7 +25,7 @@ class StatisticsCell(SQLModel, table=True):
 
     release_number: int = impersonal(
         "a release number",
-        Whole,
+        Int,
         primary_key=True,
         foreign_key="statistics_releases.number",
         numbered_by_us=True,
@@ -33,4 +33,4 @@ class StatisticsCell(SQLModel, table=True):
     histogram: str = impersonal("policy terms", Text(64), primary_key=True)
     first_value: str = impersonal("a value of a closed list", Text(64), primary_key=True)
     second_value: str = impersonal("a value of a closed list", Text(64), primary_key=True)
-    shown: int = impersonal("a published count", Whole)
+    shown: int = impersonal("a published count", Int)

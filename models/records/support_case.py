@@ -4,7 +4,14 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Instant, Text, Truth, Whole, impersonal
+from models.columns import (
+    ID_LENGTH,
+    Bool,
+    Int,
+    Text,
+    UtcDateTime,
+    impersonal,
+)
 
 
 class SupportCase(SQLModel, table=True):
@@ -18,11 +25,11 @@ class SupportCase(SQLModel, table=True):
     )
     reference: str = impersonal("a number in another system", Text(100))
     reason: str | None = impersonal("free text, shown only to subject and agent", Text(1000), default=None)
-    extent: int = impersonal("bits of the fields in the extent", Whole)
-    opened_at: datetime = impersonal("the state of the case", Instant)
-    expires_at: datetime = impersonal("the state of the case", Instant)
+    extent: int = impersonal("bits of the fields in the extent", Int)
+    opened_at: datetime = impersonal("the state of the case", UtcDateTime)
+    expires_at: datetime = impersonal("the state of the case", UtcDateTime)
     opened_by: str = impersonal("a random id", Text(ID_LENGTH))
-    opened_by_subject: bool = impersonal("the state of the case", Truth, default=False)
+    opened_by_subject: bool = impersonal("the state of the case", Bool, default=False)
     agent_id: str | None = impersonal("a random id", Text(ID_LENGTH), default=None, index=True)
-    closed_at: datetime | None = impersonal("the state of the case", Instant, default=None)
+    closed_at: datetime | None = impersonal("the state of the case", UtcDateTime, default=None)
     ordinal: str = impersonal("when it was opened, with the id, for sorting", Text(64), unique=True)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, case, false, func, literal, not_, select
 
-from models.columns import Instant
+from models.columns import UtcDateTime
 from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
 from models.vocabulary import Purpose
 from permissions import policy
@@ -37,7 +37,8 @@ def erasure_date_of(account: Any, purpose: Purpose, grace: timedelta) -> datetim
 def is_due(purpose: Purpose, before: datetime) -> ColumnElement[bool]:
     """Whether a row of accounts has data of a purpose that lapsed by `before`. Execute it with `floor_parameters`."""
     lapsed = ACCOUNTS.c[f"{purpose.lower()}_lapsed_at"]
-    outdated = [(GRANTED_VERSION[purpose] < number, literal(at, Instant)) for number, at in _changing_versions(purpose)]
+    granted, versions = GRANTED_VERSION[purpose], _changing_versions(purpose)
+    outdated = [(granted < number, literal(at, UtcDateTime)) for number, at in versions]
     since = case((lapsed.is_not(None), lapsed), *outdated)
     table = PURPOSE_TABLES[purpose]
     held = select(table.c.subject_id).where(table.c.subject_id == ACCOUNTS.c.id).exists()

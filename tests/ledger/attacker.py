@@ -10,7 +10,7 @@ from sqlalchemy import Table, delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.commands.audit.verify_log import Checkpoint, faults
-from models.columns import Instant, new_id
+from models.columns import UtcDateTime, new_id
 from models.database import Database
 from models.logs import hash_chain
 from models.tables import CHAIN_HEADS, DISCLOSURES, READINGS
@@ -171,7 +171,7 @@ async def fill(services: Services, many: int, batch: int = ENTRIES) -> None:
 
 def other(column: Any, value: Any) -> Any:
     """A different value of the column's type."""
-    if isinstance(column.type, Instant):
+    if isinstance(column.type, UtcDateTime):
         return (value or START) + timedelta(microseconds=1)
     if isinstance(value, bool):
         return not value

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text, update
 from sqlalchemy.exc import DBAPIError
 
-from models.columns import Instant
+from models.columns import UtcDateTime
 from models.tables import (
     CONSENT_RECORDS,
     DISCLOSURES,
@@ -30,7 +30,7 @@ async def test_the_database_refuses_to_change_an_entry(readers: Readers, log: st
     for column in table.columns:
         if column.name in ("reason", "salt"):
             continue
-        other = START if isinstance(column.type, Instant) else others.get(column.type.python_type, "x")
+        other = START if isinstance(column.type, UtcDateTime) else others.get(column.type.python_type, "x")
         for value in (other, column):
             with pytest.raises(DBAPIError, match="append-only"):
                 await execute(readers.world, update(table).values({column.name: value}))

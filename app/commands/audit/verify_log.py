@@ -17,7 +17,7 @@ from app.commands.console.command_error import CommandError
 from app.commands.console.json_report import print_json
 from app.commands.console.process import run
 from app.commands.console.progress_bar import progress
-from models.columns import Instant
+from models.columns import UtcDateTime
 from models.database import Database
 from models.logs import chain_gaps, hash_chain
 from models.tables import CHAIN_HEADS, CREDENTIALS, DISCLOSURES, READINGS
@@ -183,7 +183,7 @@ async def _live_subjects(database: Database, page: Sequence[Any]) -> Set[str]:
 
 def _rows(log: hash_chain.Log) -> Any:
     """The entries of a chain, with the stored form of each value that can be stored in several forms."""
-    forms = (column for column in log.records.c if isinstance(column.type, (Instant, Boolean)))
+    forms = (column for column in log.records.c if isinstance(column.type, (UtcDateTime, Boolean)))
     return log.rows().add_columns(*(type_coerce(each, NullType()).label(STORED + each.name) for each in forms))
 
 
