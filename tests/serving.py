@@ -1,4 +1,4 @@
-"""A real `consentql serve` process, and the command line as operators run it."""
+"""Runs commands and server processes for tests."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def environment(url: str, **more: str) -> dict[str, str]:
-    """The settings of a process on this database."""
+    """The environment of a process on this database."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("CONSENTQL_")}
     return {
         **plain,
@@ -32,21 +32,21 @@ def environment(url: str, **more: str) -> dict[str, str]:
 
 
 def consentql(url: str, *arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Runs one command to its end."""
+    """Runs a command and waits for its end."""
     return subprocess.run(
         [*COMMAND, *arguments],
         env=environment(url, **more),
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
 
 @dataclass
 class Server:
-    """Where a process listens and what it said."""
+    """The URL, log and process id of a server."""
 
     url: str
     log: Path
@@ -57,7 +57,7 @@ class Server:
 def serving(
     database_url: str, cwd: Path, *arguments: str, program: Sequence[str] = COMMAND, **more: str
 ) -> Iterator[Server]:
-    """Starts a server, waits until it is ready, and ends it."""
+    """Starts a server, waits until it is ready, and stops it at the end."""
     port = free_port()
     log = cwd / f"server-{port}.log"
     command = [*program, "serve", "--port", str(port), *arguments]
@@ -69,15 +69,15 @@ def serving(
             yield Server(f"http://127.0.0.1:{port}", log, process.pid)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def _until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         if process.poll() is not None:
             raise AssertionError(log.read_text())
         try:
-            if httpx.get(f"{url}/health/ready").status_code == 200:
+            if httpx.get(f"{url}/health/ready", timeout=60).status_code == 200:
                 return
         except httpx.TransportError:
             pass
@@ -86,7 +86,7 @@ def _until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> Non
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A free port."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])

@@ -205,14 +205,16 @@ def production() -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(create(settings)), base_url="https://consentql.test")
 
 
-async def test_production_shows_no_graphiql() -> None:
+async def test_production_serves_no_graphiql() -> None:
     async with production() as client:
         page, file = await client.get("/graphql"), await client.get("/graphiql/graphiql-boot.js")
     assert (page.status_code, page.headers["allow"]) == (405, "POST")
     assert file.status_code == 404
 
 
-async def test_without_its_files_the_page_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_page_without_graphiql_files_explains_how_to_install_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(graphiql, "PACKAGE", tmp_path)
     settings = Settings(secret_keys=("k" * 48,), rate_limits="off")
     transport = httpx.ASGITransport(create(settings))
@@ -226,6 +228,6 @@ async def test_without_its_files_the_page_says_how_to_get_them(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("folder", ["app/web", "tests/browser"])
-def test_a_lock_has_the_integrity_of_every_package_and_names_no_registry(folder: str) -> None:
+def test_lock_files_have_integrity_hashes_and_no_registry(folder: str) -> None:
     packages = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
     assert all("integrity" in about and "resolved" not in about for path, about in packages.items() if path)

@@ -23,11 +23,11 @@ async def from_browser(world: World, document: str, jar: dict[str, str], variabl
     if jar:
         headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items())
     response = await post(world, document, variables, **{**BROWSER, **headers})
-    keep(jar, response)
+    store_cookies(jar, response)
     return response
 
 
-def keep(jar: dict[str, str], response: httpx.Response) -> None:
+def store_cookies(jar: dict[str, str], response: httpx.Response) -> None:
     """As a browser does with what an answer sets or takes away."""
     for line in response.headers.get_list("set-cookie"):
         pair, *attributes = (part.strip() for part in line.split(";"))
@@ -45,7 +45,7 @@ async def signed_in(world: World, email: str = "p@example.org") -> tuple[dict[st
     return jar, await from_browser(world, LOGIN, jar, given)
 
 
-async def test_a_browsers_tokens_are_in_cookies_and_nowhere_else(world: World) -> None:
+async def test_browser_tokens_are_only_in_cookies(world: World) -> None:
     jar, response = await signed_in(world)
     answer = response.json()["data"]["login"]
     assert [answer[name] for name in ("accessToken", "refreshToken", "deviceToken")] == [None] * 3
@@ -60,7 +60,7 @@ async def test_a_browsers_tokens_are_in_cookies_and_nowhere_else(world: World) -
     assert viewer["role"] == "MEMBER"
 
 
-async def test_an_app_is_given_no_cookie(world: World) -> None:
+async def test_an_app_gets_no_cookies(world: World) -> None:
     await world.person("p@example.org", password=STRONG)
     for headers in ({}, BROWSER):
         response = await post(world, LOGIN, {"input": {"email": "p@example.org", "password": STRONG}}, **headers)
@@ -68,7 +68,7 @@ async def test_an_app_is_given_no_cookie(world: World) -> None:
         assert "set-cookie" not in response.headers
 
 
-async def test_cookies_are_given_to_whoever_says_that_it_is_a_browser(world: World) -> None:
+async def test_a_client_that_names_itself_browser_gets_cookies(world: World) -> None:
     await world.person("p@example.org", password=STRONG)
     given = {"input": {"email": "p@example.org", "password": STRONG, "transport": "COOKIE"}}
     response = await post(world, LOGIN, given)
@@ -76,7 +76,7 @@ async def test_cookies_are_given_to_whoever_says_that_it_is_a_browser(world: Wor
     assert "set-cookie" not in response.headers
 
 
-async def test_both_credentials_at_once_are_refused(world: World) -> None:
+async def test_cookies_and_a_bearer_token_together_are_refused(world: World) -> None:
     jar, _ = await signed_in(world)
     token = await world.token(holder=await world.person("o@example.org"))
     response = await from_browser(world, VIEWER, jar, None, Authorization=f"Bearer {token}")
@@ -100,7 +100,7 @@ async def test_both_credentials_at_once_are_refused(world: World) -> None:
         ({"Origin": "http://evil.test", "Sec-Fetch-Site": "same-origin"}, 403),
     ],
 )
-async def test_no_other_site_acts_for_a_browsers_session(world: World, headers: dict[str, str], status: int) -> None:
+async def test_other_sites_cannot_use_a_browser_session(world: World, headers: dict[str, str], status: int) -> None:
     jar, _ = await signed_in(world)
     response = await from_browser(world, VIEWER, jar, None, **headers)
     assert response.status_code == status
@@ -111,21 +111,21 @@ async def test_no_other_site_acts_for_a_browsers_session(world: World, headers: 
         assert refused.status_code == 403 or refused.json()["data"]["login"]["code"] == "INVALID_INPUT"
 
 
-async def test_a_cookie_holds_a_session_and_no_other_kind_of_token(world: World) -> None:
+async def test_a_cookie_accepts_only_a_session_token(world: World) -> None:
     holder = await world.person("staff@example.org")
     for token in (await world.token(Role.SUPPORT, holder), await world.token(holder=holder), "nonsense"):
         response = await from_browser(world, VIEWER, {cookies.ACCESS: token})
         assert (response.status_code, codes(response.json())) == (401, ["UNAUTHENTICATED"])
 
 
-async def test_a_cookie_that_was_stolen_is_no_bearer_token(world: World) -> None:
+async def test_a_cookie_token_does_not_work_as_a_bearer_token(world: World) -> None:
     jar, _ = await signed_in(world)
     assert (await world.post(VIEWER, jar[cookies.ACCESS])).status_code == 401
     stolen = await world.data(REFRESH, None, {"t": jar[cookies.REFRESH]})
     assert stolen["refreshSession"]["code"] == "TOKEN_EXPIRED"
 
 
-async def test_a_browsers_session_goes_on_by_its_other_cookie(world: World) -> None:
+async def test_the_refresh_cookie_continues_a_session(world: World) -> None:
     clock = Clock(world)
     jar, _ = await signed_in(world)
     before = dict(jar)
@@ -140,7 +140,7 @@ async def test_a_browsers_session_goes_on_by_its_other_cookie(world: World) -> N
     assert (await from_browser(world, VIEWER, jar)).json()["data"]["viewer"]["role"] == "MEMBER"
 
 
-async def test_logging_out_takes_the_cookies_away_but_the_device_stays_known(world: World) -> None:
+async def test_logout_deletes_the_session_cookies_and_keeps_the_device(world: World) -> None:
     jar, _ = await signed_in(world)
     kept = dict(jar)
     assert (await from_browser(world, "mutation { logout }", jar)).json()["data"]["logout"] is True
@@ -148,7 +148,7 @@ async def test_logging_out_takes_the_cookies_away_but_the_device_stays_known(wor
     assert (await from_browser(world, VIEWER, dict(kept))).status_code == 401
 
 
-async def test_a_browser_whose_access_has_lapsed_logs_out_all_the_same(world: World) -> None:
+async def test_logout_works_after_the_access_token_expired(world: World) -> None:
     jar, _ = await signed_in(world)
     del jar[cookies.ACCESS]
     kept = dict(jar)
@@ -161,7 +161,7 @@ async def test_a_browser_whose_access_has_lapsed_logs_out_all_the_same(world: Wo
     )
 
 
-async def test_a_stranger_who_asks_for_links_keeps_no_browser_of_the_owner_out(world: World) -> None:
+async def test_requests_for_links_by_a_stranger_do_not_block_the_owner(world: World) -> None:
     jar, _ = await signed_in(world)
     world.services.limits = RateLimiter(enabled=True)
     asked = {"e": "p@example.org"}
@@ -174,7 +174,7 @@ async def test_a_stranger_who_asks_for_links_keeps_no_browser_of_the_owner_out(w
     assert told == [[]] * 5 + [["RATE_LIMITED"]], "it is known for its own address"
 
 
-async def test_a_second_step_goes_on_in_the_browser_that_began_it(world: World) -> None:
+async def test_a_second_factor_works_only_in_the_browser_that_began(world: World) -> None:
     Clock(world)
     await world.person("p@example.org", password=STRONG)
     token = (await world.data(LOGIN, None, {"input": {"email": "p@example.org", "password": STRONG}}))["login"]

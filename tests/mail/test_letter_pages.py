@@ -24,7 +24,7 @@ PAGES = {"verify": "verifyEmail", "reset": "resetPassword"}
 
 @pytest.mark.parametrize("environment", ["development", "production"])
 @pytest.mark.parametrize("name", PAGES)
-async def test_a_page_has_no_script_of_its_own_and_nothing_from_elsewhere(environment: str, name: str) -> None:
+async def test_a_letter_page_loads_only_files_of_this_service(environment: str, name: str) -> None:
     settings = Settings(environment=environment, secret_keys=("k" * 48,), rate_limits="off")
     transport = httpx.ASGITransport(create(settings))
     async with httpx.AsyncClient(transport=transport, base_url="http://consentql.test") as client:

@@ -1,4 +1,4 @@
-"""Several workers behave as one: a withdrawal that has committed is seen by all, and attempts are counted together."""
+"""Several workers behave as one: all see a committed withdrawal, and share attempt counters."""
 
 import asyncio
 import gc
@@ -27,20 +27,20 @@ GRANT = "mutation ($v: String!) { grantConsent(purpose: SOCIAL, policyVersion: $
 
 
 @dataclass
-class History:
-    """When the subject's consent was surely withdrawn, and what each read that began then showed."""
+class ReadHistory:
+    """The periods when consent was withdrawn, and the period and result of each read."""
 
     withdrawn: list[tuple[float, float]] = field(default_factory=list)
     reads: list[tuple[float, float, bool]] = field(default_factory=list)
 
-    async def grown(self, by: int) -> None:
-        """Waits until so many more reads have ended, however slow they are."""
-        enough = len(self.reads) + by
+    async def wait_for_reads(self, count: int) -> None:
+        """Waits until `count` more reads have ended."""
+        enough = len(self.reads) + count
         while len(self.reads) < enough:  # noqa: ASYNC110  # other tasks append
             await asyncio.sleep(0.005)
 
     def violations(self) -> list[tuple[float, float, bool]]:
-        """Reads that lie wholly within a time of withdrawal and showed the field all the same."""
+        """Reads within a period of withdrawal that returned the field."""
         return [
             read
             for read in self.reads
@@ -49,40 +49,40 @@ class History:
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
-async def test_no_read_that_begins_after_a_withdrawal_shows_the_field(database: Database, tmp_path: Path) -> None:
+async def test_a_read_after_a_withdrawal_does_not_return_the_field(database: Database, tmp_path: Path) -> None:
     world = world_of(database)
     subject, mine = await world.member("subject@example.org")
     _, other = await world.member("reader@example.org", profile={"firstName": "Reader"})
-    history, done = History(), asyncio.Event()
+    history, done = ReadHistory(), asyncio.Event()
     with serving(database.url, tmp_path, "--workers", "2") as server:
         readers = [
-            asyncio.create_task(_reading(server.url, document, other, subject, history, done))
+            asyncio.create_task(_read(server.url, document, other, subject, history, done))
             for document in (READ, READ, LISTED, SOUGHT)
         ]
-        await _withdrawing(server.url, mine, history)
+        await _withdraw_and_grant(server.url, mine, history)
         done.set()
         await asyncio.gather(*readers)
     began = [read for read in history.reads if any(a <= read[0] and read[1] <= b for a, b in history.withdrawn)]
-    assert len(began) > ROUNDS, "enough reads fell into a time of withdrawal"
-    assert any(read[2] for read in history.reads), "and some outside of one showed the field"
+    assert len(began) > ROUNDS, "enough reads are within a period of withdrawal"
+    assert any(read[2] for read in history.reads), "reads outside of them return the field"
     assert history.violations() == []
 
 
-async def _withdrawing(url: str, token: str, history: History) -> None:
+async def _withdraw_and_grant(url: str, token: str, history: ReadHistory) -> None:
     for _ in range(ROUNDS):
-        async with httpx.AsyncClient(timeout=30) as client:  # a new connection, so that another worker may take it
+        async with httpx.AsyncClient(timeout=60) as client:  # a new connection, so that any worker can accept it
             await _post(client, url, WITHDRAW, token)
             since = time.monotonic()
-            await history.grown(8)
+            await history.wait_for_reads(8)
             until = time.monotonic()
             await _post(client, url, GRANT, token, {"v": current_version().name})
             history.withdrawn.append((since, until))
-            await history.grown(2)
+            await history.wait_for_reads(2)
 
 
-async def _reading(url: str, document: str, token: str, subject: str, history: History, done: asyncio.Event) -> None:
+async def _read(url: str, document: str, token: str, subject: str, history: ReadHistory, done: asyncio.Event) -> None:
     while not done.is_set():
-        async with httpx.AsyncClient(timeout=30) as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             for _ in range(5):
                 began = time.monotonic()
                 data = await _post(client, url, document, token, {"id": subject} if document is READ else None)
@@ -98,7 +98,7 @@ async def _post(client: httpx.AsyncClient, url: str, document: str, token: str, 
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
-async def test_workers_count_attempts_together(database: Database, tmp_path: Path, redis: str) -> None:
+async def test_workers_share_attempt_counters(database: Database, tmp_path: Path, redis: str) -> None:
     world = world_of(database)
     await world.person("p@example.org", password=PASSWORD)
     login = 'mutation { login(input: {email: "p@example.org", password: "no"}) { ... on Refusal { code } } }'
@@ -106,14 +106,14 @@ async def test_workers_count_attempts_together(database: Database, tmp_path: Pat
     with serving(database.url, tmp_path, "--workers", "2", **settings) as server:
         codes = []
         for _ in range(14):
-            async with httpx.AsyncClient(timeout=30) as client:  # a new connection, so that another worker may take it
+            async with httpx.AsyncClient(timeout=60) as client:  # a new connection, so that any worker can accept it
                 answer = (await client.post(f"{server.url}/graphql", json={"query": login})).json()
             codes.append(answer["data"]["login"]["code"])
     assert codes == ["INVALID_CREDENTIALS"] * 10 + ["TOO_MANY_ATTEMPTS"] * 4
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_what_lives_as_long_as_a_process_is_not_searched_for_garbage_while_it_serves(
+def test_long_lived_objects_are_excluded_from_garbage_collection(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONSENTQL_DATABASE_URL", database_url)
@@ -128,20 +128,20 @@ def test_what_lives_as_long_as_a_process_is_not_searched_for_garbage_while_it_se
 
 
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:"])
-def test_a_database_that_every_connection_has_to_itself_is_refused_everywhere(url: str) -> None:
+def test_an_in_memory_database_is_refused(url: str) -> None:
     with pytest.raises(InvalidSettings, match="CONSENTQL_DATABASE_URL"):
         Settings(database_url=url).validated()
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_several_workers_without_shared_counters_do_not_start(database_url: str, tmp_path: Path) -> None:
+def test_several_workers_require_redis(database_url: str, tmp_path: Path) -> None:
     done = consentql(database_url, "serve", "--workers", "2", cwd=tmp_path, CONSENTQL_RATE_LIMITS="on")
     assert done.returncode == 2
     assert "CONSENTQL_REDIS_URL" in done.stderr
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_production_names_every_weak_setting_at_once(database_url: str, tmp_path: Path) -> None:
+def test_production_names_every_weak_setting(database_url: str, tmp_path: Path) -> None:
     weak = {"CONSENTQL_ENVIRONMENT": "production", "CONSENTQL_SECRET_KEYS": ""}
     done = consentql(database_url, "serve", cwd=tmp_path, **weak)
     assert done.returncode == 2
