@@ -73,12 +73,12 @@ async def withdraw_objection(info: Info[Context, None], processor: OfProcessor) 
         account = await lock_account(connection, str(context.caller.subject_id))
         mine = update(ACCOUNTS).where(ACCOUNTS.c.id == account.id)
         await connection.execute(mine.values(objected=account.objected & ~processor.bit))
-        standing = _is_open(account.id, processor)
-        await connection.execute(update(OBJECTIONS).where(standing).values(withdrawn_at=context.now()))
+        is_open = _open_objection(account.id, processor)
+        await connection.execute(update(OBJECTIONS).where(is_open).values(withdrawn_at=context.now()))
         return ObjectionChanged(await _state(connection, account.id, processor))
 
 
-def _is_open(subject_id: str, processor: Processor) -> Any:
+def _open_objection(subject_id: str, processor: Processor) -> Any:
     return (
         (OBJECTIONS.c.subject_id == subject_id)
         & (OBJECTIONS.c.processor == processor.value)

@@ -79,7 +79,7 @@ class RetentionRun:
         return self.now - self.services.retention[kind].period
 
     async def due(self) -> Counter[str]:
-        """Counts what `act` would delete now, by kind, and changes nothing."""
+        """Counts what `delete_due` would delete now, by kind, and changes nothing."""
         counts = _no_counts()
         restored = await self._restored_people()
         erased = bulk_insert.is_one_of(ACCOUNTS.c.id, restored, is_sqlite=self.services.database.is_sqlite)
@@ -101,7 +101,7 @@ class RetentionRun:
                 counts[each.kind] += await each.count(connection, self._before(each.kind), people)
         return counts
 
-    async def act(self) -> Counter[str]:
+    async def delete_due(self) -> Counter[str]:
         """Deletes what is due. People come before the ledger, which names the processors that must erase them."""
         for some in _batches(await self._restored_people()):
             await self._for_accounts(RESTORED, and_(~is_remnant, ACCOUNTS.c.id.in_(some)), self._erase, ERASED_FROM)

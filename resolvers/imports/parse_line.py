@@ -14,7 +14,7 @@ from permissions import version_numbers
 from permissions.masked_columns import FOLDED_SUFFIX
 from resolvers.hashing.argon2_parameters import is_acceptable_hash
 from resolvers.hashing.password_hash import MAX_PASSWORD_BYTES, is_too_long
-from resolvers.subjects.new_person import ConsentEntry, NewPerson
+from resolvers.subjects.new_person import ConsentDecision, NewPerson
 from resolvers.validation.free_text import InvalidValue, camel_case
 from resolvers.validation.profile_values import clean_pre_registration, clean_profile
 
@@ -119,14 +119,14 @@ def _object(name: str, line: Mapping[str, Any], keys: Mapping[str, str]) -> dict
     return {keys[key]: each for key, each in value.items()}
 
 
-def _consents(value: object, now: datetime) -> list[ConsentEntry]:
+def _consents(value: object, now: datetime) -> list[ConsentDecision]:
     if not isinstance(value, list) or len(value) > MOST_CONSENTS:
         raise InvalidValue("consents", f"is not a list of at most {MOST_CONSENTS} entries")
     found = [_consent(f"consents.{place}", entry, now) for place, entry in enumerate(value)]
     return sorted(found, key=lambda consent: consent.at)
 
 
-def _consent(name: str, entry: object, now: datetime) -> ConsentEntry:
+def _consent(name: str, entry: object, now: datetime) -> ConsentDecision:
     if not isinstance(entry, Mapping):
         raise InvalidValue(name, "is not a JSON object")
     _check_keys(entry, CONSENT_KEYS, f"{name}.")
@@ -136,7 +136,7 @@ def _consent(name: str, entry: object, now: datetime) -> ConsentEntry:
     named = entry.get("policyVersion")
     if not isinstance(named, str) or version_numbers.version_number(named) is None:
         raise InvalidValue(f"{name}.policyVersion", "is not a version of the policy")
-    return ConsentEntry(Purpose(entry["purpose"]), granted, named, _past_time(f"{name}.at", entry.get("at"), now))
+    return ConsentDecision(Purpose(entry["purpose"]), granted, named, _past_time(f"{name}.at", entry.get("at"), now))
 
 
 def _past_time(name: str, value: object, now: datetime) -> datetime:

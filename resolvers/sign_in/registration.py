@@ -31,7 +31,7 @@ from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, REGISTRATION_LIM
 from resolvers.sign_in.letter_recipient import Recipient, address_owner, recipient_of
 from resolvers.sign_in.new_password import check_and_hash
 from resolvers.subjects.account_lock import lock_account
-from resolvers.subjects.new_person import ConsentEntry, NewPerson
+from resolvers.subjects.new_person import ConsentDecision, NewPerson
 from resolvers.subjects.store_people import PeopleStore
 from resolvers.validation.free_text import InvalidValue, camel_case
 from resolvers.validation.profile_values import clean_pre_registration, clean_profile
@@ -83,7 +83,7 @@ def _person(context: Context, input: RegisterInput) -> NewPerson:
             RefusalCode.CONSENT_MANDATORY, "SERVICE needs no consent. Leave it out of `consents`.", "consents"
         )
     granted, now = dict.fromkeys(input.consents), context.now()
-    person.consents = [ConsentEntry(purpose, True, input.policy_version, now) for purpose in granted]  # noqa: FBT003
+    person.consents = [ConsentDecision(purpose, True, input.policy_version, now) for purpose in granted]  # noqa: FBT003
     try:
         _add_values(person, input)
     except InvalidValue as problem:

@@ -10,7 +10,7 @@ from permissions.policy import HIDDEN_BY_DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
-class ConsentEntry:
+class ConsentDecision:
     """A grant or withdrawal in a person's consent history."""
 
     purpose: Purpose
@@ -32,7 +32,7 @@ class NewPerson:
     hidden: int = mask_of(HIDDEN_BY_DEFAULT)
     profile: dict[str, Any] = field(default_factory=dict)
     form: dict[str, Any] = field(default_factory=dict)
-    consents: list[ConsentEntry] = field(default_factory=list)
+    consents: list[ConsentDecision] = field(default_factory=list)
 
     def granted(self, purpose: Purpose) -> int | None:
         """Returns the number of the granted policy version, or None if the last entry is a withdrawal."""

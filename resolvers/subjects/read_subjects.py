@@ -50,12 +50,12 @@ def _pages(row: Row) -> list[SimpleNamespace] | None:
     return None if pages is None else [SimpleNamespace(**page) for page in pages]
 
 
-COMPOSED: Final[dict[PersonalField, Callable[[Row], Any]]] = {
+COMPOSERS: Final[dict[PersonalField, Callable[[Row], Any]]] = {
     PersonalField.LOCATION: _place,
     PersonalField.PRE_REGISTRATION: _form,
     PersonalField.PUBLIC_PAGES: _pages,
 }
-COMPOSED_BITS: Final = mask_of(tuple(COMPOSED))
+COMPOSED_BITS: Final = mask_of(tuple(COMPOSERS))
 
 
 def _select_columns(audience: Audience | None, bits: int) -> list[Any]:
@@ -144,11 +144,11 @@ def to_subject(audience: Audience | None, row: Row, bits: int, grounds: Grounds 
     if audience is None:
         return None
     extent, own_extent = (grounds.extent, grounds.own_extent) if grounds else (0, 0)
-    seen = _sight(audience, row["standing"], row["hidden"], row["locks"], extent, own_extent)
+    seen = _decide(audience, row["standing"], row["hidden"], row["locks"], extent, own_extent)
     if not seen.mask:
         return None
     if bits & COMPOSED_BITS:
-        for field, compose in COMPOSED.items():
+        for field, compose in COMPOSERS.items():
             if bits & field.bit:
                 row[field.value.lower()] = compose(row)
     subject = Subject(row["id"], audience, seen.mask, seen.withheld, row)
@@ -157,7 +157,7 @@ def to_subject(audience: Audience | None, row: Row, bits: int, grounds: Grounds 
 
 
 @lru_cache(maxsize=8192)
-def _sight(audience: Audience, standing: int, hidden: int, locks: int, extent: int, own_extent: int) -> Decision:
+def _decide(audience: Audience, standing: int, hidden: int, locks: int, extent: int, own_extent: int) -> Decision:
     """Decides from plain numbers, so that rows with the same state share one cached decision."""
     return decide(audience, SubjectState(Standing(standing), hidden, Lock(locks), extent, own_extent))
 

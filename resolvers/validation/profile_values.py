@@ -26,7 +26,7 @@ E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 URL: Final = re.compile(r"https?://[\w\[][^\s\\]*", re.IGNORECASE)
 """Refuses backslashes, because browsers treat them as slashes."""
 
-AS_BROWSERS_READ: Final = TypeAdapter(HttpUrl)
+URL_PARSER: Final = TypeAdapter(HttpUrl)
 
 PROFILE_TEXTS: Final = {
     "first_name": SHORT,
@@ -63,16 +63,16 @@ def clean_country(field: str, value: object) -> str | None:
 def clean_url(field: str, value: object) -> str | None:
     """Returns an http or https URL without credentials or invisible characters, or None. Raises InvalidValue."""
     address = clean_text(field, value, LONGEST_URL)
-    if address is not None and not (URL.fullmatch(address) and _leads_somewhere(address)):
+    if address is not None and not (URL.fullmatch(address) and _is_safe_url(address)):
         raise InvalidValue(field, "is not an http or https address without credentials")
     return address
 
 
-def _leads_somewhere(address: str) -> bool:
+def _is_safe_url(address: str) -> bool:
     if any(unicodedata.category(letter)[0] in "CZ" for letter in address):
         return False
     try:
-        parts = AS_BROWSERS_READ.validate_python(address)
+        parts = URL_PARSER.validate_python(address)
     except ValidationError:
         return False
     return parts.username is None and parts.password is None and parts.port != 0
@@ -114,7 +114,7 @@ def _page(field: str, page: object) -> dict[str, Any]:
     return {"title": title, "url": address, "body": clean_text(f"{field}.body", page.get("body"), LONG)}
 
 
-BY_COLUMN: Final[dict[str, Callable[[str, object], Any]]] = {
+VALIDATORS: Final[dict[str, Callable[[str, object], Any]]] = {
     "mobile_phone": clean_phone,
     "country": clean_country,
     "avatar_url": clean_url,
@@ -131,7 +131,7 @@ def clean_profile(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]
         if name in PROFILE_TEXTS:
             cleaned[name] = clean_text(field, value, PROFILE_TEXTS[name])
         else:
-            cleaned[name] = BY_COLUMN[name](field, value)
+            cleaned[name] = VALIDATORS[name](field, value)
     for searched in SEARCHABLE_FIELDS:
         if (name := searched.value.lower()) in cleaned:
             cleaned[name + FOLDED_SUFFIX] = fold_for_search(cleaned[name]) if cleaned[name] else None

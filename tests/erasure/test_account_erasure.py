@@ -236,7 +236,7 @@ async def test_a_caller_erased_during_a_request_is_unauthenticated(
 
     async def meanwhile(*given: Any) -> Any:
         caller = await accepted(*given)
-        assert (await RetentionRun(harness.world.services, harness.places.register).act())["accounts"] == 1
+        assert (await RetentionRun(harness.world.services, harness.places.register).delete_due())["accounts"] == 1
         return caller
 
     monkeypatch.setattr(endpoint, "authenticate", meanwhile)

@@ -70,7 +70,7 @@ async def erase(services: Services, places: ErasurePlaces) -> tuple[Counter[str]
     """Erases the due rows. Returns their numbers by kind, and a sentence for each file where bytes may remain."""
     work = RetentionRun(services, places.register)
     with progress("retention", (await work.due()).total()) as work.advance:
-        counts = await work.act()
+        counts = await work.delete_due()
     if places.letters is not None:
         await _delete_letters(services.database, places.letters)
     return counts, await overwrite_deleted(services.database)
