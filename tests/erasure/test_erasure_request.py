@@ -34,8 +34,8 @@ from tests.identity import (
     sign_in,
 )
 from tests.serving import consentql
-from tests.staff.test_legal_requests import Office
-from tests.staff.test_support_cases import ASSIGN, OPEN
+from tests.staff.compliance_office import ComplianceOffice
+from tests.staff.support_desk import ASSIGN, OPEN
 from tests.statements import recorded_statements
 from tests.world import World, codes, world_of
 
@@ -199,16 +199,16 @@ async def test_grant_role_refuses_a_requester(requester: Requester, tmp_path: Pa
         assert (await connection.execute(select(ROLE_GRANTS))).all() == []
 
 
-async def _office(world: World) -> Office:
+async def _office(world: World) -> ComplianceOffice:
     subject = await world.person("subject@example.org", password=STRONG)
     mine = (await sign_in(world, "subject@example.org"))["accessToken"]
     recorder = await world.person("first@example.org")
     first = await world.token(Role.COMPLIANCE, recorder)
     second = await world.token(Role.COMPLIANCE, await world.person("second@example.org"))
-    return Office(world, subject, mine, recorder, first, second)
+    return ComplianceOffice(world, subject, mine, recorder, first, second)
 
 
-async def _kept(office: Office) -> list[Any]:
+async def _kept(office: ComplianceOffice) -> list[Any]:
     answer = (await office.world.data(REQUEST, office.mine, {"p": STRONG}))["requestErasure"]
     office.mine = (await sign_in(office.world, "subject@example.org"))["accessToken"]
     return [each for each in answer["kept"] if "EMAIL" in each["what"] or "CITY" in each["what"]]
@@ -226,7 +226,7 @@ async def test_fields_under_legal_hold_are_listed_with_their_date(world: World) 
     assert held["what"] == "Fields under legal hold: EMAIL, FIRST_NAME"
     assert held["until"] == instant_text(expires)
     assert ("4-26-7" in held["why"], "Court of Tartu" in held["why"]) == (True, True)
-    office.clock_goes_on(days=2)
+    office.advance_clock(days=2)
     office.mine = (await sign_in(world, "subject@example.org"))["accessToken"]
     assert await _kept(office) == [], "it is over"
 
@@ -257,6 +257,6 @@ async def test_a_secret_legal_request_changes_no_answer(
         again = (await office.world.post(REQUEST, office.mine, {"p": STRONG})).content
         answers_of.append((asked, states, again, len(sent)))
     assert answers_of[0] == answers_of[1]
-    secret.clock_goes_on(minutes=30)
+    secret.advance_clock(minutes=30)
     secret.mine = (await sign_in(secret.world, "subject@example.org"))["accessToken"]
     assert [each["what"] for each in await _kept(secret)] == ["Fields under legal hold: EMAIL"]

@@ -45,7 +45,7 @@ from tests.identity import (
     sign_in,
 )
 from tests.serving import consentql
-from tests.staff.test_support_cases import ASSIGN, CASES, OPEN
+from tests.staff.support_desk import ASSIGN, CASES, OPEN
 from tests.statements import recorded_statements
 from tests.world import World, codes, line
 

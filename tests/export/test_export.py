@@ -1,4 +1,4 @@
-"""An export holds all that names its subject, nothing of anybody else and no secret, and goes into another instance."""
+"""An export contains all data about its subject, no other person and no secret, and can be imported elsewhere."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ from resolvers.ledger import write_disclosures
 from resolvers.ledger.pseudonyms import pseudonym
 from tests.retention import DAY, RetentionHarness
 from tests.serving import consentql, environment
-from tests.staff.test_legal_requests import Office, office  # noqa: F401  # a fixture
+from tests.staff.compliance_office import ComplianceOffice
 from tests.statements import recorded_statements
 from tests.world import EVERY_FIELD as FIELDS
 from tests.world import FORM, PROFILE, World, codes, world_of
@@ -46,24 +46,24 @@ BOTH = ("SOCIAL", "EXPANSION")
 
 
 async def exported(world: World, token: str) -> Any:
-    """The caller's own document."""
+    """The export of the caller."""
     return (await world.data(EXPORT, token))["exportMyData"]
 
 
 def timeless(document: dict[str, Any]) -> dict[str, Any]:
-    """Without the time at which it was written."""
+    """The document without its time."""
     return {key: value for key, value in document.items() if key != "exportedAt"}
 
 
 def items(document: dict[str, Any], kind: str) -> list[Any]:
-    """The records of one kind."""
+    """The records of one section."""
     return list(document["records"][kind]["items"])
 
 
 # ---------------------------------------------------------------- every table
 
 
-def test_every_column_of_every_table_is_exported_or_explained() -> None:
+def test_every_column_is_exported_or_omitted_with_a_reason() -> None:
     assert unaccounted_columns(SECTIONS, TABLES_WITHOUT_SUBJECTS, METADATA.tables.values()) == []
     for kind in SECTIONS:
         names = {column.name for column in kind.columns}
@@ -72,7 +72,7 @@ def test_every_column_of_every_table_is_exported_or_explained() -> None:
     assert {table.name for table in TABLES_WITHOUT_SUBJECTS} <= set(METADATA.tables)
 
 
-def test_a_new_table_and_a_new_column_are_named_until_they_are_handled() -> None:
+def test_a_new_table_or_column_is_reported_until_a_section_covers_it() -> None:
     later = MetaData()
     for table in METADATA.tables.values():
         table.to_metadata(later)
@@ -85,7 +85,7 @@ def test_a_new_table_and_a_new_column_are_named_until_they_are_handled() -> None
 
 
 SETTLED = {"account", "profile", "preRegistration", "consents", "disclosures", "signIn", "heldProfile", "heldForm"}
-"""Filled by the doors that write them; the others by a row of marks each."""
+"""Sections that the application fills. The test fills each of the others with a row of markers."""
 
 
 NEVER: Final = {
@@ -98,11 +98,11 @@ NEVER: Final = {
     "agent_id",
     "granted_by",
 }
-"""What nobody is shown, whatever a kind says: secrets, and who of staff it was."""
+"""Columns that no section may export: secrets and ids of staff."""
 
 
 def marked(kind: ExportSection, subject: str, now: datetime) -> dict[str, Any]:
-    """A row of this kind, each text in it a mark of its own."""
+    """A row for this section. Each text in it is a unique marker."""
     row: dict[str, Any] = {}
     for place, column in enumerate(kind.tables[0].columns):
         if isinstance(column.type, String):
@@ -121,7 +121,7 @@ def marked(kind: ExportSection, subject: str, now: datetime) -> dict[str, Any]:
 
 
 async def filled(world: World, subject: str) -> dict[str, dict[str, Any]]:
-    """A row of every kind that names this person."""
+    """Stores a row for every section about this person."""
     rows = {}
     async with world.services.database.writing() as connection:
         for kind in SECTIONS:
@@ -131,7 +131,7 @@ async def filled(world: World, subject: str) -> dict[str, dict[str, Any]]:
     return rows
 
 
-async def test_what_names_the_subject_is_in_it_no_secret_and_nobody_elses(world: World) -> None:
+async def test_an_export_contains_every_record_of_the_subject_no_secret_and_no_other_person(world: World) -> None:
     subject, mine = await world.member("subject@example.org", BOTH, password="correct horse battery staple")
     other, _ = await world.member("other@example.org", BOTH, profile={"about": "Somebody else."})
     rows, foreign = await filled(world, subject), await filled(world, other)
@@ -166,7 +166,7 @@ async def test_what_names_the_subject_is_in_it_no_secret_and_nobody_elses(world:
     assert case["assignedTo"] == pseudonym(world.services.keys, rows["supportCases"]["agent_id"])
 
 
-def test_purposes_basis_retention_and_recipients_are_the_policys() -> None:
+def test_purposes_basis_retention_and_recipients_come_from_the_policy() -> None:
     heads = {kind.name: kind.head(RETENTION) for kind in SECTIONS}
     assert [str(each) for each in heads["profile"]["purposes"]] == ["SOCIAL"]
     assert [str(each) for each in heads["preRegistration"]["purposes"]] == ["EXPANSION"]
@@ -185,13 +185,13 @@ def test_purposes_basis_retention_and_recipients_are_the_policys() -> None:
     shorter = {**RETENTION, RecordKind.SESSIONS: replace(RETENTION[RecordKind.SESSIONS], period=timedelta(days=3))}
     (sessions,) = (kind for kind in SECTIONS if kind.name == "sessions")
     assert sessions.head(shorter)["retention"][0]["why"].startswith("3 days after they end")
-    assert {kind for each in SECTIONS for kind in each.record_kinds} == set(RecordKind), "every period is told"
+    assert {kind for each in SECTIONS for kind in each.record_kinds} == set(RecordKind), "every period is exported"
 
 
 # ---------------------------------------------------------------- what the subject may know
 
 
-async def test_disclosures_are_those_that_the_subject_sees_with_their_receipts(office: Office) -> None:  # noqa: F811
+async def test_exported_disclosures_equal_those_that_the_subject_sees(office: ComplianceOffice) -> None:
     world = office.world
     mailchimp = await world.token(Role.PROCESSOR, None, Processor.MAILCHIMP)
     view = f'openProcessorView(input: {{userIds: ["{office.subject}"], reason: "News."}})'
@@ -209,22 +209,22 @@ async def test_disclosures_are_those_that_the_subject_sees_with_their_receipts(o
     assert office.recorder not in json.dumps(document), "no id of a member of staff"
 
 
-async def test_until_notice_is_allowed_an_export_has_the_same_bytes_with_and_without_a_request(
-    office: Office,  # noqa: F811
+async def test_a_secret_request_does_not_change_the_export_until_notice(
+    office: ComplianceOffice,
 ) -> None:
     world = office.world
     before = timeless(await exported(world, office.mine))
     await office.approved(noticeAfter=office.after(minutes=30))
     assert (await office.read())["email"] == "subject@example.org"
     assert json.dumps(timeless(await exported(world, office.mine))) == json.dumps(before)
-    office.clock_goes_on(minutes=31)
+    office.advance_clock(minutes=31)
     later = await exported(world, office.mine)
     assert {each["audience"] for each in items(later, "disclosures")} == {"LEGAL_REQUEST"}
     assert len(items(later, "legalRequests")) == 1
 
 
 @pytest.mark.parametrize("state", ["restricted_at", "leaving_since", "email_verified"])
-async def test_a_copy_is_due_whatever_state_the_account_is_in(world: World, state: str) -> None:
+async def test_an_account_in_any_state_can_be_exported(world: World, state: str) -> None:
     subject, mine = await world.member("subject@example.org")
     value = False if state == "email_verified" else world.services.now()
     async with world.services.database.writing() as connection:
@@ -232,7 +232,7 @@ async def test_a_copy_is_due_whatever_state_the_account_is_in(world: World, stat
     assert items(await exported(world, mine), "profile")[0]["firstName"] == PROFILE["firstName"]
 
 
-async def test_ones_own_export_is_no_disclosure(world: World) -> None:
+async def test_an_export_by_the_subject_is_not_a_disclosure(world: World) -> None:
     _, mine = await world.member("subject@example.org")
     await exported(world, mine)
     assert items(await exported(world, mine), "disclosures") == []
@@ -241,7 +241,7 @@ async def test_ones_own_export_is_no_disclosure(world: World) -> None:
 # ---------------------------------------------------------------- its size and how often
 
 
-async def test_a_document_that_is_too_large_is_refused_and_not_read_to_its_end(
+async def test_a_document_that_is_too_large_is_refused_before_it_is_read_completely(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, mine = await world.member("subject@example.org")
@@ -257,7 +257,7 @@ async def test_a_document_that_is_too_large_is_refused_and_not_read_to_its_end(
     assert len(some) < len(whole) - 10
 
 
-async def test_ten_an_hour_for_an_account_however_they_are_asked_for(limited_world: World) -> None:
+async def test_an_account_can_export_ten_times_an_hour(limited_world: World) -> None:
     subject, mine = await limited_world.member("subject@example.org")
     _, others = await limited_world.member("other@example.org")
     await limited_world.data("mutation { a: exportMyData b: exportMyData c: exportMyData d: exportMyData }", mine)
@@ -271,7 +271,7 @@ async def test_ten_an_hour_for_an_account_however_they_are_asked_for(limited_wor
 # ---------------------------------------------------------------- into another instance
 
 
-async def test_its_import_restores_the_person_on_another_instance(
+async def test_the_import_line_of_an_export_restores_the_person_on_another_instance(
     world: World, second_url: str, tmp_path: Path
 ) -> None:
     history = [
@@ -306,7 +306,7 @@ async def test_its_import_restores_the_person_on_another_instance(
     await elsewhere.close()
 
 
-async def test_a_value_from_before_a_rule_of_today_is_in_the_records_and_not_in_the_import(world: World) -> None:
+async def test_a_value_that_breaks_a_current_rule_is_in_the_records_but_not_in_the_import_line(world: World) -> None:
     subject, mine = await world.member("subject@example.org")
     async with world.services.database.writing() as connection:
         old = update(PROFILES).where(PROFILES.c.subject_id == subject)
@@ -320,7 +320,7 @@ async def test_a_value_from_before_a_rule_of_today_is_in_the_records_and_not_in_
 # ---------------------------------------------------------------- the operator's shell
 
 
-async def test_the_shell_writes_the_same_document_and_an_entry_of_it(world: World, tmp_path: Path) -> None:
+async def test_the_command_writes_the_same_document_and_a_ledger_entry(world: World, tmp_path: Path) -> None:
     subject, mine = await world.member("subject@example.org", BOTH)
     await exported(world, mine)  # and with it the session's last use is noted
     file, url = tmp_path / "copy.json", world.services.database.url
@@ -342,7 +342,7 @@ async def test_the_shell_writes_the_same_document_and_an_entry_of_it(world: Worl
     assert consentql(url, "verify-log", cwd=tmp_path).returncode == 0
 
 
-async def test_what_cannot_be_recorded_is_not_shown_and_leaves_the_file_as_it_was(world: World, tmp_path: Path) -> None:
+async def test_an_export_that_cannot_be_recorded_fails_and_keeps_the_old_file(world: World, tmp_path: Path) -> None:
     await world.member("subject@example.org")
     async with world.services.database.writing() as connection:
         await connection.execute(update(CHAIN_HEADS).where(CHAIN_HEADS.c.name == "disclosure").values(name="gone"))
@@ -358,7 +358,7 @@ async def test_what_cannot_be_recorded_is_not_shown_and_leaves_the_file_as_it_wa
 
 FEW, MANY = 2000, 60_000
 MOST_GROWTH = 5000
-"""Kilobytes; the document of many is three times that, and as objects in memory many times more."""
+"""Kilobytes. The large document is three times that size."""
 
 MEASURED = """
 import re, sys
@@ -373,7 +373,7 @@ finally:
 
 
 async def disclosed(world: World, subject: str, many: int) -> None:
-    """So many entries about one person, each a reading of its own."""
+    """Stores `many` ledger entries about one person, each with a separate reading."""
     keys, now = world.services.keys, world.services.now()
     for begin in range(0, many, 5000):
         entries = [
@@ -387,7 +387,7 @@ async def disclosed(world: World, subject: str, many: int) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell a process's own peak")
-async def test_the_shell_holds_a_few_entries_at_a_time_however_many_there_are(world: World, tmp_path: Path) -> None:
+async def test_the_memory_of_the_command_does_not_grow_with_the_export(world: World, tmp_path: Path) -> None:
     peaks = []
     for many in (FEW, MANY):
         subject = await world.person(f"{many}@example.org")
@@ -410,13 +410,13 @@ async def test_the_shell_holds_a_few_entries_at_a_time_however_many_there_are(wo
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_a_stranger_has_no_export_and_is_not_named(database_url: str, tmp_path: Path) -> None:
+def test_an_unknown_address_is_an_error_that_does_not_name_it(database_url: str, tmp_path: Path) -> None:
     done = consentql(database_url, "export", "stranger@example.org", "--out", str(tmp_path / "f"), cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "No account has this e-mail address.\n")
     assert not (tmp_path / "f").exists()
 
 
-def test_a_file_takes_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_file_gets_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
     file = tmp_path / "out"
     file.write_text("before")
 
@@ -436,9 +436,7 @@ def test_a_file_takes_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- what requests hold
 
 
-async def test_what_a_request_holds_is_exported_where_the_law_lets_the_subject_know(
-    world: World, tmp_path: Path
-) -> None:
+async def test_values_under_a_legal_hold_are_exported_if_the_subject_may_know(world: World, tmp_path: Path) -> None:
     harness = RetentionHarness(world, tmp_path)
     subject, mine = await world.member("subject@example.org")
     await harness.extend_sessions()

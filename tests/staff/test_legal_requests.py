@@ -1,8 +1,5 @@
-"""COMPLIANCE reads a subject only through a request that one person recorded and another approved, in its extent."""
+"""COMPLIANCE reads a subject only within the extent of a request that two people recorded and approved."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -11,116 +8,24 @@ from sqlalchemy import func, select
 
 from models.tables import LEGAL_REQUESTS
 from models.vocabulary import Processor, Role
-from resolvers.subjects.legal_holds import held_fields
 from tests import expectation
 from tests.expectation import ALL_FIELDS, BITS, FIELDS, Circumstances
+from tests.staff.compliance_office import (
+    APPROVE,
+    CLOSE,
+    LISTED,
+    OPEN,
+    READ,
+    UNKNOWN,
+    WITHDRAW,
+    ComplianceOffice,
+    refused,
+)
 from tests.statements import recorded_statements
-from tests.world import FORM, GRAPHQL_NAMES, PROFILE, USER, World, codes, line
-
-UNKNOWN = "0" * 32
-REQUEST = "id status authority reference basis extent openedAt expiresAt noticeAfter"
-OPEN = f"""mutation ($input: OpenLegalRequestInput!) {{ openLegalRequest(input: $input) {{ __typename
-  ... on LegalRequest {{ {REQUEST} subject {{ id email }} }} ... on Refusal {{ code field message }} }} }}"""
-APPROVE = f"""mutation ($id: ID!) {{ approveLegalRequest(id: $id) {{ __typename
-  ... on LegalRequest {{ {REQUEST} subject {{ id email }} }} ... on Refusal {{ code field }} }} }}"""
-CLOSE = f"""mutation ($id: ID!) {{ closeLegalRequest(id: $id) {{ __typename
-  ... on LegalRequest {{ {REQUEST} subject {{ id email }} }} ... on Refusal {{ code field }} }} }}"""
-READ = "query ($id: ID!) { user(id: $id) { id email firstName withheld { field reason purpose } } }"
-LISTED = f"""query ($first: Int, $after: String, $before: String, $last: Int) {{
-  legalRequests(first: $first, after: $after, last: $last, before: $before) {{
-    edges {{ cursor node {{ {REQUEST} subject {{ id email }} }} }} pageInfo {{ hasNextPage hasPreviousPage }} }} }}"""
-BY_NODE = f"query ($id: ID!) {{ node(id: $id) {{ id ... on LegalRequest {{ {REQUEST} subject {{ id email }} }} }} }}"
-WITHDRAW = "mutation { withdrawConsent(purpose: SOCIAL) { __typename } }"
+from tests.world import FORM, GRAPHQL_NAMES, PROFILE, USER, codes, line
 
 
-@dataclass
-class Office:
-    """A subject and two persons of COMPLIANCE, with their tokens."""
-
-    world: World
-    subject: str
-    mine: str
-    recorder: str
-    first: str
-    second: str
-
-    async def opened(self, token: str | None = None, **more: Any) -> Any:
-        """A request about the subject, recorded by the first person unless told otherwise."""
-        input = {
-            "subjectId": self.subject,
-            "authority": "Court of Tartu",
-            "reference": "4-26-7",
-            "basis": "A law",
-            "extent": ["EMAIL"],
-            "expiresAt": self.after(hours=1),
-            **more,
-        }
-        return (await self.world.data(OPEN, token or self.first, {"input": input}))["openLegalRequest"]
-
-    async def approved(self, **more: Any) -> str:
-        """A request that the second person has approved."""
-        id = str((await self.opened(**more))["id"])
-        answer = (await self.world.data(APPROVE, self.second, {"id": id}))["approveLegalRequest"]
-        assert answer["status"] == "OPEN", answer
-        return id
-
-    async def close(self, id: str, token: str | None = None) -> Any:
-        """Closed by the first person unless told otherwise."""
-        return (await self.world.data(CLOSE, token or self.first, {"id": id}))["closeLegalRequest"]
-
-    async def read(self, token: str | None = None, subject: str | None = None) -> Any:
-        """What COMPLIANCE reads of the subject."""
-        return (await self.world.data(READ, token or self.second, {"id": subject or self.subject}))["user"]
-
-    async def listed(self, token: str | None = None) -> list[Any]:
-        """Every request that a person of COMPLIANCE finds."""
-        edges = (await self.world.data(LISTED, token or self.second, {"first": 100}))["legalRequests"]["edges"]
-        return [edge["node"] for edge in edges]
-
-    async def node(self, id: str, token: str | None = None) -> Any:
-        """A request by its id."""
-        return (await self.world.data(BY_NODE, token or self.second, {"id": id}))["node"]
-
-    async def held(self, subject: str | None = None) -> int:
-        """What is held back from erasure."""
-        async with self.world.services.database.reading() as connection:
-            whom = subject or self.subject
-            return (await held_fields(connection, [whom], self.world.services.now())).get(whom, 0)
-
-    def after(self, **span: float) -> str:
-        """An instant in the future."""
-        return (self.world.services.now() + timedelta(**span)).isoformat()
-
-    def clock_goes_on(self, **span: float) -> None:
-        """Everything that happens from now on happens so much later."""
-        now: Callable[[], datetime] = self.world.services.now
-        self.world.services.now = lambda: now() + timedelta(**span)
-
-
-async def office_of(world: World, **more: Any) -> Office:
-    """Everyone whom a request takes, its subject with such a line."""
-    subject, mine = await world.member("subject@example.org", **more)
-    recorder = await world.person("first@example.org")
-    first = await world.token(Role.COMPLIANCE, recorder)
-    second = await world.token(Role.COMPLIANCE, await world.person("second@example.org"))
-    return Office(world, subject, mine, recorder, first, second)
-
-
-@pytest.fixture
-async def office(world: World) -> Office:
-    """The same with nothing else about them."""
-    return await office_of(world)
-
-
-def refused(code: str, field: str) -> dict[str, str]:
-    """A refusal without its sentence."""
-    return {"__typename": "Refusal", "code": code, "field": field}
-
-
-# ---------------------------------------------------------------- two persons
-
-
-async def test_nothing_is_readable_before_a_second_person_approves(office: Office) -> None:
+async def test_nothing_is_readable_before_a_second_person_approves(office: ComplianceOffice) -> None:
     recorded = await office.opened()
     assert (recorded["status"], recorded["subject"]) == ("AWAITING_APPROVAL", None)
     for token in (office.first, office.second):
@@ -136,7 +41,7 @@ async def test_nothing_is_readable_before_a_second_person_approves(office: Offic
         assert (await office.node(recorded["id"], token))["subject"]["email"] == "subject@example.org"
 
 
-async def test_a_second_token_does_not_make_a_second_person(office: Office) -> None:
+async def test_a_second_token_does_not_make_a_second_person(office: ComplianceOffice) -> None:
     again = await office.world.token(Role.COMPLIANCE, office.recorder)
     id = (await office.opened())["id"]
     for token in (office.first, again):
@@ -146,7 +51,7 @@ async def test_a_second_token_does_not_make_a_second_person(office: Office) -> N
     assert (await office.node(id))["status"] == "AWAITING_APPROVAL"
 
 
-async def test_approving_again_changes_nothing(office: Office) -> None:
+async def test_approving_again_changes_nothing(office: ComplianceOffice) -> None:
     id = await office.approved()
     third = await office.world.token(Role.COMPLIANCE, await office.world.person("third@example.org"))
     async with office.world.services.database.reading() as connection:
@@ -156,7 +61,9 @@ async def test_approving_again_changes_nothing(office: Office) -> None:
         assert (await connection.execute(select(LEGAL_REQUESTS))).one() == before
 
 
-async def test_nobody_records_approves_reads_closes_or_finds_a_request_about_themself(office: Office) -> None:
+async def test_a_person_cannot_record_approve_read_close_or_find_a_request_about_themselves(
+    office: ComplianceOffice,
+) -> None:
     theirs = await office.world.token(Role.COMPLIANCE, office.subject)
     for id in (office.subject, f" {office.subject} "):
         answer = await office.opened(theirs, subjectId=id)
@@ -173,11 +80,8 @@ async def test_nobody_records_approves_reads_closes_or_finds_a_request_about_the
     assert (await office.read())["email"] == "subject@example.org", "and for others it stands"
 
 
-# ---------------------------------------------------------------- the extent
-
-
-async def test_a_request_opens_exactly_its_extent_whatever_stands(office: Office) -> None:
-    """Unverified, never asked, withdrawn and hidden alike: none of it keeps a request out."""
+async def test_a_request_gives_access_to_exactly_its_extent_whatever_the_consent(office: ComplianceOffice) -> None:
+    """Unverified, unconsented, withdrawn and hidden data are all readable within the extent."""
     world, extents = office.world, [frozenset({field}) for field in FIELDS] + [ALL_FIELDS]
     states = tuple(product((True, False), ((), ("SOCIAL",), ("EXPANSION",))))
     people = [
@@ -204,7 +108,7 @@ async def test_a_request_opens_exactly_its_extent_whatever_stands(office: Office
             assert answer["user"][name] == (stored[name] if seen[field] is None else None), (field, settled)
 
 
-async def test_withdrawal_objection_and_hiding_leave_a_request_as_it_is(office: Office) -> None:
+async def test_withdrawal_objection_and_hiding_do_not_affect_a_request(office: ComplianceOffice) -> None:
     await office.approved(extent=["EMAIL", "FIRST_NAME"])
     before = await office.read()
     assert (before["email"], before["firstName"]) == ("subject@example.org", "Amara")
@@ -214,7 +118,7 @@ async def test_withdrawal_objection_and_hiding_leave_a_request_as_it_is(office: 
     assert await office.read() == before
 
 
-async def test_two_requests_open_what_either_of_them_opens(office: Office) -> None:
+async def test_two_requests_give_access_to_both_extents(office: ComplianceOffice) -> None:
     await office.approved(extent=["EMAIL"])
     other = await office.approved(extent=["FIRST_NAME"])
     await office.opened(extent=["LAST_NAME"])
@@ -227,7 +131,7 @@ async def test_two_requests_open_what_either_of_them_opens(office: Office) -> No
     assert {"field": "FIRST_NAME", "reason": "OUTSIDE_CASE", "purpose": None} in seen["withheld"]
 
 
-async def test_a_request_opens_its_subject_and_no_other_and_to_compliance_alone(office: Office) -> None:
+async def test_a_request_gives_access_only_to_its_subject_and_only_to_compliance(office: ComplianceOffice) -> None:
     world = office.world
     await office.approved(extent=list(FIELDS))
     other = await world.person("other@example.org")
@@ -238,18 +142,15 @@ async def test_a_request_opens_its_subject_and_no_other_and_to_compliance_alone(
     }
 
 
-# ---------------------------------------------------------------- how long
-
-
 @pytest.mark.parametrize("ending", ["expired", "closed by the recorder", "closed by another"])
-async def test_what_has_ended_opens_nothing_to_the_next_read(office: Office, ending: str) -> None:
+async def test_the_next_read_after_a_request_ends_shows_nothing(office: ComplianceOffice, ending: str) -> None:
     id = await office.approved(extent=list(FIELDS))
     waiting = (await office.opened())["id"]
     assert await office.read() is not None
     if ending == "expired":
-        office.clock_goes_on(minutes=59)
+        office.advance_clock(minutes=59)
         assert await office.read() is not None
-        office.clock_goes_on(minutes=1)
+        office.advance_clock(minutes=1)
     else:
         for each in (id, waiting):
             closed = await office.close(each, office.first if ending == "closed by the recorder" else office.second)
@@ -264,10 +165,10 @@ async def test_what_has_ended_opens_nothing_to_the_next_read(office: Office, end
             "NOT_FOUND", "id"
         )
         assert await office.close(each) == refused("NOT_FOUND", "id")
-    assert await office.held() == 0
+    assert await office.held_fields_of() == 0
 
 
-async def test_a_request_lasts_ninety_days_at_most_and_never_ends_before_it_begins(office: Office) -> None:
+async def test_a_request_expires_in_the_future_within_ninety_days(office: ComplianceOffice) -> None:
     instant = office.world.services.now()
     office.world.services.now = lambda: instant
     assert (await office.opened(expiresAt=office.after(days=90)))["status"] == "AWAITING_APPROVAL"
@@ -277,12 +178,9 @@ async def test_a_request_lasts_ninety_days_at_most_and_never_ends_before_it_begi
     assert len(await office.listed()) == 1
 
 
-# ---------------------------------------------------------------- what is recorded
-
-
-async def test_a_known_and_an_unknown_subject_answer_alike(office: Office) -> None:
-    """Until it is approved, a request tells nobody whether there is such a subject: by answer, list, node or work."""
-    await office.listed(office.first)  # the first use of a token is noted, which is a write
+async def test_known_and_unknown_subjects_get_the_same_answers(office: ComplianceOffice) -> None:
+    """Before approval, neither answers nor the number of statements reveal whether the subject exists."""
+    await office.listed(office.first)  # the first use of a token is recorded with a write
     told = []
     for id in (office.subject, UNKNOWN, "nobody", "x" * 48):
         async with recorded_statements(office.world.services.database) as sent:
@@ -313,14 +211,16 @@ async def test_a_known_and_an_unknown_subject_answer_alike(office: Office) -> No
         ({"noticeAfter": "2999-01-01T00:00:00Z"}, "noticeAfter"),
     ],
 )
-async def test_what_a_request_may_not_be_is_named(office: Office, wrong: dict[str, Any], field: str) -> None:
+async def test_an_invalid_request_is_refused_with_the_name_of_the_field(
+    office: ComplianceOffice, wrong: dict[str, Any], field: str
+) -> None:
     answer = await office.opened(**wrong)
     assert (answer["code"], answer["field"]) == ("INVALID_INPUT", f"input.{field}")
     async with office.world.services.database.reading() as connection:
         assert (await connection.execute(select(func.count()).select_from(LEGAL_REQUESTS))).scalar_one() == 0
 
 
-async def test_a_request_says_who_asks_why_and_for_what(office: Office) -> None:
+async def test_a_request_shows_its_authority_basis_and_extent(office: ComplianceOffice) -> None:
     moment = office.world.services.now()
     office.world.services.now = lambda: moment
     until, notice = office.after(days=1), office.after(days=30)
@@ -341,7 +241,7 @@ async def test_a_request_says_who_asks_why_and_for_what(office: Office) -> None:
     }
 
 
-async def test_requests_come_newest_first_and_page_exactly(office: Office) -> None:
+async def test_requests_are_listed_newest_first_in_exact_pages(office: ComplianceOffice) -> None:
     ids = [(await office.opened(reference=str(number)))["id"] for number in range(5)]
     await office.world.data(APPROVE, office.second, {"id": ids[2]})
     listed = await office.listed(office.first)
@@ -362,34 +262,28 @@ async def test_requests_come_newest_first_and_page_exactly(office: Office) -> No
     assert codes(answer) == ["INVALID_CURSOR"], "a cursor is its person's own"
 
 
-# ---------------------------------------------------------------- what is held back from erasure
-
-
-async def test_exactly_the_open_extents_of_a_subject_are_held_back_from_erasure(office: Office) -> None:
+async def test_the_legal_hold_covers_exactly_the_open_extents_of_a_subject(office: ComplianceOffice) -> None:
     other = await office.world.person("other@example.org")
     await office.opened(extent=["ABOUT"])
-    assert await office.held() == 0, "what nobody approved holds nothing"
+    assert await office.held_fields_of() == 0, "what nobody approved holds nothing"
     email = await office.approved(extent=["EMAIL", "FIRST_NAME"])
     await office.approved(extent=["FIRST_NAME", "PRE_REGISTRATION"], expiresAt=office.after(hours=3))
     await office.approved(extent=["CITY"], subjectId=other)
-    assert await office.held() == BITS["EMAIL"] | BITS["FIRST_NAME"] | BITS["PRE_REGISTRATION"]
-    assert await office.held(other) == BITS["CITY"]
-    assert await office.held(UNKNOWN) == 0
+    assert await office.held_fields_of() == BITS["EMAIL"] | BITS["FIRST_NAME"] | BITS["PRE_REGISTRATION"]
+    assert await office.held_fields_of(other) == BITS["CITY"]
+    assert await office.held_fields_of(UNKNOWN) == 0
     await office.close(email)
-    assert await office.held() == BITS["FIRST_NAME"] | BITS["PRE_REGISTRATION"]
-    office.clock_goes_on(hours=2)
-    assert await office.held(other) == 0
-    assert await office.held() == BITS["FIRST_NAME"] | BITS["PRE_REGISTRATION"]
-    office.clock_goes_on(hours=1)
-    assert await office.held() == 0
-
-
-# ---------------------------------------------------------------- who may
+    assert await office.held_fields_of() == BITS["FIRST_NAME"] | BITS["PRE_REGISTRATION"]
+    office.advance_clock(hours=2)
+    assert await office.held_fields_of(other) == 0
+    assert await office.held_fields_of() == BITS["FIRST_NAME"] | BITS["PRE_REGISTRATION"]
+    office.advance_clock(hours=1)
+    assert await office.held_fields_of() == 0
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.COMPLIANCE])
-async def test_whoever_is_not_compliance_is_refused_alike_for_a_request_and_for_none(
-    office: Office, role: Role
+async def test_other_roles_get_the_same_refusal_with_and_without_a_request(
+    office: ComplianceOffice, role: Role
 ) -> None:
     world = office.world
     id = await office.approved()
@@ -417,7 +311,7 @@ async def test_whoever_is_not_compliance_is_refused_alike_for_a_request_and_for_
     assert len(await office.listed()) == 1
 
 
-async def test_a_lost_role_reads_nothing_more(office: Office) -> None:
+async def test_a_revoked_role_reads_nothing(office: ComplianceOffice) -> None:
     world = office.world
     await office.approved()
     operations = await world.token(Role.OPERATIONS, await world.person("operations@example.org"))
@@ -428,7 +322,7 @@ async def test_a_lost_role_reads_nothing_more(office: Office) -> None:
     assert (await office.read(office.second))["email"] == "subject@example.org", "what they recorded stands"
 
 
-async def test_a_page_of_requests_runs_a_number_of_statements_that_does_not_depend_on_it(office: Office) -> None:
+async def test_the_number_of_statements_does_not_depend_on_the_number_of_requests(office: ComplianceOffice) -> None:
     ids = await office.world.store_people(*(line(f"s{number}@example.org") for number in range(20)))
     numbers = set()
     for upto in (1, 20):

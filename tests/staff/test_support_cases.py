@@ -1,8 +1,7 @@
-"""Support reads a subject only through an open case that is assigned to that agent, within its extent."""
+"""Support reads a subject only within the extent of an open case that is assigned to the agent."""
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -15,88 +14,11 @@ from models.tokens import token_rows
 from models.vocabulary import Lock, Role
 from permissions import masked_columns
 from resolvers.subjects import read_subjects
-from tests.world import GRAPHQL_NAMES, World, codes
-
-OPEN = """mutation ($input: OpenSupportCaseInput!) { openSupportCase(input: $input) { __typename
-  ... on SupportCase { id status extent reason openedBySubject assignedTo expiresAt openedAt subject { id } }
-  ... on Refusal { code field message } } }"""
-ASSIGN = """mutation ($id: ID!, $agent: ID!) { assignSupportCase(id: $id, agentId: $agent) { __typename
-  ... on SupportCase { id reason assignedTo subject { id } } ... on Refusal { code field } } }"""
-CLOSE = """mutation ($id: ID!) { closeSupportCase(id: $id) { __typename
-  ... on SupportCase { id status subject { id } } ... on Refusal { code } } }"""
-NARROW = """mutation ($id: ID!, $extent: [PersonalField!]!) { narrowSupportCase(id: $id, extent: $extent) { __typename
-  ... on SupportCase { extent } ... on Refusal { code field } } }"""
-READ = "query ($id: ID!) { user(id: $id) { id email firstName city withheld { field reason purpose } } }"
-CASES = "{ supportCases { edges { node { id reason status assignedTo subject { id email } } } } }"
-QUEUE = "{ caseQueue { edges { node { id reason subject { id } } } } }"
-GRANT = "mutation ($id: ID!, $until: DateTime!) { grantRole(userId: $id, role: SUPPORT, expiresAt: $until) }"
+from tests.staff.support_desk import ASSIGN, CASES, CLOSE, NARROW, QUEUE, READ, SupportDesk
+from tests.world import GRAPHQL_NAMES, codes
 
 
-@dataclass
-class Desk:
-    """A subject, an agent, a person of operations, and their tokens."""
-
-    world: World
-    subject: str
-    mine: str
-    agent: str
-    support: str
-    operations: str
-
-    async def opened(self, token: str | None = None, **more: Any) -> Any:
-        """A case about the subject, opened by the agent unless told otherwise."""
-        input = {
-            "subjectId": self.subject,
-            "reference": "T-17",
-            "reason": "It will not print.",
-            "extent": ["EMAIL"],
-            **more,
-        }
-        return (await self.world.data(OPEN, token or self.support, {"input": input}))["openSupportCase"]
-
-    async def assigned(self, **more: Any) -> str:
-        """A case that is open and assigned to the agent."""
-        id = str((await self.opened(**more))["id"])
-        await self.world.data(ASSIGN, self.operations, {"id": id, "agent": self.agent})
-        return id
-
-    async def agents_role_lapses(self) -> None:
-        """From now on, without anybody's act."""
-        over = update(ROLE_GRANTS).where(ROLE_GRANTS.c.subject_id == self.agent, ROLE_GRANTS.c.role == "SUPPORT")
-        async with self.world.services.database.writing() as connection:
-            await connection.execute(over.values(expires_at=self.world.services.now()))
-
-    async def agent_is_granted_the_role(self) -> None:
-        """By the person of operations; the agent has a token that works."""
-        until = (self.world.services.now() + timedelta(days=1)).isoformat()
-        await self.world.data(GRANT, self.operations, {"id": self.agent, "until": until})
-        self.support = await self.world.token(Role.SUPPORT, self.agent)
-
-    async def agents_named(self) -> dict[str, str | None]:
-        """The agent of each case as the subject sees it."""
-        edges = (await self.world.data(CASES, self.mine))["supportCases"]["edges"]
-        return {edge["node"]["id"]: edge["node"]["assignedTo"] for edge in edges}
-
-    async def queue(self) -> list[str]:
-        """The ids of the cases that wait for an agent."""
-        edges = (await self.world.data(QUEUE, self.operations))["caseQueue"]["edges"]
-        return [edge["node"]["id"] for edge in edges]
-
-    async def read(self) -> Any:
-        """What the agent reads of the subject."""
-        return (await self.world.data(READ, self.support, {"id": self.subject}))["user"]
-
-
-@pytest.fixture
-async def desk(world: World) -> Desk:
-    """Everyone whom a case takes."""
-    subject, mine = await world.member("subject@example.org")
-    agent = await world.person("agent@example.org")
-    operations = await world.token(Role.OPERATIONS, await world.person("operations@example.org"))
-    return Desk(world, subject, mine, agent, await world.token(Role.SUPPORT, agent), operations)
-
-
-async def test_a_case_opens_its_extent_to_its_agent_and_nothing_else(desk: Desk) -> None:
+async def test_a_case_gives_its_agent_access_to_its_extent_only(desk: SupportDesk) -> None:
     assert await desk.read() is None
     id = (await desk.opened(extent=["EMAIL", "FIRST_NAME"]))["id"]
     assert await desk.read() is None, "not before it is assigned"
@@ -109,7 +31,7 @@ async def test_a_case_opens_its_extent_to_its_agent_and_nothing_else(desk: Desk)
     assert (await desk.world.data(READ, other, {"id": desk.subject}))["user"] is None
 
 
-async def test_consent_counts_within_a_case(desk: Desk) -> None:
+async def test_consent_counts_within_a_case(desk: SupportDesk) -> None:
     await desk.assigned(extent=["EMAIL", "FIRST_NAME"])
     await desk.world.data("mutation { withdrawConsent(purpose: SOCIAL) { __typename } }", desk.mine)
     seen = await desk.read()
@@ -117,7 +39,7 @@ async def test_consent_counts_within_a_case(desk: Desk) -> None:
     assert {"field": "FIRST_NAME", "reason": "CONSENT", "purpose": "SOCIAL"} in seen["withheld"]
 
 
-async def test_closing_narrowing_expiry_and_a_lost_role_count_for_the_next_read(desk: Desk) -> None:
+async def test_closing_narrowing_expiry_and_a_lost_role_apply_from_the_next_read(desk: SupportDesk) -> None:
     world = desk.world
     id = await desk.assigned(extent=["EMAIL", "FIRST_NAME"])
     narrowed = (await world.data(NARROW, desk.mine, {"id": id, "extent": ["EMAIL"]}))["narrowSupportCase"]
@@ -146,8 +68,8 @@ async def test_closing_narrowing_expiry_and_a_lost_role_count_for_the_next_read(
     assert [edge["node"]["id"] for edge in queue] == [id]
 
 
-async def test_a_role_that_lapses_leaves_its_cases_without_an_agent_and_a_new_grant_brings_none_back(
-    desk: Desk,
+async def test_cases_of_an_expired_role_have_no_agent_even_after_a_new_grant(
+    desk: SupportDesk,
 ) -> None:
     world, id = desk.world, await desk.assigned()
     kept = await desk.assigned()
@@ -171,7 +93,7 @@ async def test_a_role_that_lapses_leaves_its_cases_without_an_agent_and_a_new_gr
 
 
 @pytest.mark.parametrize("ended", ["lapsed", "lapsed and granted again"])
-async def test_a_case_whose_agents_role_lapsed_is_assigned_like_any_other(desk: Desk, ended: str) -> None:
+async def test_a_case_whose_agent_lost_the_role_can_be_assigned_again(desk: SupportDesk, ended: str) -> None:
     world, id = desk.world, await desk.assigned()
     await desk.agents_role_lapses()
     refused = (await world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.agent}))["assignSupportCase"]
@@ -190,7 +112,7 @@ async def test_a_case_whose_agents_role_lapsed_is_assigned_like_any_other(desk: 
     assert told == ["CASE_OPENED", "CASE_ASSIGNED", "CASE_ASSIGNED"]
 
 
-async def test_a_case_that_is_closed_after_its_agents_role_lapsed_had_none(desk: Desk) -> None:
+async def test_a_case_closed_after_its_agent_lost_the_role_shows_no_agent(desk: SupportDesk) -> None:
     id = await desk.assigned()
     await desk.agents_role_lapses()
     assert (await desk.world.data(CLOSE, desk.mine, {"id": id}))["closeSupportCase"]["status"] == "CLOSED"
@@ -199,10 +121,10 @@ async def test_a_case_that_is_closed_after_its_agents_role_lapsed_had_none(desk:
         await desk.agent_is_granted_the_role()
 
 
-async def test_an_assignment_that_is_under_way_while_the_role_lapses_and_is_granted_anew_does_not_count(
-    desk: Desk,
+async def test_an_assignment_during_a_new_grant_of_an_expired_role_does_not_count(
+    desk: SupportDesk,
 ) -> None:
-    """It rests on the earlier grant, so the new one waits for it and ends it."""
+    """The assignment uses the expired grant, so the new grant waits for it and ends it."""
     id, database, now = (await desk.opened())["id"], desk.world.services.database, desk.world.services.now()
     lapsed = update(ROLE_GRANTS).where(ROLE_GRANTS.c.subject_id == desk.agent)
     async with database.writing() as connection:
@@ -224,8 +146,8 @@ async def test_an_assignment_that_is_under_way_while_the_role_lapses_and_is_gran
     assert await desk.queue() == [id]
 
 
-async def test_whoever_did_not_verify_an_address_is_not_whom_staff_mean_by_it(desk: Desk) -> None:
-    """Otherwise a case about its owner would be told to whoever registered it first."""
+async def test_an_unverified_address_does_not_identify_the_subject_of_a_case(desk: SupportDesk) -> None:
+    """If it did, someone who registered the address of another person would see cases about that person."""
     world = desk.world
     _, squatter = await world.member("victim@example.org", emailVerified=False)
     by_email = {"subjectId": None, "email": "victim@example.org"}
@@ -236,12 +158,12 @@ async def test_whoever_did_not_verify_an_address_is_not_whom_staff_mean_by_it(de
     assert shapes[0] == shapes[1]
     assert (await world.data(CASES, squatter))["supportCases"]["edges"] == []
     own = await desk.opened(squatter, **by_email)
-    assert own["openedBySubject"] is True, "of themself they are whom they say"
+    assert own["openedBySubject"] is True, "a member can always open a case about themselves"
 
 
 @pytest.fixture
 def restriction(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A column that restricts, as the one place where locks are kept would name it."""
+    """A column that restricts processing, added where locks are declared."""
     prepared = (
         read_subjects._by_id,
         read_subjects.select_by_ids,
@@ -256,8 +178,8 @@ def restriction(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         each.cache_clear()
 
 
-async def test_a_restriction_leaves_support_what_the_subjects_own_cases_open_and_others_nothing(
-    desk: Desk, restriction: str
+async def test_under_a_restriction_support_reads_only_through_cases_that_the_subject_opened(
+    desk: SupportDesk, restriction: str
 ) -> None:
     world = desk.world
     _, member = await world.member("member@example.org")
@@ -287,7 +209,7 @@ async def test_a_restriction_leaves_support_what_the_subjects_own_cases_open_and
     assert await desk.read() is None
 
 
-async def test_a_known_and_an_unknown_address_answer_alike(desk: Desk) -> None:
+async def test_known_and_unknown_addresses_get_the_same_answer(desk: SupportDesk) -> None:
     whom = [{"email": f"{name}@example.org"} for name in ("subject", "nobody")] + [{"email": "no address"}]
     answers = [await desk.opened(subjectId=None, **who) for who in whom]
     answers += [await desk.opened(subjectId="0" * 32), await desk.opened()]
@@ -297,7 +219,7 @@ async def test_a_known_and_an_unknown_address_answer_alike(desk: Desk) -> None:
     assert shapes[0]["status"] == "OPEN"
 
 
-async def test_a_member_opens_cases_about_themself_alone(desk: Desk) -> None:
+async def test_a_member_can_open_a_case_only_about_themselves(desk: SupportDesk) -> None:
     own = await desk.opened(desk.mine)
     assert (own["openedBySubject"], own["subject"]) == (True, {"id": desk.subject})
     assert (await desk.opened(desk.mine, subjectId=None, email="Subject@example.org"))["__typename"] == "SupportCase"
@@ -319,7 +241,9 @@ async def test_a_member_opens_cases_about_themself_alone(desk: Desk) -> None:
         ({"subjectId": None}, "input.subjectId"),
     ],
 )
-async def test_what_a_case_may_not_be_is_named(desk: Desk, wrong: dict[str, Any], field: str) -> None:
+async def test_an_invalid_case_is_refused_with_the_name_of_the_field(
+    desk: SupportDesk, wrong: dict[str, Any], field: str
+) -> None:
     answer = await desk.opened(**wrong)
     assert (answer["code"], answer["field"]) == ("INVALID_INPUT", field)
     if "ABOUT" in wrong.get("extent", []):
@@ -328,7 +252,7 @@ async def test_what_a_case_may_not_be_is_named(desk: Desk, wrong: dict[str, Any]
         assert (await connection.execute(select(SUPPORT_CASES.c.id))).first() is None
 
 
-async def test_nobody_is_assigned_a_case_by_or_about_themself(desk: Desk) -> None:
+async def test_a_person_cannot_be_assigned_a_case_by_or_about_themselves(desk: SupportDesk) -> None:
     world = desk.world
     both = await world.person("both@example.org")
     operations, _ = await world.token(Role.OPERATIONS, both), await world.token(Role.SUPPORT, both)
@@ -345,7 +269,7 @@ async def test_nobody_is_assigned_a_case_by_or_about_themself(desk: Desk) -> Non
     assert unknown["code"] == "NOT_FOUND"
 
 
-async def test_operations_sees_no_free_text_and_no_subject(desk: Desk) -> None:
+async def test_operations_sees_no_free_text_and_no_subject(desk: SupportDesk) -> None:
     id = (await desk.opened())["id"]
     edges = (await desk.world.data(QUEUE, desk.operations))["caseQueue"]["edges"]
     assert edges == [{"node": {"id": id, "reason": None, "subject": None}}]
@@ -355,7 +279,7 @@ async def test_operations_sees_no_free_text_and_no_subject(desk: Desk) -> None:
     assert (await desk.world.data(QUEUE, desk.operations))["caseQueue"]["edges"] == []
 
 
-async def test_the_subject_is_told_when_staff_opens_a_case_and_when_it_is_assigned(desk: Desk) -> None:
+async def test_the_subject_gets_a_letter_when_staff_opens_a_case_and_when_it_is_assigned(desk: SupportDesk) -> None:
     id = await desk.assigned()
     await desk.opened(desk.mine)
     await desk.opened(subjectId="0" * 32)
@@ -367,7 +291,7 @@ async def test_the_subject_is_told_when_staff_opens_a_case_and_when_it_is_assign
     ]
 
 
-async def test_only_those_whom_a_case_concerns_close_it(desk: Desk) -> None:
+async def test_only_the_subject_the_agent_and_operations_close_a_case(desk: SupportDesk) -> None:
     world, id = desk.world, await desk.assigned()
     _, stranger = await world.member("stranger@example.org")
     other = await world.token(Role.SUPPORT, await world.person("other@example.org"))
@@ -380,7 +304,7 @@ async def test_only_those_whom_a_case_concerns_close_it(desk: Desk) -> None:
     assert narrowed["code"] == "NOT_PERMITTED"
 
 
-async def test_a_page_of_cases_runs_a_number_of_statements_that_does_not_depend_on_it(desk: Desk) -> None:
+async def test_the_number_of_statements_does_not_depend_on_the_number_of_cases(desk: SupportDesk) -> None:
     from tests.statements import recorded_statements
     from tests.world import line
 
@@ -402,7 +326,7 @@ async def test_a_page_of_cases_runs_a_number_of_statements_that_does_not_depend_
     assert (len(numbers), len(queued)) == (1, 1)
 
 
-async def test_every_path_to_a_subject_of_a_case_agrees(desk: Desk) -> None:
+async def test_every_path_to_a_subject_of_a_case_agrees(desk: SupportDesk) -> None:
     await desk.assigned(extent=["EMAIL", "CITY"])
     fields = " ".join(
         name for name in GRAPHQL_NAMES.values() if name not in ("location", "publicPages", "preRegistration")
@@ -423,7 +347,7 @@ async def test_every_path_to_a_subject_of_a_case_agrees(desk: Desk) -> None:
     assert len(answer["errors"]) == 4 * len(never)
 
 
-async def test_a_mutation_and_the_reading_it_shows_commit_together(desk: Desk) -> None:
+async def test_a_mutation_and_the_reading_it_shows_commit_together(desk: SupportDesk) -> None:
     world, id = desk.world, await desk.assigned()
     await desk.assigned()
     async with world.services.database.writing() as connection:
@@ -436,7 +360,7 @@ async def test_a_mutation_and_the_reading_it_shows_commit_together(desk: Desk) -
     assert {edge["node"]["status"] for edge in cases} == {"OPEN"}
 
 
-async def test_each_reading_of_a_document_is_recorded_by_the_grounds_it_had(desk: Desk) -> None:
+async def test_each_reading_of_a_document_is_recorded_with_its_ground(desk: SupportDesk) -> None:
     world = desk.world
     a, b = await desk.assigned(), await desk.assigned()
     await desk.assigned(extent=["FIRST_NAME"])
@@ -450,7 +374,7 @@ async def test_each_reading_of_a_document_is_recorded_by_the_grounds_it_had(desk
     assert {field for edge in edges for field in edge["node"]["fields"]} == {"EMAIL", "FIRST_NAME"}
 
 
-async def test_opening_and_assigning_do_the_same_work_whether_or_not_anybody_is_there(desk: Desk) -> None:
+async def test_opening_and_assigning_send_the_same_statements_for_unknown_people(desk: SupportDesk) -> None:
     from tests.statements import recorded_statements
 
     await desk.world.person("unverified@example.org", emailVerified=False)
@@ -469,7 +393,7 @@ async def test_opening_and_assigning_do_the_same_work_whether_or_not_anybody_is_
 
 
 @pytest.mark.parametrize("log", ["consent_records", "disclosures", "readings"])
-async def test_no_entry_of_a_log_is_replaced_or_told_anew(desk: Desk, log: str) -> None:
+async def test_the_database_refuses_to_replace_or_restore_a_log_entry(desk: SupportDesk, log: str) -> None:
     await desk.assigned()
     await desk.read()
     replaced = f"INSERT OR REPLACE INTO {log} SELECT * FROM {log}"
