@@ -10,7 +10,7 @@ IPV6_NETWORK: Final = 64
 def network_of(address: str) -> str:
     """Returns the IPv6 network or the IPv4 address that attempts from this address are counted under."""
     try:
-        known = ipaddress.ip_address(address)
+        ip = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return str(ipaddress.ip_network(f"{known}/{IPV6_NETWORK}", strict=False)) if known.version == 6 else str(known)
+    return str(ipaddress.ip_network(f"{ip}/{IPV6_NETWORK}", strict=False)) if ip.version == 6 else str(ip)

@@ -30,9 +30,9 @@ def _message(log: Log, gap: Gap) -> bytes:
 async def gap_containing(connection: AsyncConnection, keys: KeyRing, log: Log, sequence: int) -> Gap | None:
     """Returns the gap that contains this link, if a tag made with our keys proves that retention left it."""
     columns = CHAIN_GAPS.c
-    there = (columns.chain == log.name) & (columns.first <= sequence) & (columns.last >= sequence)
-    found = (await connection.execute(select(CHAIN_GAPS).where(there).order_by(columns.first))).all()
-    return next((gap for row in found if (gap := _verified_gap(keys, log, row))), None)
+    contains = (columns.chain == log.name) & (columns.first <= sequence) & (columns.last >= sequence)
+    rows = (await connection.execute(select(CHAIN_GAPS).where(contains).order_by(columns.first))).all()
+    return next((gap for row in rows if (gap := _verified_gap(keys, log, row))), None)
 
 
 def _verified_gap(keys: KeyRing, log: Log, row: Any) -> Gap | None:
@@ -42,13 +42,13 @@ def _verified_gap(keys: KeyRing, log: Log, row: Any) -> Gap | None:
 
 def contiguous_gaps(links: Sequence[tuple[int, str]]) -> list[Gap]:
     """Returns the links, given as sequence and hash, as runs of consecutive links."""
-    found: list[Gap] = []
+    gaps: list[Gap] = []
     for sequence, digest in sorted(links):
-        if found and found[-1].last + 1 == sequence:
-            found[-1] = Gap(found[-1].first, sequence, digest)
+        if gaps and gaps[-1].last + 1 == sequence:
+            gaps[-1] = Gap(gaps[-1].first, sequence, digest)
         else:
-            found.append(Gap(sequence, sequence, digest))
-    return found
+            gaps.append(Gap(sequence, sequence, digest))
+    return gaps
 
 
 async def record_gaps(connection: AsyncConnection, keys: KeyRing, log: Log, links: Sequence[tuple[int, str]]) -> None:
@@ -58,16 +58,16 @@ async def record_gaps(connection: AsyncConnection, keys: KeyRing, log: Log, link
     """
     for gap in contiguous_gaps(links):
         columns = CHAIN_GAPS.c
-        beside = (columns.chain == log.name) & ((columns.last == gap.first - 1) | (columns.first == gap.last + 1))
-        found = [
-            known
-            for row in (await connection.execute(select(CHAIN_GAPS).where(beside))).all()
-            if (known := _verified_gap(keys, log, row))
+        touches = (columns.chain == log.name) & ((columns.last == gap.first - 1) | (columns.first == gap.last + 1))
+        adjacent = [
+            verified
+            for row in (await connection.execute(select(CHAIN_GAPS).where(touches))).all()
+            if (verified := _verified_gap(keys, log, row))
         ]
-        parts = sorted([gap, *found], key=lambda each: each.first)
+        parts = sorted([gap, *adjacent], key=lambda each: each.first)
         whole = Gap(parts[0].first, parts[-1].last, parts[-1].hash)
-        gone = columns.first.in_([each.first for each in found])
-        await connection.execute(delete(CHAIN_GAPS).where(columns.chain == log.name, gone))
+        replaced = columns.first.in_([each.first for each in adjacent])
+        await connection.execute(delete(CHAIN_GAPS).where(columns.chain == log.name, replaced))
         tag = keys.tag(USE, _message(log, whole))
         row = {"chain": log.name, "first": whole.first, "last": whole.last, "hash": whole.hash, "tag": tag}
         await connection.execute(insert(CHAIN_GAPS), row)

@@ -168,8 +168,8 @@ class Verifier:
     def accept(self, record: Any) -> bool:
         """Returns whether the record is the next link. If so, moves on to it."""
         encoded = self.log.encoded(record, self.hash)
-        known = self.keys.verify_tag(self.log.name, encoded, record["hash"])
-        if record["sequence"] != self.sequence + 1 or not known:
+        authentic = self.keys.verify_tag(self.log.name, encoded, record["hash"])
+        if record["sequence"] != self.sequence + 1 or not authentic:
             return False
         self.sequence, self.hash = record["sequence"], record["hash"]
         return True

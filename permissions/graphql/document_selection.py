@@ -88,15 +88,15 @@ class SelectionWalk:
         for key, name, node, parent in self._fields(kind, selections):
             coordinate = f"{parent.name}.{name}"
             selection.coordinates.add(coordinate)
-            here = (*path, key)
+            field_path = (*path, key)
             if guard := self.schema.guards.get(coordinate):
                 selection.bits |= guard.bit
                 if not guard.bit & readable:
-                    self._refuse(here, name, guard.field.value)
+                    self._refuse(field_path, name, guard.field.value)
                     continue
             inner = get_named_type(parent.fields[name].type) if name in getattr(parent, "fields", {}) else None
             if node.selection_set is not None and is_composite_type(inner):
-                self._nested(inner, node.selection_set, here, selection, readable)
+                self._nested(inner, node.selection_set, field_path, selection, readable)
 
     def _refuse(self, path: tuple[str, ...], name: str, personal_field: str) -> None:
         if path not in self._refused:

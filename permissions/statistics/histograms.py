@@ -63,5 +63,5 @@ _BY_DIMENSIONS: Final = {frozenset(histogram.dimensions): histogram for histogra
 
 def histogram_of(dimensions: list[Dimension]) -> Histogram | None:
     """Returns the histogram by these dimensions, in any order, or None if releases do not have it."""
-    found = _BY_DIMENSIONS.get(frozenset(dimensions))
-    return found if found and len(found.dimensions) == len(dimensions) else None
+    histogram = _BY_DIMENSIONS.get(frozenset(dimensions))
+    return histogram if histogram and len(histogram.dimensions) == len(dimensions) else None

@@ -74,12 +74,12 @@ def cell_changes(old: Policy, new: Policy) -> list[CellChange]:
 
 def collection_changes(old: Policy, new: Policy) -> list[CollectionChange]:
     """Returns every purpose that a field is newly collected for."""
-    known = {(row.field, purpose) for row in old.fields for purpose in row.purposes}
+    before = {(row.field, purpose) for row in old.fields for purpose in row.purposes}
     return [
         CollectionChange(row.field, purpose)
         for row in new.fields
         for purpose in row.purposes
-        if (row.field, purpose) not in known
+        if (row.field, purpose) not in before
     ]
 
 
@@ -96,7 +96,7 @@ def material_changes(old: Policy, new: Policy) -> dict[Purpose, list[str]]:
             purposes = (change.after.purpose,) if change.after.purpose else collected[change.field]
             for purpose in purposes:
                 reasons[purpose].append(sentence)
-    return {purpose: found for purpose, found in reasons.items() if found}
+    return {purpose: sentences for purpose, sentences in reasons.items() if sentences}
 
 
 def reworded_purposes(old: Policy, new: Policy) -> list[Purpose]:

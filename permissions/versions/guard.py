@@ -1,5 +1,6 @@
 """Stops the server if the table gives more access than the published policy versions announce."""
 
+from itertools import pairwise
 from typing import Final
 
 from permissions import policy
@@ -23,34 +24,31 @@ def require_announced(*, text_required: bool = False) -> None:
     `text_required`: also raise it if the text of the newest version is not stored.
     """
     newest = policy.VERSIONS[-1].name
-    found = unannounced_changes() or (
-        [missing_file(newest)] if text_required and published_policy(newest) is None else []
-    )
-    if found:
-        raise UnannouncedChange("\n".join([*found, WHAT_TO_DO]))
+    problems = unannounced_changes()
+    if not problems and text_required and published_policy(newest) is None:
+        problems = [missing_file(newest)]
+    if problems:
+        raise UnannouncedChange("\n".join([*problems, WHAT_TO_DO]))
 
 
 def unannounced_changes() -> list[str]:
     """Returns every access that a version, or the current table, adds without naming its purpose."""
-    known: list[tuple[int, Policy]] = []
+    versions: list[tuple[int, Policy]] = []
     for number, version in enumerate(policy.VERSIONS):
         try:
             text = published_policy(version.name)
         except InvalidPolicyFile as problem:
             return [str(problem)]
-        known += [(number, text)] if text else []
-    if not known:
+        versions += [(number, text)] if text else []
+    if not versions:
         return ["No policy version is stored in permissions/versions, so nothing shows what subjects agreed to."]
-    found = []
-    for (earlier, old), (later, new) in zip(
-        known, [*known[1:], (len(policy.VERSIONS) - 1, current_policy())], strict=True
-    ):
-        named = {purpose for version in policy.VERSIONS[earlier + 1 : later + 1] for purpose in version.changes}
+    problems = []
+    for (earlier, old), (later, new) in pairwise([*versions, (len(policy.VERSIONS) - 1, current_policy())]):
+        announced = {purpose for version in policy.VERSIONS[earlier + 1 : later + 1] for purpose in version.changes}
         for purpose, reasons in diff.material_changes(old, new).items():
-            found += [f"{reason}; no version after {old.version} changes {purpose}" for reason in reasons] * (
-                purpose not in named
-            )
-    return list(dict.fromkeys(found))
+            if purpose not in announced:
+                problems += [f"{reason}; no version after {old.version} changes {purpose}" for reason in reasons]
+    return list(dict.fromkeys(problems))
 
 
 def missing_file(name: str) -> str:

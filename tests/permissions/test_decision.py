@@ -223,9 +223,9 @@ def test_hiding_and_locks_never_add_readable_fields(
 
 @given(some_audience, some_cell, some_fields)
 @settings(max_examples=500, deadline=None)
-def test_narrowing_a_case_never_adds_readable_fields(audience: Audience, cell: Cell, kept: frozenset[str]) -> None:
+def test_narrowing_a_case_never_adds_readable_fields(audience: Audience, cell: Cell, remaining: frozenset[str]) -> None:
     standing, hidden, locks, extent, own = cell
-    narrowed = decide(audience, state(standing, hidden, locks, extent & kept, own & kept))
+    narrowed = decide(audience, state(standing, hidden, locks, extent & remaining, own & remaining))
     assert narrowed.mask & ~decide(audience, state(*cell)).mask == 0
 
 

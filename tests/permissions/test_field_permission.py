@@ -60,11 +60,11 @@ def test_a_guard_allows_only_by_its_own_bit(field: PersonalField) -> None:
     declared = guarded_fields()[name]
     guard = declared.metadata[GUARD]
     assert (guard.field, guard.bit) == (field, expectation.BITS[field])
-    held = {name: ["kept"]}
-    for mask, answer in ((field.bit, ["kept"]), (EVERY_FIELD, ["kept"]), (EVERY_FIELD & ~field.bit, None), (0, None)):
-        assert declared.get_result(subject(mask, held), None, [], {}) == answer
+    values, all_but_one = {name: ["stored"]}, EVERY_FIELD & ~field.bit
+    for mask, answer in ((field.bit, ["stored"]), (EVERY_FIELD, ["stored"]), (all_but_one, None), (0, None)):
+        assert declared.get_result(subject(mask, values), None, [], {}) == answer
         assert (
-            build().graphql.type_map["User"].fields[GRAPHQL_NAMES[field]].resolve(subject(mask, held), None) == answer
+            build().graphql.type_map["User"].fields[GRAPHQL_NAMES[field]].resolve(subject(mask, values), None) == answer
         )
         assert guard.has_permission(subject(mask), None) is (answer is not None)
 

@@ -117,13 +117,13 @@ fragment Included on User { q: email r: email @skip(if: $yes) }"""
 async def test_a_skipped_field_is_not_refused(world: World) -> None:
     known = await world.person("subject@example.org")
     answer = await world.ask(SKIPPING, None, {"id": known, "yes": True})
-    asked = ["b", "c", "f", "g", "i", "m", "o", "q"]
-    assert answer["data"]["user"] == dict.fromkeys(asked)
-    assert sorted_errors(answer) == [refused_at(["user", key], "EMAIL") for key in asked]
+    selected = ["b", "c", "f", "g", "i", "m", "o", "q"]
+    assert answer["data"]["user"] == dict.fromkeys(selected)
+    assert sorted_errors(answer) == [refused_at(["user", key], "EMAIL") for key in selected]
     answer = await world.ask(SKIPPING, None, {"id": known, "yes": False, "no": True})
-    asked = ["b", "c", "e", "h", "l", "n", "p"]
-    assert answer["data"]["user"] == dict.fromkeys(asked)
-    expected = [*(refused_at(["user", key], "EMAIL") for key in asked), refused_at(["gone", "email"], "EMAIL")]
+    selected = ["b", "c", "e", "h", "l", "n", "p"]
+    assert answer["data"]["user"] == dict.fromkeys(selected)
+    expected = [*(refused_at(["user", key], "EMAIL") for key in selected), refused_at(["gone", "email"], "EMAIL")]
     assert sorted_errors(answer) == in_order(expected)
 
 
@@ -207,7 +207,7 @@ def test_error_paths_contain_no_list_index(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_values_below_a_refused_field_are_not_returned(world: World) -> None:
     known = await world.person("subject@example.org", ("SOCIAL", "EXPANSION"))
     answer = await world.post(f'{{ user(id: "{known}") {{ id {EVERY_SELECTION} }} }}')
-    kept = {"avatarUrl", "wallpaperUrl", "publicPages"}
+    public = {"avatarUrl", "wallpaperUrl", "publicPages"}
     for name, value in {**PROFILE, **FORM}.items():
-        if name not in kept and len(value) > 2:
+        if name not in public and len(value) > 2:
             assert value not in answer.text, name

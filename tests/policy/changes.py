@@ -20,8 +20,8 @@ def set_cell(monkeypatch: pytest.MonkeyPatch, field: PersonalField, audience: Au
     rows = []
     for row in policy.ROWS:
         cells = {each: row.cells.get(each) if each is not audience else cell for each in Audience}
-        kept = {each: found for each, found in cells.items() if found is not None}
-        rows.append(replace(row, cells=kept) if row.field is field else row)
+        remaining = {each: found for each, found in cells.items() if found is not None}
+        rows.append(replace(row, cells=remaining) if row.field is field else row)
     monkeypatch.setattr(policy, "ROWS", tuple(rows))
 
 

@@ -149,8 +149,8 @@ async def test_diff_counts_gained_and_lost_access_in_both_directions(
         await asyncio.to_thread(diff, *names, as_json=True)
         cells = json.loads(capsys.readouterr().out)["cells"]
         found[names] = {(each["field"], each["audience"]): (each["sight"], each["subjects"]) for each in cells}
-    there, back = found.values()
-    assert there == {("IP_ADDRESS", "MEMBERS"): ("gained", 1), ("EMAIL", "SUPPORT_CASE"): ("lost", 2)}
-    assert back == {("IP_ADDRESS", "MEMBERS"): ("lost", 1), ("EMAIL", "SUPPORT_CASE"): ("gained", 2)}
+    forward, backward = found.values()
+    assert forward == {("IP_ADDRESS", "MEMBERS"): ("gained", 1), ("EMAIL", "SUPPORT_CASE"): ("lost", 2)}
+    assert backward == {("IP_ADDRESS", "MEMBERS"): ("lost", 1), ("EMAIL", "SUPPORT_CASE"): ("gained", 2)}
     with pytest.raises(CommandError, match="The versions are"):
         diff("2020-01-01", NEXT, as_json=False)

@@ -46,11 +46,11 @@ async def test_the_policy_query_returns_published_versions_only(
 
 
 async def test_the_policy_query_returns_the_operators_periods(world: World, database: Database) -> None:
-    kept = (await world.data(RETAINED))["policy"]["retention"]
-    assert kept == [
+    periods_in_answer = (await world.data(RETAINED))["policy"]["retention"]
+    assert periods_in_answer == [
         {"what": each.what, "why": each.why, "until": None} for each in retention_periods.retention_texts(RETENTION)
     ]
-    assert [each["why"].split(" ")[:2] for each in kept] == [[number, unit] for number, unit in PERIODS]
+    assert [each["why"].split(" ")[:2] for each in periods_in_answer] == [[number, unit] for number, unit in PERIODS]
     periods = retention_periods.retention(timedelta(days=10), {RecordKind.SESSIONS: timedelta(hours=36)})
     async with world_of(database, retention=periods).client as client:
         answer = (await client.post("/graphql", json={"query": RETAINED})).json()

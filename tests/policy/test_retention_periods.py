@@ -16,9 +16,9 @@ def test_every_kind_of_record_has_a_period_a_reason_and_a_setting() -> None:
         settings = Settings(retention=f"{kind}=3y")
         table = retention_periods.retention(settings.erasure_grace, settings.retention)
         assert table[kind].period == parse_duration("3y")
-    for kept in RETENTION.values():
-        assert kept.what.strip()
-        assert kept.why.strip()
+    for record in RETENTION.values():
+        assert record.what.strip()
+        assert record.why.strip()
 
 
 def test_a_year_is_a_quarter_day_more_than_its_days() -> None:

@@ -52,14 +52,14 @@ def test_the_noise_has_its_distribution(noise: Noise) -> None:
 
 def test_the_noise_uses_the_secure_random_source_and_integers_only() -> None:
     assert Noise().below is secrets.randbelow
-    asked: list[object] = []
+    limits: list[object] = []
 
     def below(limit: int) -> int:
-        asked.append(limit)
+        limits.append(limit)
         return secrets.randbelow(limit)
 
     results = [Noise(Fraction(3, 7), 28, below).draw() for _ in range(200)]
-    assert {type(each) for each in (*asked, *results)} == {int}
+    assert {type(each) for each in (*limits, *results)} == {int}
 
 
 @pytest.mark.parametrize("noise", [USUAL, SMALLER], ids=noise_id)

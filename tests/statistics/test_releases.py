@@ -40,8 +40,8 @@ async def test_answers_stay_byte_equal_until_the_next_release(platform: Platform
     assert (answer["epsilon"], answer["margin"]) == (0.25, 12)
     assert (answer["releasedAt"], answer["nextAt"]) == ("2026-11-20T12:00:00.000000Z", "2027-01-01T00:00:00.000000Z")
     assert answer["groups"], "a group of this size is always published"
-    mine = await world.token(Role.MEMBER, ids[0], now=STARTED)
-    await world.data("mutation { withdrawConsent(purpose: EXPANSION) { __typename } }", mine)
+    member = await world.token(Role.MEMBER, ids[0], now=STARTED)
+    await world.data("mutation { withdrawConsent(purpose: EXPANSION) { __typename } }", member)
     await platform.change(ACCOUNTS, ids[1:60], expansion_version=None, email_verified=False)
     await platform.crowd("late", 40, preRegistration={**FORM, "country": "FR"})
     world.services.noise = SMALLER
@@ -112,7 +112,7 @@ async def test_several_processes_share_one_release(database: Database, tmp_path:
     token = await world.token(Role.ANALYTICS, await world.person("analyst@example.org", ()))
     await world.store_people(*(line(f"p{number}@example.org", BOTH) for number in range(150)))
 
-    async def asked(url: str) -> bytes:
+    async def query(url: str) -> bytes:
         async with httpx.AsyncClient(timeout=60) as client:  # a new connection, for any worker
             body = {"query": ASK, "variables": {"by": ["COUNTRY"]}}
             headers = {"Authorization": f"Bearer {token}"}
@@ -122,7 +122,7 @@ async def test_several_processes_share_one_release(database: Database, tmp_path:
         serving(database.url, tmp_path, "--workers", "2") as one,
         serving(database.url, tmp_path) as other,
     ):
-        answers = await asyncio.gather(*(asked(url) for url in (one.url, other.url) * 8))
+        answers = await asyncio.gather(*(query(url) for url in (one.url, other.url) * 8))
     assert len(set(answers)) == 1, answers
     assert b"errors" not in answers[0]
     async with database.reading() as connection:
