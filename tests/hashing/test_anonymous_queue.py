@@ -8,26 +8,24 @@ import pytest
 from resolvers.hashing import anonymous_queue
 from resolvers.hashing.anonymous_queue import AnonymousQueue, slot_released
 from resolvers.hashing.password_hash import Hashing
-from tests.identity import (
-    LOGIN,
-)
+from tests.identity import sign_in
 from tests.statements import recorded_statements
 from tests.world import World
 
 
-async def run_at_once(waiting: AnonymousQueue, people: int, work: Any) -> list[int]:
+async def run_at_once(queue: AnonymousQueue, requests: int, work: Any) -> list[int]:
     """How many requests ran at once, each time another one started."""
     within, seen = 0, []
 
     async def one() -> None:
         nonlocal within
-        async with waiting.slot():
+        async with queue.slot():
             within += 1
             seen.append(within)
             await work()
             within -= 1
 
-    await asyncio.gather(*(one() for _ in range(people)))
+    await asyncio.gather(*(one() for _ in range(requests)))
     return seen
 
 
@@ -38,17 +36,17 @@ async def test_only_a_few_requests_run_at_once() -> None:
 
 
 async def test_a_released_slot_is_acquired_again_after_the_wait() -> None:
-    waiting, order = AnonymousQueue(1), []
+    queue, order = AnonymousQueue(1), []
 
     async def first(hashed: asyncio.Event) -> None:
-        async with waiting.slot():
-            order.append("first looks up")
+        async with queue.slot():
+            order.append("first starts")
             async with slot_released():
                 await hashed.wait()
-            order.append("first goes on")
+            order.append("first continues")
 
     async def second(hashed: asyncio.Event) -> None:
-        async with waiting.slot():
+        async with queue.slot():
             order.append("second")
             hashed.set()
             await asyncio.sleep(0.01)
@@ -56,16 +54,16 @@ async def test_a_released_slot_is_acquired_again_after_the_wait() -> None:
 
     hashed = asyncio.Event()
     await asyncio.gather(first(hashed), second(hashed))
-    assert order == ["first looks up", "second", "second ends", "first goes on"]
+    assert order == ["first starts", "second", "second ends", "first continues"]
 
 
-@pytest.mark.parametrize("aside", [True, False])
-async def test_a_slot_is_released_after_an_error(*, aside: bool) -> None:
-    waiting = AnonymousQueue(1)
+@pytest.mark.parametrize("released", [True, False])
+async def test_a_slot_is_released_after_an_error(*, released: bool) -> None:
+    queue = AnonymousQueue(1)
 
     async def fail() -> None:
-        async with waiting.slot():
-            if not aside:
+        async with queue.slot():
+            if not released:
                 raise RuntimeError
             async with slot_released():
                 raise RuntimeError
@@ -73,19 +71,19 @@ async def test_a_slot_is_released_after_an_error(*, aside: bool) -> None:
     for _ in range(3):
         with pytest.raises(RuntimeError):
             await fail()
-    assert await run_at_once(waiting, 3, lambda: asyncio.sleep(0)) == [1, 1, 1], (
+    assert await run_at_once(queue, 3, lambda: asyncio.sleep(0)) == [1, 1, 1], (
         "the slot is neither lost nor released twice"
     )
 
 
 async def test_a_request_that_waited_long_enough_runs_without_a_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(anonymous_queue, "MAX_WAIT_SECONDS", 0.02)
-    waiting, reached = AnonymousQueue(1), []
-    async with waiting.slot():
-        await asyncio.create_task(run_at_once(waiting, 1, lambda: asyncio.sleep(0)))
+    queue, reached = AnonymousQueue(1), []
+    async with queue.slot():
+        await asyncio.create_task(run_at_once(queue, 1, lambda: asyncio.sleep(0)))
         reached.append(True)
     assert reached
-    assert max(await run_at_once(waiting, 5, lambda: asyncio.sleep(0))) == 1, "a request without a slot releases none"
+    assert max(await run_at_once(queue, 5, lambda: asyncio.sleep(0))) == 1, "a request without a slot releases none"
 
 
 async def test_without_a_slot_nothing_is_released() -> None:
@@ -100,22 +98,22 @@ async def test_a_sign_in_holds_no_slot_while_its_password_is_hashed(
     verify = Hashing.verify
 
     async def watched(self: Hashing, stored: str | None, password: str) -> Any:
-        mine = anonymous_queue.CURRENT_SLOT.get()
-        assert mine is not None
-        held.append(mine.held)
+        slot = anonymous_queue.CURRENT_SLOT.get()
+        assert slot is not None
+        held.append(slot.held)
         working = asyncio.create_task(verify(self, stored, password))
         await asyncio.sleep(0)
-        held.append(mine.held)
+        held.append(slot.held)
         return await working
 
     monkeypatch.setattr(Hashing, "verify", watched)
-    await world.data(LOGIN, None, {"e": "nobody@example.org", "p": "a password of nobody at all"})
+    await sign_in(world, "nobody@example.org")
     assert held == [True, False]
 
 
 async def test_a_refused_sign_in_costs_no_query(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Hashing, "is_full", True)
     async with recorded_statements(world.services.database) as statements:
-        answer = await world.data(LOGIN, None, {"e": "nobody@example.org", "p": "a password of nobody at all"})
-    assert answer["login"] == {"__typename": "Refusal", "code": "TRY_LATER"}
+        answer = await sign_in(world, "nobody@example.org")
+    assert (answer["__typename"], answer["code"]) == ("Refusal", "TRY_LATER")
     assert [text for text in statements if "SELECT" in text] == []

@@ -10,9 +10,7 @@ from permissions.graphql.root_field_rules import CREDENTIAL_FIELDS
 from permissions.version_numbers import current_version
 from resolvers.sessions import attempt_limits
 from schema.build import build
-from tests.identity import (
-    credential_arguments,
-)
+from tests.identity import credential_arguments
 from tests.world import World, codes
 
 MARKER = "S3cr3tMarkerThatNobodyElseWrites"
