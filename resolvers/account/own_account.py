@@ -13,11 +13,10 @@ from models.vocabulary import STAFF, PersonalField, Role, fields_of
 from permissions.caller import Caller
 from permissions.retention_periods import account_erasure_date
 from permissions.subject import Subject
-from resolvers.arguments import After, Before, First, Last
 from resolvers.consent.state import consent_record, consent_states
 from resolvers.context import Context
-from resolvers.pagination.keyset import Connection, Keyset
-from resolvers.pagination.listing import Listing, row_by_row
+from resolvers.pagination.keyset import Keyset
+from resolvers.pagination.listing import Listing, ReadNodes, paged, row_by_row
 from resolvers.second_factor.totp_codes import confirmed_authenticator
 from resolvers.sessions.session_state import session_of_row
 from resolvers.subjects.own_record import own_record
@@ -86,17 +85,12 @@ async def hidden_from_members(info: Info[Context, None]) -> list[PersonalField]:
         return list(fields_of((await connection.execute(hidden)).scalar_one()))
 
 
-async def consent_history(
-    info: Info[Context, None],
-    first: First = None,
-    after: After = None,
-    last: Last = None,
-    before: Before = None,
-) -> Connection:
+@paged
+def consent_history(info: Info[Context, None]) -> tuple[Listing, ReadNodes]:
     """Pages through the caller's consent records, newest first."""
     keyset = Keyset(CONSENT_RECORDS.c.sequence, number=True, descending=True)
     history = Listing("Account.consentHistory", own_consent_records(info.context), keyset)
-    return await history.page(info.context, (first, after, last, before), row_by_row(consent_record))
+    return history, row_by_row(consent_record)
 
 
 def own_live_sessions(context: Context) -> Any:

@@ -11,10 +11,9 @@ from models.logs import ledger
 from models.logs.hash_chain import receipt
 from models.logs.ledger import LEDGER
 from models.vocabulary import Audience, PersonalField, fields_of
-from resolvers.arguments import After, Before, First, Last
 from resolvers.context import Context
-from resolvers.pagination.keyset import Connection, Keyset
-from resolvers.pagination.listing import Listing, row_by_row
+from resolvers.pagination.keyset import Keyset
+from resolvers.pagination.listing import Listing, ReadNodes, paged, row_by_row
 
 NEWEST_FIRST = Keyset(LEDGER.c.position, descending=True)
 
@@ -55,13 +54,8 @@ def disclosure_state(row: Any) -> DisclosureState:
     )
 
 
-async def disclosures(
-    info: Info[Context, None],
-    first: First = None,
-    after: After = None,
-    last: Last = None,
-    before: Before = None,
-) -> Connection:
+@paged
+def disclosures(info: Info[Context, None]) -> tuple[Listing, ReadNodes]:
     """Disclosures about the caller, newest first."""
     ledger = Listing("Account.disclosures", select_own(info.context), NEWEST_FIRST)
-    return await ledger.page(info.context, (first, after, last, before), row_by_row(disclosure_state))
+    return ledger, row_by_row(disclosure_state)

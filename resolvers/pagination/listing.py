@@ -6,7 +6,9 @@ from typing import Any
 
 from sqlalchemy import Row, Select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
 
+from resolvers.arguments import After, Before, First, Last
 from resolvers.context import Context
 from resolvers.pagination.keyset import Connection, CursorCipher, Keyset, PageRequest, connection_of, read_page
 
@@ -33,6 +35,24 @@ class Listing:
             nodes = await read_nodes(connection, part.rows)
         positions = [str(getattr(row, str(self.keyset.column.key))) for row in part.rows]
         return connection_of(list(zip(nodes, positions, strict=True)), part, cipher)
+
+
+def paged(list_of: Callable[[Info[Context, None]], tuple[Listing, ReadNodes]]) -> Callable[..., Awaitable[Connection]]:
+    """Makes a resolver with the four paging arguments from the list that it reads and the way it makes nodes."""
+
+    async def resolver(
+        info: Info[Context, None],
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection:
+        listing, read_nodes = list_of(info)
+        return await listing.page(info.context, (first, after, last, before), read_nodes)
+
+    resolver.__name__ = list_of.__name__
+    resolver.__doc__ = list_of.__doc__
+    return resolver
 
 
 def row_by_row(to_node: Callable[[Any], Any]) -> ReadNodes:

@@ -16,10 +16,10 @@ from models.tables import WITHDRAWALS
 from models.vocabulary import Audience, PersonalField, Processor, Purpose, fields_of
 from permissions.decision import bits_under_purpose
 from permissions.errors import bad_input
-from resolvers.arguments import After, Before, First, Last, WithdrawalIds
+from resolvers.arguments import WithdrawalIds
 from resolvers.context import Context
-from resolvers.pagination.keyset import Connection, Keyset
-from resolvers.pagination.listing import Listing, row_by_row
+from resolvers.pagination.keyset import Keyset
+from resolvers.pagination.listing import Listing, ReadNodes, paged, row_by_row
 
 DUE_AFTER: Final = timedelta(hours=72)
 MOST_IDS: Final = 100
@@ -156,16 +156,11 @@ async def withdrawal_summary(
     )
 
 
-async def processor_withdrawals(
-    info: Info[Context, None],
-    first: First = None,
-    after: After = None,
-    last: Last = None,
-    before: Before = None,
-) -> Connection:
+@paged
+def processor_withdrawals(info: Info[Context, None]) -> tuple[Listing, ReadNodes]:
     """Unacknowledged withdrawals, oldest first. They stay listed until acknowledged."""
     due = Listing("Query.processorWithdrawals", select_outstanding(info.context.caller.processor), OLDEST_FIRST)
-    return await due.page(info.context, (first, after, last, before), row_by_row(withdrawal_state))
+    return due, row_by_row(withdrawal_state)
 
 
 async def acknowledge_withdrawals(info: Info[Context, None], ids: WithdrawalIds) -> int:

@@ -17,11 +17,11 @@ from models.mutation_outcomes import Refused
 from models.tables import LEGAL_REQUESTS
 from models.vocabulary import Audience, LegalRequestStatus, PersonalField, RefusalCode, fields_of
 from permissions.subject import Subject
-from resolvers.arguments import After, Before, First, Last, RequestId
+from resolvers.arguments import RequestId
 from resolvers.context import Context
 from resolvers.ledger import write_disclosures
-from resolvers.pagination.keyset import Connection, Keyset
-from resolvers.pagination.listing import Listing
+from resolvers.pagination.keyset import Keyset
+from resolvers.pagination.listing import Listing, ReadNodes, paged
 from resolvers.staff import case_scope
 from resolvers.staff.case_scope import ExpiryLimit
 from resolvers.subjects import read_subjects
@@ -201,14 +201,9 @@ def _state(row: Any, now: datetime, subject: Subject | None) -> RequestState:
     )
 
 
-async def legal_requests(
-    info: Info[Context, None],
-    first: First = None,
-    after: After = None,
-    last: Last = None,
-    before: Before = None,
-) -> Connection:
+@paged
+def legal_requests(info: Info[Context, None]) -> tuple[Listing, ReadNodes]:
     """Requests that are open or await approval, newest first."""
     rows = select(LEGAL_REQUESTS).where(is_pending_or_open(info.context))
     requests = Listing("Query.legalRequests", rows, NEWEST_FIRST)
-    return await requests.page(info.context, (first, after, last, before), partial(request_states, info))
+    return requests, partial(request_states, info)

@@ -12,11 +12,10 @@ from strawberry.types.info import Info
 from models.tables import ACCESS_TOKENS, ROLE_GRANTS
 from models.tokens.token_rows import holds_role, is_live_grant
 from models.vocabulary import Processor, Role
-from resolvers.arguments import After, Before, First, Last
 from resolvers.context import Context
 from resolvers.ledger.pseudonyms import pseudonym
-from resolvers.pagination.keyset import Connection, Keyset
-from resolvers.pagination.listing import Listing, row_by_row
+from resolvers.pagination.keyset import Keyset
+from resolvers.pagination.listing import Listing, ReadNodes, paged, row_by_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +52,8 @@ class LiveToken:
 TOKENS_BY_ID: Final = Keyset(ACCESS_TOKENS.c.id)
 
 
-async def staff(
-    info: Info[Context, None],
-    first: First = None,
-    after: After = None,
-    last: Last = None,
-    before: Before = None,
-) -> Connection:
+@paged
+def staff(info: Info[Context, None]) -> tuple[Listing, ReadNodes]:
     """People who hold a staff role now, ordered by id."""
     context = info.context
     live = is_live_grant(context.now())
@@ -72,7 +66,7 @@ async def staff(
         return [_member(context, id, [grant for grant in grants if grant.subject_id == id]) for id in ids]
 
     everyone = Listing("Query.staff", select(people), Keyset(people.c.subject_id))
-    return await everyone.page(context, (first, after, last, before), read_members)
+    return everyone, read_members
 
 
 def _member(context: Context, id: str, grants: list[Any]) -> StaffMember:
@@ -80,13 +74,8 @@ def _member(context: Context, id: str, grants: list[Any]) -> StaffMember:
     return StaffMember(id, pseudonym(context.services.keys, id), roles)
 
 
-async def role_tokens(
-    info: Info[Context, None],
-    first: First = None,
-    after: After = None,
-    last: Last = None,
-    before: Before = None,
-) -> Connection:
+@paged
+def role_tokens(info: Info[Context, None]) -> tuple[Listing, ReadNodes]:
     """Live role and processor tokens, ordered by id. A role token is live while its holder has the role."""
     now = info.context.now()
     held = holds_role(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role, now)
@@ -97,7 +86,7 @@ async def role_tokens(
         or_(ACCESS_TOKENS.c.role == Role.PROCESSOR.value, held),
     )
     tokens = Listing("Query.roleTokens", alive, TOKENS_BY_ID)
-    return await tokens.page(info.context, (first, after, last, before), row_by_row(_token))
+    return tokens, row_by_row(_token)
 
 
 def _token(row: Any) -> LiveToken:

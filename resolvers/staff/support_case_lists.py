@@ -15,11 +15,10 @@ from models.tables import SUPPORT_CASES
 from models.vocabulary import PersonalField, Role, SupportCaseStatus, fields_of
 from permissions.caller import Caller
 from permissions.subject import Subject
-from resolvers.arguments import After, Before, First, Last
 from resolvers.context import Context
 from resolvers.ledger.pseudonyms import pseudonym
-from resolvers.pagination.keyset import Connection, Keyset
-from resolvers.pagination.listing import Listing
+from resolvers.pagination.keyset import Keyset
+from resolvers.pagination.listing import Listing, ReadNodes, paged
 from resolvers.subjects import read_subjects
 from resolvers.subjects.access_grounds import agent_serves, case_is_open
 
@@ -124,30 +123,16 @@ def assigned_to(row: Any, keys: KeyRing) -> str | None:
     return pseudonym(keys, row.agent_id) if row.agent_id and (row.agent_serves or row.closed_at) else None
 
 
-async def support_cases(
-    info: Info[Context, None],
-    first: First = None,
-    after: After = None,
-    last: Last = None,
-    before: Before = None,
-) -> Connection:
+@paged
+def support_cases(info: Info[Context, None]) -> tuple[Listing, ReadNodes]:
     """Cases about the member, or open cases assigned to the agent, newest first."""
-    return await _listing(info.context, "Query.supportCases", NEWEST_FIRST).page(
-        info.context, (first, after, last, before), partial(case_states, info)
-    )
+    return _listing(info.context, "Query.supportCases", NEWEST_FIRST), partial(case_states, info)
 
 
-async def case_queue(
-    info: Info[Context, None],
-    first: First = None,
-    after: After = None,
-    last: Last = None,
-    before: Before = None,
-) -> Connection:
+@paged
+def case_queue(info: Info[Context, None]) -> tuple[Listing, ReadNodes]:
     """Open cases without an agent, oldest first, without their reason."""
-    return await _listing(info.context, "Query.caseQueue", OLDEST_FIRST).page(
-        info.context, (first, after, last, before), partial(case_states, info)
-    )
+    return _listing(info.context, "Query.caseQueue", OLDEST_FIRST), partial(case_states, info)
 
 
 def _listing(context: Context, field: str, order: Keyset) -> Listing:
