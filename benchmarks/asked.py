@@ -1,4 +1,4 @@
-"""One question in each server's own schema, and its answer in one form: rows by the peers' column names."""
+"""The same query in the schema of each server, and its answer as rows by the peers' column names."""
 
 import json
 import urllib.request
@@ -9,11 +9,11 @@ from people import PROFILE
 
 ROWS: Final = 100
 OURS: Final = {"email": "email", **PROFILE}
-"""Twelve personal fields by our names, and what the peers call their columns."""
+"""Twelve personal fields: their names in ConsentQL, and the column names of the peers."""
 
 
 def camel(column: str) -> str:
-    """A peer's column as its schema spells it."""
+    """The GraphQL name of a peer's column."""
     head, *rest = column.split("_")
     return head + "".join(part.title() for part in rest)
 
@@ -32,7 +32,7 @@ QUERIES: Final = tuple(PATHS)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What goes over the wire."""
+    """An HTTP request."""
 
     url: str
     token: str
@@ -40,32 +40,32 @@ class Request:
 
     @property
     def method(self) -> str:
-        """A body is posted."""
+        """POST if there is a body."""
         return "POST" if self.body else "GET"
 
 
-def request(api: str, query: str, origin: str, token: str) -> Request:
-    """A question to a server that speaks one of: ours, graphql (the peers'), rest."""
+def make_request(api: str, query: str, origin: str, token: str) -> Request:
+    """The request for a query. `api` is ours (ConsentQL), graphql (the peers) or rest."""
     if api == "rest":
         return Request(origin + PATHS[query], token, None)
     return Request(f"{origin}/graphql", token, json.dumps({"query": DOCUMENTS[api, query]}))
 
 
-def answered(asked: Request) -> Any:
-    """The answer's data; an answer with errors is none."""
-    headers = {"authorization": f"Bearer {asked.token}", "content-type": "application/json"}
-    sent = asked.body.encode() if asked.body else None
+def send(request: Request) -> Any:
+    """Returns the data of the answer. Raises ValueError if it has errors."""
+    headers = {"authorization": f"Bearer {request.token}", "content-type": "application/json"}
+    sent = request.body.encode() if request.body else None
     with urllib.request.urlopen(
-        urllib.request.Request(asked.url, sent, headers, method=asked.method), timeout=30
+        urllib.request.Request(request.url, sent, headers, method=request.method), timeout=30
     ) as got:
         answer = json.load(got)
     if answer.get("errors"):
-        raise ValueError(f"{asked.url} answered errors: {answer['errors'][:2]}")
+        raise ValueError(f"{request.url} answered errors: {answer['errors'][:2]}")
     return answer["data"]
 
 
 def rows(api: str, query: str, data: Any) -> list[dict[str, Any]]:
-    """The rows of an answer, by the peers' column names, of the twelve fields alone."""
+    """The rows of an answer with the twelve fields, by the peers' column names."""
     if api == "ours":
         found = [data["me"]["user"]] if query == "me" else [edge["node"] for edge in data["users"]["edges"]]
         return [{column: row[name] for name, column in OURS.items()} for row in found]

@@ -1,4 +1,4 @@
-"""What the guards cost: the served schema beside one that reads the same fields plainly, on the same rows."""
+"""Measures the cost of the guards: the served schema compared with one that has no guards, on the same rows."""
 
 import argparse
 import asyncio
@@ -21,14 +21,14 @@ from permissions.graphql.subject_fields import SubjectExecutionContext, SubjectP
 from permissions.subject import Subject
 from resolvers.context import Context, Services
 
-MOST: Final = 1.05
+MAX_RATIO: Final = 1.05
 DOCUMENT: Final = DOCUMENTS["ours", "directory"]
 CALLER: Final = Caller(role=Role.MEMBER, subject_id="0" * 32, verified=True)
 Reader = Callable[..., Any]
 
 
 def page(standing: Standing) -> SimpleNamespace:
-    """A page of subjects of this standing as a member meets them, read from nowhere."""
+    """A page of made-up subjects of this standing, as a member sees them."""
     seen = decide(Audience.MEMBERS, SubjectState(standing))
     return SimpleNamespace(edges=[SimpleNamespace(node=_subject(number, seen)) for number in range(1, ROWS + 1)])
 
@@ -43,26 +43,26 @@ def _column(name: str) -> str:
 
 
 def guarded(rows: SimpleNamespace) -> ServedSchema:
-    """The schema as it is served, with these rows in place of the database's."""
+    """The served schema, with these rows instead of the database."""
     schema = make_schema(introspection=True)
     _field(schema, "Query.users").resolve = lambda *_, **__: rows
     return schema
 
 
 def unguarded(rows: SimpleNamespace) -> ServedSchema:
-    """The same, but every personal field is read without a question; nothing outside this file can make one."""
+    """The same schema without guards. Only this file can make one."""
     schema = guarded(rows)
     for coordinate in schema.guards:
         _field(schema, coordinate).resolve = _plain(_column(coordinate.partition(".")[2]))
-    schema.execution_context_class = Unasked
+    schema.execution_context_class = Unguarded
     return schema
 
 
-class Unasked(SubjectExecutionContext):
-    """Fills in every text that is there."""
+class Unguarded(SubjectExecutionContext):
+    """Returns every stored text."""
 
     def fill(self, subject: Subject, plan: SubjectPlan) -> dict[str, Any]:
-        """The same pass without its question."""
+        """The same pass without decisions."""
         values = subject.values
         return {key: values.get(name) for key, name, _ in plan.texts}
 
@@ -77,7 +77,7 @@ def _plain(column: str) -> Reader:
 
 
 async def answer(schema: ServedSchema) -> Any:
-    """The whole of one operation, from its text to its data."""
+    """Executes the operation, from its text to its data."""
     result = await schema.execute(DOCUMENT, context_value=Context(CALLER, cast("Services", None)))
     if result.errors:
         raise SystemExit(f"the document failed: {result.errors[0]}")
@@ -85,7 +85,7 @@ async def answer(schema: ServedSchema) -> Any:
 
 
 async def turn(schema: ServedSchema, operations: int) -> float:
-    """Processor milliseconds an operation."""
+    """Processor milliseconds per operation."""
     gc.collect()
     before = time.process_time()
     for _ in range(operations):
@@ -93,21 +93,21 @@ async def turn(schema: ServedSchema, operations: int) -> float:
     return (time.process_time() - before) / operations * 1000
 
 
-def shown(data: Any) -> bool:
-    """Whether any field of any row holds a value."""
+def has_values(data: Any) -> bool:
+    """Whether any field of any row has a value."""
     return any(value is not None for edge in data["users"]["edges"] for value in edge["node"].values())
 
 
-async def differ() -> None:
-    """Without consent the one shows nothing and the other everything, or the comparison would be of two likes."""
+async def check_guards() -> None:
+    """Checks that, without consent, only the schema without guards returns values."""
     withheld = page(Standing.NONE)
-    if shown(await answer(guarded(withheld))) or not shown(await answer(unguarded(withheld))):
-        raise SystemExit("the guards are not where this benchmark takes them away")
+    if has_values(await answer(guarded(withheld))) or not has_values(await answer(unguarded(withheld))):
+        raise SystemExit("this benchmark does not remove the guards: adapt `unguarded`")
 
 
 async def rounds(guard: ServedSchema, plain: ServedSchema, number: int, operations: int) -> list[tuple[float, float]]:
-    """Both in every round, in an order that changes, once the answers agree."""
-    await differ()
+    """Measures both in every round, in alternating order. Both must give the same answer."""
+    await check_guards()
     if await answer(guard) != await answer(plain):
         raise SystemExit("the schemas answer differently")
     await turn(guard, operations), await turn(plain, operations)
@@ -122,7 +122,7 @@ async def rounds(guard: ServedSchema, plain: ServedSchema, number: int, operatio
 
 
 def main() -> None:
-    """Prints the ratio, and fails where guards cost more than they may."""
+    """Prints the ratio, and fails if it is above the maximum."""
     command = argparse.ArgumentParser(description=__doc__)
     command.add_argument("--rounds", type=int, default=40)
     command.add_argument("--operations", type=int, default=25)
@@ -132,8 +132,8 @@ def main() -> None:
     guard, plain = (median(pair[side] for pair in found) for side in (0, 1))
     ratio = median(with_guards / without for with_guards, without in found)
     print(f"{ROWS} rows of {len(OURS)} fields, {options.rounds} rounds of {options.operations} operations")
-    print(f"guarded {guard:.3f} ms, unguarded {plain:.3f} ms, ratio {ratio:.3f} (at most {MOST})")
-    if ratio > MOST:
+    print(f"guarded {guard:.3f} ms, unguarded {plain:.3f} ms, ratio {ratio:.3f} (at most {MAX_RATIO})")
+    if ratio > MAX_RATIO:
         raise SystemExit(1)
 
 

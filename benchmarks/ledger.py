@@ -1,4 +1,4 @@
-"""What recording costs: a processor's view of 1,000 subjects with the ledger beside the same without it."""
+"""Measures the cost of the ledger: a processor's view of 1,000 subjects with and without it."""
 
 import argparse
 import asyncio
@@ -34,7 +34,7 @@ from resolvers.imports.parse_line import parse_person
 from resolvers.ledger import write_disclosures
 from resolvers.subjects.store_people import PeopleStore
 
-LEAST: Final = 0.75
+MIN_RATIO: Final = 0.75
 SUBJECTS: Final = 1000
 KEY: Final = "a key that is long enough to be taken for one"
 DOCUMENT: Final = """mutation ($ids: [ID!]!) { openProcessorView(input: {userIds: $ids, reason: "A letter."}) {
@@ -43,11 +43,11 @@ RECORDING: Final = write_disclosures.append_entries
 
 
 async def unrecorded(*_: Any) -> None:
-    """Nothing; only this file can put it in the ledger's place."""
+    """Writes no ledger entries. Only this file uses it."""
 
 
 class Platform:
-    """A database of people, and Mandrill asking for its view of them, from request to answer."""
+    """A database of people, and requests of Mandrill for its view of them."""
 
     def __init__(self, database: Database) -> None:
         settings = Settings(database_url=database.url, secret_keys=(KEY,), rate_limits="off")
@@ -57,8 +57,8 @@ class Platform:
         self.client = httpx.AsyncClient(transport=transport, base_url="http://consentql.test")
         self.request: dict[str, Any] = {}
 
-    async def settle(self) -> None:
-        """Everyone verified, so that the view shows them all."""
+    async def store_people(self) -> None:
+        """Stores verified people, so that the view shows all of them."""
         now, services = utc_now(), self.services
         lines = list(Population(SUBJECTS, 1, now).lines())
         while len(lines) < SUBJECTS:
@@ -75,7 +75,7 @@ class Platform:
         }
 
     async def view(self, *, recorded: bool) -> float:
-        """Seconds of one request."""
+        """Returns the seconds that one request takes."""
         write_disclosures.append_entries = RECORDING if recorded else unrecorded
         gc.collect()
         before = time.perf_counter()
@@ -86,14 +86,14 @@ class Platform:
         return seconds
 
     async def entries(self) -> int:
-        """How long the ledger is."""
+        """The number of ledger entries."""
         async with self.services.database.reading() as connection:
             return int((await connection.execute(select(func.count()).select_from(DISCLOSURES))).scalar_one())
 
 
 @asynccontextmanager
 async def platform(kind: str, folder: Path) -> AsyncIterator[Platform]:
-    """On a file of SQLite, or on a PostgreSQL from its wheel."""
+    """A platform on SQLite or on PostgreSQL."""
     server = None
     if kind == "sqlite":
         url = f"sqlite+aiosqlite:///{folder / 'ledger.db'}"
@@ -107,7 +107,7 @@ async def platform(kind: str, folder: Path) -> AsyncIterator[Platform]:
     database = Database(url)
     await migrate(database)
     made = Platform(database)
-    await made.settle()
+    await made.store_people()
     try:
         yield made
     finally:
@@ -119,14 +119,14 @@ async def platform(kind: str, folder: Path) -> AsyncIterator[Platform]:
 
 
 async def rounds(kind: str, number: int) -> list[tuple[float, float]]:
-    """Both in every round, in an order that changes."""
+    """Measures both in every round, in alternating order."""
     with tempfile.TemporaryDirectory() as folder:
         async with platform(kind, Path(folder)) as made:
             for recorded in (True, False):
                 before = await made.entries()
                 await made.view(recorded=recorded)
                 if await made.entries() - before != SUBJECTS * recorded:
-                    raise SystemExit("the ledger is not where this benchmark takes it away")
+                    raise SystemExit("this benchmark does not replace the ledger: adapt `unrecorded`")
             found = []
             for place in range(number):
                 first, second = [await made.view(recorded=place % 2 == turn) for turn in (0, 1)]
@@ -135,7 +135,7 @@ async def rounds(kind: str, number: int) -> list[tuple[float, float]]:
 
 
 def main() -> None:
-    """Prints the ratio of throughputs, and fails where recording costs more than it may."""
+    """Prints the ratio of throughputs, and fails if it is below the minimum."""
     command = argparse.ArgumentParser(description=__doc__)
     command.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     command.add_argument("--rounds", type=int, default=30)
@@ -144,8 +144,8 @@ def main() -> None:
     with_ledger, without = (median(pair[side] for pair in found) * 1000 for side in (0, 1))
     ratio = median(plain / recorded for recorded, plain in found)
     print(f"{SUBJECTS} subjects, {options.database}, {options.rounds} rounds")
-    print(f"recorded {with_ledger:.1f} ms, unrecorded {without:.1f} ms, throughput {ratio:.3f} (at least {LEAST})")
-    if ratio < LEAST:
+    print(f"recorded {with_ledger:.1f} ms, unrecorded {without:.1f} ms, throughput {ratio:.3f} (at least {MIN_RATIO})")
+    if ratio < MIN_RATIO:
         raise SystemExit(1)
 
 

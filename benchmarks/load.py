@@ -1,4 +1,4 @@
-"""Load from one core: wrk keeps a few connections busy and says how long the answers took."""
+"""Loads a server with wrk, from one core."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ from servers import Server
 
 CONNECTIONS: Final = 8
 SLOW: Final = 20.0
-"""Requests a second below which a window holds too few answers."""
+"""Requests per second below which a window is too short for enough answers."""
 
 LONGER: Final = 3.0
 REPORT: Final = """
@@ -25,7 +25,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One server under load for one window."""
+    """The results of one server in one window."""
 
     per_second: float
     p50_ms: float
@@ -34,7 +34,7 @@ class Turn:
 
 
 def script(asked: Request) -> str:
-    """What wrk sends, in its own language."""
+    """The Lua script of wrk for a request."""
     lines = [f'wrk.method = "{asked.method}"', f'wrk.headers["authorization"] = "Bearer {asked.token}"']
     if asked.body:
         lines += ['wrk.headers["content-type"] = "application/json"', f"wrk.body = [==[{asked.body}]==]"]
@@ -42,7 +42,7 @@ def script(asked: Request) -> str:
 
 
 def turn(server: Server, query: str, seconds: float) -> Turn:
-    """Loads the server; an answer other than 200 spoils the turn."""
+    """Loads the server for one window. Fails if any status is not 200."""
     asked = server.request(query)
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script(asked))
@@ -62,5 +62,5 @@ def turn(server: Server, query: str, seconds: float) -> Turn:
 
 
 def window(server: Server, query: str, seconds: float) -> float:
-    """Warms up, and gives a slow server a longer window."""
+    """Warms up the server, and returns a longer window for a slow one."""
     return seconds if turn(server, query, 2).per_second > SLOW else seconds * LONGER

@@ -1,4 +1,4 @@
-"""Our server beside the peers: the same people, the same fields, in turns, once the answers agree."""
+"""Compares the throughput of ConsentQL with other servers, on the same people and fields."""
 
 import argparse
 import signal
@@ -10,8 +10,8 @@ from typing import Any, Final
 from asked import OURS as FIELDS
 from asked import QUERIES, ROWS
 from load import CONNECTIONS, Turn, turn, window
-from people import CALLER, People, settled
-from servers import OURS, Peers, Server, ours
+from people import CALLER, People, create_database
+from servers import OURS, Peers, Server, consentql_server
 
 Turns = dict[tuple[str, str], list[Turn]]
 TARGETS: Final = {"me": 2.0, "directory": 8.0}
@@ -19,29 +19,29 @@ MEASURED_AGAINST: Final = "p1-"
 
 
 def agree(server: Server, peer: Server, people: People, query: str) -> int:
-    """Compares what both may show of the same people, and returns how many rows that was."""
+    """Compares the rows that both may return, and returns their number."""
     own, theirs = server.rows(query), peer.rows(query)
     expected = people.listed(ROWS) if query == "directory" else [people.rows[CALLER - 1]]
     wanted = [{column: row[column] for column in FIELDS.values()} for row in expected]
     if own != wanted:
-        raise SystemExit(f"{query}: {server.name} does not show the people it was given")
+        raise SystemExit(f"{query}: {server.name} does not return the people that were loaded")
     if len(theirs) != len(own):
         raise SystemExit(f"{query}: {len(own)} rows here, {len(theirs)} from {peer.name}")
     first = people.rows[:ROWS] if query == "directory" else expected
     ours_by_email = {row["email"]: row for row in own}
     compared = 0
     for person, row in zip(first, theirs, strict=True):
-        if not people.stand(person["id"]):
+        if not people.consents_to_social(person["id"]):
             continue
         here = ours_by_email[person["email"]]
         if any(here[column] != value for column, value in row.items()):
-            raise SystemExit(f"{query}: {peer.name} answers otherwise for row {person['id']}")
+            raise SystemExit(f"{query}: {peer.name} gives a different answer for row {person['id']}")
         compared += 1
     return compared
 
 
 def measured(servers: list[Server], rounds: int, seconds: float) -> Turns:
-    """Every server in every round, in an order that changes."""
+    """Measures every server in every round, in alternating order."""
     windows = {(server.name, query): window(server, query, seconds) for server in servers for query in QUERIES}
     turns: Turns = {key: [] for key in windows}
     for number in range(rounds):
@@ -54,25 +54,27 @@ def measured(servers: list[Server], rounds: int, seconds: float) -> Turns:
 
 
 def ratio(turns: Turns, peer: str, query: str) -> float:
-    """How many times the peer's requests a second: the median of the rounds' own ratios."""
+    """The median ratio of requests per second to those of the peer."""
     pairs = zip(turns[OURS, query], turns[peer, query], strict=True)
     return median(own.per_second / other.per_second for own, other in pairs)
 
 
 def table(turns: Turns, names: list[str], query: str) -> list[str]:
-    """One line a server."""
-    lines = [f"{'':28}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'cpu ms':>9}{'ours ÷ it':>11}{'its cpu ÷ ours':>16}"]
+    """The results as one line per server."""
+    lines = [
+        f"{'':28}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'cpu ms':>9}{'ConsentQL ÷ it':>16}{'its cpu ÷ ConsentQL':>21}"
+    ]
     own_cpu = median(each.cpu_ms for each in turns[OURS, query])
     for name in names:
         each = turns[name, query]
         middle = [median(getattr(one, what) for one in each) for what in ("per_second", "p50_ms", "p99_ms", "cpu_ms")]
         line = f"{name:28}{middle[0]:9.1f}{middle[1]:9.2f}{middle[2]:9.2f}{middle[3]:9.3f}"
-        lines.append(line + ("" if name == OURS else f"{ratio(turns, name, query):11.2f}{middle[3] / own_cpu:16.2f}"))
+        lines.append(line + ("" if name == OURS else f"{ratio(turns, name, query):16.2f}{middle[3] / own_cpu:21.2f}"))
     return lines
 
 
 def verdicts(turns: Turns, names: list[str]) -> list[str]:
-    """How the ratios stand to what is asked of them."""
+    """Whether the ratios reach their targets."""
     return [
         f"{query}: {ratio(turns, name, query):.2f} × {name}, at least {least:g} {'met' if met else 'MISSED'}"
         for name in names
@@ -83,18 +85,18 @@ def verdicts(turns: Turns, names: list[str]) -> list[str]:
 
 
 def compared(server: Server, others: list[Server], people: People) -> None:
-    """Nothing is timed that answers something else."""
+    """Checks that every peer gives the same answers."""
     for peer in others:
         rows = {query: agree(server, peer, people, query) for query in QUERIES}
         print(f"{peer.name} answers the same: " + ", ".join(f"{number} of {query}" for query, number in rows.items()))
 
 
 def run(options: Any) -> None:
-    """Fills the database, starts everyone, compares, measures, prints."""
+    """Fills the database, starts all servers, compares their answers, measures and prints."""
     folder = options.peers.resolve()
     peers, people = Peers(folder), People(folder)
     others = [peers.named(short) for short in options.names.split(",")]
-    server = ours(peers.address, settled(peers.address, people))
+    server = consentql_server(peers.address, create_database(peers.address, people))
     everyone = [server, *others]
     try:
         for each in everyone:

@@ -1,4 +1,4 @@
-"""The peers' people in a database of ours, on the same PostgreSQL server, under the same consents."""
+"""Loads the people of the peers into a ConsentQL database on the same PostgreSQL server."""
 
 import asyncio
 import importlib
@@ -27,7 +27,7 @@ DATABASE: Final = "consentql_benchmark"
 SECRET: Final = "a key for made-up people and for nobody else"
 BATCH: Final = 1000
 CALLER: Final = 42
-"""The person as whom both are asked: the peers' administrator, our member."""
+"""The id of the caller: the administrator of the peers, and a member of ConsentQL."""
 
 PURPOSES: Final = {"SOCIAL": "SOCIAL", "BUSINESS": "EXPANSION"}
 PROFILE: Final = {
@@ -55,7 +55,7 @@ FORM: Final = {
 
 
 class People:
-    """Everyone whom the peers serve, in their order, as an import of ours would bring them."""
+    """The people of the peers, in the same order, as lines of an import."""
 
     def __init__(self, folder: Path) -> None:
         sys.path.insert(0, str(folder))
@@ -68,19 +68,19 @@ class People:
             self._consents.setdefault(subject, []).append((PURPOSES[purpose], granted))
 
     def email(self, id: int) -> str:
-        """The address of one of them."""
+        """The e-mail address of a person."""
         return next(row["email"] for row in self.rows if row["id"] == id)
 
-    def stand(self, id: int) -> bool:
-        """Whether SOCIAL is granted."""
+    def consents_to_social(self, id: int) -> bool:
+        """Whether the person consents to SOCIAL."""
         return ("SOCIAL", True) in self._consents.get(id, [])
 
     def listed(self, most: int) -> list[dict[str, Any]]:
-        """The first of those whom a directory of ours lists."""
+        """The first people that the directory of ConsentQL lists."""
         return [row for row in self.rows if self.stand(row["id"])][:most]
 
     def persons(self, now: datetime) -> Iterator[NewPerson]:
-        """Each as our own intake accepts them: verified, hiding nothing."""
+        """Each person as parsed from an import line: verified, with no hidden fields."""
         version = current_version().name
         for row in self.rows:
             line = {
@@ -99,7 +99,7 @@ class People:
 
 
 def environment(server: str) -> dict[str, str]:
-    """What our commands are started with; `server` is PostgreSQL's address without a database."""
+    """The environment of commands. `server` is the URL of PostgreSQL without a database."""
     ours = {
         "CONSENTQL_DATABASE_URL": f"{server.replace('postgresql://', 'postgresql+asyncpg://')}/{DATABASE}",
         "CONSENTQL_ENVIRONMENT": "development",
@@ -110,27 +110,27 @@ def environment(server: str) -> dict[str, str]:
 
 
 def command(*arguments: str) -> list[str]:
-    """One of our own commands."""
+    """The command line of a `consentql` command."""
     return [sys.executable, "-m", "app", *arguments]
 
 
-def told(server: str, *arguments: str) -> str:
-    """What one of our commands prints."""
+def run_command(server: str, *arguments: str) -> str:
+    """Runs a command and returns its output."""
     done = subprocess.run(
         command(*arguments), cwd=ROOT, env=environment(server), stdout=subprocess.PIPE, text=True, check=True
     )
     return done.stdout.strip()
 
 
-def settled(server: str, people: People) -> str:
-    """Makes the database anew, fills it, and returns a session's token for the caller."""
-    asyncio.run(_anew(server))
-    told(server, "migrate")
+def create_database(server: str, people: People) -> str:
+    """Creates and fills the database, and returns a token of the caller."""
+    asyncio.run(_recreate(server))
+    run_command(server, "migrate")
     asyncio.run(_fill(server, people))
-    return told(server, "token", "MEMBER", "--holder", people.email(CALLER))
+    return run_command(server, "token", "MEMBER", "--holder", people.email(CALLER))
 
 
-async def _anew(server: str) -> None:
+async def _recreate(server: str) -> None:
     connection = await asyncpg.connect(f"{server}/postgres")
     await connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
     await connection.execute(f"CREATE DATABASE {DATABASE}")
@@ -138,7 +138,7 @@ async def _anew(server: str) -> None:
 
 
 def _ids(first: int, size: int) -> Iterator[str]:
-    """The subjects' ids in the peers' order, so that both lists begin with the same people, and then any others."""
+    """Ids of subjects in the order of the peers, so that both lists begin with the same people."""
     return (f"{number:032x}" for number in chain(range(first, first + size), count(first << 64)))
 
 

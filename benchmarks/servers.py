@@ -1,4 +1,4 @@
-"""Servers under test: each a process pinned to one core, alone in being asked, gone at the end."""
+"""Starts and stops the servers under test, each as a process pinned to one core."""
 
 import importlib
 import os
@@ -22,7 +22,7 @@ STARTS_WITHIN: Final = 30.0
 
 @dataclass
 class Server:
-    """How one server is started and asked."""
+    """A server: how to start it and how to query it."""
 
     name: str
     api: str
@@ -34,15 +34,15 @@ class Server:
     process: "subprocess.Popen[bytes] | None" = None
 
     def request(self, query: str) -> asked.Request:
-        """A question to this server."""
-        return asked.request(self.api, query, f"http://127.0.0.1:{self.port}", self.token)
+        """The request for a query."""
+        return asked.make_request(self.api, query, f"http://127.0.0.1:{self.port}", self.token)
 
     def rows(self, query: str) -> list[dict[str, Any]]:
-        """What it answers now."""
-        return asked.rows(self.api, query, asked.answered(self.request(query)))
+        """The rows that it answers."""
+        return asked.rows(self.api, query, asked.send(self.request(query)))
 
     def start(self) -> None:
-        """Starts it on core 0 and waits for its first answer."""
+        """Starts the server on core 0 and waits for its first answer."""
         log = Path(tempfile.gettempdir()) / f"benchmark-{self.name}.log"
         with log.open("wb") as file:
             self.process = subprocess.Popen(
@@ -59,7 +59,7 @@ class Server:
         raise RuntimeError(f"{self.name} did not start; see {log}")
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stops the server."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.terminate()
@@ -70,7 +70,7 @@ class Server:
             self.process.wait()
 
     def cpu_ms(self) -> float:
-        """What it and its children have used of the processor."""
+        """The processor time of the server and its children, in milliseconds."""
         if self.process is None:
             return 0.0
         pid = self.process.pid
@@ -78,7 +78,7 @@ class Server:
         return sum(_ticks(each) for each in (str(pid), *children)) * TICK_MS
 
     def settle(self, within: float = 20.0) -> None:
-        """Waits until what nobody waits for any more is answered."""
+        """Waits until the server is idle."""
         until, before, quiet = time.monotonic() + within, self.cpu_ms(), 0
         while time.monotonic() < until and quiet < 3:
             time.sleep(0.05)
@@ -95,24 +95,24 @@ def _ticks(pid: str) -> int:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def ours(address: str, token: str) -> Server:
-    """Our server, one worker, on the database at this PostgreSQL."""
+def consentql_server(address: str, token: str) -> Server:
+    """ConsentQL with one worker, on the database of this PostgreSQL server."""
     port = free_port()
     arguments = command("serve", "--host", "127.0.0.1", "--port", str(port))
     return Server(OURS, "ours", arguments, ROOT, environment(address), token, port)
 
 
 class Peers:
-    """The peers of a folder, as its own `bench.py` starts them."""
+    """The peers of a folder, with the commands of its `bench.py`."""
 
     def __init__(self, folder: Path) -> None:
-        sys.dont_write_bytecode = True  # the folder stays as it is
+        sys.dont_write_bytecode = True  # leaves the folder unchanged
         python = folder / "venv" / "bin" / "python"
         os.environ.setdefault("PEERS_PYTHON", str(python if python.exists() else sys.executable))
         sys.path.insert(0, str(folder))
@@ -121,7 +121,7 @@ class Peers:
         self._folder = folder
 
     def named(self, short: str) -> Server:
-        """One peer by the part of its name before the first hyphen, or by all of it."""
+        """The peer with this name, or with this part before the first hyphen."""
         for name, peer in self._known.items():
             if short in (name, name.partition("-")[0]):
                 port = free_port()
@@ -129,4 +129,4 @@ class Peers:
                 variables = {**os.environ, **peer["env"], "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
                 api = peer.get("api", "graphql")
                 return Server(name, api, arguments, self._folder / peer["cwd"], variables, PEERS_TOKEN, port)
-        raise SystemExit(f"no peer is called {short}; there are {', '.join(self._known)}")
+        raise SystemExit(f"There is no peer {short}. Choose from {', '.join(self._known)}")

@@ -1,6 +1,6 @@
-"""What fifty sign-ins at once do to everybody else: the slowest reads while they last, beside those of quiet seconds.
+"""Measures how much 50 concurrent sign-ins slow down reads, compared with quiet seconds.
 
-The crowd is a process of its own, which makes way for the others: it stands for fifty machines elsewhere.
+The sign-ins come from a separate process with low priority, because in reality they come from other machines.
 """
 
 import argparse
@@ -23,14 +23,14 @@ from app.commands.people.demo_people import PASSWORD
 
 T = TypeVar("T")
 
-MOST: Final = 2.0
+MAX_RATIO: Final = 2.0
 READERS: Final = 4
 QUIET: Final = 2.0
-"""Seconds in which reads are timed with nobody signing in; a storm is timed until its last answer."""
+"""Seconds of reads without sign-ins. With sign-ins, reads are timed until the last one is answered."""
 
 EMAIL: Final = "member@demo.example.org"
 READER: Final = "support@demo.example.org"
-"""Somebody else: of the sessions of one person only the newest twenty live."""
+"""Another person, because only the newest 20 sessions of a person stay valid."""
 
 READ: Final = {"query": "{ me { user { email firstName } consents { purpose granted } } }"}
 LOGIN: Final = """mutation ($e: String!, $p: String!) { login(input: {email: $e, password: $p}) {
@@ -39,7 +39,7 @@ LOGIN: Final = """mutation ($e: String!, $p: String!) { login(input: {email: $e,
 
 @contextmanager
 def server(folder: Path) -> Iterator[str]:
-    """Our own, with the demonstration's people, on SQLite and without limits."""
+    """A server with the people of the demonstration, on SQLite and without rate limits."""
     settings = {
         "CONSENTQL_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'storm.db'}",
         "CONSENTQL_SECRET_KEYS": "a key for a benchmark that is long enough",
@@ -59,7 +59,7 @@ def server(folder: Path) -> Iterator[str]:
 
 
 async def ready(client: httpx.AsyncClient) -> None:
-    """Returns once the server answers."""
+    """Waits until the server answers."""
     for _ in range(200):
         try:
             await client.get("/health/live")
@@ -71,14 +71,14 @@ async def ready(client: httpx.AsyncClient) -> None:
 
 
 async def login(client: httpx.AsyncClient, email: str = EMAIL) -> dict[str, Any]:
-    """What one sign-in is answered."""
+    """Signs in and returns the answer."""
     variables = {"e": email, "p": PASSWORD}
     answer = (await client.post("/graphql", json={"query": LOGIN, "variables": variables}, timeout=60)).json()
     return dict(answer["data"]["login"])
 
 
 async def reads(client: httpx.AsyncClient, token: str, until: asyncio.Event) -> list[float]:
-    """Milliseconds of each read of one reader who asks every ten milliseconds until told to stop."""
+    """Reads every 10 ms until `until` is set. Returns the milliseconds of each read."""
     found, headers = [], {"Authorization": f"Bearer {token}"}
     while not until.is_set():
         before = time.perf_counter()
@@ -88,31 +88,31 @@ async def reads(client: httpx.AsyncClient, token: str, until: asyncio.Event) -> 
     return found
 
 
-class Crowd:
-    """People who sign in at once whenever they are told to."""
+class SignInProcess:
+    """A process that sends concurrent sign-ins."""
 
     def __init__(self, address: str) -> None:
-        command = [sys.executable, __file__, "--crowd", address]
+        command = [sys.executable, __file__, "--sign-ins", address]
         pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self._process = subprocess.Popen(command, **pipes)
 
-    async def sign_in(self, many: int) -> list[str]:
-        """What each of so many was answered: `SignedIn` or why not."""
-        return await asyncio.to_thread(self._told, many)
+    async def send(self, many: int) -> list[str]:
+        """Sends this many sign-ins. Returns `SignedIn` or the refusal code of each."""
+        return await asyncio.to_thread(self._send, many)
 
-    def _told(self, many: int) -> list[str]:
+    def _send(self, many: int) -> list[str]:
         assert self._process.stdin
         assert self._process.stdout
         print(many, file=self._process.stdin, flush=True)
         return self._process.stdout.readline().split()
 
-    def disperse(self) -> None:
-        """Ends the process."""
+    def stop(self) -> None:
+        """Stops the process."""
         self._process.communicate()
 
 
-async def gathered(address: str) -> None:
-    """The crowd's side: one line in, how many; one line out, what each was answered."""
+async def run_sign_ins(address: str) -> None:
+    """Runs in the process: reads a number per line, and prints a line with the result of each sign-in."""
     os.nice(19)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
     async with httpx.AsyncClient(base_url=address, limits=limits) as client:
@@ -122,55 +122,55 @@ async def gathered(address: str) -> None:
 
 
 async def measured(client: httpx.AsyncClient, token: str, meanwhile: Awaitable[T]) -> tuple[list[float], T]:
-    """Reads for as long as something else takes, and what that came to."""
+    """Reads until `meanwhile` is done. Returns the times of the reads and its result."""
     until = asyncio.Event()
     readers = [asyncio.create_task(reads(client, token, until)) for _ in range(READERS)]
-    came = await meanwhile
+    result = await meanwhile
     until.set()
-    return [each for reader in readers for each in await reader], came
+    return [each for reader in readers for each in await reader], result
 
 
 def p99(found: list[float]) -> float:
-    """The hundredth part that waited longest began here."""
+    """The 99th percentile."""
     return quantiles(found, n=100)[98]
 
 
 async def compared(address: str, rounds: int, storm: int) -> tuple[list[float], list[float]]:
-    """Quiet and stormy in turn; every sign-in has an answer, a session or a time to come back."""
-    crowd = Crowd(address)
+    """Measures quiet and busy seconds in turn. Every sign-in must get a session or TRY_LATER."""
+    sign_ins = SignInProcess(address)
     async with httpx.AsyncClient(base_url=address) as client:
         await ready(client)
         token = (await login(client, READER))["accessToken"]
         all_quiet: list[float] = []
-        all_stormy: list[float] = []
+        all_busy: list[float] = []
         for _ in range(rounds):
             quiet, _ = await measured(client, token, asyncio.sleep(QUIET))
-            stormy, answers = await measured(client, token, crowd.sign_in(storm))
+            busy, answers = await measured(client, token, sign_ins.send(storm))
             if len(answers) != storm or set(answers) - {"SignedIn", "TRY_LATER"}:
-                raise SystemExit(f"a sign-in was lost: {sorted(set(answers))}")
+                raise SystemExit(f"a sign-in got no answer: {sorted(set(answers))}")
             later = answers.count("TRY_LATER")
-            print(f"p99 {p99(quiet):.1f} ms quiet, {p99(stormy):.1f} ms in a storm; {later} come later")
+            print(f"p99 {p99(quiet):.1f} ms quiet, {p99(busy):.1f} ms with sign-ins; {later} got TRY_LATER")
             all_quiet += quiet
-            all_stormy += stormy
-    crowd.disperse()
-    return all_quiet, all_stormy
+            all_busy += busy
+    sign_ins.stop()
+    return all_quiet, all_busy
 
 
 def main() -> None:
-    """Prints the ratio over all rounds, and fails where the storm is felt more than it may."""
+    """Prints the ratio over all rounds, and fails if it is above the maximum."""
     command = argparse.ArgumentParser(description=__doc__)
     command.add_argument("--rounds", type=int, default=10)
     command.add_argument("--logins", type=int, default=50)
-    command.add_argument("--crowd", metavar="ADDRESS", help=argparse.SUPPRESS)
+    command.add_argument("--sign-ins", metavar="ADDRESS", help=argparse.SUPPRESS)
     options = command.parse_args()
-    if options.crowd:
-        asyncio.run(gathered(options.crowd))
+    if options.sign_ins:
+        asyncio.run(run_sign_ins(options.sign_ins))
         return
     with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as address:
-        quiet, stormy = asyncio.run(compared(address, options.rounds, options.logins))
-    ratio = p99(stormy) / p99(quiet)
-    print(f"{options.logins} sign-ins at once: reads' p99 is {ratio:.2f} times the quiet one (at most {MOST})")
-    if ratio > MOST:
+        quiet, busy = asyncio.run(compared(address, options.rounds, options.logins))
+    ratio = p99(busy) / p99(quiet)
+    print(f"{options.logins} sign-ins: p99 of reads is {ratio:.2f} times the quiet one (at most {MAX_RATIO})")
+    if ratio > MAX_RATIO:
         raise SystemExit(1)
 
 

@@ -87,7 +87,7 @@ async def test_a_failure_has_the_same_id_in_answer_and_log(
         assert set(told["extensions"]) == {"code", "id"}
         (record,) = [each for each in caplog.records if each.levelno >= logging.ERROR]
         assert record.error_id == told["extensions"]["id"]
-        assert record.kind == "Boom"
+        assert record.kind == "InternalFailure"
         assert CANARY not in response.text.replace(f'"{CANARY}"', ""), "only the alias of the client may contain it"
         assert CANARY not in f"{record.getMessage()} {vars(record)}"
         assert record.exc_info is None
@@ -101,7 +101,7 @@ async def test_a_failure_before_execution_has_an_id_too(
     def fails(*_: Any, **__: Any) -> Any:
         raise InternalFailure(CANARY)
 
-    for broken in ("validate", "_coerced_variables", "Walk", "parse"):
+    for broken in ("validate", "_coerced_variables", "SelectionWalk", "parse"):
         with monkeypatch.context() as patched:
             patched.setattr(execution, broken, fails)
             caplog.clear()
