@@ -1,6 +1,6 @@
 """Starts the command line, unless another package took one of ConsentQL's top-level names.
 
-Imports nothing but the standard library before that is checked.
+Imports only the standard library before it checks that.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ def main() -> None:
     """Runs the command line. If another package took one of the names, says so and exits with status 2."""
     if name := taken():
         sys.stderr.write(
-            f"{_owner(name)} provides the top-level module `{name}`. Install ConsentQL in an environment of its own.\n"
+            f"{_owner(name)} provides the top-level module `{name}`. Install ConsentQL in a separate environment.\n"
         )
         sys.exit(2)
     from app.__main__ import main as run

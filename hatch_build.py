@@ -1,4 +1,4 @@
-"""Warns while building if GraphiQL's files were not fetched: what is built would serve no GraphiQL."""
+"""Warns during a build if GraphiQL's files were not fetched. The result would serve no GraphiQL."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ class GraphiqlHook(BuildHookInterface):  # type: ignore[type-arg]  # only generi
     """Looks for the files before the build. An editable installation serves them from the checkout."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Warns about a missing file; the build goes on without it."""
+        """Warns about a missing file; the build continues without it."""
         fetched = Path(self.root) / "app" / "web" / "graphiql" / "LICENSES.txt"
         if version != "editable" and not fetched.is_file():
             self.app.display_warning("This build contains no GraphiQL. Run `make graphiql` first to include it.")

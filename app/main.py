@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from fractions import Fraction
+from functools import partial
 from typing import Final
+from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI, Request, Response
 from slowapi.errors import RateLimitExceeded
@@ -17,6 +19,7 @@ from app.graphql import graphiql
 from app.graphql.execution import DocumentCache, OperationExtension, ServedSchema
 from app.http import health, request_rate
 from app.http.cookies import SessionCookies
+from app.http.home_page import HomePage
 from app.http.json_answers import error_response
 from app.http.response_headers import BoundaryMiddleware
 from app.mail import letter_pages, transport
@@ -96,14 +99,16 @@ def create(settings: Settings | None = None, services: Services | None = None) -
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     browser = SessionCookies(frozenset((*settings.allowed_origins, *settings.own_origins)))
+    home = HomePage(settings.service_name, urlsplit(settings.base_url).path, in_production=settings.in_production)
     endpoint = graphql.Endpoint(make_schema(introspection=not settings.in_production), services, browser)
     counted = [Depends(request_rate.rate_limit(settings.redis_url))] if settings.counts_attempts else []
     app.include_router(graphql.router(endpoint), dependencies=counted)
     app.include_router(graphiql.router(in_production=settings.in_production))
-    app.include_router(letter_pages.router())
+    app.include_router(letter_pages.router(settings.service_name))
+    app.include_router(home.router())
     app.include_router(health.router(services.database, services.limits))
     app.add_exception_handler(RateLimitExceeded, request_rate.too_many_requests)
-    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(HTTPException, partial(_http_error, home))
     if settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -116,8 +121,10 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     return BoundaryMiddleware(app, secure=settings.in_production)
 
 
-async def _http_error(_request: Request, problem: Exception) -> Response:
+async def _http_error(home: HomePage, request: Request, problem: Exception) -> Response:
     """The response to an error of Starlette, in the form of all errors."""
     if not isinstance(problem, HTTPException):
         raise problem
+    if problem.status_code == 404:
+        return home.not_found(request)
     return error_response(problem.status_code, ErrorCode.BAD_USER_INPUT, str(problem.detail), **(problem.headers or {}))

@@ -77,6 +77,11 @@ class Settings(
         return self.public_url or DEVELOPMENT_URL
 
     @property
+    def service_name(self) -> str:
+        """The name of this service on its pages."""
+        return self.controller_name or "ConsentQL"
+
+    @property
     def sender(self) -> str:
         """The sender of e-mails."""
         return self.mail_from or f"no-reply@{urlsplit(self.base_url).hostname}"

@@ -84,7 +84,8 @@ class ServiceSettings(Section):
         description="A MaxMind `.mmdb` file with cities. Without it the service knows only countries, from a package.",
     )
     controller_name: str | None = Field(
-        default=None, description="The name of the controller, for exports and the record of processing."
+        default=None,
+        description="The name of the controller, for the service's pages, exports and the record of processing.",
     )
     controller_contact: str | None = Field(
         default=None, description="The contact of the controller, for exports and the record of processing."

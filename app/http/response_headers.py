@@ -22,7 +22,7 @@ MAX_HEADER_BYTES: Final = 32 * 1024
 DRAIN_SECONDS: Final = 2
 DRAIN_BYTES: Final = 16 * 1024 * 1024
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
-PATHS: Final = frozenset({"/graphql", "/health/live", "/health/ready", "/metrics", "/verify", "/reset"})
+PATHS: Final = frozenset({"/", "/graphql", "/health/live", "/health/ready", "/metrics", "/verify", "/reset"})
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """The paths and methods named in metrics and log lines. Any other is `other`."""
 

@@ -1,7 +1,7 @@
 // What a letter's link opens: it proves the mailbox by the token behind `#`, when its reader says so.
 
 const NO_ANSWER = "The service did not answer. Please try again in a moment.";
-const NO_TOKEN = "This page has no link to go by. Open the one in your letter, whole, or ask for a new letter.";
+const NO_TOKEN = "The link is incomplete. Open the whole link in your e-mail, or ask for a new one.";
 const VERIFY = {
   field: "verifyEmail",
   document: `mutation ($token: String!) {
@@ -12,7 +12,7 @@ const RESET = {
   field: "resetPassword",
   document: `mutation ($token: String!, $newPassword: String!) {
     resetPassword(token: $token, newPassword: $newPassword) { __typename ... on Refusal { code message } } }`,
-  done: "Your new password counts, and every session has ended. You can close this page and sign in.",
+  done: "Your new password is set, and every session has ended. You can close this page and sign in.",
 };
 
 const LOGIN = {
@@ -23,7 +23,14 @@ const LOGIN = {
 };
 const LOGOUT = { field: "logout", document: "mutation { logout }" };
 
+const RENEW = {
+  field: "requestPasswordReset",
+  document: "mutation ($email: String!) { requestPasswordReset(email: $email) }",
+  done: "If an account has this address, a new link is on its way. Open the newest e-mail.",
+};
+
 const form = document.getElementById("proof");
+const renewal = document.getElementById("renewal");
 const signIn = document.getElementById("sign-in");
 const answer = document.getElementById("answer");
 const password = document.getElementById("password");
@@ -52,7 +59,7 @@ async function sent({ field, document: query }, variables, session) {
   return data?.[field] ?? errors?.[0]?.message ?? NO_ANSWER;
 }
 
-/** What the link proves, in a session that lasts for this act alone where the account asks for one. */
+/** What the link proves, in a session only for this act if the account requires one. */
 async function proven() {
   if (!signIn || signIn.hidden) return sent(act, password ? { token, newPassword: password.value } : { token });
   const begun = await sent(LOGIN, { email: form.email.value, password: form.chosen.value });
@@ -60,6 +67,30 @@ async function proven() {
   const result = await sent(act, { token }, begun.accessToken);
   await sent(LOGOUT, {}, begun.accessToken);
   return result;
+}
+
+/** Replaces a form whose link is dead by one that asks for a new link. */
+function offerRenewal(text) {
+  form.remove();
+  renewal.hidden = false;
+  say(text, "refused");
+}
+
+/** Asks for a new link. The answer is the same whether or not an account has the address. */
+async function renew(event) {
+  event.preventDefault();
+  const button = renewal.querySelector("button");
+  button.disabled = true;
+  say("One moment…", "waiting");
+  const result = await sent(RENEW, { email: renewal.address.value }).catch(() => NO_ANSWER);
+  button.disabled = false;
+  if (result !== true) {
+    say(result, "refused");
+    return;
+  }
+  renewal.remove();
+  say(RENEW.done, "done");
+  answer.focus();
 }
 
 function asksToSignIn(result) {
@@ -75,8 +106,13 @@ async function prove(event) {
   button.disabled = false;
   if (asksToSignIn(result)) {
     signIn.hidden = signIn.disabled = false;
-    say("Sign in with the password that you chose, so that nobody else's account is confirmed.", "waiting");
+    say("Sign in with the password that you chose, so nobody else's account is confirmed.", "waiting");
     form.email.focus();
+    return;
+  }
+  if (result.code === "TOKEN_EXPIRED") {
+    offerRenewal(result.message);
+    answer.focus();
     return;
   }
   if (typeof result === "string" || result.__typename === "Refusal") {
@@ -94,8 +130,6 @@ document.getElementById("shown")?.addEventListener("change", (event) => {
   password.type = event.target.checked ? "text" : "password";
 });
 form.addEventListener("submit", prove);
+renewal.addEventListener("submit", renew);
 addEventListener("hashchange", () => location.reload());
-if (!token) {
-  form.remove();
-  say(NO_TOKEN, "refused");
-}
+if (!token) offerRenewal(NO_TOKEN);

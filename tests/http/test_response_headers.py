@@ -62,7 +62,6 @@ async def test_operations_require_post(database: Database, environment: str) -> 
 @ONE_DATABASE
 async def test_an_unknown_path_is_404_as_a_graphql_error(world: World) -> None:
     for path in (
-        "/",
         "/graphql/x",
         "/GRAPHQL",
         "/graphql;a",

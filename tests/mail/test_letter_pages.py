@@ -40,6 +40,17 @@ async def test_a_letter_page_loads_only_files_of_this_service(environment: str, 
     assert [text for text in texts if "//" in re.sub(r"^//.*", "", text, flags=re.MULTILINE)] == []
 
 
+@pytest.mark.parametrize(("controller", "name"), [(None, "ConsentQL"), ("Ada & <Co>", "Ada &amp; &lt;Co&gt;")])
+@pytest.mark.parametrize("page", PAGES)
+async def test_a_page_carries_the_name_of_the_service(page: str, controller: str | None, name: str) -> None:
+    transport = httpx.ASGITransport(create(Settings(secret_keys=("k" * 48,), controller_name=controller)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://consentql.test") as client:
+        text = (await client.get(f"/{page}")).text
+    assert f"<title>{name} ·" in text
+    assert f'<p class="service">{name}</p>' in text
+    assert "{{" not in text
+
+
 @dataclass
 class Reader:
     """Somebody before a page, and the service that answers them."""
@@ -134,10 +145,52 @@ class TestInBrowser:
         expect(reader.page.get_by_role("button")).to_be_enabled()
 
     @pytest.mark.parametrize("name", PAGES)
-    def test_without_a_link_the_page_says_so(self, reader: Reader, name: str) -> None:
+    def test_without_a_link_the_page_offers_a_new_one(self, reader: Reader, name: str) -> None:
         reader.opens(name, "")
-        expect(reader.page.get_by_role("status")).to_contain_text("Open the one in your letter")
+        expect(reader.page.get_by_role("status")).to_contain_text("Open the whole link in your e-mail")
+        expect(reader.page.locator("#proof")).to_have_count(0)
+        self.asks_for_a_new_link(reader)
+
+    @pytest.mark.parametrize("name", PAGES)
+    def test_a_dead_link_is_replaced_by_the_offer_of_a_new_one(self, reader: Reader, name: str) -> None:
+        expired = {"__typename": "Refusal", "code": "TOKEN_EXPIRED", "message": "This link has expired."}
+        reader.answer = {"data": {PAGES[name]: expired}}
+        reader.opens(name)
+        expect(reader.page.get_by_label("Send a new link to")).to_be_hidden()
+        if name == "reset":
+            reader.page.get_by_label("New password").fill("a new one of mine")
+        reader.page.get_by_role("button").click()
+        expect(reader.page.get_by_role("status")).to_have_text("This link has expired.")
+        expect(reader.page.locator("#proof")).to_have_count(0)
+        self.asks_for_a_new_link(reader)
+
+    def asks_for_a_new_link(self, reader: Reader) -> None:
+        status, button = reader.page.get_by_role("status"), reader.page.get_by_role("button", name="Send a new link")
+        reader.asked.clear()
+        button.click()
+        assert reader.asked == [], "an address is required"
+        reader.page.get_by_label("Send a new link to").fill("p@example.org")
+        reader.answer = {"data": {"requestPasswordReset": None}, "errors": [{"message": "Too many attempts."}]}
+        button.click()
+        expect(status).to_have_text("Too many attempts.")
+        reader.answer = {"data": {"requestPasswordReset": True}}
+        button.click()
+        expect(status).to_contain_text("If an account has this address, a new link is on its way.")
+        expect(status).to_be_focused()
         expect(reader.page.get_by_role("button")).to_have_count(0)
+        sent = [asked.post_data_json for asked in reader.asked]
+        assert [each["variables"] for each in sent] == [{"email": "p@example.org"}] * 2
+        assert all("requestPasswordReset(" in each["query"] for each in sent)
+        assert reader.page.evaluate(KEPT) == {"local": [], "session": [], "cookies": "", "databases": 0}
+
+    @pytest.mark.parametrize("name", PAGES)
+    def test_the_service_answers_the_request_for_a_new_link(self, reader: Reader, name: str) -> None:
+        reader.page.unroute("**/graphql")
+        reader.opens(name, "")
+        reader.page.get_by_label("Send a new link to").fill("nobody@example.org")
+        reader.page.get_by_role("button", name="Send a new link").click()
+        expect(reader.page.get_by_role("status")).to_contain_text("If an account has this address")
+        assert reader.complaints == []
 
     def test_whoever_confirms_an_address_signs_in_for_that_act_alone(self, reader: Reader) -> None:
         refusal = {"__typename": "Refusal", "code": "NOT_PERMITTED", "message": "Sign in."}

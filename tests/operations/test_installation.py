@@ -100,7 +100,7 @@ def test_another_package_that_overwrote_one_of_our_modules_is_named(wheel: Path,
     done = run(program, "--version")
     told = "Another package (their-models) provides the top-level module `models`."
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"{told} Install ConsentQL in an environment of its own.\n"
+    assert done.stderr == f"{told} Install ConsentQL in a separate environment.\n"
 
 
 @pytest.mark.parametrize("name", ["app", "schema", "resolvers", "permissions", "models"])
@@ -110,4 +110,4 @@ def test_another_module_earlier_on_the_path_is_named(name: str, tmp_path: Path) 
     done = run(Path(sys.executable).with_name("consentql"), "--version", PYTHONPATH=str(tmp_path))
     told = f"Another package (in {tmp_path}) provides the top-level module `{name}`."
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"{told} Install ConsentQL in an environment of its own.\n"
+    assert done.stderr == f"{told} Install ConsentQL in a separate environment.\n"

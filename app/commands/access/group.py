@@ -41,7 +41,7 @@ def token(
         str, typer.Option(metavar="DURATION", help="End the token after this time, for example 8h.")
     ] = "8h",
 ) -> None:
-    """Issues a token for one role and prints nothing but the token.
+    """Issues a token for one role and prints only the token.
 
     A staff token needs a holder who holds that role.
     """

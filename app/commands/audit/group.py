@@ -50,7 +50,7 @@ def breach(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Lists which fields of which people a leaked token showed (GDPR Art. 33 and 34).
+    """Lists the people and fields that a leaked token showed (GDPR Art. 33 and 34).
 
     Reads the token from standard input.
     """

@@ -52,7 +52,7 @@ def retention(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Erases everything whose retention period is over.
+    """Erases everything whose retention period has ended.
 
     Run it every night. It can run again, and while the service runs.
 
