@@ -25,6 +25,6 @@ async def test_a_process_does_not_start_if_requests_are_not_counted(
 ) -> None:
     monkeypatch.setattr(Limiter, "limit", lambda _self, _rate: lambda function: function)
     services = services_on(database)
-    with pytest.raises(RuntimeError, match="not counted"):
+    with pytest.raises(RuntimeError, match="does not count requests"):
         create(settings_for(database, rate_limits="on"), services)
     services.hashing.close()
