@@ -17,7 +17,7 @@ WEAK = [
     ("ERASURE_GRACE", "999999w"),
     ("ERASURE_GRACE", "soon"),
     ("DATABASE_POOL", "abc"),
-    ("ENVIRONMENT", "prod"),
+    ("ENVIRONMENT", "staging"),
     ("GEOIP_DATABASE", "/nowhere"),
     ("REDIS_URL", "http://secret@nowhere"),
     ("MAIL_URL", "https://secret@nowhere"),
