@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -168,8 +169,11 @@ def test_a_rejected_line_is_reported_without_its_value(database_url: str, tmp_pa
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-async def test_an_interrupted_import_can_be_repeated(database: Database, tmp_path: Path) -> None:
-    file = write_lines(tmp_path / "users.jsonl", *({"email": f"p{number}@example.org"} for number in range(12_000)))
+async def test_an_interrupted_import_can_be_repeated(
+    database: Database, tmp_path: Path, sized: Callable[[int, int], int]
+) -> None:
+    many = sized(10_000, 100_000)
+    file = write_lines(tmp_path / "users.jsonl", *({"email": f"p{number}@example.org"} for number in range(many)))
     process = subprocess.Popen(  # noqa: ASYNC220  # there is nothing else to do meanwhile
         [*COMMAND, "import", file], env=environment(database.url), cwd=tmp_path, stderr=subprocess.PIPE, text=True
     )
@@ -178,9 +182,9 @@ async def test_an_interrupted_import_can_be_repeated(database: Database, tmp_pat
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     part = await count_people(database)
-    assert 0 < part < 12_000
+    assert 0 < part < many
     done = consentql(database.url, "import", file, cwd=tmp_path)
-    assert f"{12_000 - part} imported, {part} already present, 0 rejected" in done.stderr
+    assert f"{many - part} imported, {part} already present, 0 rejected" in done.stderr
     assert done.returncode == 0
 
 

@@ -4,6 +4,7 @@ import math
 import random
 import secrets
 from collections import Counter
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import permutations
 from typing import Any
@@ -37,8 +38,8 @@ def count_distribution(people: int, noise: Noise) -> Counter[int | None]:
 
 
 @pytest.mark.parametrize("noise", [USUAL, SMALLER, Noise(Fraction(3, 7), 28), Noise(Fraction(1), 2)], ids=noise_id)
-def test_the_noise_has_its_distribution(noise: Noise) -> None:
-    draws = 60_000
+def test_the_noise_has_its_distribution(noise: Noise, sized: Callable[[int, int], int]) -> None:
+    draws = sized(60_000, 1_000_000)
     source = seeded(noise, 7)
     found = Counter(source.draw() for _ in range(draws))
     assert set(found) <= set(distribution(noise))
