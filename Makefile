@@ -30,21 +30,22 @@ proof: setup .venv/.installed-test ## The long forms of tests, and the benchmark
 	$(BIN)/python benchmarks/ledger.py --database postgresql
 	$(BIN)/python benchmarks/storm.py
 
-check: .venv/.installed-test ## Lint, format, types, layers and spelling
+check: .venv/.installed-test ## Lint, format, types, layers, spelling and prose
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+	$(BIN)/python -m tests.prose
 
-fmt: .venv/.installed-test ## Formats, and mends what ruff can
+fmt: .venv/.installed-test ## Format the code and apply what ruff can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 docs: .venv/.installed ## Generates reference pages and pictures in docs/ from the program
 	$(BIN)/python -m docs.build
 
-lock: .venv/.installed ## Writes all lock files anew
+lock: .venv/.installed ## Write all lock files again
 	$(PIP) install uv
 	$(COMPILE) pyproject.toml --group build -o requirements.lock
 	$(COMPILE) pyproject.toml --group build --group test -o requirements-test.lock

@@ -66,9 +66,16 @@ def main() -> None:
         typer.echo(str(problem), err=True)
         sys.exit(2)
     except (SQLAlchemyError, ConfigurationError, InvalidDatabaseError, OSError) as problem:
-        # its kind alone: the text of such a failure may hold an address with its password, or a row
-        typer.echo(f"The database or another service is out of reach ({type(problem).__name__}).", err=True)
+        typer.echo(_sentence(problem), err=True)
         sys.exit(2)
+
+
+def _sentence(problem: Exception) -> str:
+    """Names what could not be reached. The text of the failure may hold a password or a row, so it is left out."""
+    if isinstance(problem, OSError) and problem.filename is not None:
+        return f"Cannot open {problem.filename}: {problem.strerror}."
+    kind = type(problem).__name__
+    return f"The database, Redis or another service cannot be reached ({kind}). Check the addresses in the settings."
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class Request:
 
 
 def make_request(api: str, query: str, origin: str, token: str) -> Request:
-    """The request for a query. `api` is ours (ConsentQL), graphql (the peers) or rest."""
+    """The request for a query. `api` is `ours` for ConsentQL, `graphql` or `rest` for the peers."""
     if api == "rest":
         return Request(origin + PATHS[query], token, None)
     return Request(f"{origin}/graphql", token, json.dumps({"query": DOCUMENTS[api, query]}))

@@ -36,7 +36,7 @@ from resolvers.subjects.store_people import PeopleStore
 
 MIN_RATIO: Final = 0.75
 SUBJECTS: Final = 1000
-KEY: Final = "a key that is long enough to be taken for one"
+KEY: Final = "a key that is long enough to be accepted"
 DOCUMENT: Final = """mutation ($ids: [ID!]!) { openProcessorView(input: {userIds: $ids, reason: "A letter."}) {
   ... on MandrillView { withheld recipients { userId email firstName lastName } } } }"""
 RECORDING: Final = write_disclosures.append_entries

@@ -24,7 +24,7 @@ from resolvers.subjects.store_people import PeopleStore
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 DATABASE: Final = "consentql_benchmark"
-SECRET: Final = "a key for made-up people and for nobody else"
+SECRET: Final = "a key that is only for made-up people"
 BATCH: Final = 1000
 CALLER: Final = 42
 """The id of the caller: the administrator of the peers, and a member of ConsentQL."""

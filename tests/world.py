@@ -23,7 +23,7 @@ from resolvers.hashing.password_hash import Hashing
 from resolvers.imports.parse_line import parse_person
 from resolvers.subjects.store_people import PeopleStore
 
-KEY = "a key that is long enough to be taken for one"
+KEY = "a key that is long enough to be accepted"
 PASSWORD = "correct horse battery staple"
 GEOLOCATION = Geolocation()
 

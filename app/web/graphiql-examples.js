@@ -304,7 +304,7 @@ const QUEUE = [
 ];
 
 const STAFF = [
-  "Who is authorized",
+  "Staff and tokens",
   `query Staff {
   staff(first: 20) {
     edges {

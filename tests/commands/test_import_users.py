@@ -78,7 +78,7 @@ HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
 
 def write_lines(path: Path, *lines: Any) -> str:
-    """A file of lines; text stands as it is."""
+    """A file of lines; text is written unchanged."""
     texts = [each if isinstance(each, str) else json.dumps(each) for each in lines]
     path.write_text("\n".join(texts) + "\n")
     return str(path)

@@ -1,4 +1,4 @@
-"""Errors and logs repeat nothing of an operation."""
+"""Errors and logs repeat no part of an operation."""
 
 import logging
 from typing import Any

@@ -1,4 +1,4 @@
-"""GraphiQL works in a real browser from our own origin, and what is pasted into it is kept nowhere."""
+"""GraphiQL works in a real browser, loads no other site, and stores no text that is pasted into it."""
 
 import json
 import os
@@ -115,7 +115,7 @@ def _wait_until_ready(served: Served, process: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    # of one test alone: Playwright's event loop runs as long as it is open, and would be in other tests' way
+    # for one test only: Playwright's event loop runs while it is open and would disturb other tests
     with sync_playwright() as playwright:
         expect.set_options(timeout=20_000)
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

@@ -24,7 +24,7 @@ from tests.identity import (
 )
 from tests.world import KEY, World, settings_for
 
-NEWER = "another key that is long enough to be taken for one"
+NEWER = "another key that is long enough to be accepted"
 
 
 async def test_a_wrong_password_costs_the_same_for_every_account(

@@ -1,4 +1,4 @@
-"""A browser's session lives in cookies that no script reads and no other site can use, and that hold sessions alone."""
+"""A browser's session is in cookies that scripts cannot read and other sites cannot use; they hold only sessions."""
 
 from typing import Any
 

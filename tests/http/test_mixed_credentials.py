@@ -36,7 +36,7 @@ Headers = list[tuple[str, str]]
 
 @dataclass
 class Thief:
-    """Whoever has one token of every kind, and a process to try them at."""
+    """A caller with one token of every kind, and a process to try them at."""
 
     client: httpx.AsyncClient
     tokens: dict[str, str] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Thief:
         return await self.client.post("/graphql", json=body, headers=list(headers))
 
     async def told(self, document: str, **variables: Any) -> Any:
-        """What the one field of a mutation answers to somebody who is not signed in."""
+        """Returns the answer of a mutation with one field to a caller who is not signed in."""
         (answer,) = (await self.sends(document, **variables)).json()["data"].values()
         return answer
 

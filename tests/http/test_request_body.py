@@ -70,7 +70,7 @@ BODIES = {
 async def test_an_invalid_body_is_refused_and_its_argument_named(world: World) -> None:
     for name, (content, argument) in BODIES.items():
         response = await send(world, content)
-        # what is longer than any body is not even parsed
+        # a longer body than allowed is not parsed
         assert_refused(response, 413 if len(content) > request_body.MAX_BYTES else 400, "BAD_USER_INPUT", argument)
         assert "9999" not in response.text, name
 

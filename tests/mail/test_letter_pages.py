@@ -1,4 +1,4 @@
-"""The pages behind a letter's link work in a real browser, keep the token nowhere and ask nobody else."""
+"""The pages behind a letter's link work in a real browser, do not store the token, and load no other site."""
 
 import json
 import re
@@ -53,7 +53,7 @@ async def test_a_page_carries_the_name_of_the_service(page: str, controller: str
 
 @dataclass
 class Reader:
-    """Somebody before a page, and the service that answers them."""
+    """A person who opens a page, and the service that answers."""
 
     address: str
     page: Page

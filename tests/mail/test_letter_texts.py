@@ -23,7 +23,7 @@ from tests.mail.harness import CASE_NOTICES, LINK, SITE, MailHarness, body_text
 from tests.statements import recorded_statements
 from tests.world import FORM, KEY, PROFILE
 
-NEW_KEY = "another key that is long enough to be taken for one"
+NEW_KEY = "another key that is long enough to be accepted"
 
 
 async def test_a_cancelled_erasure_is_not_announced(harness: MailHarness) -> None:

@@ -41,7 +41,7 @@ async def set_revision(url: str, revision: str) -> None:
     await database.close()
 
 
-@pytest.mark.filterwarnings("ignore:.*expression-based index")  # SQLite's alone; PostgreSQL's is compared
+@pytest.mark.filterwarnings("ignore:.*expression-based index")  # only on SQLite; PostgreSQL's index is compared
 async def test_the_migrations_make_the_tables_of_the_models(database_url: str) -> None:
     database = Database(database_url)
     async with database.reading() as connection:

@@ -68,7 +68,7 @@ async def test_a_pseudonym_is_stable_and_does_not_reveal_the_person(world: World
     names = {each["id"]: each["pseudonym"] for each in first}
     assert len(set(names.values())) == len(people)
     assert all(len(name) == 8 and name.isalnum() and name.lower() not in id for id, name in names.items())
-    other_keys = KeyRing(("another key that is long enough to be taken for one",))
+    other_keys = KeyRing(("another key that is long enough to be accepted",))
     assert all(pseudonym(other_keys, id) != name for id, name in names.items()), "it cannot be computed without the key"
 
 
