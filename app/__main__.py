@@ -17,7 +17,7 @@ from app.settings import InvalidSettings
 EPILOG = (
     "Settings come from environment variables that begin with CONSENTQL_. "
     "Exit status 0: done. 1: done, with findings that the command's own help describes. "
-    "2: refused; one sentence on standard error says why."
+    "2: failed; standard error says why and what to do."
 )
 
 app = typer.Typer(

@@ -9,6 +9,7 @@ from graphql import GraphQLInputObjectType
 from docs.generated.markdown import code, table
 from models.vocabulary import Purpose
 from permissions import version_numbers
+from permissions.policy import HIDDEN_BY_DEFAULT
 from resolvers.hashing.password_hash import MAX_PASSWORD_BYTES
 from resolvers.imports.parse_line import CONSENT_KEYS, FORM_KEYS, KEYS, MOST_CONSENTS, PROFILE_KEYS, parse_person
 from schema.build import build
@@ -25,7 +26,11 @@ LINE: Final[Mapping[str, tuple[str, Any]]] = {
     "passwordHash": ("An argon2id hash, instead of `password`. See below.", "x"),
     "ipAddress": ("The IP address of the last sign-in elsewhere, IPv4 or IPv6.", "x"),
     "emailVerified": ("Whether the address was verified elsewhere: `true` or `false`. The default is `false`.", "x"),
-    "hidden": ("A list of the personal fields that the person hides from members, such as `EMAIL`.", ["x"]),
+    "hidden": (
+        "A list of the personal fields that the person hides from members and visitors. The default is "
+        f"{', '.join(code(field) for field in HIDDEN_BY_DEFAULT)}.",
+        ["x"],
+    ),
     "profile": ("An object with the profile, see below.", "x"),
     "preRegistration": ("An object with the pre-registration form, see below.", "x"),
     "consents": (f"The history of consent: a list of at most {MOST_CONSENTS:,} objects, see below.", "x"),

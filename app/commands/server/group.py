@@ -16,7 +16,9 @@ def serve(
     port: Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Listen on this port.")] = 8000,
     workers: Annotated[
         int,
-        typer.Option(metavar="NUMBER", min=1, max=64, help="Run this many processes. More than one needs Redis."),
+        typer.Option(
+            metavar="NUMBER", min=1, max=64, help="Run this many processes. More than one needs CONSENTQL_REDIS_URL."
+        ),
     ] = 1,
 ) -> None:
     """Serves the API.
