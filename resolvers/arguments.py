@@ -51,7 +51,7 @@ CaseId = Annotated[strawberry.ID, argument(description="The `id` of the support 
 RequestId = Annotated[strawberry.ID, argument(description="The `id` of the legal request.")]
 WithdrawalIds = Annotated[
     list[strawberry.ID],
-    argument(description="The ids of withdrawals, at most 100. Duplicates count once, ids of others not at all."),
+    argument(description="The ids of withdrawals, at most 100. Duplicates count once. Ids of others do not count."),
 ]
 
 Email = Annotated[str, argument(description="The e-mail address of the account.")]

@@ -69,7 +69,7 @@ class Mutation(IdentityMutation, AuthorityMutation):
         resolver=objections.withdraw_objection,
         graphql_type=ObjectionResult | None,
         extensions=[RootFieldAccess("Mutation.withdrawObjection")],
-        description="Withdraws the objection to one processor. Erasure that was already requested from it stays due.",
+        description="Withdraws the objection to one processor. An erasure already requested from it stays due.",
     )
     restrict_processing = strawberry.field(
         resolver=restriction.restrict_processing,
@@ -95,7 +95,7 @@ class Mutation(IdentityMutation, AuthorityMutation):
         resolver=erasure_request.cancel_erasure,
         graphql_type=ErasureResult | None,
         extensions=[RootFieldAccess("Mutation.cancelErasure")],
-        description="Cancels the erasure until its day, after signing in again. Everything is as before, except staff "
+        description="Cancels the erasure before its day, after signing in again. Everything is as before, except staff "
         "roles.",
     )
     export_my_data = strawberry.field(
@@ -109,8 +109,8 @@ class Mutation(IdentityMutation, AuthorityMutation):
         resolver=revoke_tokens.revoke_role_token,
         graphql_type=bool | None,
         extensions=[RootFieldAccess("Mutation.revokeRoleToken")],
-        description="Ends a role or processor token. OPERATIONS can end any, members their own. False if the caller "
-        "reaches no such token.",
+        description="Ends a role or processor token. OPERATIONS can end any, members their own. False if the token "
+        "does not exist or the caller may not end it.",
     )
     grant_role = strawberry.field(
         resolver=grant_roles.grant_role,

@@ -82,6 +82,6 @@ class User(Node):
     pre_registration: PreRegistration | None = personal_field(PersonalField.PRE_REGISTRATION)
     withheld: list[WithheldField] = open_field(
         "names rules, never values",
-        description="The personal-data fields that the caller may not read now, and why. Does not tell whether they "
+        description="The personal-data fields that the caller may not read now, and why. It never shows whether they "
         "hold a value.",
     )

@@ -41,4 +41,6 @@ class RootFieldAccess(FieldExtension):
     def _rate_limited(self, seconds: int) -> Refused:
         if not self.rule.returns_refusal:
             raise rate_limited(seconds)
-        return Refused(RefusalCode.TOO_MANY_ATTEMPTS, "Too many attempts of this kind.", retry_after_seconds=seconds)
+        return Refused(
+            RefusalCode.TOO_MANY_ATTEMPTS, "Too many attempts. Wait before you try again.", retry_after_seconds=seconds
+        )

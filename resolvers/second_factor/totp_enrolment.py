@@ -34,7 +34,7 @@ ALREADY_ENABLED: Final = Refused(
     RefusalCode.TOTP_ALREADY_ENABLED, "Two-factor sign-in is already on. Turn it off first."
 )
 NOT_ENABLED: Final = Refused(RefusalCode.TOTP_NOT_ENABLED, "Two-factor sign-in is not on.")
-NOT_STARTED: Final = Refused(RefusalCode.TOTP_NOT_ENABLED, "Begin the enrolment first. It expires after 10 minutes.")
+NOT_STARTED: Final = Refused(RefusalCode.TOTP_NOT_ENABLED, "Begin the enrollment first. It expires after 10 minutes.")
 UNVERIFIED: Final = Refused(RefusalCode.EMAIL_NOT_VERIFIED, "Verify your e-mail address first.")
 WRONG_CODE: Final = replace(login_challenge.WRONG_CODE, field="code")
 STAFF_MUST_KEEP: Final = Refused(
