@@ -53,6 +53,7 @@ class HomePage:
             f'        <li><a href="{escape(self.prefix + path)}">{escape(text)}</a>: {escape(meaning)}</li>'
             for path, text, meaning in links
         )
-        texts = {"service": self.service, "heading": heading, "about": about, "prefix": self.prefix}
+        title = heading if status == 404 else "GraphQL API"
+        texts = {"service": self.service, "title": title, "heading": heading, "about": about, "prefix": self.prefix}
         page = fill_template("home.html", **texts).replace("        <!-- links -->", items)
         return Response(page, status, {"Content-Security-Policy": POLICY}, "text/html; charset=utf-8")
