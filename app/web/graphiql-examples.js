@@ -5,7 +5,7 @@ const MEMBER = "f5b165224a58b791df6af1d8303e61cd";
 
 const VIEWER = [
   "Who am I?",
-  `# The role of the token. With a staff token, `user` has only the id of its holder.
+  `# The role of the token. With a staff token, \`user\` has only the id of its holder.
 query Viewer {
   viewer {
     role

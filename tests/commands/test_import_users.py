@@ -172,7 +172,7 @@ def test_a_rejected_line_is_reported_without_its_value(database_url: str, tmp_pa
 async def test_an_interrupted_import_can_be_repeated(
     database: Database, tmp_path: Path, sized: Callable[[int, int], int]
 ) -> None:
-    many = sized(10_000, 100_000)
+    many = sized(12_000, 100_000)
     file = write_lines(tmp_path / "users.jsonl", *({"email": f"p{number}@example.org"} for number in range(many)))
     process = subprocess.Popen(  # noqa: ASYNC220  # there is nothing else to do meanwhile
         [*COMMAND, "import", file], env=environment(database.url), cwd=tmp_path, stderr=subprocess.PIPE, text=True

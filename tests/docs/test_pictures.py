@@ -1,13 +1,12 @@
 """The texts of a picture fit their boxes in every font."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.graphql.test_graphiql import CHROMIUM, FLAGS
+from tests.browsing import needs_chromium
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PICTURES = [ROOT / "app/web/decision.svg", *sorted((ROOT / "docs/pictures").glob("*.svg"))]
@@ -32,14 +31,6 @@ MEASURE = """() => {
 """The texts that are wider than their box, reach the text to their right, or leave the picture."""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
-
-
 def overflowing(browser: Browser, picture: Path, font: str) -> Any:
     page = browser.new_page(viewport={"width": 1000, "height": 800})
     weight, family = ("bold", font[5:]) if font.startswith("bold ") else ("normal", font)
@@ -50,14 +41,13 @@ def overflowing(browser: Browser, picture: Path, font: str) -> Any:
     return found
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the path, nor in CHROMIUM")
-@pytest.mark.parametrize("font", FONTS)
+@needs_chromium
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda path: path.stem)
-def test_texts_fit_their_boxes(browser: Browser, picture: Path, font: str) -> None:
-    assert overflowing(browser, picture, font) == []
+def test_texts_fit_their_boxes_in_every_font(browser: Browser, picture: Path) -> None:
+    assert {font: overflowing(browser, picture, font) for font in FONTS} == {font: [] for font in FONTS}
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the path, nor in CHROMIUM")
+@needs_chromium
 def test_a_text_that_is_too_long_is_found(browser: Browser, tmp_path: Path) -> None:
     picture = tmp_path / "picture.svg"
     text = PICTURES[0].read_text(encoding="utf-8")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,35 +13,19 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect
 
 from app.graphql import graphiql
 from app.graphql.graphiql import is_installed
 from app.main import create
 from app.settings import Settings
+from tests.browsing import NOTHING_STORED, STORAGE, needs_chromium
+from tests.serving import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
-CHROMIUM = os.environ.get("CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-KEPT = """async () => ({
-  local: Object.keys(localStorage), session: Object.keys(sessionStorage), cookies: document.cookie,
-  databases: (await indexedDB.databases()).length,
-})"""
 EXAMPLES = "async () => (await import('/graphiql/graphiql-examples.js')).EXAMPLES"
 
 in_browser = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the path, nor in CHROMIUM"),
+    needs_chromium,
     pytest.mark.skipif(not is_installed(), reason="GraphiQL's files are not here: `make setup`"),
 ]
 
@@ -103,7 +86,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def _wait_until_ready(served: Served, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while time.monotonic() < until and process.poll() is None:
         try:
             if httpx.get(f"{served.address}/health/ready").is_success:
@@ -111,16 +94,6 @@ def _wait_until_ready(served: Served, process: subprocess.Popen[bytes]) -> None:
         except httpx.TransportError:
             time.sleep(0.1)
     pytest.fail((served.folder / "log").read_text())
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    # for one test only: Playwright's event loop runs while it is open and would disturb other tests
-    with sync_playwright() as playwright:
-        expect.set_options(timeout=20_000)
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture
@@ -170,7 +143,7 @@ class TestInBrowser:
         expect(watched.page.locator("#caller")).to_contain_text("member until")
         run(watched.page, "My account")
         expect(watched.page.locator(".result-window")).to_contain_text("member@demo.example.org")
-        assert watched.page.evaluate(KEPT) == {"local": [], "session": [], "cookies": "", "databases": 0}
+        assert watched.page.evaluate(STORAGE) == NOTHING_STORED
         assert all(token not in url for url in watched.asked)
         assert watched.page.url == f"{served.address}/graphql"
         watched.page.reload()
@@ -184,7 +157,7 @@ class TestInBrowser:
         assert run(watched.page, "My consents and their history")["data"]["me"]["consents"]
         watched.page.click("#forget")
         expect(watched.page.locator("#caller")).to_have_text("visitor")
-        assert watched.page.evaluate(KEPT) == {"local": [], "session": [], "cookies": "", "databases": 0}
+        assert watched.page.evaluate(STORAGE) == NOTHING_STORED
         assert watched.complaints == []
 
     def test_every_example_is_answered_for_whom_it_is_offered(self, served: Served, watched: Watched) -> None:

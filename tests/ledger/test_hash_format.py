@@ -46,13 +46,14 @@ def encoded(row: dict[str, Any], previous: str) -> bytes:
 
 
 def rows(subject: str, log: str, count: int) -> list[dict[str, Any]]:
-    """Entries about a subject, with every column that a hash covers."""
+    """Entries about a subject, with every column that a hash covers. Every second one has a separate id."""
     made, visible = [], None if log == "disclosure" else START
     for number in range(1, count + 1):
         at, salt, reason = START + timedelta(minutes=number), new_id(), f"case T-{number}"
+        id = new_id() if number % 2 else None
         shared = {"chain": log, "at": at, "audience": "SUPPORT_CASE", "recipient": "support agent K7"}
         mine = {"recipient_id": "a" * 32, "token_id": None, "ground": f"{number:032x}", "visible_at": visible}
-        own = {"sequence": number, "id": None, "subject_id": subject, "fields": number, "ordinal": sort_key(at, "")}
+        own = {"sequence": number, "id": id, "subject_id": subject, "fields": number, "ordinal": sort_key(at, id or "")}
         said = {"commitment": commitment(salt, reason), "reason": reason, "salt": salt}
         made.append({**shared, **mine, **own, **said})
     return made
@@ -73,9 +74,10 @@ async def written_entries(database_url: str) -> AsyncIterator[tuple[World, str, 
             previous, written = hash_chain.GENESIS, rows(subject, log, 3)
             for row in written:
                 previous = row["hash"] = world.services.keys.tag(log, encoded(row, previous))
-                receipts[previous[:32]] = f"{row['sequence']}:{previous}"
+                receipts[row["id"] or previous[:32]] = f"{row['sequence']}:{previous}"
             for row in written:
-                await connection.execute(insert(READINGS).values(columns_in(READINGS, row)))
+                reading = columns_in(READINGS, row) | {"ordinal": sort_key(row["at"], "")}
+                await connection.execute(insert(READINGS).values(reading))
                 await connection.execute(
                     insert(DISCLOSURES).values(columns_in(DISCLOSURES, row) | {"reading": row["sequence"]})
                 )
@@ -102,7 +104,7 @@ async def test_entries_in_the_documented_format_verify_and_new_entries_follow_th
     assert (last.chain, last.id, last.name) == ("disclosure", None, last.hash[:32])
 
 
-async def test_the_id_of_an_entry_is_the_start_of_its_hash(
+async def test_the_id_of_an_entry_is_its_own_or_the_start_of_its_hash(
     written_entries: tuple[World, str, dict[str, str]],
 ) -> None:
     world, subject, receipts = written_entries

@@ -10,12 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from app.mail import letter_pages
 from app.main import create
 from app.settings import Settings
-from tests.graphql.test_graphiql import CHROMIUM, FLAGS, KEPT
+from tests.browsing import NOTHING_STORED, STORAGE, needs_chromium
 from tests.serving import serving
 
 TOKEN = "cql_ml_" + "A" * 49
@@ -82,14 +82,6 @@ def address(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
 def reader(address: str, browser: Browser) -> Iterator[Reader]:
     context = browser.new_context()
     made = Reader(address, context.new_page())
@@ -101,7 +93,7 @@ def reader(address: str, browser: Browser) -> Iterator[Reader]:
     context.close()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the path, nor in CHROMIUM")
+@needs_chromium
 class TestInBrowser:
     """One Chromium, one server; the mutations are answered here."""
 
@@ -123,7 +115,7 @@ class TestInBrowser:
         assert asked.post_data_json["variables"] == variables
         assert f"{PAGES[name]}(" in asked.post_data_json["query"]
         assert not {"cookie", "authorization"} & set(asked.all_headers())
-        assert reader.page.evaluate(KEPT) == {"local": [], "session": [], "cookies": "", "databases": 0}
+        assert reader.page.evaluate(STORAGE) == NOTHING_STORED
         assert all(url.startswith(f"{reader.address}/") for url in reader.urls if not url.startswith("data:"))
         assert reader.complaints == []
 
@@ -181,7 +173,7 @@ class TestInBrowser:
         sent = [asked.post_data_json for asked in reader.asked]
         assert [each["variables"] for each in sent] == [{"email": "p@example.org"}] * 2
         assert all("requestPasswordReset(" in each["query"] for each in sent)
-        assert reader.page.evaluate(KEPT) == {"local": [], "session": [], "cookies": "", "databases": 0}
+        assert reader.page.evaluate(STORAGE) == NOTHING_STORED
 
     @pytest.mark.parametrize("name", PAGES)
     def test_the_service_answers_the_request_for_a_new_link(self, reader: Reader, name: str) -> None:
@@ -210,7 +202,7 @@ class TestInBrowser:
         sent = [(asked.post_data_json["variables"], asked.headers.get("authorization")) for asked in reader.asked[1:]]
         login = {"email": "p@example.org", "password": "mine alone"}
         assert sent == [(login, None), ({"token": TOKEN}, "Bearer of this act"), ({}, "Bearer of this act")]
-        assert reader.page.evaluate(KEPT) == {"local": [], "session": [], "cookies": "", "databases": 0}
+        assert reader.page.evaluate(STORAGE) == NOTHING_STORED
 
     def test_every_control_has_a_name_and_the_keyboard_is_enough(self, reader: Reader) -> None:
         reader.answer = {"data": {"resetPassword": {"__typename": "PasswordChanged"}}}

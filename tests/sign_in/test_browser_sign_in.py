@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pyotp
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from permissions.version_numbers import current_version
-from tests.graphql.test_graphiql import CHROMIUM, FLAGS
+from tests.browsing import chromium, needs_chromium
 from tests.identity import BEGIN, COMPLETE, CONFIRM, LOGIN, REGISTER, STRONG
 from tests.serving import consentql, serving
 
@@ -51,13 +51,11 @@ class BrowserSession:
 def browser_session(sqlite_template: Path, tmp_path: Path) -> Iterator[BrowserSession]:
     shutil.copy(sqlite_template, tmp_path / "journey.db")
     url = f"sqlite+aiosqlite:///{tmp_path / 'journey.db'}"
-    with serving(url, tmp_path) as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with serving(url, tmp_path) as server, chromium() as browser:
         yield BrowserSession(server.url, tmp_path, browser.new_page())
-        browser.close()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the path, nor in CHROMIUM")
+@needs_chromium
 def test_a_person_registers_signs_in_and_gets_a_staff_token(browser_session: BrowserSession, tmp_path: Path) -> None:
     registration = {"email": EMAIL, "password": STRONG, "consents": ["SOCIAL"], "policyVersion": current_version().name}
     assert browser_session.ask(REGISTER, {"input": registration})["register"] == {"email": EMAIL}
@@ -103,7 +101,7 @@ def test_a_person_registers_signs_in_and_gets_a_staff_token(browser_session: Bro
     assert tool.json()["data"]["viewer"]["role"] == "SUPPORT"
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the path, nor in CHROMIUM")
+@needs_chromium
 def test_another_site_cannot_use_the_session_of_a_browser(browser_session: BrowserSession) -> None:
     registration = {"email": EMAIL, "password": STRONG, "consents": [], "policyVersion": current_version().name}
     browser_session.ask(REGISTER, {"input": registration})

@@ -1,17 +1,10 @@
-"""The people of a legal request and of a support case."""
+"""The people of a support case."""
 
 import pytest
 
 from models.vocabulary import Role
-from tests.staff.compliance_office import ComplianceOffice, office_of
 from tests.staff.support_desk import SupportDesk
 from tests.world import World
-
-
-@pytest.fixture
-async def office(world: World) -> ComplianceOffice:
-    """A subject and two compliance officers."""
-    return await office_of(world)
 
 
 @pytest.fixture
