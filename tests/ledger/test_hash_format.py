@@ -123,4 +123,4 @@ async def test_an_erased_reason_of_a_subject_with_an_account_is_a_fault(
     async with world.services.database.writing() as connection:
         gone = update(READINGS).where(READINGS.c.chain == "sealed", READINGS.c.sequence == 2)
         await connection.execute(gone.values(reason=None, salt=None))
-    assert await faults(world.services) == ["sealed: the reason of entry 2 was changed"]
+    assert await faults(world.services) == ["sealed: entry 2 has a changed reason"]

@@ -55,7 +55,7 @@ async def test_an_erased_reason_is_a_fault_while_one_of_its_subjects_has_an_acco
     assert await faults(services) == []
     await erase(services, first)
     for place, id in enumerate(people):
-        found = f"{name}: the reason of entry {first + place} was changed"
+        found = f"{name}: entry {first + place} has a changed reason"
         assert await faults(services) == [found]
         async with services.database.writing() as connection:
             for table in (PROFILES, PRE_REGISTRATIONS, CREDENTIALS):

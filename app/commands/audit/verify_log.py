@@ -150,7 +150,7 @@ def _entry_fault(verifier: hash_chain.Verifier, row: Any, expected: dict[int, st
     if row is None or not verifier.accept(row):
         return f"entry {verifier.sequence + 1} was changed"
     if not _reason_matches(row, live):
-        return f"the reason of entry {verifier.sequence} was changed"
+        return f"entry {verifier.sequence} has a changed reason"
     return _hash_fault(verifier, expected)
 
 
