@@ -44,7 +44,16 @@ VIEW = """mutation ($ids: [ID!]!, $r: String!) { openProcessorView(input: {userI
   ... on MandrillView { recipients { userId email firstName lastName } } } }"""
 TEXTS = ("first_name", "last_name", "organization", "specialization", "city", "street_address", "about")
 FORMS = ("institution_name", "job_role", "company", "department", "organization", "main_printer")
-STAYS = ("opaque", "word of", "which", "as text that sorts", "made unique", "tamper evidence")
+STAYS = (
+    "random id",
+    "policy term",
+    "enum value",
+    "value of a closed list",
+    "which",
+    "sortable text",
+    "for sorting",
+    "tamper evidence",
+)
 
 
 def camel(name: str) -> str:
