@@ -1,5 +1,6 @@
 """HTML pages: templates in `app/web` whose placeholders are filled with escaped text."""
 
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Final
@@ -11,10 +12,15 @@ WEB: Final = Path(__file__).parent.parent / "web"
 
 def fill_template(name: str, **texts: str) -> str:
     """The template with each `{{placeholder}}` replaced by its text, escaped."""
-    page = (WEB / name).read_text(encoding="utf-8")
+    page = _template(name)
     for placeholder, text in texts.items():
         page = page.replace("{{" + placeholder + "}}", escape(text))
     return page
+
+
+@cache
+def _template(name: str) -> str:
+    return (WEB / name).read_text(encoding="utf-8")
 
 
 def prefers_html(request: Request) -> bool:
