@@ -13,6 +13,7 @@ from models.vocabulary import PersonalField
 
 HOLDS = "holds"
 IMPERSONAL = "impersonal"
+IDENTIFIER = "identifier"
 ID_LENGTH = 32
 
 Text = String
@@ -84,6 +85,11 @@ def impersonal(why: str, kind: Any = Text, *, numbered_by_us: bool = False, **op
     if numbered_by_us:
         column["autoincrement"] = False
     return Field(sa_type=kind, sa_column_kwargs=column, **options)
+
+
+def identifier(why: str = "a random id", *, length: int = ID_LENGTH, **options: Any) -> Any:
+    """Declares a column with a random id. The id has no meaning, but other rows can name a person by it."""
+    return Field(sa_type=Text(length), sa_column_kwargs={"info": {IMPERSONAL: why, IDENTIFIER: True}}, **options)
 
 
 def personal_columns(table: Table) -> dict[str, PersonalField]:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Int, Text, UtcDateTime, impersonal
+from models.columns import Int, Text, UtcDateTime, identifier, impersonal
 
 
 class AccessToken(SQLModel, table=True):
@@ -15,18 +15,16 @@ class AccessToken(SQLModel, table=True):
 
     __tablename__ = "access_tokens"
 
-    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
+    id: str = identifier(primary_key=True)
     digest: str = impersonal("SHA-256 of a secret", Text(64), unique=True)
     role: str = impersonal("a policy term", Text(16))
-    holder_id: str | None = impersonal(
-        "a random id", Text(ID_LENGTH), default=None, foreign_key="accounts.id", index=True
-    )
+    holder_id: str | None = identifier(default=None, foreign_key="accounts.id", index=True)
     processor: str | None = impersonal("a policy term", Text(32), default=None)
     name: str | None = impersonal("the client's name, given by the token holder", Text(100), default=None)
     issued_by: str = impersonal("the entry point that issued it", Text(32))
-    issuer_id: str | None = impersonal("a random id", Text(ID_LENGTH), default=None)
+    issuer_id: str | None = identifier(default=None)
     approved_at: datetime | None = impersonal("when a second person approved it", UtcDateTime, default=None)
-    approved_by: str | None = impersonal("a random id", Text(ID_LENGTH), default=None)
+    approved_by: str | None = identifier(default=None)
     created_at: datetime = impersonal("the state of the token", UtcDateTime)
     expires_at: datetime = impersonal("the state of the token", UtcDateTime)
     last_used_at: datetime | None = impersonal("the state of the token", UtcDateTime, default=None)

@@ -5,12 +5,12 @@ from datetime import datetime
 from sqlmodel import SQLModel
 
 from models.columns import (
-    ID_LENGTH,
     Bool,
     Int,
     SmallInt,
     Text,
     UtcDateTime,
+    identifier,
     impersonal,
     personal,
 )
@@ -22,8 +22,8 @@ class Account(SQLModel, table=True):
 
     __tablename__ = "accounts"
 
-    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
-    account_id: str = impersonal("a random id", Text(ID_LENGTH), unique=True)
+    id: str = identifier(primary_key=True)
+    account_id: str = identifier(unique=True)
     email: str = personal(PersonalField.EMAIL, Text(320), nullable=False)
     ip_address: str | None = personal(PersonalField.IP_ADDRESS, Text(45))
     email_verified: bool = impersonal("the state of the account", Bool, default=False)
@@ -44,6 +44,6 @@ class Credential(SQLModel, table=True):
 
     __tablename__ = "credentials"
 
-    subject_id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True, foreign_key="accounts.id")
+    subject_id: str = identifier(primary_key=True, foreign_key="accounts.id")
     email_canonical: str = personal(PersonalField.EMAIL, Text(320), nullable=False, unique=True)
     password_hash: str | None = impersonal("a secret, never in an answer", Text(512), default=None)

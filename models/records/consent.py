@@ -6,11 +6,11 @@ from typing import Any
 from sqlmodel import SQLModel
 
 from models.columns import (
-    ID_LENGTH,
     BigInt,
     Bool,
     Text,
     UtcDateTime,
+    identifier,
     impersonal,
 )
 from models.vocabulary import ConsentSource, Purpose
@@ -36,8 +36,8 @@ class ConsentRecord(SQLModel, table=True):
     __tablename__ = "consent_records"
 
     sequence: int = impersonal("a position in the chain", BigInt, primary_key=True, numbered_by_us=True)
-    id: str = impersonal("a random id", Text(ID_LENGTH), unique=True)
-    subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
+    id: str = identifier(unique=True)
+    subject_id: str = identifier(index=True)
     purpose: str = impersonal("a policy term", Text(16))
     granted: bool = impersonal("a state of consent, the subject's own", Bool)
     policy_version: str = impersonal("a policy term", Text(32))

@@ -6,11 +6,11 @@ from sqlalchemy import Index, text
 from sqlmodel import SQLModel
 
 from models.columns import (
-    ID_LENGTH,
     BigInt,
     Int,
     Text,
     UtcDateTime,
+    identifier,
     impersonal,
 )
 
@@ -29,9 +29,9 @@ class Reading(SQLModel, table=True):
     at: datetime = impersonal("when it was disclosed", UtcDateTime)
     audience: str = impersonal("a policy term", Text(32))
     recipient: str = impersonal("a pseudonym or a company", Text(100))
-    recipient_id: str | None = impersonal("a random id", Text(ID_LENGTH), default=None)
-    token_id: str | None = impersonal("a random id", Text(ID_LENGTH), default=None)
-    ground: str = impersonal("the random id of the case, request or view", Text(ID_LENGTH))
+    recipient_id: str | None = identifier(default=None)
+    token_id: str | None = identifier(default=None)
+    ground: str = identifier("the random id of the case, request or view")
     commitment: str = impersonal("tamper evidence", Text(64))
     visible_at: datetime | None = impersonal("when its subjects can first see it", UtcDateTime, default=None)
     reason: str | None = impersonal("the reason, shown only to its subjects", Text(3000), default=None)
@@ -51,7 +51,7 @@ class Disclosure(SQLModel, table=True):
     chain: str = impersonal("which chain", Text(16), primary_key=True)
     sequence: int = impersonal("a position in the chain", BigInt, primary_key=True, numbered_by_us=True)
     reading: int = impersonal("the position of its reading's first entry", BigInt)
-    id: str | None = impersonal("a random id, of older entries only", Text(ID_LENGTH), default=None)
-    subject_id: str = impersonal("a random id", Text(ID_LENGTH))
+    id: str | None = identifier("a random id, of older entries only", default=None)
+    subject_id: str = identifier()
     fields: int = impersonal("bits of the fields that were read", Int)
     hash: str = impersonal("tamper evidence", Text(64))

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Int, Text, UtcDateTime, impersonal
+from models.columns import Int, Text, UtcDateTime, identifier, impersonal
 
 
 class LegalRequest(SQLModel, table=True):
@@ -12,8 +12,8 @@ class LegalRequest(SQLModel, table=True):
 
     __tablename__ = "legal_requests"
 
-    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
-    subject_id: str = impersonal("an id that may belong to no account", Text(48), index=True)
+    id: str = identifier(primary_key=True)
+    subject_id: str = identifier("an id that may belong to no account", length=48, index=True)
     authority: str = impersonal("a public authority", Text(200))
     reference: str = impersonal("a number in another system", Text(100))
     basis: str = impersonal("a law", Text(1000))
@@ -21,8 +21,8 @@ class LegalRequest(SQLModel, table=True):
     opened_at: datetime = impersonal("the state of the request", UtcDateTime)
     expires_at: datetime = impersonal("the state of the request", UtcDateTime)
     notice_after: datetime | None = impersonal("the state of the request", UtcDateTime, default=None)
-    opened_by: str = impersonal("a random id", Text(ID_LENGTH))
-    approved_by: str | None = impersonal("a random id", Text(ID_LENGTH), default=None)
+    opened_by: str = identifier()
+    approved_by: str | None = identifier(default=None)
     approved_at: datetime | None = impersonal("the state of the request", UtcDateTime, default=None)
     closed_at: datetime | None = impersonal("the state of the request", UtcDateTime, default=None)
     ordinal: str = impersonal("when it was opened, with the id, for sorting", Text(64), unique=True)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Text, UtcDateTime, impersonal, personal
+from models.columns import Text, UtcDateTime, identifier, impersonal, personal
 from models.vocabulary import PersonalField
 
 
@@ -16,9 +16,9 @@ class MailedToken(SQLModel, table=True):
 
     __tablename__ = "mailed_tokens"
 
-    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
+    id: str = identifier(primary_key=True)
     digest: str = impersonal("SHA-256 of a secret", Text(64), unique=True)
-    subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
+    subject_id: str = identifier(index=True)
     use: str = impersonal("an enum value", Text(16))
     email: str | None = personal(PersonalField.EMAIL, Text(320))
     made_at: datetime = impersonal("the state of the token", UtcDateTime)

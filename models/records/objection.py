@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Text, UtcDateTime, impersonal
+from models.columns import Text, UtcDateTime, identifier, impersonal
 
 
 class Objection(SQLModel, table=True):
@@ -12,8 +12,8 @@ class Objection(SQLModel, table=True):
 
     __tablename__ = "objections"
 
-    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
-    subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
+    id: str = identifier(primary_key=True)
+    subject_id: str = identifier(index=True)
     processor: str = impersonal("a policy term", Text(32))
     objected_at: datetime = impersonal("the state of the objection", UtcDateTime)
     source: str = impersonal("a policy term", Text(16))

@@ -5,10 +5,10 @@ from datetime import datetime
 from sqlmodel import SQLModel
 
 from models.columns import (
-    ID_LENGTH,
     SmallInt,
     Text,
     UtcDateTime,
+    identifier,
     impersonal,
     personal,
 )
@@ -24,10 +24,10 @@ class Letter(SQLModel, table=True):
 
     __tablename__ = "outbox"
 
-    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
-    subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
+    id: str = identifier(primary_key=True)
+    subject_id: str = identifier(index=True)
     notice: str = impersonal("an enum value", Text(32))
-    about: str = impersonal("a random id", Text(ID_LENGTH))
+    about: str = identifier()
     written_at: datetime = impersonal("the state of the letter", UtcDateTime)
     sent_at: datetime | None = impersonal("the state of the letter", UtcDateTime, default=None)
     address: str | None = personal(PersonalField.EMAIL, Text(320))

@@ -2,7 +2,7 @@
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Text, impersonal
+from models.columns import Text, identifier, impersonal
 
 
 class PendingVacuum(SQLModel, table=True):
@@ -10,5 +10,5 @@ class PendingVacuum(SQLModel, table=True):
 
     __tablename__ = "unscrubbed"
 
-    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
+    id: str = identifier(primary_key=True)
     name: str = impersonal("a table's name", Text(64))

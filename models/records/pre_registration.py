@@ -2,14 +2,14 @@
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Text, impersonal, personal
+from models.columns import Text, identifier, personal
 from models.vocabulary import PersonalField
 
 
 class FormValues(SQLModel):
     """The values of a pre-registration form."""
 
-    subject_id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True, foreign_key="accounts.id")
+    subject_id: str = identifier(primary_key=True, foreign_key="accounts.id")
     country: str | None = personal(PersonalField.PRE_REGISTRATION, Text(2))
     institution_name: str | None = personal(PersonalField.PRE_REGISTRATION)
     institution_type: str | None = personal(PersonalField.PRE_REGISTRATION)

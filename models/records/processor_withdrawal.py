@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Int, Text, UtcDateTime, impersonal
+from models.columns import Int, Text, UtcDateTime, identifier, impersonal
 
 
 class Withdrawal(SQLModel, table=True):
@@ -12,9 +12,9 @@ class Withdrawal(SQLModel, table=True):
 
     __tablename__ = "withdrawals"
 
-    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
+    id: str = identifier(primary_key=True)
     processor: str = impersonal("a policy term", Text(32), index=True)
-    subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
+    subject_id: str = identifier(index=True)
     fields: int = impersonal("bits of the fields to delete", Int)
     withdrawn_at: datetime = impersonal("the state of the withdrawal", UtcDateTime)
     due_at: datetime = impersonal("the state of the withdrawal", UtcDateTime)

@@ -5,11 +5,10 @@ from typing import Any
 from sqlmodel import SQLModel
 
 from models.columns import (
-    ID_LENGTH,
     Double,
     Json,
     Text,
-    impersonal,
+    identifier,
     personal,
 )
 from models.vocabulary import PersonalField
@@ -27,7 +26,7 @@ SEARCHABLE_FIELDS = (
 class ProfileValues(SQLModel):
     """The values of a profile."""
 
-    subject_id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True, foreign_key="accounts.id")
+    subject_id: str = identifier(primary_key=True, foreign_key="accounts.id")
     place_country: str | None = personal(PersonalField.LOCATION, Text(2))
     place_city: str | None = personal(PersonalField.LOCATION)
     place_latitude: float | None = personal(PersonalField.LOCATION, Double)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import SQLModel
 
-from models.columns import ID_LENGTH, Text, UtcDateTime, impersonal
+from models.columns import UtcDateTime, identifier, impersonal
 
 
 class Restriction(SQLModel, table=True):
@@ -12,7 +12,7 @@ class Restriction(SQLModel, table=True):
 
     __tablename__ = "restrictions"
 
-    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
-    subject_id: str = impersonal("a random id", Text(ID_LENGTH), index=True)
+    id: str = identifier(primary_key=True)
+    subject_id: str = identifier(index=True)
     restricted_at: datetime = impersonal("the state of the restriction", UtcDateTime)
     lifted_at: datetime | None = impersonal("the state of the restriction", UtcDateTime, default=None)

@@ -5,11 +5,11 @@ from datetime import datetime
 from sqlmodel import SQLModel
 
 from models.columns import (
-    ID_LENGTH,
     BigInt,
     SmallInt,
     Text,
     UtcDateTime,
+    identifier,
     impersonal,
 )
 
@@ -19,8 +19,8 @@ class Authenticator(SQLModel, table=True):
 
     __tablename__ = "authenticators"
 
-    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
-    subject_id: str = impersonal("a random id", Text(ID_LENGTH), foreign_key="accounts.id", index=True)
+    id: str = identifier(primary_key=True)
+    subject_id: str = identifier(foreign_key="accounts.id", index=True)
     secret: str = impersonal("an encrypted secret", Text(512))
     begun_at: datetime = impersonal("the state of the authenticator", UtcDateTime)
     confirmed_at: datetime | None = impersonal("the state of the authenticator", UtcDateTime, default=None)
@@ -33,7 +33,7 @@ class RecoveryCode(SQLModel, table=True):
 
     __tablename__ = "recovery_codes"
 
-    subject_id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True, foreign_key="accounts.id")
+    subject_id: str = identifier(primary_key=True, foreign_key="accounts.id")
     digest: str = impersonal("a keyed hash of a secret", Text(64), primary_key=True)
     used_at: datetime | None = impersonal("the state of the code", UtcDateTime, default=None)
 
@@ -43,9 +43,9 @@ class Challenge(SQLModel, table=True):
 
     __tablename__ = "challenges"
 
-    id: str = impersonal("a random id", Text(ID_LENGTH), primary_key=True)
+    id: str = identifier(primary_key=True)
     digest: str = impersonal("SHA-256 of a secret", Text(64), unique=True)
-    subject_id: str = impersonal("a random id", Text(ID_LENGTH), foreign_key="accounts.id", index=True)
+    subject_id: str = identifier(foreign_key="accounts.id", index=True)
     client: str | None = impersonal("the client's name, given by the caller", Text(100), default=None)
     transport: str = impersonal("how the session's secret will be sent", Text(8))
     begun_at: datetime = impersonal("the state of the challenge", UtcDateTime)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from app.graphql import endpoint
-from models.columns import HOLDS, IMPERSONAL, new_id
+from models.columns import HOLDS, IDENTIFIER, new_id
 from models.tables import (
     ACCESS_TOKENS,
     ACCOUNTS,
@@ -192,7 +192,7 @@ def test_every_column_that_can_name_a_person_has_an_erasure_rule() -> None:
     for table in METADATA.tables.values():
         known = {*ERASURE_RULES.get(table, {}), *([OWNER_COLUMNS[table].name, "id"] if table in OWNER_COLUMNS else [])}
         for column in table.columns:
-            names = HOLDS in column.info or "opaque" in column.info[IMPERSONAL] or column.name.endswith("_id")
+            names = HOLDS in column.info or IDENTIFIER in column.info or column.name.endswith("_id")
             # free text needs a rule, unless its row is deleted with the person
             free = table not in OWNER_COLUMNS and column.name in (
                 "reason",

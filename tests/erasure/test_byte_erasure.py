@@ -14,7 +14,7 @@ from app.main import make_outbox
 from app.operations import secure_deletion
 from app.operations.secure_deletion import overwrite_deleted
 from app.settings import Settings
-from models.columns import HOLDS, IMPERSONAL
+from models.columns import HOLDS, IDENTIFIER, IMPERSONAL
 from models.database import Database
 from models.tables import (
     ACCESS_TOKENS,
@@ -45,10 +45,10 @@ VIEW = """mutation ($ids: [ID!]!, $r: String!) { openProcessorView(input: {userI
 TEXTS = ("first_name", "last_name", "organization", "specialization", "city", "street_address", "about")
 FORMS = ("institution_name", "job_role", "company", "department", "organization", "main_printer")
 STAYS = (
-    "random id",
     "policy term",
     "enum value",
     "value of a closed list",
+    "the entry point",
     "which",
     "sortable text",
     "for sorting",
@@ -102,7 +102,7 @@ async def values_of(harness: RetentionHarness, id: str) -> set[str]:
             for column in table.columns:
                 value = mapping[column.name]
                 why = column.info.get(IMPERSONAL, "")
-                if HOLDS in column.info or not any(each in why for each in STAYS):
+                if HOLDS in column.info or not (IDENTIFIER in column.info or any(each in why for each in STAYS)):
                     found.update(texts_in(value))
     kept = {"Mandrill", "MANDRILL", "MEMBER", "import", "settings", "BEARER"}
     return {each for each in found if len(each) >= 6 and each not in kept}
