@@ -26,6 +26,7 @@ from graphql import (
 from graphql.utilities import validate_input_literal
 
 from app.graphql.document_limits import MAX_TOKENS
+from app.graphql.input_faults import InputFault, input_fault
 from permissions.error_codes import ErrorCode
 from permissions.errors import ApiError
 
@@ -71,13 +72,14 @@ class ValuesByNameRule(ValuesOfCorrectTypeRule):
     def is_valid_value_node(self, node: Any, input_type: Any) -> Any:
         """Reports each fault under the dotted name of the argument and the fields in it."""
 
-        def report_by_name(_error: GraphQLError, path: list[str | int]) -> None:
-            name = ".".join([self.name, *(str(part) for part in path)])
-            message = f"`{name}` has a value or a field of the wrong type."
+        def report_by_name(error: GraphQLError, path: list[str | int]) -> None:
+            context = self.context
+            fault = input_fault(error, self.name, path, context.schema, names_fields=not context.hide_suggestions)
             # a whole number outside the range of Int is out of range, not of the wrong type
             whole = isinstance(node, IntValueNode) and get_named_type(input_type) is GraphQLInt
             code = ErrorCode.BAD_USER_INPUT if whole else ErrorCode.GRAPHQL_VALIDATION_FAILED
-            self.report_error(ApiError(message, nodes=[node], extensions={"code": code, "argument": name}))
+            extensions = {"code": code, "argument": fault.name}
+            self.report_error(ApiError(fault.sentence, nodes=[node], extensions=extensions))
 
         if input_type:
             validate_input_literal(node, input_type, report_by_name, hide_suggestions=True)
@@ -123,13 +125,9 @@ def _all_names(schema: GraphQLSchema) -> Iterator[str]:
             yield from (name for field in kind.fields.values() for name in field.args)
 
 
-def invalid_variable(variable: str, path: Sequence[str | int]) -> ApiError:
-    """The error for a variable whose value has the wrong type. `path` locates the value in the variable."""
-    name = ".".join([f"${variable}", *(str(part) for part in path)])
-    return ApiError(
-        f"`{name}` is missing, or has a value or a field of the wrong type.",
-        extensions={"code": ErrorCode.BAD_USER_INPUT, "argument": name},
-    )
+def invalid_variable(fault: InputFault) -> ApiError:
+    """The error for an invalid variable, or for an invalid value in one."""
+    return ApiError(fault.sentence, extensions={"code": ErrorCode.BAD_USER_INPUT, "argument": fault.name})
 
 
 def public_error(error: GraphQLError) -> GraphQLError:

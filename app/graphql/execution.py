@@ -9,6 +9,7 @@ from typing import Any, Final
 from graphql import (
     DocumentNode,
     GraphQLError,
+    GraphQLSchema,
     GraphQLSyntaxError,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
@@ -27,6 +28,7 @@ from strawberry.types import ExecutionContext
 from strawberry.types.execution import PreExecutionError
 
 from app.graphql import document_limits, error_messages
+from app.graphql.input_faults import InputFault, input_fault
 from permissions.errors import not_recorded
 from permissions.graphql.classified_schema import ClassifiedSchema
 from permissions.graphql.document_selection import SelectionWalk
@@ -120,7 +122,13 @@ class OperationExtension(SchemaExtension):
         """Checks variables and decides refusals before any data is read, then adds the refusals to the answer."""
         context = self.execution_context
         operation = _operation(context.graphql_document)
-        variables = _coerced_variables(_schema(context), _tree(context), operation, context.variables or {})
+        variables = _coerced_variables(
+            _schema(context),
+            _tree(context),
+            operation,
+            context.variables or {},
+            names_fields=self.documents.introspection,
+        )
         if isinstance(variables, list):
             context.result = PreExecutionError(data=None, errors=variables)
             yield
@@ -164,22 +172,32 @@ def _operation(document: DocumentNode | None) -> OperationDefinitionNode:
 
 
 def _coerced_variables(
-    schema: ClassifiedSchema, tree: DocumentNode, operation: OperationDefinitionNode, given: dict[str, Any]
+    schema: ClassifiedSchema,
+    tree: DocumentNode,
+    operation: OperationDefinitionNode,
+    given: dict[str, Any],
+    *,
+    names_fields: bool,
 ) -> VariableValues | list[GraphQLError]:
-    """Returns the coerced variables, or errors that name each invalid one."""
+    """Returns the coerced variables, or errors that name each invalid one.
+
+    `names_fields` lets the errors name fields of the schema that the client did not send.
+    """
     definitions = operation.variable_definitions or ()
     coerced = get_variable_values(schema.graphql, definitions, given, MAX_ERRORS, hide_suggestions=True)
     if isinstance(coerced, VariableValues):
         return _misplaced_nulls(schema, tree, operation, coerced) or coerced
-    faults: list[GraphQLError] = []
+    faults: list[InputFault] = []
     for definition in definitions:
         name = definition.variable.name.value
         kind: Any = type_from_ast(schema.graphql, definition.type)
         if name in given and kind is not None:
-            validate_input_value(given[name], kind, _collector(name, faults))
+            collect = _collector(faults, f"${name}", schema.graphql, names_fields=names_fields)
+            validate_input_value(given[name], kind, collect)
         elif name not in given and definition.default_value is None and is_non_null_type(kind):
-            faults.append(error_messages.invalid_variable(name, ()))
-    return faults[:MAX_ERRORS] or [error_messages.invalid_variable("variables", ())]
+            faults.append(InputFault(f"${name}", f"`${name}` is missing."))
+    found = faults[:MAX_ERRORS] or [InputFault("$variables", "The variables are invalid.")]
+    return [error_messages.invalid_variable(fault) for fault in found]
 
 
 def _misplaced_nulls(
@@ -192,11 +210,16 @@ def _misplaced_nulls(
     context = ValidationContext(schema.graphql, tree, TypeInfo(schema.graphql), lambda _error: None)
     usages = context.get_recursive_variable_usages(operation)
     wrong = {usage.node.name.value for usage in usages if is_non_null_type(usage.type)} & nulls
-    return [error_messages.invalid_variable(name, ()) for name in sorted(wrong)]
+    return [
+        error_messages.invalid_variable(InputFault(f"${name}", f"`${name}` must not be null."))
+        for name in sorted(wrong)
+    ]
 
 
-def _collector(name: str, faults: list[GraphQLError]) -> Callable[[GraphQLError, list[str | int]], None]:
-    return lambda _error, path: faults.append(error_messages.invalid_variable(name, path))
+def _collector(
+    faults: list[InputFault], root: str, schema: GraphQLSchema, *, names_fields: bool
+) -> Callable[[GraphQLError, list[str | int]], None]:
+    return lambda error, path: faults.append(input_fault(error, root, path, schema, names_fields=names_fields))
 
 
 class ServedSchema(ClassifiedSchema):
