@@ -25,7 +25,7 @@ class InputFault:
 def input_fault(
     error: GraphQLError, root: str, path: Sequence[str | int], schema: GraphQLSchema, *, names_fields: bool
 ) -> InputFault:
-    """What is wrong at this path below `root`, an argument or a variable.
+    """The fault at this path below `root`, an argument or a variable.
 
     A misspelt field is repeated only if it resembles a field of the schema. Any other name may be a secret in a wrong
     place.
