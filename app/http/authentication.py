@@ -73,19 +73,24 @@ async def _token_row(database: Database, digest: str, now: datetime) -> Any:
         )
 
 
-def _token_rows() -> Any:
-    now = bindparam("now", type_=UtcDateTime())
-    held = holds_role(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role, now)
-    return select(ACCESS_TOKENS, *HOLDER_COLUMNS, held.label("held")).outerjoin(
-        ACCOUNTS, ACCOUNTS.c.id == ACCESS_TOKENS.c.holder_id
-    )
+NOW: Final = bindparam("now", type_=UtcDateTime())
 
 
-_BY_DIGEST: Final = _token_rows().where(ACCESS_TOKENS.c.digest == bindparam("digest"))
-_BY_PREVIOUS_DIGEST: Final = _token_rows().where(
+def _token_rows(secret_expires_at: Any) -> Any:
+    held = holds_role(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role, NOW)
+    columns = [column for column in ACCESS_TOKENS.c if column is not ACCESS_TOKENS.c.secret_expires_at]
+    return select(
+        *columns, secret_expires_at.label("secret_expires_at"), *HOLDER_COLUMNS, held.label("held")
+    ).outerjoin(ACCOUNTS, ACCOUNTS.c.id == ACCESS_TOKENS.c.holder_id)
+
+
+_BY_DIGEST: Final = _token_rows(ACCESS_TOKENS.c.secret_expires_at).where(ACCESS_TOKENS.c.digest == bindparam("digest"))
+_BY_PREVIOUS_DIGEST: Final = _token_rows(ACCESS_TOKENS.c.previous_expires_at).where(
     ACCESS_TOKENS.c.previous_digest == bindparam("digest"),
+    ACCESS_TOKENS.c.previous_expires_at > NOW,
     ACCESS_TOKENS.c.rotated_at >= bindparam("since", type_=UtcDateTime()),
 )
+"""A refresh extends the session, never a secret that it replaces."""
 
 
 def _is_valid(row: Any, now: datetime) -> bool:

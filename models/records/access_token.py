@@ -33,5 +33,6 @@ class AccessToken(SQLModel, table=True):
     generation: int = impersonal("number of refreshes", Int, default=0)
     rotated_at: datetime | None = impersonal("time of the last refresh", UtcDateTime, default=None)
     previous_digest: str | None = impersonal("SHA-256 of a secret", Text(64), default=None, index=True)
+    previous_expires_at: datetime | None = impersonal("when the previous secret expires", UtcDateTime, default=None)
     transport: str | None = impersonal("how the secret is sent", Text(8), default=None)
     factors: str | None = impersonal("the factors that the sign-in used", Text(32), default=None)

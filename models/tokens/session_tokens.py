@@ -144,6 +144,7 @@ async def _rotate(connection: AsyncConnection, keys: KeyRing, row: Any, now: dat
     changed = {
         "digest": digest_of(access),
         "previous_digest": row.digest,
+        "previous_expires_at": row.secret_expires_at,
         "generation": generation,
         "rotated_at": now,
         "secret_expires_at": now + ACCESS_TOKEN_LIFETIME,

@@ -29,7 +29,15 @@ TOKEN_OMITTED: Final = {
     "processor": "empty: a processor token has no holder",
 }
 TOKEN_COLUMNS: Final = ("id", "role", "name", "issued_by", "approved_at", "created_at", "expires_at", "last_used_at")
-SESSION_COLUMNS: Final = ("revoked_at", "secret_expires_at", "generation", "rotated_at", "transport", "factors")
+SESSION_COLUMNS: Final = (
+    "revoked_at",
+    "secret_expires_at",
+    "previous_expires_at",
+    "generation",
+    "rotated_at",
+    "transport",
+    "factors",
+)
 SESSION_OMITTED: Final = dict.fromkeys(SESSION_COLUMNS[1:], "empty: only the secret of a session changes")
 
 

@@ -56,6 +56,22 @@ async def test_an_access_token_expires_after_15_minutes_and_its_session_continue
     assert datetime.fromisoformat(listed["expiresAt"]) - clock.at == timedelta(days=30)
 
 
+@pytest.mark.parametrize(("age", "works"), [(14, True), (15, False), (12 * 60, False)])
+async def test_a_refresh_never_extends_an_earlier_access_token(world: World, age: int, *, works: bool) -> None:
+    clock = Clock(world)
+    _, session = await new_session(world)
+    clock.forward(minutes=age)
+    later = await refresh_session(world, session["refreshToken"])
+    viewer = await world.post(VIEWER, session["accessToken"])
+    assert viewer.status_code == (200 if works else 401)
+    if works:
+        assert viewer.json()["data"]["viewer"]["expiresAt"] == session["expiresAt"]
+    clock.forward(seconds=31)
+    assert await token_status(world, session["accessToken"]) == 401
+    again = await refresh_session(world, later["refreshToken"])
+    assert [await token_status(world, each["accessToken"]) for each in (session, later, again)] == [401, 200, 200]
+
+
 async def test_two_tabs_that_refresh_at_once_get_the_same_tokens(world: World) -> None:
     Clock(world)
     _, session = await new_session(world)

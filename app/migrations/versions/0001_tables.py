@@ -197,6 +197,7 @@ def _create_tokens() -> None:
         sa.Column("generation", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("rotated_at", INSTANT),
         sa.Column("previous_digest", DIGEST, index=True),
+        sa.Column("previous_expires_at", INSTANT),
         sa.Column("transport", sa.String(8)),
         sa.Column("factors", sa.String(32)),
     )
