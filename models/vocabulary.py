@@ -230,6 +230,15 @@ class RefusalCode(StrEnum):
     NOT_PERMITTED = "NOT_PERMITTED"
 
 
+class ForbiddenReason(StrEnum):
+    """Why a root field is refused. The first reason that applies is given."""
+
+    ROLE = "ROLE"
+    EMAIL_NOT_VERIFIED = "EMAIL_NOT_VERIFIED"
+    RESTRICTED = "RESTRICTED"
+    LEAVING = "LEAVING"
+
+
 class Factors(StrEnum):
     """The factors that a sign-in used."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from models.vocabulary import Audience, Factors, Processor, Role
+from models.vocabulary import Audience, Factors, ForbiddenReason, Processor, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,18 @@ class Caller:
     @property
     def is_active_member(self) -> bool:
         """Whether this member may read other members: verified address, not restricted, not leaving."""
-        return self.is_member and self.verified and not self.restricted and self.leaving_since is None
+        return self.inactive_reason is None
+
+    @property
+    def inactive_reason(self) -> ForbiddenReason | None:
+        """Why this caller may not read other members, or None if they may."""
+        if not self.is_member:
+            return ForbiddenReason.ROLE
+        if not self.verified:
+            return ForbiddenReason.EMAIL_NOT_VERIFIED
+        if self.restricted:
+            return ForbiddenReason.RESTRICTED
+        return ForbiddenReason.LEAVING if self.leaving_since is not None else None
 
     @property
     def case_audience(self) -> Audience | None:

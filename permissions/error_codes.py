@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from models.vocabulary import ForbiddenReason
+
 
 class ErrorCode(StrEnum):
     """The value of `extensions.code` of an error."""
@@ -37,8 +39,9 @@ ERRORS: Final[Mapping[ErrorCode, ErrorText]] = {
     ),
     ErrorCode.FORBIDDEN: ErrorText(
         (200, 403),
-        "The caller's role may not use this field. With 403, another site may have sent the cookies.",
-        "Use a token of a role that may. In a browser, send `X-ConsentQL-Client: browser` from an allowed origin.",
+        "The caller may not use this root field, for `extensions.reason`. With 403, another site may have sent the "
+        "cookies.",
+        "See the reasons below. In a browser, send `X-ConsentQL-Client: browser` from an allowed origin.",
     ),
     ErrorCode.BAD_USER_INPUT: ErrorText(
         (200, 400, 403, 404, 405, 406, 408, 413, 415, 431),
@@ -77,5 +80,40 @@ ERRORS: Final[Mapping[ErrorCode, ErrorText]] = {
     ),
 }
 
+
+@dataclass(frozen=True, slots=True)
+class ForbiddenText:
+    """The sentence of the error, when the reason applies, and the remedy."""
+
+    sentence: str
+    occurs: str
+    remedy: str
+
+
+FORBIDDEN_REASONS: Final[Mapping[ForbiddenReason, ForbiddenText]] = {
+    ForbiddenReason.ROLE: ForbiddenText(
+        "Your role may not read or do this.",
+        "No caller of this role may use the field.",
+        "Use a token of a role that may.",
+    ),
+    ForbiddenReason.EMAIL_NOT_VERIFIED: ForbiddenText(
+        "Verify your e-mail address first.",
+        "The member's e-mail address is not verified.",
+        "Use the link in the letter.",
+    ),
+    ForbiddenReason.RESTRICTED: ForbiddenText(
+        "You restricted the processing of your data. Lift the restriction first.",
+        "The member restricted the processing of their data.",
+        "Call `liftRestriction`.",
+    ),
+    ForbiddenReason.LEAVING: ForbiddenText(
+        "Your account will be erased. Cancel the erasure first.",
+        "The member requested the erasure of their account.",
+        "Call `cancelErasure`.",
+    ),
+}
+
 if missing := set(ErrorCode) - ERRORS.keys():
     raise AssertionError(f"ERRORS does not describe {', '.join(sorted(missing))}")
+if unnamed := set(ForbiddenReason) - FORBIDDEN_REASONS.keys():
+    raise AssertionError(f"FORBIDDEN_REASONS does not describe {', '.join(sorted(unnamed))}")

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from graphql import GraphQLError
 
-from permissions.error_codes import ErrorCode
+from models.vocabulary import ForbiddenReason
+from permissions.error_codes import FORBIDDEN_REASONS, ErrorCode
 
 UNKNOWN_TOKEN: Final = "The token is unknown, expired or revoked."  # noqa: S105  # a sentence
 AUTHENTICATOR_REQUIRED: Final = (
@@ -17,9 +18,16 @@ class ApiError(GraphQLError):
     """An error that the client may see. Every other error is masked."""
 
 
-def forbidden(path: Sequence[str | int] | None = None, **named: str) -> ApiError:
-    """The caller's role may not use this field, with any data."""
-    return ApiError("Your role may not read or do this.", path=path, extensions={"code": ErrorCode.FORBIDDEN, **named})
+def forbidden(reason: ForbiddenReason) -> ApiError:
+    """The caller may not use this root field, for a reason that depends only on the caller."""
+    extensions = {"code": ErrorCode.FORBIDDEN, "reason": reason.value}
+    return ApiError(FORBIDDEN_REASONS[reason].sentence, extensions=extensions)
+
+
+def unreadable_field(path: Sequence[str | int], name: str, personal_field: str) -> ApiError:
+    """The caller's role can never read this personal field."""
+    named = {"code": ErrorCode.FORBIDDEN, "field": name, "personalField": personal_field}
+    return ApiError(FORBIDDEN_REASONS[ForbiddenReason.ROLE].sentence, path=path, extensions=named)
 
 
 def unknown_token() -> ApiError:

@@ -5,7 +5,7 @@ from graphql import GraphQLEnumType
 from app.http.statuses import STATUSES
 from docs.generated.markdown import code, table
 from models.vocabulary import RefusalCode
-from permissions.error_codes import ERRORS
+from permissions.error_codes import ERRORS, FORBIDDEN_REASONS
 from schema.build import build
 
 
@@ -14,9 +14,11 @@ def parts() -> dict[str, str]:
     errors = [
         (code(name), ", ".join(map(str, text.statuses)), text.occurs, text.remedy) for name, text in ERRORS.items()
     ]
+    reasons = [(code(name), text.occurs, text.remedy) for name, text in FORBIDDEN_REASONS.items()]
     statuses = [(str(number), text.occurs, text.remedy) for number, text in STATUSES.items()]
     return {
         "errors": table(("code", "HTTP status", "occurs", "remedy"), errors),
+        "reasons": table(("reason", "occurs", "remedy"), reasons),
         "statuses": table(("status", "occurs", "remedy"), statuses),
         "refusals": table(("code", "when it occurs, and what to do"), _refusals()),
     }

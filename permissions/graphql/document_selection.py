@@ -23,7 +23,7 @@ from graphql.type import GraphQLIncludeDirective, GraphQLSkipDirective
 from models.vocabulary import EVERY_FIELD
 from permissions.caller import Caller
 from permissions.decision import possible_bits
-from permissions.errors import ApiError, forbidden
+from permissions.errors import ApiError, unreadable_field
 from permissions.graphql.classified_schema import ClassifiedSchema
 from permissions.graphql.root_field_rules import ROOT_FIELD_RULES
 
@@ -101,7 +101,7 @@ class SelectionWalk:
     def _refuse(self, path: tuple[str, ...], name: str, personal_field: str) -> None:
         if path not in self._refused:
             self._refused.add(path)
-            self.selection.errors.append(forbidden(list(path), field=name, personalField=personal_field))
+            self.selection.errors.append(unreadable_field(path, name, personal_field))
 
     def _fields(
         self, kind: GraphQLCompositeType, selections: SelectionSetNode

@@ -7,7 +7,8 @@ from strawberry.extensions import FieldExtension
 from strawberry.types.info import Info
 
 from models.mutation_outcomes import Refused
-from models.vocabulary import RefusalCode
+from models.vocabulary import ForbiddenReason, RefusalCode
+from permissions.error_codes import FORBIDDEN_REASONS
 from permissions.errors import forbidden, rate_limited
 from permissions.graphql.root_field_rules import ROOT_FIELD_RULES, RootFieldRule
 from permissions.ip_network import network_of
@@ -27,16 +28,23 @@ class RootFieldAccess(FieldExtension):
     ) -> Any:
         """Returns the resolver's answer, or refuses by a `Refusal` or an error, depending on the field."""
         context = info.context
-        if not self.rule.allows(context.caller):
-            if self.rule.returns_refusal:
-                return NOT_PERMITTED
-            raise forbidden()
+        if reason := self.rule.refusal_reason(context.caller):
+            return self._refused(reason)
         if self.rule.rate:
             caller = context.caller
             counted_by = caller.subject_id or caller.processor or network_of(caller.address)
             if seconds := await context.limits.count_attempt(self.rule.rate, self.coordinate, counted_by):
                 return self._rate_limited(seconds)
         return await next_(source, info, **arguments)
+
+    def _refused(self, reason: ForbiddenReason) -> Refused:
+        if not self.rule.returns_refusal:
+            raise forbidden(reason)
+        if reason is ForbiddenReason.ROLE:
+            return NOT_PERMITTED
+        unverified = reason is ForbiddenReason.EMAIL_NOT_VERIFIED
+        code = RefusalCode.EMAIL_NOT_VERIFIED if unverified else RefusalCode.NOT_PERMITTED
+        return Refused(code, FORBIDDEN_REASONS[reason].sentence)
 
     def _rate_limited(self, seconds: int) -> Refused:
         if not self.rule.returns_refusal:

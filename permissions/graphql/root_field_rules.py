@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from models.vocabulary import Audience, Role
+from models.vocabulary import Audience, ForbiddenReason, Role
 from permissions.caller import POSSIBLE_AUDIENCES, Caller
 
 
@@ -27,7 +27,13 @@ class RootFieldRule:
 
     def allows(self, caller: Caller) -> bool:
         """Returns whether the caller may use the field. It depends only on the caller, not on data."""
-        return caller.role in self.roles and not (self.active_members_only and not caller.is_active_member)
+        return self.refusal_reason(caller) is None
+
+    def refusal_reason(self, caller: Caller) -> ForbiddenReason | None:
+        """Returns why the caller may not use the field, or None if they may."""
+        if caller.role not in self.roles:
+            return ForbiddenReason.ROLE
+        return caller.inactive_reason if self.active_members_only else None
 
     def audiences(self, caller: Caller) -> tuple[Audience, ...]:
         """Returns every audience that this caller can have to a user in the answer."""

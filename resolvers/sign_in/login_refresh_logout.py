@@ -15,6 +15,7 @@ from models.tokens.mailed_tokens import write_letter
 from models.tokens.session_tokens import NewSession, ReusedRefreshToken, SessionTokens
 from models.vocabulary import (
     Factors,
+    ForbiddenReason,
     Notice,
     ObjectionSource,
     Processor,
@@ -185,7 +186,7 @@ async def logout(info: Info[Context, None]) -> bool:
     id, holder = caller.token_id, caller.subject_id if caller.is_member else None
     is_anonymous = caller.role is Role.ANONYMOUS
     if is_anonymous and refresh is None:
-        raise forbidden()
+        raise forbidden(ForbiddenReason.ROLE)
     async with context.database.writing() as connection:
         if is_anonymous and (
             session := await session_tokens.session_of(connection, keys, refresh or "", TokenTransport.COOKIE)

@@ -18,6 +18,7 @@ from tests.permissions.schemas import EVERY_SELECTION
 from tests.world import FORM, GRAPHQL_NAMES, PROFILE, World, line
 
 UNKNOWN = "0" * 32
+ROLE_MAY_NOT = {"code": "FORBIDDEN", "reason": "ROLE"}
 
 
 def refusals_of(fields: Sequence[str] | frozenset[str], *root: str) -> list[dict[str, Any]]:
@@ -63,7 +64,7 @@ async def test_one_error_for_each_field_that_the_role_can_never_read(world: Worl
     refused_root = role in (Role.ANALYTICS, Role.OPERATIONS, Role.PROCESSOR)
     for named in (known, UNKNOWN):
         document = f'{{ user(id: "{named}") {{ id withheld {{ field }} {EVERY_SELECTION} }} }}'
-        root = {"message": "Your role may not read or do this.", "path": ["user"], "extensions": {"code": "FORBIDDEN"}}
+        root = {"message": "Your role may not read or do this.", "path": ["user"], "extensions": ROLE_MAY_NOT}
         expected = [root] if refused_root else refusals_of(unreachable(role), "user")
         assert sorted_errors(await world.ask(document, token)) == in_order(expected)
         document = f'{{ node(id: "{named}") {{ id ... on User {{ {EVERY_SELECTION} }} }} }}'
@@ -85,7 +86,7 @@ async def test_a_refused_root_field_has_no_errors_below_it(world: World, role: R
     answer = await world.ask(document, await token_of(world, role))
     assert answer["data"] == {"me": None, "users": None, "userMap": None}
     assert [(error["path"], error["extensions"]) for error in sorted_errors(answer)] == [
-        ([root], {"code": "FORBIDDEN"}) for root in ("me", "userMap", "users")
+        ([root], ROLE_MAY_NOT) for root in ("me", "userMap", "users")
     ]
 
 

@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 from functools import cache
+from itertools import product
 from typing import Any
 
 import pytest
 from graphql import GraphQLObjectType, GraphQLUnionType, get_named_type
+from sqlalchemy import update
 
+from models.tables import ACCOUNTS
 from models.vocabulary import Processor, Role
 from permissions.version_numbers import current_version
 from schema.build import build
@@ -15,6 +18,7 @@ from tests.statements import recorded_statements
 from tests.world import World, codes
 
 UNTIL = "2999-01-01T00:00:00Z"
+FOR_ACTIVE_MEMBERS = ("users", "userMap")
 
 
 ROLES = ("ANONYMOUS", "MEMBER", "SUPPORT", "ANALYTICS", "COMPLIANCE", "OPERATIONS", "PROCESSOR")
@@ -199,7 +203,7 @@ def test_every_root_field_has_a_table_row_and_a_document() -> None:
     assert set(roots()) == set(DOCUMENTS)
 
 
-async def is_allowed(world: World, role: str, token: str | None, name: str) -> bool:
+async def is_allowed(world: World, role: str, token: str | None, name: str, reason: str = "ROLE") -> bool:
     """Whether the role may use the field. Checks that a refusal has the right form and reads nothing."""
     async with recorded_statements(world.services.database) as sent:
         answer = await world.ask(document_of(name, world), token)
@@ -215,7 +219,7 @@ async def is_allowed(world: World, role: str, token: str | None, name: str) -> b
         assert value == {"__typename": "Refusal", "code": "NOT_PERMITTED", "message": ROLE_REFUSALS[0]}
     else:
         (error,) = answer["errors"]
-        assert (value, error["path"], error["extensions"]) == (None, [name], {"code": "FORBIDDEN"})
+        assert (value, error["path"], error["extensions"]) == (None, [name], {"code": "FORBIDDEN", "reason": reason})
     async with recorded_statements(world.services.database) as unread:
         await world.ask("{ viewer { role } }", token)
     assert sent == unread, "only the token was looked up"
@@ -234,8 +238,26 @@ async def test_a_member_with_an_unverified_address_cannot_list_members(world: Wo
     token = await token_of(world, "MEMBER", emailVerified=False)
     await world.ask("{ viewer { role } }", token)
     for name in sorted(roots(), key=lambda name: name == "logout"):
-        let_in = MAY[name]["MEMBER"] and name not in ("users", "userMap")
-        assert await is_allowed(world, "MEMBER", token, name) is let_in, name
+        unverified = name in FOR_ACTIVE_MEMBERS
+        reason = "EMAIL_NOT_VERIFIED" if unverified else "ROLE"
+        assert await is_allowed(world, "MEMBER", token, name, reason) is (MAY[name]["MEMBER"] and not unverified), name
+
+
+@pytest.mark.parametrize(("verified", "restricted", "leaving"), [*product((True, False), repeat=3)])
+async def test_a_member_is_told_the_first_reason_that_keeps_them_out(
+    world: World, verified: bool, restricted: bool, leaving: bool
+) -> None:
+    me, token = await world.member("p@example.org", emailVerified=verified)
+    now = world.services.now()
+    state = {"restricted_at": now if restricted else None, "leaving_since": now if leaving else None}
+    async with world.services.database.writing() as connection:
+        await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == me).values(state))
+    applying = {"EMAIL_NOT_VERIFIED": not verified, "RESTRICTED": restricted, "LEAVING": leaving}
+    expected = next((reason for reason, applies in applying.items() if applies), None)
+    answer = await world.ask(f"{{ {' '.join(f'{name} {DOCUMENTS[name]}' for name in FOR_ACTIVE_MEMBERS)} }}", token)
+    told = {error["path"][0]: error["extensions"].get("reason") for error in answer.get("errors", [])}
+    assert told == ({} if expected is None else dict.fromkeys(FOR_ACTIVE_MEMBERS, expected))
+    assert all(error["locations"] for error in answer.get("errors", []))
 
 
 @pytest.mark.parametrize("role", ROLES)
