@@ -24,6 +24,12 @@ TIMEOUT_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 1.0
 
 
+def multiplied(rate: str, factor: int) -> str:
+    """Returns a rate with this many times the attempts in the same time."""
+    attempts, _, period = rate.partition("/")
+    return f"{int(attempts) * factor}/{period}"
+
+
 class RateLimiter:
     """Counts attempts. An attempt is counted before it is checked, so concurrent attempts gain nothing."""
 

@@ -1,11 +1,13 @@
 """Limits how often a password or code may be tried; an attempt is counted before it is checked."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from models.mutation_outcomes import Refused
 from models.vocabulary import RefusalCode
-from permissions.ip_network import network_of
+from permissions.ip_network import counted_networks
+from permissions.rate_limits import multiplied
 from resolvers.context import Context
 from resolvers.sessions.known_devices import device_id
 
@@ -22,16 +24,27 @@ TRY_LATER: Final = Refused(RefusalCode.TRY_LATER, "Too many people are signing i
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A counter: the attempts of one kind under one key, and their limits."""
+    """A counter: the attempts of one kind under one key, and their limits.
+
+    Each attempt also counts under the keys in `wider`, which have this many times the limits.
+    """
 
     name: str
     key: str
     rates: tuple[str, ...]
+    wider: tuple[tuple[str, int], ...] = ()
+
+    def counters(self) -> Iterator[tuple[str, str, str]]:
+        """The rate, name and key of each counter."""
+        for key, factor in ((self.key, 1), *self.wider):
+            for rate in self.rates:
+                yield multiplied(rate, factor), self.name, key
 
 
 def per_network(context: Context, name: str, rates: tuple[str, ...] = NETWORK_LIMITS) -> Bucket:
-    """The counter of the network of the caller. A success does not reset it."""
-    return Bucket(f"{name} address", network_of(context.caller.address), rates)
+    """The counter of the networks of the caller. A success does not reset it."""
+    (network, _), *wider = counted_networks(context.caller.address)
+    return Bucket(f"{name} address", network, rates, tuple(wider))
 
 
 def per_email(context: Context, name: str, email: str, rates: tuple[str, ...]) -> Bucket:
@@ -59,9 +72,7 @@ def per_device_or_email(
 
 async def count_attempt(context: Context, *buckets: Bucket) -> Refused | None:
     """Counts an attempt in each bucket. Returns a refusal with the longest wait if a limit is exceeded."""
-    waits = [
-        await context.limits.count_attempt(rate, bucket.name, bucket.key) for bucket in buckets for rate in bucket.rates
-    ]
+    waits = [await context.limits.count_attempt(*counter) for bucket in buckets for counter in bucket.counters()]
     if not any(waits):
         return None
     sentence = "Too many attempts. Wait before you try again."
@@ -75,5 +86,5 @@ async def count_password_attempt(context: Context, *buckets: Bucket) -> Refused 
 
 async def reset(context: Context, bucket: Bucket) -> None:
     """Resets a counter after a success."""
-    for rate in bucket.rates:
-        await context.limits.reset_count(rate, bucket.name, bucket.key)
+    for counter in bucket.counters():
+        await context.limits.reset_count(*counter)

@@ -1,12 +1,16 @@
 """The address of a client, and the network that it counts for."""
 
+from collections.abc import Iterable
+
+from httpx import ASGITransport, AsyncClient
 from starlette.requests import Request
 
 from app.http.client_address import address_of
-from models.database import Database
-from permissions.ip_network import network_of
-from permissions.rate_limits import RateLimiter
-from tests.world import world_of
+from app.main import create
+from permissions.ip_network import SITE_FACTOR, counted_networks, network_of
+from resolvers.context import Services
+from tests.http.requests import ONE_DATABASE
+from tests.world import World, settings_for
 
 
 def test_a_client_address_is_canonical_or_empty() -> None:
@@ -24,20 +28,33 @@ def test_a_client_address_is_canonical_or_empty() -> None:
     assert network_of("198.51.100.7") != network_of("198.51.100.8")
 
 
-async def test_an_ipv6_network_shares_one_limit(database: Database) -> None:
-    from httpx import ASGITransport, AsyncClient
+PROVE = 'mutation { verifyEmail(token: "not a token") { ... on Refusal { code } } }'
 
-    from app.main import create
-    from tests.world import settings_for
 
-    world = world_of(database, limits=RateLimiter(enabled=True))
-    app = create(settings_for(database), world.services)
-    told = []
-    for number in range(31):
-        transport = ASGITransport(app=app, client=(f"2001:db8::{number + 1:x}", 1))
+async def attempts_from(services: Services, addresses: Iterable[str]) -> list[str]:
+    """The answer to an attempt with an unknown link, which costs no hash, from each of these addresses."""
+    app, told = create(settings_for(services.database), services), []
+    for address in addresses:
+        transport = ASGITransport(app=app, client=(address, 1))
         async with AsyncClient(transport=transport, base_url="http://consentql.test") as client:
-            who = f'{{email: "n{number}@example.org", password: "no"}}'
-            document = f"mutation {{ login(input: {who}) {{ ... on Refusal {{ code }} }} }}"
-            told.append((await client.post("/graphql", json={"query": document})).json()["data"]["login"]["code"])
-    assert told == ["INVALID_CREDENTIALS"] * 30 + ["TOO_MANY_ATTEMPTS"]
-    world.services.hashing.close()
+            answer = (await client.post("/graphql", json={"query": PROVE})).json()
+            told.append(answer["data"]["verifyEmail"]["code"])
+    return told
+
+
+async def test_an_ipv6_network_shares_one_limit(limited_world: World) -> None:
+    told = await attempts_from(limited_world.services, (f"2001:db8::{number + 1:x}" for number in range(31)))
+    assert told == ["TOKEN_EXPIRED"] * 30 + ["TOO_MANY_ATTEMPTS"]
+
+
+@ONE_DATABASE
+async def test_the_networks_of_an_ipv6_site_share_ten_times_the_limit(limited_world: World) -> None:
+    told = await attempts_from(limited_world.services, (f"2001:db8:1:{number:x}::1" for number in range(301)))
+    assert told == ["TOKEN_EXPIRED"] * 300 + ["TOO_MANY_ATTEMPTS"]
+    assert await attempts_from(limited_world.services, ("2001:db8:2::1",)) == ["TOKEN_EXPIRED"], "another site"
+
+
+def test_an_ipv4_address_is_one_network_and_an_ipv6_address_is_in_two() -> None:
+    assert counted_networks("198.51.100.7") == (("198.51.100.7", 1),)
+    assert counted_networks("2001:db8:1:2::3") == (("2001:db8:1:2::/64", 1), ("2001:db8:1::/48", SITE_FACTOR))
+    assert counted_networks("") == (("", 1),)
