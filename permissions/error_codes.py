@@ -34,7 +34,8 @@ class ErrorText:
 ERRORS: Final[Mapping[ErrorCode, ErrorText]] = {
     ErrorCode.UNAUTHENTICATED: ErrorText(
         (401, 200),
-        "The token is unknown, expired or revoked, or its account was erased during the request (200).",
+        "The token is unknown, expired or revoked, a browser's access cookie has expired, or the account was erased "
+        "during the request (200).",
         "Sign in again, or call `refreshSession`. To act as a visitor, send no token.",
     ),
     ErrorCode.FORBIDDEN: ErrorText(

@@ -9,6 +9,7 @@ from models.vocabulary import ForbiddenReason
 from permissions.error_codes import FORBIDDEN_REASONS, ErrorCode
 
 UNKNOWN_TOKEN: Final = "The token is unknown, expired or revoked."  # noqa: S105  # a sentence
+LAPSED_SESSION: Final = "The access token of this session has expired. Call `refreshSession`."
 AUTHENTICATOR_REQUIRED: Final = (
     "This session began with a recovery code. Set up an authenticator, or sign in with its code."
 )
@@ -33,6 +34,11 @@ def unreadable_field(path: Sequence[str | int], name: str, personal_field: str) 
 def unknown_token() -> ApiError:
     """The caller's account was erased during the request."""
     return ApiError(UNKNOWN_TOKEN, extensions={"code": ErrorCode.UNAUTHENTICATED})
+
+
+def lapsed_session() -> ApiError:
+    """A browser sent only its refresh cookie, and the document needs a session."""
+    return ApiError(LAPSED_SESSION, extensions={"code": ErrorCode.UNAUTHENTICATED})
 
 
 def bad_input(argument: str, message: str) -> ApiError:

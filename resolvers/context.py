@@ -67,9 +67,13 @@ class IssuedSecrets:
 
 @dataclass(slots=True)
 class BrowserCookies:
-    """The cookies of a request, and the changes that the response makes to them."""
+    """The cookies of a request, and the changes that the response makes to them.
+
+    `lapsed`: the browser sent the refresh cookie alone, because its access cookie has expired.
+    """
 
     from_browser: bool = False
+    lapsed: bool = False
     refresh: str | None = None
     device: str | None = None
     issued: IssuedSecrets | None = None

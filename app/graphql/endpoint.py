@@ -2,7 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from graphql import GraphQLError
@@ -22,6 +22,9 @@ from permissions.error_codes import ErrorCode
 from permissions.errors import UNKNOWN_TOKEN
 from resolvers.context import Context, Services
 from resolvers.hashing.anonymous_queue import AnonymousQueue
+
+CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
+"""The header that every answer with status 401 has."""
 
 
 class Endpoint:
@@ -51,7 +54,7 @@ class Endpoint:
             code = ErrorCode.FORBIDDEN if problem.status == 403 else ErrorCode.BAD_USER_INPUT
             return error_response(problem.status, code, problem.message, problem.argument, **ended)
         except Unauthenticated:
-            response = error_response(401, ErrorCode.UNAUTHENTICATED, UNKNOWN_TOKEN, **{"WWW-Authenticate": "Bearer"})
+            response = error_response(401, ErrorCode.UNAUTHENTICATED, UNKNOWN_TOKEN, **CHALLENGE)
             if cookies.ACCESS in request.cookies:  # the refresh cookie can continue the session
                 cookies.delete(response, cookies.ACCESS)
             return response
@@ -77,8 +80,10 @@ class Endpoint:
         content: dict[str, Any] = {"errors": errors} if errors else {}
         if not isinstance(result, PreExecutionError):
             return json_response({"data": result.data, **content}, 200, media_type)
-        ours = any(error["extensions"]["code"] == ErrorCode.INTERNAL for error in errors)
-        return json_response(content, 500 if ours else 400, media_type)
+        codes = {error["extensions"]["code"] for error in errors}
+        if ErrorCode.UNAUTHENTICATED in codes:
+            return json_response(content, 401, media_type, **CHALLENGE)
+        return json_response(content, 500 if ErrorCode.INTERNAL in codes else 400, media_type)
 
     async def _caller(self, request: Request, credential: Credential | None) -> Caller:
         caller = await authenticate(self.services, credential, address_of(request))

@@ -29,10 +29,10 @@ from strawberry.types.execution import PreExecutionError
 
 from app.graphql import document_limits, error_messages
 from app.graphql.input_faults import InputFault, input_fault
-from permissions.errors import not_recorded
+from permissions.errors import lapsed_session, not_recorded
 from permissions.graphql.classified_schema import ClassifiedSchema
 from permissions.graphql.document_selection import SelectionWalk
-from permissions.graphql.root_field_rules import CREDENTIAL_FIELDS
+from permissions.graphql.root_field_rules import CREDENTIAL_FIELDS, LAPSED_SESSION_FIELDS
 from resolvers.context import Context
 from resolvers.ledger import write_disclosures
 
@@ -122,6 +122,10 @@ class OperationExtension(SchemaExtension):
         """Checks variables and decides refusals before any data is read, then adds the refusals to the answer."""
         context = self.execution_context
         operation = _operation(context.graphql_document)
+        if context.context.cookies.lapsed and _needs_session(_tree(context), operation):
+            context.result = PreExecutionError(data=None, errors=[lapsed_session()])
+            yield
+            return
         variables = _coerced_variables(
             _schema(context),
             _tree(context),
@@ -169,6 +173,13 @@ def _tree(context: ExecutionContext) -> DocumentNode:
 def _operation(document: DocumentNode | None) -> OperationDefinitionNode:
     nodes = document.definitions if document else ()
     return next(node for node in nodes if isinstance(node, OperationDefinitionNode))
+
+
+def _needs_session(tree: DocumentNode, operation: OperationDefinitionNode) -> bool:
+    """Whether a root field, with fragments expanded, may not be answered to a browser whose access token expired."""
+    kind = operation.operation.value.capitalize()
+    names = document_limits.SelectionMeter(tree).field_counts(operation.selection_set)
+    return any(not name.startswith("__") and f"{kind}.{name}" not in LAPSED_SESSION_FIELDS for name in names)
 
 
 def _coerced_variables(

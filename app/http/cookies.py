@@ -44,7 +44,8 @@ class SessionCookies:
             raise RequestError(403, "A request with cookies must have the header `X-ConsentQL-Client: browser`.")
         if from_browser and not self._is_allowed(request):
             raise RequestError(403, "The origin of this request is not in CONSENTQL_ALLOWED_ORIGINS.")
-        return BrowserCookies(from_browser, request.cookies.get(REFRESH), request.cookies.get(DEVICE))
+        lapsed = REFRESH in request.cookies and ACCESS not in request.cookies
+        return BrowserCookies(from_browser, lapsed, request.cookies.get(REFRESH), request.cookies.get(DEVICE))
 
     def _is_allowed(self, request: Request) -> bool:
         """Whether the Origin header is allowed, or Fetch Metadata says that the request is same-origin."""

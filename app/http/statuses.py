@@ -19,7 +19,10 @@ STATUSES: Final[Mapping[int, StatusText]] = {
         "The body, a header or the document is invalid, or the request has both a bearer token and cookies.",
         "Correct what the message names.",
     ),
-    401: StatusText("The token is unknown, expired or revoked.", "Sign in again, or send no token."),
+    401: StatusText(
+        "The token is unknown, expired or revoked, or a browser sent only its refresh cookie.",
+        "Call `refreshSession` or sign in again. To act as a visitor, send no token.",
+    ),
     403: StatusText(
         "A request with cookies lacks `X-ConsentQL-Client: browser`, or comes from an origin that is not allowed.",
         "Send the header. Add the origin to `CONSENTQL_ALLOWED_ORIGINS`.",

@@ -14,7 +14,8 @@ class RootFieldRule:
     `active_members_only`: members must be verified, not restricted and not leaving. `returns_refusal`: refuses with
     NOT_PERMITTED as data. `credential`: checks credentials, so a document may contain only one. `limited_to`: the only
     audiences that a member has to users in the answer; other roles have none. `is_processor_view`: each processor
-    has a separate type with only its fields. `rate`: attempts per caller.
+    has a separate type with only its fields. `rate`: attempts per caller. `for_lapsed_session`: a browser whose access
+    token has expired is answered as a visitor; every other field is UNAUTHENTICATED until it refreshes its session.
     """
 
     roles: frozenset[Role]
@@ -24,6 +25,7 @@ class RootFieldRule:
     limited_to: tuple[Audience, ...] | None = None
     rate: str | None = None
     is_processor_view: bool = False
+    for_lapsed_session: bool = False
 
     def allows(self, caller: Caller) -> bool:
         """Returns whether the caller may use the field. It depends only on the caller, not on data."""
@@ -62,7 +64,7 @@ EXPORT_RATE: Final = "10/hour"
 
 ROOT_FIELD_RULES: Final = {
     "Query.viewer": RootFieldRule(EVERYONE, limited_to=(Audience.SELF,)),
-    "Query.policy": RootFieldRule(EVERYONE),
+    "Query.policy": RootFieldRule(EVERYONE, for_lapsed_session=True),
     "Query.node": RootFieldRule(EVERYONE),
     "Query.user": RootFieldRule(SUBJECT_READERS),
     "Query.me": RootFieldRule(MEMBER, limited_to=(Audience.SELF,)),
@@ -76,18 +78,36 @@ ROOT_FIELD_RULES: Final = {
     "Query.legalRequests": RootFieldRule(COMPLIANCE),
     "Query.processorWithdrawals": RootFieldRule(PROCESSOR),
     "Mutation.login": RootFieldRule(
-        VISITOR_OR_MEMBER, returns_refusal=True, credential=True, limited_to=(Audience.SELF,)
+        VISITOR_OR_MEMBER,
+        returns_refusal=True,
+        credential=True,
+        limited_to=(Audience.SELF,),
+        for_lapsed_session=True,
     ),
     "Mutation.completeLogin": RootFieldRule(
-        VISITOR_OR_MEMBER, returns_refusal=True, credential=True, limited_to=(Audience.SELF,)
+        VISITOR_OR_MEMBER,
+        returns_refusal=True,
+        credential=True,
+        limited_to=(Audience.SELF,),
+        for_lapsed_session=True,
     ),
     "Mutation.refreshSession": RootFieldRule(
-        VISITOR_OR_MEMBER, returns_refusal=True, credential=True, limited_to=(Audience.SELF,)
+        VISITOR_OR_MEMBER,
+        returns_refusal=True,
+        credential=True,
+        limited_to=(Audience.SELF,),
+        for_lapsed_session=True,
     ),
-    "Mutation.register": RootFieldRule(VISITOR_OR_MEMBER, returns_refusal=True, credential=True),
-    "Mutation.verifyEmail": RootFieldRule(VISITOR_OR_MEMBER, returns_refusal=True, credential=True),
-    "Mutation.requestPasswordReset": RootFieldRule(VISITOR_OR_MEMBER, credential=True),
-    "Mutation.resetPassword": RootFieldRule(VISITOR_OR_MEMBER, returns_refusal=True, credential=True),
+    "Mutation.register": RootFieldRule(
+        VISITOR_OR_MEMBER, returns_refusal=True, credential=True, for_lapsed_session=True
+    ),
+    "Mutation.verifyEmail": RootFieldRule(
+        VISITOR_OR_MEMBER, returns_refusal=True, credential=True, for_lapsed_session=True
+    ),
+    "Mutation.requestPasswordReset": RootFieldRule(VISITOR_OR_MEMBER, credential=True, for_lapsed_session=True),
+    "Mutation.resetPassword": RootFieldRule(
+        VISITOR_OR_MEMBER, returns_refusal=True, credential=True, for_lapsed_session=True
+    ),
     "Mutation.changePassword": RootFieldRule(MEMBER, returns_refusal=True, credential=True),
     "Mutation.changeEmail": RootFieldRule(MEMBER, returns_refusal=True, credential=True),
     "Mutation.beginTotpEnrolment": RootFieldRule(MEMBER, returns_refusal=True, credential=True),
@@ -97,7 +117,7 @@ ROOT_FIELD_RULES: Final = {
     "Mutation.requestErasure": RootFieldRule(MEMBER, returns_refusal=True, credential=True),
     "Mutation.cancelErasure": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
     "Mutation.issueRoleToken": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
-    "Mutation.logout": RootFieldRule(EVERYONE),  # a browser with an expired access token may still have a refresh token
+    "Mutation.logout": RootFieldRule(EVERYONE, for_lapsed_session=True),
     "Mutation.revokeSession": RootFieldRule(MEMBER, rate=CHANGE_RATE),
     "Mutation.updateProfile": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
     "Mutation.updatePreRegistration": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
@@ -130,3 +150,4 @@ ROOT_FIELD_RULES: Final = {
 CREDENTIAL_FIELDS: Final = frozenset(
     name.removeprefix("Mutation.") for name, rule in ROOT_FIELD_RULES.items() if rule.credential
 )
+LAPSED_SESSION_FIELDS: Final = frozenset(name for name, rule in ROOT_FIELD_RULES.items() if rule.for_lapsed_session)
