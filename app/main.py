@@ -18,6 +18,7 @@ from app.graphql import endpoint as graphql
 from app.graphql import graphiql
 from app.graphql.execution import DocumentCache, OperationExtension, ServedSchema
 from app.http import health, request_rate
+from app.http.client_address import ClientAddressMiddleware, TrustedProxies
 from app.http.cookies import SessionCookies
 from app.http.home_page import HomePage
 from app.http.json_answers import error_response
@@ -106,7 +107,8 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     app.include_router(graphiql.router(in_production=settings.in_production))
     app.include_router(letter_pages.router(settings.service_name))
     app.include_router(home.router())
-    app.include_router(health.router(services.database, services.limits))
+    proxies = TrustedProxies(settings.trusted_proxies, settings.proxy_header)
+    app.include_router(health.router(services.database, services.limits, proxies))
     app.add_exception_handler(RateLimitExceeded, request_rate.too_many_requests)
     app.add_exception_handler(HTTPException, partial(_http_error, home))
     if settings.allowed_origins:
@@ -118,7 +120,7 @@ def create(settings: Settings | None = None, services: Services | None = None) -
             allow_credentials=True,
             expose_headers=["X-Request-Id", "Retry-After"],
         )
-    return BoundaryMiddleware(app, secure=settings.in_production)
+    return ClientAddressMiddleware(BoundaryMiddleware(app, secure=settings.in_production), proxies)
 
 
 async def _http_error(home: HomePage, request: Request, problem: Exception) -> Response:

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.durations import parse_duration
+from app.http.client_address import ProxyHeader
 from permissions.retention_periods import GRACE, RecordKind
 from resolvers.hashing.argon2_parameters import MAX_MEMORY_KIB, MAX_PASSES, MEMORY_KIB, PASSES
 
@@ -63,8 +64,13 @@ class ServiceSettings(Section):
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="Addresses or networks of the proxies in front, separated by commas. The service believes their "
-        "`X-Forwarded-For`. Required in production unless the service itself ends TLS.",
+        description="Addresses or networks of the proxies in front, separated by commas. The service believes the "
+        "client address that they name. Required in production unless the service itself ends TLS.",
+    )
+    proxy_header: ProxyHeader = Field(
+        default=ProxyHeader.X_FORWARDED_FOR,
+        description="The header in which these proxies name the client: `x-forwarded-for`, or `forwarded` (RFC 7239). "
+        "The other one is ignored.",
     )
     tls_certificate: Path | None = Field(
         default=None,

@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from app.http.client_address import TrustedProxies
 from app.http.json_answers import READ_METHODS
 from app.operations.metrics import REGISTRY
 from app.operations.schema_version import is_current
@@ -16,7 +17,7 @@ from permissions.rate_limits import RateLimiter
 TIMEOUT_SECONDS: Final = 3
 
 
-def router(database: Database, limits: RateLimiter) -> APIRouter:
+def router(database: Database, limits: RateLimiter, proxies: TrustedProxies) -> APIRouter:
     """`/health/live`, `/health/ready` and `/metrics`."""
     routes = APIRouter()
 
@@ -29,10 +30,7 @@ def router(database: Database, limits: RateLimiter) -> APIRouter:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 if await is_current(database):
-                    # without Redis the process still serves, with its own tighter limits, and reports that
-                    return (
-                        {"status": "ready", "limits": "local"} if await limits.counts_locally() else {"status": "ready"}
-                    )
+                    return {"status": "ready", **await _impairments(limits, proxies)}
         response.status_code = 503
         return {"status": "not ready"}
 
@@ -41,3 +39,13 @@ def router(database: Database, limits: RateLimiter) -> APIRouter:
         return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     return routes
+
+
+async def _impairments(limits: RateLimiter, proxies: TrustedProxies) -> dict[str, str]:
+    """What an operator has to fix although the process serves."""
+    found = {}
+    if await limits.counts_locally():  # without Redis each process counts on its own, with tighter limits
+        found["limits"] = "local"
+    if proxies.has_unnamed_clients:
+        found["proxy"] = f"names no client address in {proxies.header.value}"
+    return found

@@ -1,15 +1,19 @@
 """The address of a client, and the network that it counts for."""
 
 from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
 
 from httpx import ASGITransport, AsyncClient
 from starlette.requests import Request
 
 from app.http.client_address import address_of
 from app.main import create
+from permissions.caller import Caller
 from permissions.ip_network import SITE_FACTOR, counted_networks, network_of
+from permissions.rate_limits import RateLimiter
 from resolvers.context import Services
-from tests.http.requests import ONE_DATABASE
+from resolvers.sessions.attempt_limits import count_attempt, per_network
 from tests.world import World, settings_for
 
 
@@ -47,11 +51,15 @@ async def test_an_ipv6_network_shares_one_limit(limited_world: World) -> None:
     assert told == ["TOKEN_EXPIRED"] * 30 + ["TOO_MANY_ATTEMPTS"]
 
 
-@ONE_DATABASE
-async def test_the_networks_of_an_ipv6_site_share_ten_times_the_limit(limited_world: World) -> None:
-    told = await attempts_from(limited_world.services, (f"2001:db8:1:{number:x}::1" for number in range(301)))
-    assert told == ["TOKEN_EXPIRED"] * 300 + ["TOO_MANY_ATTEMPTS"]
-    assert await attempts_from(limited_world.services, ("2001:db8:2::1",)) == ["TOKEN_EXPIRED"], "another site"
+async def test_the_networks_of_an_ipv6_site_share_ten_times_the_limit() -> None:
+    limits = RateLimiter()
+
+    async def attempt(address: str) -> bool:
+        context: Any = SimpleNamespace(caller=Caller(address=address), limits=limits)
+        return await count_attempt(context, per_network(context, "login")) is None
+
+    assert [await attempt(f"2001:db8:1:{number:x}::1") for number in range(301)] == [True] * 300 + [False]
+    assert await attempt("2001:db8:2::1"), "another site has its own counter"
 
 
 def test_an_ipv4_address_is_one_network_and_an_ipv6_address_is_in_two() -> None:

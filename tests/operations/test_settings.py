@@ -7,6 +7,7 @@ WEAK = [
     ("TRUSTED_PROXIES", "0.0.0.0/0"),
     ("TRUSTED_PROXIES", "0.0.0.0/1,128.0.0.0/1"),
     ("TRUSTED_PROXIES", "nonsense"),
+    ("PROXY_HEADER", "x-real-ip"),
     ("PUBLIC_URL", "https://"),
     ("SECRET_KEYS", "a" * 38),
     ("ALLOWED_ORIGINS", "null"),
