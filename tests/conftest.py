@@ -50,6 +50,9 @@ def postgres_server() -> Iterator[URL]:
     folder = tempfile.mkdtemp(prefix="consentql-postgres-")
     server = get_server(folder, cleanup_mode="delete")
     address = make_url(server.get_uri()).set(drivername="postgresql+asyncpg")
+    # the tests kill processes, never the machine, so nothing has to reach the disk
+    for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
+        asyncio.run(_administer(address, statement))
     asyncio.run(_administer(address, f"CREATE DATABASE {TEMPLATE}"))
     asyncio.run(_migrated(address.set(database=TEMPLATE).render_as_string(hide_password=False)))
     yield address

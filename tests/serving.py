@@ -12,10 +12,10 @@ from pathlib import Path
 
 import httpx
 
+from tests.forked import ROOT, run_forked
 from tests.world import KEY
 
 COMMAND = [sys.executable, "-m", "app"]
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def environment(url: str, **more: str) -> dict[str, str]:
@@ -33,15 +33,7 @@ def environment(url: str, **more: str) -> dict[str, str]:
 
 def consentql(url: str, *arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Runs a command and waits for its end."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env=environment(url, **more),
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return run_forked(arguments, environment(url, **more), cwd, seconds=300)
 
 
 @dataclass
