@@ -55,6 +55,7 @@ def test_personal_columns_are_read_in_one_place() -> None:
     assert readers <= {
         "permissions/masked_columns.py",
         "resolvers/subjects/read_subjects.py",
+        "resolvers/subjects/password_owner.py",
         "resolvers/profile/directory.py",
     }
     legal_holds = {str(path.relative_to(ROOT)) for path in MODULES if "HELD_PROFILES" in path.read_text()}

@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.mutation_outcomes import Refused
 from models.tables import ACCOUNTS, CREDENTIALS
-from models.tokens.token_rows import is_staff
 from models.vocabulary import RefusalCode
 from resolvers.context import Context
 from resolvers.hashing.worker_pool import PoolFull
@@ -25,7 +24,6 @@ class ConfirmedPassword:
     email: str
     email_canonical: str
     password_hash: str
-    is_staff: bool
 
     async def lock_account(self, connection: AsyncConnection) -> Any:
         """Locks and returns the account, or returns None if the password has changed or the account was erased."""
@@ -57,14 +55,11 @@ async def confirm_password(context: Context, password: str, field: str) -> Confi
     if not verdict.right:
         return wrong_password(field)
     await attempt_limits.reset(context, bucket)
-    return ConfirmedPassword(
-        person.id, person.email, person.email_canonical, person.password_hash, bool(person.is_staff)
-    )
+    return ConfirmedPassword(person.id, person.email, person.email_canonical, person.password_hash)
 
 
 async def _find_caller(context: Context) -> Any:
     columns = (ACCOUNTS.c.id, ACCOUNTS.c.email, CREDENTIALS.c.email_canonical, CREDENTIALS.c.password_hash)
-    staff = is_staff(ACCOUNTS.c.id, context.now()).label("is_staff")
-    query = select(*columns, staff).join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
+    query = select(*columns).join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
     async with context.database.reading() as connection:
         return (await connection.execute(query.where(ACCOUNTS.c.id == context.caller.subject_id))).one_or_none()

@@ -1,9 +1,10 @@
 """Changes a password, with the present one or with a mailed link, and ends the other sessions."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry import argument
 from strawberry.types.info import Info
@@ -30,6 +31,7 @@ from resolvers.sign_in.email_verification import mark_verified
 from resolvers.sign_in.letter_recipient import address_owner, recipient_of
 from resolvers.sign_in.new_password import check_and_hash
 from resolvers.subjects.account_lock import lock_account, lock_account_if_any
+from resolvers.subjects.password_owner import stored_password_owner
 
 RESET_REQUEST_LIMITS: Final = ("20/minute",)
 
@@ -43,9 +45,11 @@ async def change_password(
     confirmed = await confirm_password(context, input.current_password, "input.currentPassword")
     if isinstance(confirmed, Refused):
         return confirmed
-    hashed = await check_and_hash(
-        context, input.new_password, "input.newPassword", (confirmed.email,), staff=confirmed.is_staff
-    )
+    async with context.database.reading() as connection:
+        person = await stored_password_owner(connection, confirmed.subject_id, now)
+    if person is None:
+        return wrong_password("input.currentPassword")
+    hashed = await check_and_hash(context, input.new_password, "input.newPassword", person)
     if isinstance(hashed, Refused):
         return hashed
     async with context.database.writing() as connection:
@@ -83,16 +87,17 @@ async def reset_password(
         return refusal
     async with context.database.reading() as connection:
         row = await link_tokens.find_live(connection, token, now, LinkUse.RESET)
-        address = select(ACCOUNTS.c.email).where(ACCOUNTS.c.id == (row.subject_id if row else ""))
-        email = (await connection.execute(address)).scalar_one_or_none()
-    if email is None:
+        person = await stored_password_owner(connection, row.subject_id if row else "", now)
+    if person is None:
         return link_tokens.LINK_EXPIRED
-    hashed = await check_and_hash(context, new_password, "newPassword", (email,))
+    if not person.verified:  # someone else may have entered the names, which the reset deletes
+        person = replace(person, names=())
+    hashed = await check_and_hash(context, new_password, "newPassword", person)
     if isinstance(hashed, Refused):
         return hashed
     async with context.database.writing() as connection:
         account = await lock_account_if_any(connection, row.subject_id)
-        owner = await address_owner(connection, canonical_address(email), now)
+        owner = await address_owner(connection, canonical_address(person.email), now)
         allowed = (
             account is not None
             and owner is not None

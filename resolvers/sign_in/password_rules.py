@@ -21,8 +21,14 @@ MAX_SCORED_LENGTH: Final = 19
 MIN_SCORE: Final = 3
 SERVICE_NAMES: Final = ("consentql", "3dprinteros")
 MIN_WORD_LENGTH: Final = 4
+"""A shorter word is part of many others, so it counts only on its own."""
+
+MAX_ENDING: Final = 16
+"""How many appended characters are looked up one by one."""
+
 APPENDED: Final = re.compile(r"[\W\d_]+$")
 BETWEEN_WORDS: Final = re.compile(r"[\W_]+")
+NO_LETTER: Final = r"[\W\d_]"
 SUBSTITUTES: Final = "4@8({[<369|1!0$57+%2"
 LEET: Final[tuple[dict[int, int], ...]] = (
     {},
@@ -53,13 +59,15 @@ class Fault:
 TOO_LONG: Final = Fault(FaultKind.LONG, f"it is longer than {MAX_LENGTH} characters")
 GUESSABLE: Final = Fault(FaultKind.GUESSABLE, "it is easy to guess")
 BREACHED: Final = Fault(FaultKind.BREACHED, "it, or most of it, is on a list of stolen passwords")
-CONTEXT: Final = Fault(FaultKind.CONTEXT, "it contains the name of this service, your name or your e-mail address")
+CONTEXT: Final = Fault(
+    FaultKind.CONTEXT, "it contains the name of this service, your name or part of your e-mail address"
+)
 
 
 def faults(
     password: str, *, words: Iterable[str] = (), staff: bool = False, listed: SortedListFile | None = None
 ) -> tuple[Fault, ...]:
-    """All faults of a password. Takes up to 20 ms.
+    """All faults of a password. Takes up to 40 ms.
 
     `words` are the address and the names of the person, which the password must not contain.
     """
@@ -72,7 +80,7 @@ def faults(
     found = []
     if len(password) < shortest:
         found.append(Fault(FaultKind.SHORT, f"it has fewer than {shortest} characters"))
-    if int(zxcvbn(password[:MAX_SCORED_LENGTH]).score) < MIN_SCORE:
+    if any(int(zxcvbn(each).score) < MIN_SCORE for each in _scored(password)):
         found.append(GUESSABLE)
     if any(is_in_packaged_list(each) or (listed is not None and each in listed) for each in _spellings(password)):
         found.append(BREACHED)
@@ -81,22 +89,47 @@ def faults(
     return tuple(found)
 
 
+def _scored(password: str) -> set[str]:
+    """The password with and without the signs in its ending, which are scored as if they were hard to guess."""
+    stem = APPENDED.sub("", password)
+    bare = stem + BETWEEN_WORDS.sub("", password[len(stem) :])
+    return {each[:MAX_SCORED_LENGTH] for each in (password, bare if stem else password)}
+
+
 def _spellings(password: str) -> set[str]:
-    """The password with and without appended characters, and with letters for the characters that replace them."""
-    bases = {password, APPENDED.sub("", password)}
-    bases |= {base.casefold() for base in bases}
-    return {base.translate(letters) for base in bases for letters in LEET if base}
+    """The password with and without its ending or a part of it, and with letters for the signs that replace them."""
+    found = {password}
+    for base in {password, password.casefold()}:
+        stem = len(APPENDED.sub("", base))
+        ends = range(stem, min(len(base), stem + MAX_ENDING) + 1)
+        for letters in LEET:
+            spelled = base.translate(letters)
+            found |= {spelled, spelled[:stem]}
+            found |= {spelled[:end] + base[end:] for end in ends}  # the first signs of an ending may be letters
+            found |= {spelled[:stem] + base[stem:end] for end in ends if stem}
+    return found - {""}
 
 
 def _context_words(words: Iterable[str]) -> set[str]:
-    """Words that an attacker tries first: the names of the service and the person, the local part of the address."""
+    """Words that an attacker tries first: the names of the service and the person, and the parts of the address."""
     found = set(SERVICE_NAMES)
     for word in words:
-        whole = unicodedata.normalize("NFC", word.rpartition("@")[0] or word).casefold()
-        found |= {whole, *BETWEEN_WORDS.split(whole)}
-    return {word for word in found if len(word) >= MIN_WORD_LENGTH}
+        whole = unicodedata.normalize("NFC", word).casefold()
+        found |= {whole, *_address_parts(whole)} if "@" in whole else {whole, *BETWEEN_WORDS.split(whole)}
+    return found - {""}
+
+
+def _address_parts(address: str) -> set[str]:
+    """The local part and the domain's name, whole and word by word, but not the top-level domain alone."""
+    local, _, domain = address.rpartition("@")
+    name = domain.rpartition(".")[0] or domain
+    return {local, domain, name, *BETWEEN_WORDS.split(local), *BETWEEN_WORDS.split(name)}
 
 
 def _contains_any(password: str, words: set[str]) -> bool:
     folded = password.casefold()
-    return any(word.translate(letters) in folded.translate(letters) for letters in LEET for word in words)
+    short = {word for word in words if len(word) < MIN_WORD_LENGTH}
+    if any(word.translate(letters) in folded.translate(letters) for letters in LEET for word in words - short):
+        return True
+    between = rf"(?<={NO_LETTER})(?:{'|'.join(map(re.escape, short))})(?={NO_LETTER})"
+    return folded in short or (bool(short) and re.search(between, folded) is not None)

@@ -32,6 +32,7 @@ from resolvers.sign_in.letter_recipient import Recipient, address_owner, recipie
 from resolvers.sign_in.new_password import check_and_hash
 from resolvers.subjects.account_lock import lock_account
 from resolvers.subjects.new_person import ConsentDecision, NewPerson
+from resolvers.subjects.password_owner import PasswordOwner
 from resolvers.subjects.store_people import PeopleStore
 from resolvers.validation.free_text import InvalidValue, camel_case
 from resolvers.validation.profile_values import clean_pre_registration, clean_profile
@@ -60,8 +61,8 @@ async def register(
     )
     if refusal := await attempt_limits.count_password_attempt(context, *limits):
         return refusal
-    words = (person.email, input.first_name or "", input.last_name or "")
-    hashed = await check_and_hash(context, input.password, "input.password", words)
+    names = tuple(filter(None, (input.first_name, input.last_name)))
+    hashed = await check_and_hash(context, input.password, "input.password", PasswordOwner(person.email, names))
     if isinstance(hashed, Refused):
         return hashed
     person.password_hash = hashed

@@ -30,7 +30,8 @@ def test_an_operators_list_is_searched_from_end_to_end(tmp_path: Path, size: int
         each in listed for each in ("", "\0", "river of stones", "river of stones 5000", "￿", passwords[0] + "x")
     )
     assert [fault.kind for fault in faults("river of stones 0", listed=listed)] == [FaultKind.BREACHED]
-    assert [fault.kind for fault in faults("R1ver of Stones 0!!", listed=listed)] == []
+    assert [fault.kind for fault in faults("R1ver of Stones 0!!", listed=listed)] == [FaultKind.BREACHED]
+    assert [fault.kind for fault in faults("R1ver of Pebbles 0!!", listed=listed)] == []
     assert faults("river of gravel 0", listed=listed) == ()
     listed.close()
 

@@ -1,7 +1,10 @@
 """A change of password needs the present one and ends every other session, token and pending enrolment."""
 
-from models.vocabulary import Role
+import pytest
+
+from models.vocabulary import LinkUse, Purpose, Role
 from tests.identity import (
+    ASK_RESET,
     BEGIN,
     CHANGE,
     CONFIRM,
@@ -11,8 +14,11 @@ from tests.identity import (
     AuthenticatorApp,
     Clock,
     letters,
+    mailed_tokens,
     new_session,
     refresh_session,
+    register,
+    reset_password,
     sign_in,
     token_status,
 )
@@ -70,3 +76,31 @@ async def test_a_new_password_ends_a_pending_enrolment(world: World) -> None:
     await world.data(CHANGE, token, {"input": {"currentPassword": STRONG, "newPassword": OTHER}})
     code = AuthenticatorApp(world, enrolment["secret"]).code()
     assert (await world.data(CONFIRM, token, {"c": code}))["confirmTotpEnrolment"]["code"] == "TOTP_NOT_ENABLED"
+
+
+NAMES = ("Magdalenova", "Li")
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_no_door_takes_a_password_with_its_owners_name(world: World, name: str) -> None:
+    new = f"Ann-{name}-gantry-42"
+    profile = {"profile": {"lastName": name}}
+    await world.person("me@example.org", purposes=[Purpose.SOCIAL], password=STRONG, **profile)
+    token = (await sign_in(world, "me@example.org"))["accessToken"]
+    await world.data(ASK_RESET, None, {"e": "me@example.org"})
+    (link,) = await mailed_tokens(world, LinkUse.RESET)
+    variables = {"input": {"currentPassword": STRONG, "newPassword": new}}
+    answers = {
+        "register": await register(world, "new@example.org", password=new, lastName=name, consents=["SOCIAL"]),
+        "changePassword": (await world.data(CHANGE, token, variables))["changePassword"],
+        "resetPassword": await reset_password(world, link, new),
+    }
+    assert {door: answer.get("code") for door, answer in answers.items()} == dict.fromkeys(answers, "WEAK_PASSWORD")
+    assert len({answer["message"] for answer in answers.values()}) == 1
+
+
+async def test_names_that_a_stranger_entered_say_nothing_to_the_owner_of_the_address(world: World) -> None:
+    await register(world, "me@example.org", lastName=NAMES[0], consents=["SOCIAL"])
+    await world.data(ASK_RESET, None, {"e": "me@example.org"})
+    (link,) = await mailed_tokens(world, LinkUse.RESET)
+    assert "changedAt" in await reset_password(world, link, f"Ann-{NAMES[0]}-gantry-42")
