@@ -10,6 +10,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 IS_WRITER = "writes"
+WAITS = "waits"
+BUSY_SECONDS = 30
+"""How long a writer waits for another one on SQLite."""
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=NORMAL",
@@ -35,6 +38,7 @@ class Database:
         options: dict[str, Any] = {"pool_size": pool, "max_overflow": pool, "hide_parameters": True}
         self.engine = self._sqlite(url, **options) if self.is_sqlite else create_async_engine(url, **options)
         self._writer = self.engine.execution_options(**{IS_WRITER: True})
+        self._impatient_writer = self.engine.execution_options(**{IS_WRITER: True, WAITS: False})
         # a statement sees the data committed before it began, with or without a transaction;
         # without one PostgreSQL saves two round trips per read
         self._reader = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -43,7 +47,7 @@ class Database:
     def _sqlite(url: str, **options: Any) -> AsyncEngine:
         if file := file_of(url):
             file.parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(url, connect_args={"timeout": 30}, **options)
+        engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS}, **options)
 
         @event.listens_for(engine.sync_engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:
@@ -55,8 +59,15 @@ class Database:
 
         @event.listens_for(engine.sync_engine, "begin")
         def begin(connection: Any) -> None:
-            writes = connection.get_execution_options().get(IS_WRITER)
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+            options = connection.get_execution_options()
+            if options.get(WAITS, True):
+                connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(IS_WRITER) else "BEGIN")
+                return
+            connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
         return engine
 
@@ -74,9 +85,12 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """Opens a transaction. It commits when the block ends and rolls back if the block raises."""
-        async with self._writer.begin() as connection:
+    async def writing(self, *, waits: bool = True) -> AsyncIterator[AsyncConnection]:
+        """Opens a transaction. It commits when the block ends and rolls back if the block raises.
+
+        With `waits=False` on SQLite, it raises OperationalError at once if another transaction is writing.
+        """
+        async with (self._writer if waits else self._impatient_writer).begin() as connection:
             yield connection
 
     async def close(self) -> None:

@@ -1,10 +1,12 @@
 """Turns a token into a `Caller`. An invalid token is an error, never an anonymous caller."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import bindparam, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
 from models.columns import UtcDateTime
@@ -17,6 +19,8 @@ from models.vocabulary import STAFF, Role, TokenTransport
 from permissions.caller import Caller
 from resolvers.context import Services
 from resolvers.staff import role_tokens
+
+log = logging.getLogger(__name__)
 
 SCHEME: Final = "bearer"
 ACCESS_KINDS: Final = (TokenKind.SESSION, TokenKind.ROLE, TokenKind.PROCESSOR)
@@ -111,5 +115,11 @@ def _is_idle(row: Any, now: datetime) -> bool:
 
 
 async def _record_use(database: Database, id: str, now: datetime) -> None:
-    async with database.writing() as connection:
-        await connection.execute(update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id == id).values(last_used_at=now))
+    """Records the use of a token, unless that would wait for another writer or fails. The request goes on."""
+    free = select(ACCESS_TOKENS.c.id).where(ACCESS_TOKENS.c.id == id).with_for_update(skip_locked=True)
+    used = update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id.in_(free)).values(last_used_at=now)
+    try:
+        async with database.writing(waits=False) as connection:
+            await connection.execute(used)
+    except (SQLAlchemyError, OSError) as problem:
+        log.warning("the use of a token was not recorded", extra={"problem": type(problem).__name__})
