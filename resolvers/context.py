@@ -70,13 +70,16 @@ class BrowserCookies:
     """The cookies of a request, and the changes that the response makes to them.
 
     `lapsed`: the browser sent the refresh cookie alone, because its access cookie has expired.
+    `challenged` is a secret that proves which browser began a sign-in with two factors.
     """
 
     from_browser: bool = False
     lapsed: bool = False
     refresh: str | None = None
     device: str | None = None
+    challenged: str | None = None
     issued: IssuedSecrets | None = None
+    issued_challenge: str | None = None
     ended: bool = False
 
 

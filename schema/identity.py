@@ -66,15 +66,15 @@ class IdentityMutation:
         resolver=email_verification.verify_email,
         graphql_type=VerifyEmailResult | None,
         extensions=[RootFieldAccess("Mutation.verifyEmail")],
-        description="Verifies an e-mail address with the token of a mailed link. The first address also needs the "
-        "network it was registered from, or a session of the account.",
+        description="Verifies an e-mail address with the token of a mailed link, from the network that requested the "
+        "link or in a session of the account. A new address ends every other session and mailed link.",
     )
     change_email = strawberry.field(
         resolver=email_verification.change_email,
         graphql_type=ChangeEmailResult | None,
         extensions=[RootFieldAccess("Mutation.changeEmail")],
-        description="Mails a link to the new address, which counts once the link is used. The answer does not tell "
-        "whether the address is taken.",
+        description="Mails a link to the new address, which counts once the link is used. Needs a code if two-factor "
+        "sign-in is on. The answer does not tell whether the address is taken.",
     )
     change_password = strawberry.field(
         resolver=password_change.change_password,

@@ -33,7 +33,8 @@ RESET = f"""mutation ($t: String!, $p: String!) {{ resetPassword(token: $t, newP
   ... on PasswordChanged {{ changedAt }} {REFUSED} }} }}"""
 CHANGE = f"""mutation ($input: ChangePasswordInput!) {{ changePassword(input: $input) {{
   ... on PasswordChanged {{ changedAt }} {REFUSED} }} }}"""
-CHANGE_EMAIL = f"""mutation ($e: String!, $p: String!) {{ changeEmail(newEmail: $e, password: $p) {{
+CHANGE_EMAIL = f"""mutation ($e: String!, $p: String!, $c: String) {{
+  changeEmail(newEmail: $e, password: $p, code: $c) {{
   ... on EmailChangeRequested {{ newEmail }} {REFUSED} }} }}"""
 BEGIN = f"""mutation ($p: String!) {{ beginTotpEnrolment(password: $p) {{
   ... on TotpEnrolment {{ secret otpauthUri qrCodeSvg }} {REFUSED} }} }}"""

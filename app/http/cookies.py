@@ -13,12 +13,14 @@ from app.http.request_body import RequestError
 from models.tokens.token_format import TokenKind, kind_of
 from models.vocabulary import TokenTransport
 from resolvers.context import BrowserCookies
+from resolvers.second_factor.login_challenge import LIFETIME as CHALLENGE_LIFETIME
 
 CLIENT_HEADER: Final = "x-consentql-client"
 BROWSER: Final = "browser"
 ACCESS: Final = "__Host-consentql"
 REFRESH: Final = "__Host-consentql-refresh"
 DEVICE: Final = "__Host-consentql-device"
+CHALLENGE: Final = "__Host-consentql-challenge"
 DEVICE_SECONDS: Final = 400 * 24 * 60 * 60
 """The longest lifetime that browsers accept for a cookie."""
 
@@ -45,7 +47,8 @@ class SessionCookies:
         if from_browser and not self._is_allowed(request):
             raise RequestError(403, "The origin of this request is not in CONSENTQL_ALLOWED_ORIGINS.")
         lapsed = REFRESH in request.cookies and ACCESS not in request.cookies
-        return BrowserCookies(from_browser, lapsed, request.cookies.get(REFRESH), request.cookies.get(DEVICE))
+        refresh, device, challenged = map(request.cookies.get, (REFRESH, DEVICE, CHALLENGE))
+        return BrowserCookies(from_browser, lapsed, refresh, device, challenged)
 
     def _is_allowed(self, request: Request) -> bool:
         """Whether the Origin header is allowed, or Fetch Metadata says that the request is same-origin."""
@@ -60,7 +63,7 @@ def _is_ambiguous(request: Request) -> bool:
     """Whether a header or cookie is repeated, so that a proxy and this server could read different ones."""
     names = [pair.partition("=")[0].strip() for line in request.headers.getlist("cookie") for pair in line.split(";")]
     repeated = any(len(request.headers.getlist(name)) > 1 for name in SINGLE_HEADERS)
-    return repeated or any(names.count(name) > 1 for name in (ACCESS, REFRESH, DEVICE))
+    return repeated or any(names.count(name) > 1 for name in (ACCESS, REFRESH, DEVICE, CHALLENGE))
 
 
 def credential(request: Request) -> Credential | None:
@@ -79,6 +82,8 @@ def write(response: Response, browser: BrowserCookies, now: datetime) -> None:
     if browser.ended:
         delete(response, ACCESS)
         delete(response, REFRESH)
+    if browser.issued_challenge:
+        _set(response, CHALLENGE, browser.issued_challenge, int(CHALLENGE_LIFETIME.total_seconds()))
     if issued := browser.issued:
         _set(response, ACCESS, issued.access, int((issued.access_until - now).total_seconds()))
         _set(response, REFRESH, issued.refresh, int((issued.refresh_until - now).total_seconds()))

@@ -81,7 +81,8 @@ If this was not you, do nothing. Your password does not change.
         "Confirm your new e-mail address",
         """\
 On {at}, the owner of an account at {site} asked to change its e-mail address
-to this one. If this was you, open this link by {until}:
+to this one. If this was you, open this link by {until}, where you asked for
+the change or where you are signed in:
 
 {link}
 

@@ -48,6 +48,7 @@ class Challenge(SQLModel, table=True):
     subject_id: str = identifier(foreign_key="accounts.id", index=True)
     client: str | None = impersonal("the client's name, given by the caller", Text(100), default=None)
     transport: str = impersonal("how the session's secret will be sent", Text(8))
+    browser_digest: str | None = impersonal("SHA-256 of a secret of the browser that began it", Text(64), default=None)
     begun_at: datetime = impersonal("the state of the challenge", UtcDateTime)
     expires_at: datetime = impersonal("the state of the challenge", UtcDateTime)
     tries: int = impersonal("number of codes tried", SmallInt, default=0)

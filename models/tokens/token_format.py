@@ -20,6 +20,7 @@ class TokenKind(StrEnum):
     CHALLENGE = "mf"
     ROLE = "rl"
     PROCESSOR = "pr"
+    BROWSER = "br"
     MAILED = "ml"
     DEVICE = "dv"
 

@@ -18,13 +18,11 @@ from permissions.retention_periods import KeptRecord, account_erasure_date
 from resolvers.arguments import CodeIfOn, Password
 from resolvers.context import Context
 from resolvers.erasure import retained_records
-from resolvers.second_factor import login_challenge, totp_enrolment
-from resolvers.second_factor.totp_codes import confirmed_authenticator
+from resolvers.second_factor import totp_enrolment
 from resolvers.sessions.confirm_password import wrong_password
 from resolvers.sessions.revoke_tokens import end_sessions, is_live_token
 from resolvers.subjects.account_lock import lock_account_if_any
 
-CODE_REQUIRED: Final = Refused(RefusalCode.TOTP_REQUIRED, "Enter the code from your authenticator.", "code")
 SESSION_ENDED: Final = Refused(RefusalCode.TOKEN_EXPIRED, "The session has ended. Sign in again.")
 NOT_SCHEDULED: Final = Refused(RefusalCode.NOT_FOUND, "No erasure is scheduled.")
 ERASURE_DUE: Final = Refused(RefusalCode.NOT_PERMITTED, "The grace period has ended. The account is being erased.")
@@ -65,7 +63,7 @@ async def request_erasure(
             return wrong_password("password")
         if account.leaving_since is None and not await is_live_token(connection, context.caller.token_id):
             return SESSION_ENDED
-        if refusal := await _second_factor(context, connection, confirmed.subject_id, code):
+        if refusal := await totp_enrolment.check_code_if_on(context, connection, confirmed.subject_id, code):
             return refusal
         if account.leaving_since is None:
             await _schedule(connection, account.id, now)
@@ -93,18 +91,6 @@ async def cancel_erasure(info: Info[Context, None]) -> ErasureCancelled | Refuse
         await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(leaving_since=None))
         await write_letter(connection, subject_id=account.id, notice=Notice.ERASURE_CANCELLED, now=now)
     return ErasureCancelled(now)
-
-
-async def _second_factor(
-    context: Context, connection: AsyncConnection, subject_id: str, code: str | None
-) -> Refused | None:
-    if await confirmed_authenticator(connection, subject_id) is None:
-        return None
-    if code is None:
-        return CODE_REQUIRED
-    return (
-        None if await login_challenge.verify_code(context, connection, subject_id, code) else totp_enrolment.WRONG_CODE
-    )
 
 
 async def _schedule(connection: AsyncConnection, subject_id: str, now: datetime) -> None:

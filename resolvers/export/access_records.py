@@ -104,7 +104,7 @@ ACCESS_SECTIONS: Final = (
         (K.SESSIONS,),
         rows_owned_by(tables.CHALLENGES.c.subject_id),
         columns_of("id", "client", "transport", "begun_at", "expires_at", "tries", "ended_at"),
-        OWNER_COLUMN | {"digest": SECRET},
+        OWNER_COLUMN | {"digest": SECRET, "browser_digest": SECRET},
     ),
     ExportSection(
         "letters",

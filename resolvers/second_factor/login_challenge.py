@@ -1,5 +1,6 @@
 """The second step of a login: a challenge that lasts five minutes and five tries, and grants no access."""
 
+import hmac
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
@@ -37,21 +38,42 @@ OTHER_BROWSER: Final = Refused(
 )
 
 
-async def begin_challenge(connection: AsyncConnection, session: NewSession) -> TotpRequired:
-    """Stores a new challenge and returns its token, which is not valid for anything else."""
+async def begin_challenge(context: Context, connection: AsyncConnection, session: NewSession) -> TotpRequired:
+    """Stores a new challenge and returns its token, which is not valid for anything else.
+
+    The challenge of a browser works only together with a cookie of that browser.
+    """
     token, expires_at = new_token(TokenKind.CHALLENGE), session.now + LIFETIME
+    browser = _mark_browser(context) if session.transport is TokenTransport.COOKIE else None
     row = {
         "id": new_id(),
         "digest": digest_of(token),
         "subject_id": session.subject_id,
         "client": session.client,
         "transport": session.transport.value,
+        "browser_digest": digest_of(browser) if browser else None,
         "begun_at": session.now,
         "expires_at": expires_at,
         "tries": 0,
     }
     await connection.execute(insert(CHALLENGES), row)
     return TotpRequired(token, expires_at)
+
+
+def _mark_browser(context: Context) -> str:
+    """The secret of the caller's browser, and sends it as a cookie. Sign-ins in several tabs share it."""
+    held = context.cookies.challenged
+    secret = held if held and kind_of(held) is TokenKind.BROWSER else new_token(TokenKind.BROWSER)
+    context.cookies.issued_challenge = secret
+    return secret
+
+
+def _is_same_browser(context: Context, challenge: Any) -> bool:
+    """Whether a challenge that a browser began continues in that browser. Those of other clients have none."""
+    if challenge.transport != TokenTransport.COOKIE:
+        return True
+    held = digest_of(context.cookies.challenged or "")
+    return context.cookies.from_browser and hmac.compare_digest(held, challenge.browser_digest or "")
 
 
 async def complete_login(
@@ -67,7 +89,7 @@ async def complete_login(
     bucket = Bucket("second step", f"{challenge.subject_id} {device}", CODE_LIMITS)
     if refusal := await attempt_limits.count_attempt(context, address, bucket):
         return refusal
-    if challenge.transport == TokenTransport.COOKIE and not context.cookies.from_browser:
+    if not _is_same_browser(context, challenge):
         return OTHER_BROWSER
     completed = await _complete(context, challenge, input.code, known_device=device is not None)
     if not isinstance(completed, SessionTokens):

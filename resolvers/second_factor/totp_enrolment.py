@@ -36,6 +36,7 @@ ALREADY_ENABLED: Final = Refused(
 NOT_ENABLED: Final = Refused(RefusalCode.TOTP_NOT_ENABLED, "Two-factor sign-in is not on.")
 NOT_STARTED: Final = Refused(RefusalCode.TOTP_NOT_ENABLED, "Begin the enrollment first. It expires after 10 minutes.")
 UNVERIFIED: Final = Refused(RefusalCode.EMAIL_NOT_VERIFIED, "Verify your e-mail address first.")
+CODE_REQUIRED: Final = Refused(RefusalCode.TOTP_REQUIRED, "Enter the code from your authenticator.", "code")
 WRONG_CODE: Final = replace(login_challenge.WRONG_CODE, field="code")
 STAFF_MUST_KEEP: Final = Refused(
     RefusalCode.NOT_PERMITTED, "You cannot turn off two-factor sign-in while you hold a staff role."
@@ -124,6 +125,17 @@ async def confirm_password_before_code(context: Context, password: str) -> Confi
     """Counts an attempt at the code, then verifies the password of the caller."""
     bucket = Bucket("second factor again", str(context.caller.subject_id), CODE_LIMITS)
     return await attempt_limits.count_attempt(context, bucket) or await confirm_password(context, password, "password")
+
+
+async def check_code_if_on(
+    context: Context, connection: AsyncConnection, subject_id: str, code: str | None
+) -> Refused | None:
+    """Uses a code of a person whose account is locked, or refuses. Needs none if two-factor sign-in is off."""
+    if await confirmed_authenticator(connection, subject_id) is None:
+        return None
+    if code is None:
+        return CODE_REQUIRED
+    return None if await login_challenge.verify_code(context, connection, subject_id, code) else WRONG_CODE
 
 
 async def _check_both_factors(

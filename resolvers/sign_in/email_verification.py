@@ -1,6 +1,5 @@
 """Verifies an e-mail address, either the first one or a new one."""
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import update
@@ -11,35 +10,50 @@ from strawberry.types.info import Info
 from models.email_address import InvalidAddress, canonical_address, normalized_address
 from models.mutation_outcomes import EmailChangeRequested, EmailVerified, Refused
 from models.tables import ACCOUNTS, CREDENTIALS
-from models.tokens.mailed_tokens import end_mailed_tokens, was_requested_from, write_letter, write_mailed_token
+from models.tokens.mailed_tokens import (
+    end_mailed_tokens,
+    record_request_network,
+    was_requested_from,
+    write_letter,
+    write_mailed_token,
+)
 from models.vocabulary import LinkUse, Notice, Purpose, RefusalCode
 from permissions.ip_network import network_of
-from resolvers.arguments import LinkToken, NewEmail, Password
+from resolvers.arguments import CodeIfOn, LinkToken, NewEmail, Password
 from resolvers.consent.state import grant_is_current
 from resolvers.context import Context
 from resolvers.geolocation.lookup import Geolocation
 from resolvers.geolocation.stored_place import place_columns, store_place
+from resolvers.second_factor.totp_enrolment import check_code_if_on, confirm_password_before_code
 from resolvers.sessions import attempt_limits
 from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, SENDER_LIMITS
 from resolvers.sessions.confirm_password import ConfirmedPassword, confirm_password, wrong_password
+from resolvers.sessions.revoke_tokens import end_sessions
 from resolvers.sign_in import link_tokens
 from resolvers.sign_in.letter_recipient import address_owner
 from resolvers.subjects.account_lock import lock_account_if_any
 
 UNVERIFIED = Refused(RefusalCode.EMAIL_NOT_VERIFIED, "Verify your present e-mail address first.")
-NOT_REQUESTED_HERE = Refused(
-    RefusalCode.NOT_PERMITTED,
-    "Sign in with the password that you chose when you registered, then verify your address. "
-    "If you do not have that password, ask for a new one. Data entered before is then deleted.",
-)
+NOT_REQUESTED_HERE = {
+    LinkUse.VERIFY: Refused(
+        RefusalCode.NOT_PERMITTED,
+        "Sign in with the password that you chose when you registered, then verify your address. "
+        "If you do not have that password, ask for a new one. Data entered before is then deleted.",
+    ),
+    LinkUse.CHANGE: Refused(
+        RefusalCode.NOT_PERMITTED,
+        "Sign in to the account that asked for this change, then open the link again. "
+        "If you did not ask for it, do nothing.",
+    ),
+}
 INVALID_ADDRESS = Refused(RefusalCode.INVALID_INPUT, "`newEmail` is not an e-mail address.", "newEmail")
 
 
 async def verify_email(info: Info[Context, None], token: LinkToken) -> EmailVerified | Refused:
     """Verifies the address of an account, or a new address. Consents granted before then begin to stand.
 
-    The link works only from the network that registered the address or in a session of the account. So the owner of an
-    address cannot be tricked into verifying an account that a stranger registered.
+    The link works only from the network that requested it or in a session of the account. So the owner of an address
+    cannot be tricked into confirming it for the account of a stranger.
     """
     context, now = info.context, info.context.now()
     if refusal := await attempt_limits.count_attempt(context, attempt_limits.per_network(context, "mailed token")):
@@ -52,12 +66,12 @@ async def verify_email(info: Info[Context, None], token: LinkToken) -> EmailVeri
             account = await lock_account_if_any(connection, row.subject_id) if row else None
             if account is None:
                 return link_tokens.LINK_EXPIRED
-            if row.use == LinkUse.VERIFY and not _requested_link(context, row):
-                return NOT_REQUESTED_HERE
+            if not _requested_link(context, row):
+                return NOT_REQUESTED_HERE[LinkUse(row.use)]
             if not await link_tokens.spend(connection, token, now, *uses):
                 return link_tokens.LINK_EXPIRED
             if row.use == LinkUse.CHANGE:
-                await _change_address(connection, account, row.email, now)
+                await _change_address(context, connection, account, row.email)
             await mark_verified(connection, account, context.services.geolocation)
     except IntegrityError:  # someone else took the new address; the link stays live
         return link_tokens.LINK_EXPIRED
@@ -65,14 +79,20 @@ async def verify_email(info: Info[Context, None], token: LinkToken) -> EmailVeri
 
 
 def _requested_link(context: Context, row: Any) -> bool:
-    """Whether the caller requested this link: by the session, or by the network of the registration."""
-    if context.caller.is_member and context.caller.subject_id == row.subject_id:
+    """Whether the caller requested this link, by the session or by the network."""
+    if _session_of(context, row.subject_id):
         return True
     return was_requested_from(context.services.keys, row, network_of(context.caller.address))
 
 
+def _session_of(context: Context, subject_id: str) -> str | None:
+    """The id of the caller's session if it is a session of this person."""
+    caller = context.caller
+    return caller.token_id if caller.is_member and caller.subject_id == subject_id else None
+
+
 async def change_email(
-    info: Info[Context, None], new_email: NewEmail, password: Password
+    info: Info[Context, None], new_email: NewEmail, password: Password, code: CodeIfOn = None
 ) -> EmailChangeRequested | Refused:
     """Mails a link to the new address and a notice to the present one. The change takes effect with the link."""
     context = info.context
@@ -88,14 +108,23 @@ async def change_email(
     )
     if refusal := await attempt_limits.count_attempt(context, *limits):
         return refusal
-    confirmed = await confirm_password(context, password, "password")
+    confirmed = await _confirm(context, password, code)
     if isinstance(confirmed, Refused):
         return confirmed
     async with context.database.writing() as connection:
         if await confirmed.lock_account(connection) is None:
             return wrong_password("password")
-        await _mail_change_link(context, connection, confirmed, email)
-    return EmailChangeRequested(email)
+        refusal = await check_code_if_on(context, connection, confirmed.subject_id, code)
+        if refusal is None:
+            await _mail_change_link(context, connection, confirmed, email)
+    return refusal or EmailChangeRequested(email)
+
+
+async def _confirm(context: Context, password: str, code: str | None) -> ConfirmedPassword | Refused:
+    """Verifies the password of the caller. A code counts as an attempt at the code, too."""
+    if code is None:
+        return await confirm_password(context, password, "password")
+    return await confirm_password_before_code(context, password)
 
 
 async def _mail_change_link(
@@ -105,17 +134,18 @@ async def _mail_change_link(
 
     An earlier link ends in any case: otherwise its state would reveal whether the address is taken.
     """
-    now, subject_id = context.now(), confirmed.subject_id
+    now, keys, subject_id = context.now(), context.services.keys, confirmed.subject_id
     await end_mailed_tokens(connection, subject_id, now, LinkUse.CHANGE)
     owner = await address_owner(connection, canonical_address(email), now)
-    await write_mailed_token(
+    letter = await write_mailed_token(
         connection,
-        context.services.keys,
+        keys,
         subject_id=subject_id if owner is None or owner.id == subject_id else None,
         notice=Notice.CONFIRM_ADDRESS,
         now=now,
         address=email,
     )
+    await record_request_network(connection, keys, letter, network_of(context.caller.address))
     notice = Notice.ADDRESS_CHANGING
     await write_letter(connection, subject_id=subject_id, notice=notice, now=now, address=confirmed.email)
 
@@ -133,9 +163,11 @@ async def mark_verified(connection: AsyncConnection, account: Any, geolocation: 
         await store_place(connection, account.id, place_columns(geolocation, account.ip_address))
 
 
-async def _change_address(connection: AsyncConnection, account: Any, email: str, now: datetime) -> None:
-    """Replaces the address of the account and ends all links that were mailed to the old one."""
+async def _change_address(context: Context, connection: AsyncConnection, account: Any, email: str) -> None:
+    """Replaces the address of the account and ends all mailed links and all sessions except the caller's."""
+    now = context.now()
     credentials_update = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == account.id)
     await connection.execute(credentials_update.values(email_canonical=canonical_address(email)))
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(email=email))
     await end_mailed_tokens(connection, account.id, now, *LinkUse)
+    await end_sessions(connection, account.id, now, except_id=_session_of(context, account.id))

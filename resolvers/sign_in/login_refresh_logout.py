@@ -144,7 +144,7 @@ async def _begin(
             await connection.execute(credentials_update.values(password_hash=verification.rehashed))
         session = NewSession(person.id, attempt.transport, Factors.PASSWORD, attempt.client, now)
         if await confirmed_authenticator(connection, person.id):
-            return await begin_challenge(connection, session)
+            return await begin_challenge(context, connection, session)
         return await begin_session(context, connection, account, session, known_device=known_device)
 
 

@@ -84,7 +84,7 @@ async def test_a_request_ends_sessions_challenges_and_links(requester: Requester
     _, recovery = await enrol_authenticator(world, requester.token)
     begun = await sign_in(world, "p@example.org")
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
-    await world.data(CHANGE_EMAIL, requester.token, {"e": "new@example.org", "p": STRONG})
+    await world.data(CHANGE_EMAIL, requester.token, {"e": "new@example.org", "p": STRONG, "c": recovery[2]})
     (reset,), (change,) = [await mailed_tokens(world, use) for use in (LinkUse.RESET, LinkUse.CHANGE)]
     other = await world.token(Role.MEMBER, requester.id)
     assert (await requester.request(code=recovery[0]))["__typename"] == "ErasureScheduled"

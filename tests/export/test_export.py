@@ -92,6 +92,7 @@ SETTLED = {"account", "profile", "preRegistration", "consents", "disclosures", "
 NEVER: Final = {
     "digest",
     "previous_digest",
+    "browser_digest",
     "secret",
     "issuer_id",
     "approved_by",

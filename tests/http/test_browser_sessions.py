@@ -8,9 +8,11 @@ import pytest
 from app.http import cookies
 from models.vocabulary import Role
 from permissions.rate_limits import RateLimiter
-from tests.identity import ASK_RESET, LOGIN, REFRESH, STRONG, VIEWER, Clock, complete_login, enrol_authenticator
+from tests.identity import ASK_RESET, LOGIN, REFRESH, STRONG, VIEWER, Clock, enrol_authenticator
 from tests.world import World, codes
 
+COMPLETE_LOGIN = """mutation ($input: CompleteLoginInput!) { completeLogin(input: $input) {
+  ... on SignedIn { accessToken } ... on Refusal { code } } }"""
 BROWSER = {"X-ConsentQL-Client": "browser"}
 
 
@@ -174,6 +176,18 @@ async def test_requests_for_links_by_a_stranger_do_not_block_the_owner(world: Wo
     assert told == [[]] * 5 + [["RATE_LIMITED"]], "it is known for its own address"
 
 
+BROKEN = {cookies.CHALLENGE: "nonsense"}
+
+
+async def completed(world: World, challenge: str, code: str, jar: dict[str, str] | None) -> Any:
+    """The second step of a sign-in, by a browser with these cookies or, without any jar, by another client."""
+    given = {"input": {"challenge": challenge, "code": code}}
+    response = await (
+        post(world, COMPLETE_LOGIN, given) if jar is None else from_browser(world, COMPLETE_LOGIN, jar, given)
+    )
+    return response.json()["data"]["completeLogin"]
+
+
 async def test_a_second_factor_works_only_in_the_browser_that_began(world: World) -> None:
     Clock(world)
     await world.person("p@example.org", password=STRONG)
@@ -182,11 +196,13 @@ async def test_a_second_factor_works_only_in_the_browser_that_began(world: World
     jar: dict[str, str] = {}
     given = {"input": {"email": "p@example.org", "password": STRONG, "transport": "COOKIE"}}
     challenge = (await from_browser(world, LOGIN, jar, given)).json()["data"]["login"]["challenge"]
-    assert jar == {}, "a right password alone sets nothing"
-    assert (await complete_login(world, challenge, app.code()))["code"] == "INVALID_INPUT"
-    document = """mutation ($input: CompleteLoginInput!) { completeLogin(input: $input) {
-      ... on SignedIn { accessToken } ... on Refusal { code } } }"""
-    code = {"input": {"challenge": challenge, "code": app.code()}}
-    answer = (await from_browser(world, document, jar, code)).json()["data"]["completeLogin"]
-    assert answer == {"accessToken": None}
+    assert set(jar) == {cookies.CHALLENGE}, "a right password alone gives no session"
+    other_tab = (await from_browser(world, LOGIN, jar, given)).json()["data"]["login"]["challenge"]
+    elsewhere: dict[str, str] = {}
+    await from_browser(world, LOGIN, elsewhere, given)
+    assert elsewhere != jar
+    answers = [await completed(world, challenge, app.code(), held) for held in ({}, elsewhere, {**BROKEN}, None)]
+    assert [answer.get("code") for answer in answers] == ["INVALID_INPUT"] * 4
+    assert await completed(world, challenge, app.code(), jar) == {"accessToken": None}
+    assert await completed(world, other_tab, app.code(1), jar) == {"accessToken": None}
     assert (await from_browser(world, VIEWER, jar)).json()["data"]["viewer"]["role"] == "MEMBER"

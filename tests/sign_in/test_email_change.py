@@ -2,8 +2,10 @@
 
 import asyncio
 
+import pytest
 from sqlalchemy import select
 
+from app.graphql import endpoint
 from models.tables import ACCOUNTS
 from models.vocabulary import LinkUse
 from tests.identity import (
@@ -14,10 +16,14 @@ from tests.identity import (
     STRONG,
     VERIFY,
     Clock,
+    complete_login,
+    enrol_authenticator,
     letters,
     mailed_tokens,
+    new_challenge,
     register,
     sign_in,
+    token_status,
     verify_email,
 )
 from tests.world import World
@@ -47,6 +53,56 @@ async def test_a_new_address_takes_effect_with_its_link(world: World) -> None:
     assert "accessToken" in await sign_in(world, "newer@example.org")
     assert (await sign_in(world, "old@example.org"))["code"] == "INVALID_CREDENTIALS"
     assert "ADDRESS_CHANGING" in await letters(world, id)
+
+
+async def test_a_link_moves_no_account_of_a_stranger(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside the network that requested the change, only a session of the account can use the link."""
+    id = await world.person("stranger@example.org", password=STRONG)
+    stranger = (await sign_in(world, "stranger@example.org"))["accessToken"]
+    await world.data(CHANGE_EMAIL, stranger, {"e": "victim@example.org", "p": STRONG})
+    (link,) = await mailed_tokens(world, LinkUse.CHANGE)
+    _, other = await world.member("victim.elsewhere@example.org")
+    monkeypatch.setattr(endpoint, "address_of", lambda _request: "203.0.113.9")
+    for session in (None, other):
+        assert (await verify_email(world, link, session))["code"] == "NOT_PERMITTED"
+        assert (await world.account(id)).email == "stranger@example.org"
+    assert await verify_email(world, link, stranger) == {"email": "victim@example.org"}, "the link was not used"
+
+
+@pytest.mark.parametrize("in_session", [True, False])
+async def test_a_new_address_ends_the_other_sessions_and_links(world: World, *, in_session: bool) -> None:
+    Clock(world)
+    await world.person("old@example.org", password=STRONG)
+    mine, other = [(await sign_in(world, "old@example.org"))["accessToken"] for _ in range(2)]
+    app, recovery = await enrol_authenticator(world, mine)
+    answer = await complete_login(world, await new_challenge(world, "old@example.org"), app.code())
+    assert await token_status(world, other) == 401
+    other, pending = answer["accessToken"], await new_challenge(world, "old@example.org")
+    await world.data(ASK_RESET, None, {"e": "old@example.org"})
+    (reset,) = await mailed_tokens(world, LinkUse.RESET)
+    await world.data(CHANGE_EMAIL, mine, {"e": "new@example.org", "p": STRONG, "c": recovery[0]})
+    (link,) = await mailed_tokens(world, LinkUse.CHANGE)
+    assert [await token_status(world, each) for each in (mine, other)] == [200, 200], "nothing has moved yet"
+    assert await verify_email(world, link, mine if in_session else None) == {"email": "new@example.org"}
+    assert [await token_status(world, each) for each in (mine, other)] == [200 if in_session else 401, 401]
+    assert (await complete_login(world, pending, recovery[1]))["code"] == "CHALLENGE_EXPIRED"
+    assert (await world.data(RESET, None, {"t": reset, "p": OTHER}))["resetPassword"]["code"] == "TOKEN_EXPIRED"
+
+
+async def test_a_change_of_address_needs_the_second_factor_that_is_on(world: World) -> None:
+    Clock(world)
+    await world.person("old@example.org", password=STRONG)
+    token = (await sign_in(world, "old@example.org"))["accessToken"]
+    app, recovery = await enrol_authenticator(world, token)
+    given = {"e": "new@example.org", "p": STRONG}
+    for code, refusal in ((None, "TOTP_REQUIRED"), ("000000", "INVALID_CODE"), (app.code(-1), "INVALID_CODE")):
+        answer = (await world.data(CHANGE_EMAIL, token, {**given, "c": code}))["changeEmail"]
+        assert (answer["code"], answer["field"]) == (refusal, "code")
+        assert await mailed_tokens(world, LinkUse.CHANGE) == []
+    wrong = (await world.data(CHANGE_EMAIL, token, {**given, "p": "no", "c": app.code()}))["changeEmail"]
+    assert wrong["code"] == "INVALID_CREDENTIALS"
+    for code in (app.code(), recovery[0]):
+        assert "newEmail" in (await world.data(CHANGE_EMAIL, token, {**given, "c": code}))["changeEmail"]
 
 
 async def test_an_earlier_link_does_not_reveal_whether_a_later_address_is_free(world: World) -> None:
