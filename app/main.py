@@ -129,4 +129,6 @@ async def _http_error(home: HomePage, request: Request, problem: Exception) -> R
         raise problem
     if problem.status_code == 404:
         return home.not_found(request)
-    return error_response(problem.status_code, ErrorCode.BAD_USER_INPUT, str(problem.detail), **(problem.headers or {}))
+    return error_response(
+        request, problem.status_code, ErrorCode.BAD_USER_INPUT, str(problem.detail), **(problem.headers or {})
+    )

@@ -17,6 +17,7 @@ from app.http.authentication import Credential, Unauthenticated, authenticate
 from app.http.client_address import address_of
 from app.http.cookies import SessionCookies
 from app.http.json_answers import error_response, json_response
+from app.http.media_types import error_type
 from permissions.caller import Caller
 from permissions.error_codes import ErrorCode
 from permissions.errors import UNKNOWN_TOKEN
@@ -45,23 +46,26 @@ class Endpoint:
             credential = cookies.credential(request)
             async with self.queue.slot() if credential is None else nullcontext():
                 context = Context(await self._caller(request, credential), self.services, browser)
-                response = await self._executed(asked, context, media_type)
+                response = await self._executed(request, asked, context, media_type)
                 cookies.write(response, browser, self.services.now())
                 return response
         except request_body.RequestError as problem:
             # otherwise a client that sends its body slowly keeps the connection
             ended = {"Connection": "close"} if problem.status == 408 else {}
             code = ErrorCode.FORBIDDEN if problem.status == 403 else ErrorCode.BAD_USER_INPUT
-            return error_response(problem.status, code, problem.message, problem.argument, **ended)
+            return error_response(request, problem.status, code, problem.message, problem.argument, **ended)
         except Unauthenticated:
-            response = error_response(401, ErrorCode.UNAUTHENTICATED, UNKNOWN_TOKEN, **CHALLENGE)
+            response = error_response(request, 401, ErrorCode.UNAUTHENTICATED, UNKNOWN_TOKEN, **CHALLENGE)
             if cookies.ACCESS in request.cookies:  # the refresh cookie can continue the session
                 cookies.delete(response, cookies.ACCESS)
             return response
         except Exception as problem:  # noqa: BLE001  # `public_error` logs its kind and answers with an id
-            return json_response({"errors": [public_error(GraphQLError("", original_error=problem)).formatted]}, 500)
+            failed = {"errors": [public_error(GraphQLError("", original_error=problem)).formatted]}
+            return json_response(failed, 500, error_type(request.headers))
 
-    async def _executed(self, asked: request_body.GraphQLRequest, context: Context, media_type: str) -> Response:
+    async def _executed(
+        self, request: Request, asked: request_body.GraphQLRequest, context: Context, media_type: str
+    ) -> Response:
         try:
             result = await self.schema.execute(
                 asked.query,
@@ -71,6 +75,7 @@ class Endpoint:
             )
         except (CannotGetOperationTypeError, InvalidOperationTypeError, MissingQueryError):
             return error_response(
+                request,
                 400,
                 ErrorCode.GRAPHQL_VALIDATION_FAILED,
                 "The document has no operation of this name and kind.",

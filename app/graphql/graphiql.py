@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
+from app.http.html_pages import prefers_html
 from app.http.json_answers import error_response
 from permissions.error_codes import ErrorCode
 
@@ -27,6 +28,8 @@ PACKAGE_FILES: Final = (
 )
 FILES: Final = {name: WEB / name for name in OWN_FILES} | {name: PACKAGE / name for name in PACKAGE_FILES}
 MEDIA_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".txt": "text/plain", ".html": "text/html"}
+OPERATION_PARAMETERS: Final = frozenset({"query", "documentId", "extensions"})
+"""The parameters of an address that carry an operation."""
 
 
 def is_installed() -> bool:
@@ -37,28 +40,31 @@ def is_installed() -> bool:
 def router(*, in_production: bool) -> APIRouter:
     """`GET /graphql`, and in development the page's files under `/graphiql/`."""
     routes = APIRouter()
-    if in_production:
-
-        @routes.get("/graphql")
-        async def nothing() -> Response:
-            return error_response(405, ErrorCode.BAD_USER_INPUT, "Operations are sent by POST.", Allow="POST")
-
-        return routes
 
     @routes.get("/graphql")
-    async def page() -> Response:
+    async def page(request: Request) -> Response:
+        if in_production or not _asks_for_page(request):
+            return error_response(request, 405, ErrorCode.BAD_USER_INPUT, "Send operations by POST.", Allow="POST")
         if is_installed():
             return _file(WEB / "graphiql.html", 200)
         return _file(WEB / "graphiql-missing.html", 503)
 
+    if in_production:
+        return routes
+
     @routes.get("/graphiql/{name}")
-    async def file(name: str) -> Response:
+    async def file(request: Request, name: str) -> Response:
         known = FILES.get(name)
         if known is None or not known.is_file():
-            return error_response(404, ErrorCode.BAD_USER_INPUT, "There is no such file.")
+            return error_response(request, 404, ErrorCode.BAD_USER_INPUT, "There is no such file.")
         return _file(known, 200)
 
     return routes
+
+
+def _asks_for_page(request: Request) -> bool:
+    """Whether a person opens the page. An operation in the address is not run, so that a link can do nothing."""
+    return prefers_html(request) and not OPERATION_PARAMETERS & request.query_params.keys()
 
 
 def _file(path: Path, status: int) -> Response:

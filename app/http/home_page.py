@@ -43,7 +43,7 @@ class HomePage:
         if request.method in READ_METHODS and prefers_html(request):
             about = f"There is nothing at this path. This is {self.service}, a GraphQL API."
             return self._page(404, "Page not found", about)
-        return error_response(404, ErrorCode.BAD_USER_INPUT, NOT_FOUND)
+        return error_response(request, 404, ErrorCode.BAD_USER_INPUT, NOT_FOUND)
 
     def _page(self, status: int, heading: str, about: str) -> Response:
         links = [] if self.in_production else [("/graphql", "Open GraphiQL", "try queries in the browser")]

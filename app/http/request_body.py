@@ -7,12 +7,12 @@ from typing import Any, Final
 from starlette.requests import ClientDisconnect, Request
 
 from app.http import strict_json
+from app.http.media_types import GRAPHQL_RESPONSE, JSON, accepted_type
 
 MAX_BYTES: Final = 64 * 1024
 TIMEOUT_SECONDS: Final = 10
 """How long a body may take to arrive. Without this limit a slow client could hold a connection forever."""
-JSON_TYPES: Final = frozenset({"application/json"})
-GRAPHQL_RESPONSE_TYPE: Final = "application/graphql-response+json"
+JSON_TYPES: Final = frozenset({JSON})
 
 
 class RequestError(Exception):
@@ -35,21 +35,11 @@ class GraphQLRequest:
 
 
 def response_type(request: Request) -> str:
-    """The media type of the answer: the GraphQL one if the client accepts it, otherwise JSON."""
-    accepted = {_media_type(part) for part in ",".join(request.headers.getlist("accept") or ["*/*"]).split(",")}
-    if GRAPHQL_RESPONSE_TYPE in accepted:
-        return GRAPHQL_RESPONSE_TYPE
-    if accepted & {"application/json", "application/*", "*/*", ""}:
-        return "application/json"
-    raise RequestError(406, f"Accept application/json or {GRAPHQL_RESPONSE_TYPE}.")
-
-
-def _media_type(part: str) -> str | None:
-    """A media range of an Accept header, or None if its weight is 0 or its charset is not UTF-8."""
-    name, *options = (each.strip().lower() for each in part.split(";"))
-    parameters = dict(option.partition("=")[::2] for option in options)
-    never = not parameters.get("q", "1").strip("0.") or parameters.get("charset", "utf-8").strip('"') != "utf-8"
-    return None if never else name
+    """The media type of the answer. Raises RequestError if the client accepts none."""
+    accepted = accepted_type(request.headers)
+    if accepted is None:
+        raise RequestError(406, f"Accept {JSON} or {GRAPHQL_RESPONSE}.")
+    return accepted
 
 
 async def read_request(request: Request) -> GraphQLRequest:

@@ -60,10 +60,14 @@ def _require_counting() -> None:
     raise RuntimeError("the rate limit does not count requests: check the version of slowapi")
 
 
-async def too_many_requests(_request: Request, problem: Exception) -> Response:
+async def too_many_requests(request: Request, problem: Exception) -> Response:
     """The response with status 429."""
     if not isinstance(problem, RateLimitExceeded):
         raise problem
     return error_response(
-        429, ErrorCode.RATE_LIMITED, "Too many requests from this network. Wait a minute.", **{"Retry-After": "60"}
+        request,
+        429,
+        ErrorCode.RATE_LIMITED,
+        "Too many requests from this network. Wait a minute.",
+        **{"Retry-After": "60"},
     )

@@ -12,6 +12,7 @@ import orjson
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.media_types import error_type
 from app.operations.metrics import ANSWERS, SECONDS
 from permissions.error_codes import ErrorCode
 
@@ -47,13 +48,13 @@ class BoundaryMiddleware:
         try:
             refusal = _header_fault(scope)
             if refusal:
-                await _refuse(marked, *refusal)
+                await _refuse(scope, marked, *refusal)
             else:
                 await self.app(scope, marked.receive, marked)
         except Exception as problem:  # noqa: BLE001  # log only the type: the message may contain sent values
             log.error("a request failed: %s", type(problem).__name__, extra={"request_id": marked.id})
             if not marked.started:
-                await _refuse(marked, 500, "Internal error.")
+                await _refuse(scope, marked, 500, "Internal error.")
         finally:
             _record(scope, marked, time.perf_counter() - began)
 
@@ -124,10 +125,13 @@ def _header_fault(scope: Scope) -> tuple[int, str] | None:
     return None
 
 
-async def _refuse(send: Send, status: int, message: str) -> None:
+async def _refuse(scope: Scope, send: Send, status: int, message: str) -> None:
     code = ErrorCode.INTERNAL if status >= 500 else ErrorCode.BAD_USER_INPUT
     content = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    headers = [
+        (b"content-type", error_type(Headers(scope=scope)).encode()),
+        (b"content-length", str(len(content)).encode()),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 

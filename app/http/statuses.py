@@ -28,7 +28,10 @@ STATUSES: Final[Mapping[int, StatusText]] = {
         "Send the header. Add the origin to `CONSENTQL_ALLOWED_ORIGINS`.",
     ),
     404: StatusText("The path does not exist.", "Send operations to `/graphql`."),
-    405: StatusText("The path does not accept this method.", "Send operations by `POST`."),
+    405: StatusText(
+        "The path does not accept this method. `GET /graphql` shows only browsers a page, in development.",
+        "Send operations by `POST`.",
+    ),
     406: StatusText("The `Accept` header allows no media type of the service.", "Accept `application/json`."),
     408: StatusText("The body took more than 10 seconds to arrive.", "Repeat the request on a better connection."),
     413: StatusText("The body has more than 64 KiB.", "Send a smaller document, or fewer ids at once."),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
 from app.http.html_pages import WEB, fill_template
@@ -31,9 +31,9 @@ def router(service: str) -> APIRouter:
         return Response(pages["reset"], 200, HEADERS, "text/html; charset=utf-8")
 
     @routes.api_route("/letter/{name}", methods=READ_METHODS)
-    async def file(name: str) -> Response:
+    async def file(request: Request, name: str) -> Response:
         if name not in FILES:
-            return error_response(404, ErrorCode.BAD_USER_INPUT, "There is no such file.")
+            return error_response(request, 404, ErrorCode.BAD_USER_INPUT, "There is no such file.")
         return _file(name, FILES[name])
 
     return routes

@@ -4,6 +4,7 @@ import { EXAMPLES } from "./graphiql-examples.js";
 
 const { createElement, useEffect } = React;
 const { useEditorContext } = GraphiQL.React;
+const { parse, separateOperations } = GraphiQL.GraphQL;
 
 const PAUSE = 250;
 const choice = document.getElementById("example");
@@ -43,9 +44,29 @@ async function ask(operation, bearer = token) {
   return answer.json();
 }
 
-/** Sends the operations of GraphiQL. After a sign-in the new token is used for the next one. */
-async function fetcher(operation) {
-  const result = await ask(operation);
+/** The chosen operation with its fragments at their own lines and columns, because a document holds one operation. */
+function chosen(query, operationName) {
+  let tree;
+  try {
+    tree = parse(query);
+  } catch {
+    return query;
+  }
+  const documents = separateOperations(tree);
+  const kept = documents[operationName ?? ""]?.definitions;
+  if (!kept || Object.keys(documents).length === 1) return query;
+  return tree.definitions
+    .filter((definition) => !kept.includes(definition))
+    .reduce((text, { loc }) => text.slice(0, loc.start) + blank(text.slice(loc.start, loc.end)) + text.slice(loc.end), query);
+}
+
+function blank(text) {
+  return text.replace(/[^\r\n]/g, " ");
+}
+
+/** Sends the chosen operation of GraphiQL. After a sign-in the new token is used for the next one. */
+async function fetcher({ query, ...rest }) {
+  const result = await ask({ query: chosen(query, rest.operationName), ...rest });
   const begun = result.data?.login?.accessToken;
   if (begun) {
     pasted.value = begun;

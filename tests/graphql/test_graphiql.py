@@ -22,6 +22,8 @@ from app.settings import Settings
 from tests.browsing import NOTHING_STORED, STORAGE, needs_chromium
 from tests.serving import ROOT
 
+BROWSERS_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+EDITOR = "document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror"
 EXAMPLES = "async () => (await import('/graphiql/graphiql-examples.js')).EXAMPLES"
 
 in_browser = [
@@ -160,6 +162,20 @@ class TestInBrowser:
         assert watched.page.evaluate(STORAGE) == NOTHING_STORED
         assert watched.complaints == []
 
+    def test_of_several_operations_the_chosen_one_is_sent_alone(self, watched: Watched) -> None:
+        first, second = "query One { viewer { ...role } }", "query Two {\n  policy { version }\n}"
+        fragment = "fragment role on Viewer { role }"
+        watched.page.evaluate(f"text => {EDITOR}.setValue(text)", "\n".join((first, fragment, second)))
+        for name, expected, left_out in (("Two", second, "viewer"), ("One", f"{first}\n{fragment}", "policy")):
+            watched.page.click(".graphiql-execute-button")
+            with watched.page.expect_response(lambda answer: answer.request.method == "POST") as answered:
+                watched.page.get_by_role("menuitem", name=name).click()
+            sent = answered.value.request.post_data_json["query"]
+            assert expected in sent
+            assert left_out not in sent
+            assert sent.count("\n") == 4, "errors name the lines that the person sees"
+            assert "errors" not in answered.value.json()
+
     def test_every_example_is_answered_for_whom_it_is_offered(self, served: Served, watched: Watched) -> None:
         offered = watched.page.evaluate(EXAMPLES)
         tokens = {"Visitor": None, "Member": served.token(), "Processor": served.token("PROCESSOR")}
@@ -180,9 +196,37 @@ def production() -> httpx.AsyncClient:
 
 async def test_production_serves_no_graphiql() -> None:
     async with production() as client:
-        page, file = await client.get("/graphql"), await client.get("/graphiql/graphiql-boot.js")
+        page = await client.get("/graphql", headers={"Accept": BROWSERS_ACCEPT})
+        file = await client.get("/graphiql/graphiql-boot.js")
     assert (page.status_code, page.headers["allow"]) == (405, "POST")
     assert file.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("accept", "parameters"),
+    [
+        (None, {}),
+        ("*/*", {}),
+        ("application/json", {}),
+        ("application/graphql-response+json, application/json", {}),
+        ("text/html;q=0", {}),
+        ("application/json, text/html;q=0.5", {}),
+        (BROWSERS_ACCEPT, {"query": "{ viewer { role } }"}),
+        (BROWSERS_ACCEPT, {"query": ""}),
+        (BROWSERS_ACCEPT, {"documentId": "x"}),
+        (BROWSERS_ACCEPT, {"extensions": "{}"}),
+    ],
+)
+async def test_only_a_browser_without_an_operation_is_shown_the_page(
+    accept: str | None, parameters: dict[str, str]
+) -> None:
+    transport = httpx.ASGITransport(create(Settings(secret_keys=("k" * 48,), rate_limits="off")))
+    async with httpx.AsyncClient(transport=transport, base_url="http://consentql.test") as client:
+        del client.headers["accept"]
+        answer = await client.get("/graphql", params=parameters, headers={"Accept": accept} if accept else {})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert "html" not in answer.headers["content-type"]
+    assert answer.json()["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
 
 
 async def test_a_page_without_graphiql_files_explains_how_to_install_them(
@@ -192,7 +236,7 @@ async def test_a_page_without_graphiql_files_explains_how_to_install_them(
     settings = Settings(secret_keys=("k" * 48,), rate_limits="off")
     transport = httpx.ASGITransport(create(settings))
     async with httpx.AsyncClient(transport=transport, base_url="http://consentql.test") as client:
-        page = await client.get("/graphql")
+        page = await client.get("/graphql", headers={"Accept": BROWSERS_ACCEPT})
         outside = [await client.get(f"/graphiql/{name}") for name in ("fetch.py", "..%2Ffetch.py", "package.json")]
     assert page.status_code == 503
     assert "make setup" in page.text

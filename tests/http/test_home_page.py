@@ -63,7 +63,9 @@ async def test_a_browser_reads_a_page_without_anything_from_elsewhere(opened: Op
             assert re.findall(r"<script|\son\w+=|\sstyle=|<b>|\{\{", page.text) == []
             links = re.findall(r'href="(/[^"]*)"', page.text)
             assert "http" not in re.sub(r"data:[^\"]*", "", page.text)
-            assert {(await client.get(link)).status_code for link in links if "health" not in link} == {200}
+            assert {
+                (await client.get(link, headers=BROWSER)).status_code for link in links if "health" not in link
+            } == {200}
             first = "/graphql" if environment == "development" else "/health/ready" if page.status_code == 200 else "/"
             assert re.findall(r'<a href="([^"]+)"', page.text)[0] == first
             assert ("GraphiQL" in page.text) is (environment == "development")

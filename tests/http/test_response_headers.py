@@ -47,15 +47,12 @@ async def test_operations_require_post(database: Database, environment: str) -> 
     world = world_of(database, settings_for(database, environment=environment))
     before = await all_rows(database)
     mutation = {"query": "mutation { logout }"}
-    verbs = ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", CANARY]
-    for verb in [*verbs, "GET"] if environment == "production" else verbs:
+    for verb in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", CANARY):
         response = await world.client.request(verb, "/graphql", params=mutation)
         assert_refused(response, 405, "BAD_USER_INPUT")
         assert "POST" in response.headers["allow"], verb
     head = await world.client.head("/graphql", params=mutation)
     assert (head.status_code, head.headers["allow"]) == (405, "POST")
-    page = await world.client.get("/graphql", params=mutation, headers={"Accept": "application/json"})
-    assert "data" not in page.text[:20], "a browser's page in development, and never an operation"
     assert await all_rows(database) == before
 
 
