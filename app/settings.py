@@ -1,9 +1,10 @@
-"""Loads and checks the settings. An error names every invalid or weak setting at once."""
+"""Loads and checks the settings. An error names every unknown, invalid or weak setting at once."""
 
 import os
 import re
 import secrets
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -34,6 +35,9 @@ MIN_BOUND_TIMES_EPSILON: Final = 12
 """With a lower product, truncated noise reveals a subject for certain more than once in e^12 releases."""
 MAX_EPSILON: Final = Decimal("0.5")
 MAX_RELEASES: Final = 6
+
+NEAR: Final = 0.8
+"""How alike two names are if one may be a slip of the other."""
 
 ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 DEVELOPMENT_KEYS: Final = Path("var/secret-keys")
@@ -181,12 +185,26 @@ class Settings(
 
 
 def from_environment() -> Settings:
-    """Reads the settings from the environment. Raises InvalidSettings if one has an invalid value."""
+    """Reads the settings from the environment. Raises InvalidSettings if a name is unknown or a value is invalid."""
+    faults = _unknown_names()
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as problem:
-        faults = sorted({f"{PREFIX}{str(error['loc'][0]).upper()} {_reason(error)}." for error in problem.errors()})
-        raise InvalidSettings("\n".join(faults)) from None
+        faults += sorted({f"{PREFIX}{str(error['loc'][0]).upper()} {_reason(error)}." for error in problem.errors()})
+    if faults:
+        raise InvalidSettings("\n".join(faults))
+    return settings
+
+
+def _unknown_names() -> list[str]:
+    """A sentence for each variable of the environment that has our prefix but is no setting."""
+    known = [f"{PREFIX}{name}".upper() for name in Settings.model_fields]
+    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    faults = []
+    for name in unknown:
+        nearest = get_close_matches(name.upper(), known, n=1, cutoff=NEAR)
+        faults.append(f"{name} is not a setting. " + (f"Did you mean {nearest[0]}?" if nearest else "Remove it."))
+    return faults
 
 
 def _reason(error: ErrorDetails) -> str:

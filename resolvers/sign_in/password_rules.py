@@ -120,7 +120,7 @@ def _context_words(words: Iterable[str]) -> set[str]:
 
 
 def _address_parts(address: str) -> set[str]:
-    """The local part and the domain's name, whole and word by word, but not the top-level domain alone."""
+    """The local part and the domain's name, whole and word by word, without the top-level domain."""
     local, _, domain = address.rpartition("@")
     name = domain.rpartition(".")[0] or domain
     return {local, domain, name, *BETWEEN_WORDS.split(local), *BETWEEN_WORDS.split(name)}

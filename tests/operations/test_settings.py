@@ -1,6 +1,8 @@
-"""Invalid and weak settings are refused by name."""
+"""Unknown, invalid and weak settings are refused by name."""
 
 import pytest
+
+from app.settings import InvalidSettings, Settings, from_environment, load
 
 WEAK = [
     ("TRUSTED_PROXIES", "*"),
@@ -34,7 +36,6 @@ WEAK = [
 def test_an_invalid_or_weak_setting_is_named_without_its_value(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.settings import InvalidSettings, load
     from tests.world import KEY
 
     sound = {
@@ -54,3 +55,33 @@ def test_an_invalid_or_weak_setting_is_named_without_its_value(
     monkeypatch.setenv(f"CONSENTQL_{name}", sound.get(name, ""))
     if name in sound:
         load()
+
+
+NAMES = sorted(f"CONSENTQL_{name.upper()}" for name in Settings.model_fields)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_misspelt_setting_stops_the_start_and_the_right_name_is_told(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in range(len("CONSENTQL_"), len(name)):
+        wrong = name[:place] + name[place + 1 :]
+        monkeypatch.setenv(wrong, "secret value")
+        with pytest.raises(InvalidSettings) as refused:
+            from_environment()
+        monkeypatch.delenv(wrong)
+        assert str(refused.value) == f"{wrong} is not a setting. Did you mean {name}?"
+
+
+def test_an_unknown_setting_is_named_beside_invalid_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONSENTQL_FAVOURITE_COLOUR", "secret")
+    monkeypatch.setenv("consentql_allowed_origin", "secret")
+    monkeypatch.setenv("CONSENTQL_DATABASE_POOL", "secret")
+    monkeypatch.setenv("OTHER_FAVOURITE_COLOUR", "not ours")
+    with pytest.raises(InvalidSettings) as refused:
+        load()
+    first, second, third = str(refused.value).splitlines()
+    assert first == "CONSENTQL_FAVOURITE_COLOUR is not a setting. Remove it."
+    assert second == "consentql_allowed_origin is not a setting. Did you mean CONSENTQL_ALLOWED_ORIGINS?"
+    assert third.startswith("CONSENTQL_DATABASE_POOL must")
+    assert "secret" not in str(refused.value)
