@@ -1,6 +1,5 @@
 """Errors that a client receives: a code, a sentence for people, and never a value."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from graphql import GraphQLError
@@ -23,12 +22,6 @@ def forbidden(reason: ForbiddenReason) -> ApiError:
     """The caller may not use this root field, for a reason that depends only on the caller."""
     extensions = {"code": ErrorCode.FORBIDDEN, "reason": reason.value}
     return ApiError(FORBIDDEN_REASONS[reason].sentence, extensions=extensions)
-
-
-def unreadable_field(path: Sequence[str | int], name: str, personal_field: str) -> ApiError:
-    """The caller's role can never read this personal field."""
-    named = {"code": ErrorCode.FORBIDDEN, "field": name, "personalField": personal_field}
-    return ApiError(FORBIDDEN_REASONS[ForbiddenReason.ROLE].sentence, path=path, extensions=named)
 
 
 def unknown_token() -> ApiError:

@@ -138,8 +138,10 @@ class World:
         return await self.client.post("/graphql", json=body, headers=headers)
 
     async def ask(self, document: str, token: str | None = None, variables: Any = None) -> dict[str, Any]:
-        """Posts a document and returns the whole GraphQL answer."""
+        """Posts a document and returns the whole GraphQL answer. Each error's path must lead to a null in it."""
         answer: dict[str, Any] = (await self.post(document, token, variables)).json()
+        for error in answer.get("errors", []):
+            assert leads_to_null(answer.get("data"), error.get("path", [])), answer
         return answer
 
     async def data(self, document: str, token: str | None = None, variables: Any = None) -> Any:
@@ -161,6 +163,17 @@ def world_of(database: Database, settings: Settings | None = None, **changes: An
     app = create(settings or settings_for(database), services)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     return World(services, httpx.AsyncClient(transport=transport, base_url="http://consentql.test"))
+
+
+def leads_to_null(data: Any, path: Sequence[str | int]) -> bool:
+    """Whether a path leads to a null of the answer. The null may stand above it, because a non-null field failed."""
+    for step in path:
+        if data is None:
+            return True
+        if isinstance(data, list) != isinstance(step, int) or (isinstance(data, dict) and step not in data):
+            return False
+        data = data[step]
+    return data is None or not path
 
 
 def codes(answer: dict[str, Any]) -> list[str]:

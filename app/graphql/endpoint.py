@@ -84,7 +84,8 @@ class Endpoint:
         errors = [public_error(error).formatted for error in result.errors or []]
         content: dict[str, Any] = {"errors": errors} if errors else {}
         if not isinstance(result, PreExecutionError):
-            return json_response({"data": result.data, **content}, 200, media_type)
+            extensions = {"extensions": result.extensions} if result.extensions else {}
+            return json_response({"data": result.data, **content, **extensions}, 200, media_type)
         codes = {error["extensions"]["code"] for error in errors}
         if ErrorCode.UNAUTHENTICATED in codes:
             return json_response(content, 401, media_type, **CHALLENGE)

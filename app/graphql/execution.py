@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 MAX_DOCUMENTS: Final = 256
 MAX_ERRORS: Final = 10
+REFUSED_FIELDS: Final = "refusedFields"
 LITERAL_MARKS: Final = frozenset('"#')
 """A valid document contains free text only in a string or a comment, so only with one of these."""
 
@@ -119,7 +120,7 @@ class OperationExtension(SchemaExtension):
         yield
 
     async def on_execute(self) -> AsyncIterator[None]:
-        """Checks variables and decides refusals before any data is read, then adds the refusals to the answer."""
+        """Checks variables and decides refusals before any data is read, and records the disclosures afterwards."""
         context = self.execution_context
         operation = _operation(context.graphql_document)
         if context.context.cookies.lapsed and _needs_session(_tree(context), operation):
@@ -139,11 +140,12 @@ class OperationExtension(SchemaExtension):
             return
         walk = SelectionWalk(_schema(context), _tree(context), variables, context.context.caller)
         context.context.selection = selection = walk.operation(operation)
+        if refused := selection.refused_fields():
+            context.extensions_results[REFUSED_FIELDS] = refused
         yield
         result = context.result
         if result is not None:
-            found = [error_messages.public_error(error) for error in result.errors or []]
-            result.errors = [*found, *selection.errors] or None
+            result.errors = [error_messages.public_error(error) for error in result.errors or []] or None
             await _record_disclosures(context.context, result)
 
 

@@ -23,25 +23,35 @@ from graphql.type import GraphQLIncludeDirective, GraphQLSkipDirective
 from models.vocabulary import EVERY_FIELD
 from permissions.caller import Caller
 from permissions.decision import possible_bits
-from permissions.errors import ApiError, unreadable_field
 from permissions.graphql.classified_schema import ClassifiedSchema
 from permissions.graphql.root_field_rules import ROOT_FIELD_RULES
 
 
 @dataclass(slots=True)
 class RootFieldSelection:
-    """The selection of one root field: coordinates (`User.email`) and the bits of its personal fields."""
+    """The selection of one root field: coordinates (`User.email`) and the bits of its personal fields.
+
+    `refused` has the coordinates that the caller's role can never read, each once, in the order of the document.
+    """
 
     coordinates: set[str] = field(default_factory=set)
     bits: int = 0
+    refused: dict[str, None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class DocumentSelection:
-    """The selection of each root field, and an error per field that the caller's role can never read."""
+    """The selection of each root field, by its key in the answer."""
 
     root_fields: dict[str, RootFieldSelection] = field(default_factory=dict)
-    errors: list[ApiError] = field(default_factory=list)
+
+    def refused_fields(self) -> list[dict[str, list[str]]]:
+        """Lists, for each root field, the fields that the caller's role can never read. Nothing stored changes it."""
+        return [
+            {"path": [key], "fields": list(selection.refused)}
+            for key, selection in self.root_fields.items()
+            if selection.refused
+        ]
 
 
 class SelectionWalk:
@@ -57,7 +67,6 @@ class SelectionWalk:
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
         self.selection = DocumentSelection()
-        self._refused: set[tuple[str | int, ...]] = set()
 
     def operation(self, node: OperationDefinitionNode) -> DocumentSelection:
         """Returns the selections of the operation's root fields."""
@@ -75,33 +84,26 @@ class SelectionWalk:
         kind = get_named_type(root.fields[node.name.value].type)
         if is_composite_type(kind):
             readable = EVERY_FIELD if rule.is_processor_view else possible_bits(rule.audiences(self.caller))
-            self._nested(kind, node.selection_set, (key,), selection, readable)
+            self._nested(kind, node.selection_set, selection, readable)
 
     def _nested(
         self,
         kind: GraphQLCompositeType,
         selections: SelectionSetNode,
-        path: tuple[str, ...],
         selection: RootFieldSelection,
         readable: int,
     ) -> None:
-        for key, name, node, parent in self._fields(kind, selections):
+        for _, name, node, parent in self._fields(kind, selections):
             coordinate = f"{parent.name}.{name}"
             selection.coordinates.add(coordinate)
-            field_path = (*path, key)
             if guard := self.schema.guards.get(coordinate):
                 selection.bits |= guard.bit
                 if not guard.bit & readable:
-                    self._refuse(field_path, name, guard.field.value)
+                    selection.refused[coordinate] = None
                     continue
             inner = get_named_type(parent.fields[name].type) if name in getattr(parent, "fields", {}) else None
             if node.selection_set is not None and is_composite_type(inner):
-                self._nested(inner, node.selection_set, field_path, selection, readable)
-
-    def _refuse(self, path: tuple[str, ...], name: str, personal_field: str) -> None:
-        if path not in self._refused:
-            self._refused.add(path)
-            self.selection.errors.append(unreadable_field(path, name, personal_field))
+                self._nested(inner, node.selection_set, selection, readable)
 
     def _fields(
         self, kind: GraphQLCompositeType, selections: SelectionSetNode

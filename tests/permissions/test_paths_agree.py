@@ -1,6 +1,6 @@
 """Every path to a subject gives a caller the same answer, and an absent subject answers like an unknown id."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -175,17 +175,21 @@ def selected(field: str) -> str:
     return f"{GRAPHQL_NAMES[field]} {SUBSELECTIONS.get(field, '')}"
 
 
-def refusals(answer: dict[str, Any]) -> list[tuple[list[str], str | None]]:
-    """Returns path and field of each error. Every error must be FORBIDDEN."""
+def refusals(answer: dict[str, Any]) -> tuple[list[str], dict[str, set[str]]]:
+    """Returns the refused root fields, each with a FORBIDDEN error, and the refused fields below the others."""
     errors = answer.get("errors", [])
     assert all(error["extensions"]["code"] == "FORBIDDEN" for error in errors), errors
-    return sorted((error["path"], error["extensions"].get("personalField")) for error in errors)
+    assert all(error["extensions"]["reason"] and error["locations"] and len(error["path"]) == 1 for error in errors)
+    listed = answer.get("extensions", {}).get("refusedFields", [])
+    assert all(len(each["fields"]) == len(set(each["fields"])) for each in listed)
+    below = {each["path"][0]: set(each["fields"]) for each in listed}
+    assert len(below) == len(listed)
+    return sorted(error["path"][0] for error in errors), below
 
 
-def refused(caller: QueryCaller, root: str, aliased: str) -> list[tuple[list[str], str | None]]:
-    """Returns the expected errors below a root field that selects every field, and one of places twice."""
-    below = [([root, GRAPHQL_NAMES[field]], field) for field in caller.unreachable]
-    return [*below, ([root, "again"], aliased)] if aliased in caller.unreachable else below
+def refused_coordinates(fields: Iterable[str]) -> set[str]:
+    """Returns these fields as `refusedFields` names them."""
+    return {f"User.{GRAPHQL_NAMES[field]}" for field in fields}
 
 
 def with_alias(user: dict[str, Any] | None, aliased: str) -> dict[str, Any] | None:
@@ -211,14 +215,14 @@ async def user_and_node_answer_as_expected(
       {" ".join(f"n{p}: node(id: $i{p}) {{ ...Whole ... on User {{ again: {again[p]} }} }}" for p in places)}
     }} {WHOLE}"""
     answer = await world.ask(document, token, {f"i{place}": key for place, (key, _) in enumerate(batch)})
-    errors: list[tuple[list[str], str | None]] = []
+    unreachable = refused_coordinates(caller.unreachable)
+    roots = [f"{letter}{p}" for letter in ("nu" if caller.may_use_user else "n") for p in places]
     for place, (key, state) in enumerate(batch):
         expected = with_alias(state.expected_user(key, caller.audience), aliased[place])
         assert answer["data"][f"n{place}"] == expected, (caller, state)
         assert answer["data"][f"u{place}"] == (expected if caller.may_use_user else None), (caller, state)
-        errors += refused(caller, f"n{place}", aliased[place])
-        errors += refused(caller, f"u{place}", aliased[place]) if caller.may_use_user else [([f"u{place}"], None)]
-    assert refusals(answer) == sorted(errors), caller
+    refused_roots = [] if caller.may_use_user else [f"u{place}" for place in places]
+    assert refusals(answer) == (refused_roots, dict.fromkeys(roots, unreachable) if unreachable else {}), caller
 
 
 async def directory(world: World, token: str) -> dict[str, Any]:
@@ -288,7 +292,7 @@ async def test_a_search_finds_the_callers_own_hidden_name(world: World, subjects
             assert found == ([state.expected_user(key, "SELF")] if state.stands else []), state
             assert "errors" not in answer
         else:
-            assert (answer["data"], refusals(answer)) == ({"users": None}, [(["users"], None)])
+            assert (answer["data"], refusals(answer)) == ({"users": None}, (["users"], {}))
 
 
 LOGIN = f"""mutation ($email: String!) {{ login(input: {{ email: $email, password: "{PASSWORD}" }}) {{
@@ -306,7 +310,6 @@ async def test_login_returns_the_same_record_as_other_paths(world: World) -> Non
 
 async def test_a_staff_token_does_not_read_its_holder(world: World) -> None:
     everything = f"{{ viewer {{ role user {{ ...Whole named: email }} }} }} {WHOLE}"
-    below = [(["viewer", "user", GRAPHQL_NAMES[field]], field) for field in FIELDS]
     nulls = dict.fromkeys([*GRAPHQL_NAMES.values(), "named"])
     withheld = [{"field": field, "reason": "ROLE", "purpose": None} for field in FIELDS]
     for caller in (caller for caller in CALLERS if caller.role is not Role.MEMBER):
@@ -314,7 +317,7 @@ async def test_a_staff_token_does_not_read_its_holder(world: World) -> None:
         answer = await world.ask(everything, token)
         viewer = answer["data"]["viewer"]
         assert viewer["role"] == caller.role
-        assert refusals(answer) == sorted([*below, (["viewer", "user", "named"], "EMAIL")])
+        assert refusals(answer) == ([], {"viewer": refused_coordinates(FIELDS)})
         if caller.role in STAFF:
             holder = viewer["user"]["id"]
             assert viewer["user"] == {"id": holder, **nulls, "withheld": withheld}

@@ -1,5 +1,6 @@
 """A field that the caller's role can never read is refused by document and role, before any read."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from graphql import OperationDefinitionNode, parse
 from graphql.execution.values import get_variable_values
 
+from app.graphql.document_limits import MAX_ALIASES
 from models.vocabulary import Processor, Role
 from permissions.caller import Caller
 from permissions.graphql.document_selection import SelectionWalk
@@ -14,33 +16,30 @@ from permissions.graphql.root_field_rules import ROOT_FIELD_RULES, RootFieldRule
 from schema.build import build
 from tests import expectation
 from tests.expectation import ALL_FIELDS, FIELDS
-from tests.permissions.schemas import EVERY_SELECTION
+from tests.permissions.schemas import EVERY_SELECTION, SUBSELECTIONS
 from tests.world import FORM, GRAPHQL_NAMES, PROFILE, World, line
 
 UNKNOWN = "0" * 32
 ROLE_MAY_NOT = {"code": "FORBIDDEN", "reason": "ROLE"}
 
 
-def refusals_of(fields: Sequence[str] | frozenset[str], *root: str) -> list[dict[str, Any]]:
-    """Returns the errors for these fields below a root field."""
-    return [refused_at([*root, GRAPHQL_NAMES[field]], field) for field in FIELDS if field in fields]
+def refused_below(root: str, *fields: str) -> dict[str, Any]:
+    """Returns the entry of `extensions.refusedFields` for these fields below a root field, in this order."""
+    return {"path": [root], "fields": [f"User.{GRAPHQL_NAMES[field]}" for field in fields]}
 
 
-def refused_at(path: list[str], field: str) -> dict[str, Any]:
-    """Returns the error for a field at this path."""
-    named = {"code": "FORBIDDEN", "field": GRAPHQL_NAMES[field], "personalField": field}
-    return {"message": "Your role may not read or do this.", "path": path, "extensions": named}
+def refusals_of(fields: Sequence[str] | frozenset[str], *roots: str) -> list[dict[str, Any]]:
+    """Returns the entries for root fields that select every field, in the policy's order."""
+    refused = [field for field in FIELDS if field in fields]
+    return [refused_below(root, *refused) for root in roots] if refused else []
 
 
-def sorted_errors(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """Returns an answer's errors without `locations`, ordered by path."""
-    errors = [{name: part for name, part in error.items() if name != "locations"} for error in answer.get("errors", [])]
-    return sorted(errors, key=lambda error: error["path"])
-
-
-def in_order(errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the expected errors, ordered by path."""
-    return sorted(errors, key=lambda error: error["path"])
+def refused_fields(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns `extensions.refusedFields` of an answer. Without refused fields there are no extensions."""
+    extensions = answer.get("extensions", {"refusedFields": []})
+    assert list(extensions) == ["refusedFields"]
+    assert "extensions" not in answer or extensions["refusedFields"]
+    return list(extensions["refusedFields"])
 
 
 async def token_of(world: World, role: Role) -> str | None:
@@ -58,39 +57,49 @@ def unreachable(role: Role) -> frozenset[str]:
 
 
 @pytest.mark.parametrize("role", Role)
-async def test_one_error_for_each_field_that_the_role_can_never_read(world: World, role: Role) -> None:
+async def test_each_root_field_lists_the_fields_that_the_role_can_never_read(world: World, role: Role) -> None:
     token = await token_of(world, role)
     known = await world.person("subject@example.org")
     refused_root = role in (Role.ANALYTICS, Role.OPERATIONS, Role.PROCESSOR)
     for named in (known, UNKNOWN):
-        document = f'{{ user(id: "{named}") {{ id withheld {{ field }} {EVERY_SELECTION} }} }}'
-        root = {"message": "Your role may not read or do this.", "path": ["user"], "extensions": ROLE_MAY_NOT}
-        expected = [root] if refused_root else refusals_of(unreachable(role), "user")
-        assert sorted_errors(await world.ask(document, token)) == in_order(expected)
-        document = f'{{ node(id: "{named}") {{ id ... on User {{ {EVERY_SELECTION} }} }} }}'
-        assert sorted_errors(await world.ask(document, token)) == in_order(refusals_of(unreachable(role), "node"))
+        answer = await world.ask(f'{{ user(id: "{named}") {{ id withheld {{ field }} {EVERY_SELECTION} }} }}', token)
+        assert refused_fields(answer) == ([] if refused_root else refusals_of(unreachable(role), "user"))
+        refused = [(["user"], ROLE_MAY_NOT)] if refused_root else []
+        assert [(error["path"], error["extensions"]) for error in answer.get("errors", [])] == refused
+        answer = await world.ask(f'{{ node(id: "{named}") {{ id ... on User {{ {EVERY_SELECTION} }} }} }}', token)
+        assert refused_fields(answer) == refusals_of(unreachable(role), "node")
+        assert "errors" not in answer
 
 
 @pytest.mark.parametrize("role", Role)
 async def test_only_a_member_reads_fields_below_viewer(world: World, role: Role) -> None:
-    answer = await world.ask(f"{{ viewer {{ role user {{ id {EVERY_SELECTION} }} }} }}", await token_of(world, role))
-    expected = [] if role is Role.MEMBER else refusals_of(ALL_FIELDS, "viewer", "user")
-    assert sorted_errors(answer) == in_order(expected)
+    document = f"{{ viewer {{ role user {{ id withheld {{ field reason }} {EVERY_SELECTION} }} }} }}"
+    answer = await world.ask(document, await token_of(world, role))
+    refused = frozenset() if role is Role.MEMBER else ALL_FIELDS
+    assert refused_fields(answer) == refusals_of(refused, "viewer")
+    assert "errors" not in answer
     assert answer["data"]["viewer"]["role"] == role
+    if user := answer["data"]["viewer"]["user"]:
+        reasons = [{"field": field, "reason": "ROLE"} for field in FIELDS if field in refused]
+        assert user["withheld"] == reasons
+        assert all(user[GRAPHQL_NAMES[field]] is None for field in refused)
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.MEMBER])
-async def test_a_refused_root_field_has_no_errors_below_it(world: World, role: Role) -> None:
+async def test_a_refused_root_field_lists_no_fields_below_it(world: World, role: Role) -> None:
     document = """{ me { user { email } } users { edges { node { email preRegistration { country } } } }
       userMap { count } }"""
     answer = await world.ask(document, await token_of(world, role))
     assert answer["data"] == {"me": None, "users": None, "userMap": None}
-    assert [(error["path"], error["extensions"]) for error in sorted_errors(answer)] == [
+    errors = sorted(answer["errors"], key=lambda error: error["path"])
+    assert [(error["path"], error["extensions"]) for error in errors] == [
         ([root], ROLE_MAY_NOT) for root in ("me", "userMap", "users")
     ]
+    assert all(error["locations"] for error in errors)
+    assert refused_fields(answer) == []
 
 
-async def test_a_refusal_as_data_has_no_errors_below_it(world: World) -> None:
+async def test_a_refusal_as_data_lists_no_fields_below_it(world: World) -> None:
     document = """mutation { updateProfile(input: {}) { ...Result } setHiddenFromMembers(fields: []) { ...Result } }
       fragment Result on UpdateProfileResult { ... on ProfileUpdated { user { email } } ... on Refusal { code } }"""
     refusal = {"code": "NOT_PERMITTED"}
@@ -118,25 +127,22 @@ fragment Included on User { q: email r: email @skip(if: $yes) }"""
 async def test_a_skipped_field_is_not_refused(world: World) -> None:
     known = await world.person("subject@example.org")
     answer = await world.ask(SKIPPING, None, {"id": known, "yes": True})
-    selected = ["b", "c", "f", "g", "i", "m", "o", "q"]
-    assert answer["data"]["user"] == dict.fromkeys(selected)
-    assert sorted_errors(answer) == [refused_at(["user", key], "EMAIL") for key in selected]
+    assert answer["data"]["user"] == dict.fromkeys(["b", "c", "f", "g", "i", "m", "o", "q"])
+    assert refused_fields(answer) == [refused_below("user", "EMAIL")]
     answer = await world.ask(SKIPPING, None, {"id": known, "yes": False, "no": True})
-    selected = ["b", "c", "e", "h", "l", "n", "p"]
-    assert answer["data"]["user"] == dict.fromkeys(selected)
-    expected = [*(refused_at(["user", key], "EMAIL") for key in selected), refused_at(["gone", "email"], "EMAIL")]
-    assert sorted_errors(answer) == in_order(expected)
+    assert answer["data"]["user"] == dict.fromkeys(["b", "c", "e", "h", "l", "n", "p"])
+    assert refused_fields(answer) == [refused_below("user", "EMAIL"), refused_below("gone", "EMAIL")]
+    nothing = (
+        "query ($id: ID!, $no: Boolean!) { user(id: $id) { id email @include(if: $no) ... @skip(if: true) { city } } }"
+    )
+    assert refused_fields(await world.ask(nothing, None, {"id": known, "no": False})) == []
 
 
-async def test_a_field_selected_twice_under_one_key_is_refused_once(world: World) -> None:
-    document = """query ($id: ID!) { user(id: $id) { email ...Again ... on User { email } email also: email } }
+async def test_a_field_selected_again_is_listed_once_where_it_stands_first(world: World) -> None:
+    document = """query ($id: ID!) { user(id: $id) { about email ...Again ... on User { email } email also: email } }
       fragment Again on User { email preRegistration { country } preRegistration { company } }"""
     answer = await world.ask(document, None, {"id": UNKNOWN})
-    assert sorted_errors(answer) == [
-        refused_at(["user", "also"], "EMAIL"),
-        refused_at(["user", "email"], "EMAIL"),
-        refused_at(["user", "preRegistration"], "PRE_REGISTRATION"),
-    ]
+    assert refused_fields(answer) == [refused_below("user", "ABOUT", "EMAIL", "PRE_REGISTRATION")]
 
 
 FRAGMENTS = """query ($id: ID!) { ...Roots third: node(id: $id) { ...Thing ... on Node { ... on User { about } } } }
@@ -147,29 +153,27 @@ fragment Person on User { id reached: mobilePhone avatarUrl ...Deeper }
 fragment Deeper on User { ... on User { here: location { country } } ... on Node { id } }"""
 
 
-async def test_errors_in_fragments_use_the_keys_of_the_answer(world: World) -> None:
+async def test_refusals_in_fragments_belong_to_the_keys_of_the_answer(world: World) -> None:
     known = await world.person("subject@example.org")
     answer = await world.ask(FRAGMENTS, None, {"id": known})
     person = {"id": known, "reached": None, "avatarUrl": PROFILE["avatarUrl"], "here": None}
     assert answer["data"] == {"first": person, "second": person, "third": {**person, "about": None}}
-    expected = [
-        refused_at([root, key], field)
-        for root in ("first", "second", "third")
-        for key, field in (("here", "LOCATION"), ("reached", "MOBILE_PHONE"))
-    ]
-    assert sorted_errors(answer) == in_order([*expected, refused_at(["third", "about"], "ABOUT")])
+    below = ("MOBILE_PHONE", "LOCATION")
+    others = [refused_below(root, *below) for root in ("first", "second")]
+    assert refused_fields(answer) == [*others, refused_below("third", *below, "ABOUT")]
 
 
 @pytest.mark.parametrize("role", [Role.ANONYMOUS, Role.SUPPORT])
-async def test_errors_do_not_depend_on_stored_subjects(world: World, role: Role) -> None:
+async def test_refusals_do_not_depend_on_stored_subjects(world: World, role: Role) -> None:
     token = await token_of(world, role)
     ids = await world.store_people(*(person(place) for place in range(4)))
     document = (
         f"query ($id: ID!) {{ user(id: $id) {{ id {EVERY_SELECTION} }} node(id: $id) {{ ... on User {{ about }} }} }}"
     )
     answers = [await world.ask(document, token, {"id": named}) for named in (*ids, UNKNOWN, "", "someone")]
-    assert all(answer["errors"] == answers[0]["errors"] for answer in answers)
-    assert len(answers[0]["errors"]) == len(unreachable(role)) + 1
+    expected = [*refusals_of(unreachable(role), "user"), refused_below("node", "ABOUT")]
+    assert [refused_fields(answer) for answer in answers] == [expected] * len(answers)
+    assert not any("errors" in answer for answer in answers)
     assert [answer["data"]["user"] is None for answer in answers[:2]] == [role is Role.SUPPORT, True]
 
 
@@ -188,21 +192,25 @@ async def test_a_refused_list_does_not_reveal_its_length(world: World) -> None:
     assert (await world.post(document, unverified)).content == before
 
 
-def test_error_paths_contain_no_list_index(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_of_subjects_lists_each_field_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ROOT_FIELD_RULES, "Query.users", RootFieldRule(frozenset({Role.SUPPORT})))
     schema = build()
     tree = parse("""query ($yes: Boolean = true) { all: users(first: 2) { edges { cursor node { ...Person } }
-      rows: edges { one: node { email about @include(if: $yes) } } } }
+      rows: edges { one: node { email about @include(if: $yes) streetAddress } } } }
       fragment Person on User { pages: publicPages { title } preRegistration { country } streetAddress }""")
     operation = next(node for node in tree.definitions if isinstance(node, OperationDefinitionNode))
     variables = get_variable_values(schema.graphql, operation.variable_definitions, {})
     found = SelectionWalk(schema, tree, variables, Caller(Role.SUPPORT)).operation(operation)
-    assert [(error.path, error.extensions["personalField"]) for error in found.errors] == [
-        (["all", "edges", "node", "pages"], "PUBLIC_PAGES"),
-        (["all", "edges", "node", "preRegistration"], "PRE_REGISTRATION"),
-        (["all", "edges", "node", "streetAddress"], "STREET_ADDRESS"),
-        (["all", "rows", "one", "about"], "ABOUT"),
-    ]
+    listed = ("PUBLIC_PAGES", "PRE_REGISTRATION", "STREET_ADDRESS", "ABOUT")
+    assert found.refused_fields() == [refused_below("all", *listed)]
+
+
+async def test_the_largest_document_gets_a_small_list(world: World) -> None:
+    roots = " ".join(f'r{place}: node(id: "{UNKNOWN}") {{ ...All }}' for place in range(MAX_ALIASES))
+    texts = " ".join(name for name in GRAPHQL_NAMES.values() if name not in SUBSELECTIONS)
+    answer = await world.ask(f"{{ {roots} }} fragment All on User {{ {texts} }}")
+    assert len(refused_fields(answer)) == MAX_ALIASES
+    assert len(json.dumps(answer["extensions"])) < 16_000
 
 
 async def test_values_below_a_refused_field_are_not_returned(world: World) -> None:
