@@ -24,6 +24,7 @@ from app.settings_fields import (
     Switch,
 )
 from app.settings_validation import is_mail_url, is_narrow_network, is_sender_address, is_site_url, is_sorted_file
+from models.private_files import create_file
 from permissions.retention_periods import RetentionTable, retention
 from resolvers.hashing.argon2_parameters import is_below_minimum
 
@@ -224,10 +225,9 @@ def load() -> Settings:
 
 
 def _development_key(path: Path) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(48))
+        with create_file(path) as file:
+            file.write(secrets.token_urlsafe(48).encode())
     except FileExistsError:
         pass
     return path.read_text().strip()

@@ -1,5 +1,6 @@
 """Connections to SQLite or PostgreSQL: `reading()`, `snapshot()` and `writing()`, a transaction."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from models.private_files import create_file
 
 IS_WRITER = "writes"
 WAITS = "waits"
@@ -23,9 +26,10 @@ PRAGMAS = (
 
 
 def file_of(url: str) -> Path | None:
-    """Returns the file of a SQLite URL, or None for PostgreSQL."""
+    """Returns the file of a SQLite URL, or None if there is none."""
     address = make_url(url)
-    return Path(address.database) if address.database and address.get_backend_name() == "sqlite" else None
+    is_file = address.get_backend_name() == "sqlite" and address.database not in (None, "", ":memory:")
+    return Path(str(address.database)) if is_file else None
 
 
 class Database:
@@ -45,9 +49,14 @@ class Database:
 
     @staticmethod
     def _sqlite(url: str, **options: Any) -> AsyncEngine:
-        if file := file_of(url):
-            file.parent.mkdir(parents=True, exist_ok=True)
         engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS}, **options)
+
+        @event.listens_for(engine.sync_engine, "do_connect")
+        def create(*_: Any) -> None:
+            # SQLite would create the file with the rights of the umask; its other files inherit those of this one
+            if (file := file_of(url)) and not file.exists():
+                with contextlib.suppress(FileExistsError):
+                    create_file(file.resolve()).close()
 
         @event.listens_for(engine.sync_engine, "connect")
         def prepare(connection: Any, _record: Any) -> None:

@@ -2,8 +2,6 @@
 
 import asyncio
 import ipaddress
-import os
-import secrets
 import ssl
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +16,7 @@ import aiosmtplib
 from email_validator import validate_email
 
 from models.email_address import normalized_address
+from models.private_files import make_folder, replacement
 
 PORTS: Final = {"smtp": 587, "smtps": 465}
 TIMEOUT_SECONDS: Final = 30
@@ -75,11 +74,9 @@ class FolderTransport:
         await asyncio.to_thread(self._write, id, bytes(message))
 
     def _write(self, id: str, content: bytes) -> None:
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished = self.path / f".{id}-{secrets.token_hex(4)}"
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        make_folder(self.path)
+        with replacement(self.path / f"{id}.eml") as file:
             file.write(content)
-        unfinished.rename(self.path / f"{id}.eml")
 
 
 @dataclass(frozen=True, slots=True)

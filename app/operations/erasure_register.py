@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from models.columns import rfc3339
+from models.private_files import open_to_append
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,7 @@ class ErasureRegister:
 
     def add(self, ids: Sequence[str], at: datetime) -> None:
         """Appends ids. Returns when the lines and the name of the file are on the disk."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "rb+", buffering=0) as file:
+        with open_to_append(self.path) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             lines = "".join(f"{json.dumps({'id': id, 'at': rfc3339(at)})}\n" for id in ids)
             _write(file, (b"\n" if _is_incomplete(file) else b"") + lines.encode())

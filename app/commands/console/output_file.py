@@ -1,12 +1,12 @@
 """Writes personal data to a file that only its owner can read, or to standard output."""
 
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from models.private_files import replacement
 
 
 @contextmanager
@@ -20,14 +20,5 @@ def output(out: Path | None) -> Iterator[BinaryIO]:
         with out.open("wb") as device:
             yield device
         return
-    place = out.resolve()
-    descriptor, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)  # readable by its owner only
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(place)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with replacement(out.resolve()) as file:
+        yield file
