@@ -8,8 +8,7 @@ from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
-from fastapi import Depends, FastAPI, Request, Response
-from slowapi.errors import RateLimitExceeded
+from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
@@ -17,11 +16,12 @@ from starlette.types import ASGIApp
 from app.graphql import endpoint as graphql
 from app.graphql import graphiql
 from app.graphql.execution import DocumentCache, OperationExtension, ServedSchema
-from app.http import health, request_rate
+from app.http import health
 from app.http.client_address import ClientAddressMiddleware, TrustedProxies
 from app.http.cookies import SessionCookies
 from app.http.home_page import HomePage
 from app.http.json_answers import error_response
+from app.http.request_rate import RequestRate
 from app.http.response_headers import BoundaryMiddleware
 from app.mail import letter_pages, transport
 from app.mail.letters import LetterTexts
@@ -101,15 +101,14 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     browser = SessionCookies(frozenset((*settings.allowed_origins, *settings.own_origins)))
     home = HomePage(settings.service_name, urlsplit(settings.base_url).path, in_production=settings.in_production)
-    endpoint = graphql.Endpoint(make_schema(introspection=not settings.in_production), services, browser)
-    counted = [Depends(request_rate.rate_limit(settings.redis_url))] if settings.counts_attempts else []
-    app.include_router(graphql.router(endpoint), dependencies=counted)
+    rate = RequestRate(services, settings.requests_per_minute)
+    endpoint = graphql.Endpoint(make_schema(introspection=not settings.in_production), rate, browser)
+    app.include_router(graphql.router(endpoint))
     app.include_router(graphiql.router(in_production=settings.in_production))
     app.include_router(letter_pages.router(settings.service_name))
     app.include_router(home.router())
     proxies = TrustedProxies(settings.trusted_proxies, settings.proxy_header)
     app.include_router(health.router(services.database, services.limits, proxies))
-    app.add_exception_handler(RateLimitExceeded, request_rate.too_many_requests)
     app.add_exception_handler(HTTPException, partial(_http_error, home))
     if settings.allowed_origins:
         app.add_middleware(

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.durations import parse_duration
 from app.http.client_address import ProxyHeader
+from permissions.rate_limits import REQUESTS_PER_MINUTE
 from permissions.retention_periods import GRACE, RecordKind
 from resolvers.hashing.argon2_parameters import MAX_MEMORY_KIB, MAX_PASSES, MEMORY_KIB, PASSES
 
@@ -79,6 +80,13 @@ class ServiceSettings(Section):
     tls_key: Path | None = Field(default=None, description="A PEM file with the private key of the certificate.")
     rate_limits: Switch = Field(
         default=Switch.ON, description="Set `off` to measure the service without limits. Production refuses `off`."
+    )
+    requests_per_minute: int = Field(
+        default=REQUESTS_PER_MINUTE,
+        ge=1,
+        le=1_000_000,
+        description="The most HTTP requests a minute of one network without a token, and of one token. The holder of "
+        "tokens may send twice as many over all of them, and an IPv6 /48 ten times as many as a /64.",
     )
     redis_url: str | None = Field(
         default=None,

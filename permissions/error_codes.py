@@ -56,7 +56,7 @@ ERRORS: Final[Mapping[ErrorCode, ErrorText]] = {
     ),
     ErrorCode.RATE_LIMITED: ErrorText(
         (200, 429),
-        "The caller repeats an operation too often, or too many requests come from one network (429).",
+        "The caller repeats an operation too often, or sends too many requests (429).",
         "Wait `extensions.retryAfterSeconds`, or the seconds in the header `Retry-After`.",
     ),
     ErrorCode.NOT_RECORDED: ErrorText(

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import time
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from limits import RateLimitItem, parse
@@ -13,21 +14,39 @@ from limits.storage import storage_from_string
 
 log = logging.getLogger(__name__)
 
-PER_ADDRESS: Final = "600/minute"
-"""HTTP requests per address."""
-
-PER_ADDRESS_UNSHARED: Final = "150/minute"
-"""HTTP requests per address if every process counts separately."""
+REQUESTS_PER_MINUTE: Final = 600
+"""HTTP requests of one network without a token, or with one token, unless the settings name another number."""
 
 LOCAL_DIVISOR: Final = 4
 TIMEOUT_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 1.0
+PRUNING_SECONDS: Final = 60
 
 
 def multiplied(rate: str, factor: int) -> str:
     """Returns a rate with this many times the attempts in the same time."""
     attempts, _, period = rate.partition("/")
     return f"{int(attempts) * factor}/{period}"
+
+
+CounterAct = Callable[[MovingWindowRateLimiter, RateLimitItem, tuple[str, ...]], Awaitable[int]]
+
+
+class LocalStorage(MemoryStorage):
+    """Counters in this process. They are pruned once a minute, while the library looks at all of them each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pruned_at = time.monotonic()
+
+    async def _MemoryStorage__schedule_expiry(self) -> None:  # noqa: N802  # the library's own name
+        if time.monotonic() - self._pruned_at < PRUNING_SECONDS:
+            return
+        self._pruned_at, now = time.monotonic(), time.time()
+        for key, entries in list(self.events.items()):
+            entries[:] = [entry for entry in entries if entry.expiry > now]
+            if not entries:
+                await self.clear(key)
 
 
 class RateLimiter:
@@ -37,7 +56,7 @@ class RateLimiter:
         self.enabled = enabled
         self._store = _storage(redis_url) if redis_url else None
         self._shared = MovingWindowRateLimiter(self._store) if self._store else None
-        self._local = MovingWindowRateLimiter(MemoryStorage())
+        self._local = MovingWindowRateLimiter(LocalStorage())
         self._shared_retry_at = 0.0
 
     async def count_attempt(self, rate: str, *key: str) -> int:
@@ -45,18 +64,25 @@ class RateLimiter:
 
         If the shared counters cannot be reached, this process counts on its own and allows a quarter of the rate.
         """
+        return await self._counted(_hit, rate, key)
+
+    async def seconds_left(self, rate: str, *key: str) -> int:
+        """Returns the seconds until an attempt is allowed, 0 if it is now, without counting one."""
+        return await self._counted(_wait, rate, key)
+
+    async def _counted(self, act: CounterAct, rate: str, key: tuple[str, ...]) -> int:
         if not self.enabled:
             return 0
         item = parse(rate)
         if self._shared is None:
-            return await _hit(self._local, item, key)
+            return await act(self._local, item, key)
         if time.monotonic() >= self._shared_retry_at:
             try:
                 async with asyncio.timeout(TIMEOUT_SECONDS):
-                    return await _hit(self._shared, item, key)
+                    return await act(self._shared, item, key)
             except Exception as problem:  # noqa: BLE001  # after any failure the attempt is counted here
                 self._use_local(problem)
-        return await _hit(self._local, _local_rate(item), key)
+        return await act(self._local, _local_rate(item), key)
 
     async def reset_count(self, rate: str, *key: str) -> None:
         """Resets the count for an account or device that has signed in. Never use it for a network address."""
@@ -88,8 +114,14 @@ class RateLimiter:
 
 
 async def _hit(limiter: MovingWindowRateLimiter, item: RateLimitItem, key: tuple[str, ...]) -> int:
-    if await limiter.hit(item, *key):
-        return 0
+    return 0 if await limiter.hit(item, *key) else await _seconds_to_reset(limiter, item, key)
+
+
+async def _wait(limiter: MovingWindowRateLimiter, item: RateLimitItem, key: tuple[str, ...]) -> int:
+    return 0 if await limiter.test(item, *key) else await _seconds_to_reset(limiter, item, key)
+
+
+async def _seconds_to_reset(limiter: MovingWindowRateLimiter, item: RateLimitItem, key: tuple[str, ...]) -> int:
     window = await limiter.get_window_stats(item, *key)
     return max(1, math.ceil(window.reset_time - time.time()))
 

@@ -13,15 +13,16 @@ from strawberry.types.execution import PreExecutionError
 from app.graphql.error_messages import public_error
 from app.graphql.execution import ServedSchema
 from app.http import cookies, request_body
-from app.http.authentication import Credential, Unauthenticated, authenticate
+from app.http.authentication import Credential, Unauthenticated
 from app.http.client_address import address_of
 from app.http.cookies import SessionCookies
 from app.http.json_answers import error_response, json_response
 from app.http.media_types import error_type
+from app.http.request_rate import RequestRate, TooManyRequests
 from permissions.caller import Caller
 from permissions.error_codes import ErrorCode
 from permissions.errors import UNKNOWN_TOKEN
-from resolvers.context import Context, Services
+from resolvers.context import Context
 from resolvers.hashing.anonymous_queue import AnonymousQueue
 
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
@@ -31,15 +32,17 @@ CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 class Endpoint:
     """Answers POST requests to one schema."""
 
-    def __init__(self, schema: ServedSchema, services: Services, browser: SessionCookies) -> None:
+    def __init__(self, schema: ServedSchema, rate: RequestRate, browser: SessionCookies) -> None:
         self.schema = schema
-        self.services = services
+        self.rate = rate
+        self.services = rate.services
         self.cookies = browser
         self.queue = AnonymousQueue()
 
     async def post(self, request: Request) -> Response:
         """Answers one request."""
         try:
+            await self.rate.count_request(cookies.well_formed_credential(request), address_of(request))
             media_type = request_body.response_type(request)
             asked = await request_body.read_request(request)
             browser = self.cookies.read(request)
@@ -54,6 +57,9 @@ class Endpoint:
             ended = {"Connection": "close"} if problem.status == 408 else {}
             code = ErrorCode.FORBIDDEN if problem.status == 403 else ErrorCode.BAD_USER_INPUT
             return error_response(request, problem.status, code, problem.message, problem.argument, **ended)
+        except TooManyRequests as problem:
+            waits = {"Retry-After": str(problem.seconds)}
+            return error_response(request, 429, ErrorCode.RATE_LIMITED, str(problem), **waits)
         except Unauthenticated:
             response = error_response(request, 401, ErrorCode.UNAUTHENTICATED, UNKNOWN_TOKEN, **CHALLENGE)
             if cookies.ACCESS in request.cookies:  # the refresh cookie can continue the session
@@ -92,7 +98,7 @@ class Endpoint:
         return json_response(content, 500 if ErrorCode.INTERNAL in codes else 400, media_type)
 
     async def _caller(self, request: Request, credential: Credential | None) -> Caller:
-        caller = await authenticate(self.services, credential, address_of(request))
+        caller = await self.rate.caller(credential, address_of(request))
         return replace(caller, opts_out=request.headers.get("sec-gpc") == "1")
 
 

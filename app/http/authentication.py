@@ -34,6 +34,10 @@ class Unauthenticated(Exception):
     """A credential that is unknown, expired, revoked or malformed."""
 
 
+class UnknownToken(Unauthenticated):
+    """A well-formed token that the database does not have."""
+
+
 def bearer_token(request: Request) -> str | None:
     """The bearer token of the request, or None if it has no Authorization header."""
     headers = request.headers.getlist("authorization")
@@ -59,7 +63,9 @@ async def authenticate(services: Services, credential: Credential | None, addres
         return Caller(address=address)
     now = services.now()
     row = await _token_row(services.database, digest_of(credential.token), now)
-    if row is None or not _is_valid(row, now) or (row.transport or TokenTransport.BEARER) != credential.transport:
+    if row is None:
+        raise UnknownToken
+    if not _is_valid(row, now) or (row.transport or TokenTransport.BEARER) != credential.transport:
         raise Unauthenticated
     if row.last_used_at is None or now - row.last_used_at > LAST_USE_INTERVAL:
         await _record_use(services.database, row.id, now)
@@ -115,7 +121,7 @@ def _is_idle(row: Any, now: datetime) -> bool:
 
 
 async def _record_use(database: Database, id: str, now: datetime) -> None:
-    """Records the use of a token, unless that would wait for another writer or fails. The request goes on."""
+    """Records the use of a token, unless that would wait for another writer or fails. The request continues."""
     free = select(ACCESS_TOKENS.c.id).where(ACCESS_TOKENS.c.id == id).with_for_update(skip_locked=True)
     used = update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id.in_(free)).values(last_used_at=now)
     try:

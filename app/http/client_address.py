@@ -12,8 +12,6 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from permissions.ip_network import network_of
-
 log = logging.getLogger(__name__)
 
 WARNING_SECONDS: Final = 60
@@ -110,11 +108,6 @@ def address_of(request: Request) -> str:
         return ""
     mapped = getattr(address, "ipv4_mapped", None)
     return str(mapped or address)
-
-
-def network_of_request(request: Request) -> str:
-    """The network that the client's address belongs to, as rate limits count it."""
-    return network_of(address_of(request))
 
 
 def parse_address(text: str) -> Address | None:

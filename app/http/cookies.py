@@ -77,6 +77,14 @@ def credential(request: Request) -> Credential | None:
     return Credential(token, TokenTransport.COOKIE)
 
 
+def well_formed_credential(request: Request) -> Credential | None:
+    """The credential of the request, or None if it has none or a malformed one."""
+    try:
+        return credential(request)
+    except Unauthenticated:
+        return None
+
+
 def write(response: Response, browser: BrowserCookies, now: datetime) -> None:
     """Sets or deletes the session cookies on the response."""
     if browser.ended:

@@ -1,73 +1,76 @@
-"""The rate limit for all requests of a network, as a dependency of the GraphQL route."""
+"""The rate limits for all requests: by network without a token, else by token and by its holder."""
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Final
 
-from fastapi import Request, Response
-from slowapi import Limiter
-from slowapi.errors import RateLimitExceeded
+from app.http.authentication import Credential, UnknownToken, authenticate
+from permissions.caller import Caller
+from permissions.ip_network import counted_networks
+from permissions.rate_limits import REQUESTS_PER_MINUTE, multiplied
+from resolvers.context import Services
 
-from app.http.client_address import network_of_request
-from app.http.json_answers import error_response
-from permissions.error_codes import ErrorCode
-from permissions.rate_limits import PER_ADDRESS, PER_ADDRESS_UNSHARED, TIMEOUT_SECONDS
+HOLDER_FACTOR: Final = 2
+"""How many times the limit of one token its holder has, over all their tokens."""
 
 
-def rate_limit(redis_url: str | None) -> Callable[[Request], None]:
-    """A dependency that refuses with status 429. It is synchronous, so Redis is queried off the event loop.
+class TooManyRequests(Exception):
+    """A rate limit is exceeded for this many seconds."""
 
-    As a middleware slowapi does not find endpoints behind an included router and limits nothing. Therefore the
-    dependency itself is decorated.
-    """
-    _require_counting()
-    timeouts: dict[str, Any] = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), TIMEOUT_SECONDS)
-    limiter = Limiter(
-        key_func=network_of_request,
-        storage_uri=redis_url,
-        storage_options=timeouts if redis_url else {},
-        in_memory_fallback=[PER_ADDRESS_UNSHARED] if redis_url else [],
-    )
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many requests. Wait {seconds} seconds.")
+        self.seconds = seconds
 
-    @limiter.limit(PER_ADDRESS)
-    def counted(request: Request) -> None:
-        """Counts this request."""
 
-    def counted_with_fallback(request: Request) -> None:
-        """Counts this request, in this process if Redis has just become unreachable."""
+@dataclass(frozen=True, slots=True)
+class RequestRate:
+    """Counts requests. A token is counted before it is looked up, so a flood costs no statement in the database."""
+
+    services: Services
+    per_minute: int = REQUESTS_PER_MINUTE
+
+    async def count_request(self, credential: Credential | None, address: str) -> None:
+        """Counts a request before anything is looked up. Raises TooManyRequests.
+
+        A network that has sent too many unknown tokens is refused.
+        """
+        if credential is None:
+            _require(await self._count_networks("requests", address))
+            return
+        _require(await self._wait_after_unknown_tokens(address))
+        _require(await self._count("token", self.services.keys.tag("limits", credential.token.encode())))
+
+    async def caller(self, credential: Credential | None, address: str) -> Caller:
+        """Returns the caller, and counts the request for them. An unknown token counts for its network."""
         try:
-            counted(request)
-        except RateLimitExceeded:
+            caller = await authenticate(self.services, credential, address)
+        except UnknownToken:
+            await self._count_networks("unknown tokens", address)
+            await self._count_networks("requests", address)
             raise
-        except Exception:  # noqa: BLE001  # slowapi falls back for the first request that notices, and fails for concurrent ones
-            counted(request)
+        if holder := caller.subject_id or caller.processor or caller.token_id:
+            _require(await self._count("holder", holder, HOLDER_FACTOR))
+        return caller
 
-    return counted_with_fallback
+    async def _count(self, kind: str, key: str, factor: int = 1) -> int:
+        return await self.services.limits.count_attempt(multiplied(self._rate, factor), kind, key)
+
+    async def _count_networks(self, kind: str, address: str) -> int:
+        return max([await self._count(kind, network, factor) for network, factor in counted_networks(address)])
+
+    async def _wait_after_unknown_tokens(self, address: str) -> int:
+        limits, rate = self.services.limits, self._rate
+        return max(
+            [
+                await limits.seconds_left(multiplied(rate, factor), "unknown tokens", network)
+                for network, factor in counted_networks(address)
+            ]
+        )
+
+    @property
+    def _rate(self) -> str:
+        return f"{self.per_minute}/minute"
 
 
-def _require_counting() -> None:
-    """Raises RuntimeError if slowapi counts nothing: it fails silently."""
-    limiter = Limiter(key_func=lambda: "nobody")
-
-    @limiter.limit("1/minute")
-    def counted(request: Request) -> None:
-        """Counts this request."""
-
-    try:
-        for _ in range(2):
-            counted(Request({"type": "http", "method": "POST", "path": "/graphql", "headers": []}))
-    except RateLimitExceeded:
-        return
-    raise RuntimeError("the rate limit does not count requests: check the version of slowapi")
-
-
-async def too_many_requests(request: Request, problem: Exception) -> Response:
-    """The response with status 429."""
-    if not isinstance(problem, RateLimitExceeded):
-        raise problem
-    return error_response(
-        request,
-        429,
-        ErrorCode.RATE_LIMITED,
-        "Too many requests from this network. Wait a minute.",
-        **{"Retry-After": "60"},
-    )
+def _require(seconds: int) -> None:
+    if seconds:
+        raise TooManyRequests(seconds)

@@ -39,7 +39,8 @@ STATUSES: Final[Mapping[int, StatusText]] = {
         "The body is not uncompressed `application/json` in UTF-8.", "Send `Content-Type: application/json`."
     ),
     429: StatusText(
-        "Too many requests come from one network.", "Wait for the seconds that the header `Retry-After` names."
+        "Too many requests come from one network, with one token or from one person.",
+        "Wait for the seconds that the header `Retry-After` names.",
     ),
     431: StatusText("The request has more than 100 headers, or more than 32 KiB of them.", "Send fewer headers."),
     500: StatusText("The server failed. The log has the same id.", "Send `extensions.id` to the operator."),

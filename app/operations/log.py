@@ -7,8 +7,8 @@ from typing import Any, Final
 
 FIELDS: Final = ("request_id", "seconds", "error_id", "kind", "at", "problem", "chain", "sequence", "hash", "letter")
 
-QUIET_LOGGERS: Final = {"uvicorn.access": "WARNING", "alembic": "WARNING", "slowapi": "ERROR"}
-"""The levels of loggers that would log query strings or, as slowapi does, addresses."""
+QUIET_LOGGERS: Final = {"uvicorn.access": "WARNING", "alembic": "WARNING"}
+"""The levels of loggers that would log query strings."""
 
 
 class JsonFormatter(logging.Formatter):

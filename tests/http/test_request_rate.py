@@ -1,30 +1,151 @@
-"""Every network may send only so many requests a minute."""
+"""Requests are counted by network, or by token and holder. A flood of unknown tokens reads nothing."""
 
+import time
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import httpx
 import pytest
-from slowapi import Limiter
 
 from app.main import create
-from app.settings import Settings
+from app.settings_fields import ServiceSettings
 from models.database import Database
-from tests.world import services_on, settings_for, world_of
+from models.tokens.token_format import TokenKind, new_token
+from models.vocabulary import Role
+from permissions.rate_limits import LocalStorage, RateLimiter
+from tests.http.requests import ONE_DATABASE
+from tests.statements import recorded_statements
+from tests.world import World, codes, services_on, settings_for, world_of
+
+MOST = 5
+VIEWER = {"query": "{ viewer { role } }"}
+HERE, ELSEWHERE = "198.51.100.7", "198.51.100.8"
 
 
-async def test_too_many_requests_of_a_network_are_refused_with_429(database: Database) -> None:
-    settings: Settings = settings_for(database, rate_limits="on")
-    world = world_of(database, settings)
-    responses = [await world.post("{ viewer { role } }") for _ in range(601)]
-    assert [response.status_code for response in responses] == [200] * 600 + [429]
-    assert int(responses[-1].headers["Retry-After"]) > 0
-    assert responses[-1].json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
-    world.services.hashing.close()
+class Door:
+    """The application with a low rate limit, reached from any address."""
+
+    def __init__(self, database: Database) -> None:
+        self.services = services_on(database, limits=RateLimiter())
+        self.app = create(settings_for(database, requests_per_minute=MOST), self.services)
+
+    async def send(self, token: str | None = None, address: str = HERE, **headers: str) -> httpx.Response:
+        transport = httpx.ASGITransport(app=self.app, client=(address, 1))
+        more = {**headers, "Authorization": f"Bearer {token}"} if token else headers
+        async with httpx.AsyncClient(transport=transport, base_url="http://consentql.test") as client:
+            return await client.post("/graphql", json=VIEWER, headers=more)
+
+    async def statuses(self, *tokens: str | None, address: str = HERE) -> list[int]:
+        return [(await self.send(token, address)).status_code for token in tokens]
 
 
-@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-async def test_a_process_does_not_start_if_requests_are_not_counted(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Limiter, "limit", lambda _self, _rate: lambda function: function)
-    services = services_on(database)
-    with pytest.raises(RuntimeError, match="does not count requests"):
-        create(settings_for(database, rate_limits="on"), services)
-    services.hashing.close()
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    door = Door(database)
+    yield door
+    door.services.hashing.close()
+
+
+@pytest.fixture
+def people(database: Database) -> World:
+    return world_of(database)
+
+
+def unknown_token() -> str:
+    return new_token(TokenKind.SESSION)
+
+
+def test_the_limit_is_600_a_minute_unless_set() -> None:
+    assert ServiceSettings().requests_per_minute == 600
+    assert ServiceSettings(requests_per_minute=900).requests_per_minute == 900
+
+
+@ONE_DATABASE
+async def test_a_refusal_names_what_is_left_of_the_window(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    began = time.time()
+    for seconds, expected, left in ((0, 200, None), (20, 429, "40"), (59, 429, "1"), (61, 200, None)):
+        monkeypatch.setattr(time, "time", lambda at=began + seconds: at)
+        for _ in range(MOST if seconds == 0 else 1):
+            response = await door.send()
+        assert (response.status_code, response.headers.get("Retry-After")) == (expected, left)
+        assert codes(response.json()) == ([] if expected == 200 else ["RATE_LIMITED"])
+
+
+@ONE_DATABASE
+async def test_visitors_of_a_network_do_not_use_up_the_requests_of_tokens(door: Door, people: World) -> None:
+    """Behind a front-end server or a shared address, each token has its own counter."""
+    tokens = [(await people.member(f"p{number}@example.org"))[1] for number in range(3)]
+    assert await door.statuses(*[None] * MOST, None) == [200] * MOST + [429]
+    for token in tokens:
+        assert await door.statuses(*[token] * (MOST + 1)) == [200] * MOST + [429]
+    assert await door.statuses(tokens[0], address=ELSEWHERE) == [429], "a token has one counter in every network"
+    assert await door.statuses(None, address=ELSEWHERE) == [200]
+
+
+@ONE_DATABASE
+async def test_a_malformed_request_counts_for_its_network(door: Door) -> None:
+    assert await door.statuses(*["not a token"] * (MOST + 1)) == [401] * MOST + [429]
+    transport = httpx.ASGITransport(app=door.app, client=(ELSEWHERE, 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://consentql.test") as client:
+        statuses = [(await client.post("/graphql", content="x")).status_code for _ in range(MOST + 1)]
+    assert statuses == [415] * MOST + [429]
+
+
+async def test_the_sessions_of_a_person_share_twice_the_limit(door: Door, people: World) -> None:
+    id, first = await people.member("p@example.org")
+    second, third = await people.token(holder=id), await people.token(Role.SUPPORT, id)
+    _, other = await people.member("q@example.org")
+    assert await door.statuses(*[first] * MOST, *[second] * MOST, third) == [200] * 2 * MOST + [429]
+    assert await door.statuses(other) == [200]
+
+
+async def test_a_flood_of_unknown_tokens_is_refused_before_it_is_looked_up(door: Door, people: World) -> None:
+    _, token = await people.member("p@example.org")
+    assert await door.statuses(*(unknown_token() for _ in range(MOST))) == [401] * MOST
+    async with recorded_statements(door.services.database) as statements:
+        response = await door.send(unknown_token())
+        assert response.status_code == 429
+        assert int(response.headers["Retry-After"]) > 0
+        assert await door.statuses(token, None) == [429, 429]
+    assert statements == []
+    assert await door.statuses(token, unknown_token(), address=ELSEWHERE) == [200, 401]
+
+
+@ONE_DATABASE
+async def test_an_expired_token_costs_its_network_nothing(door: Door, people: World) -> None:
+    """A client that missed the end of its session does not stop the others behind the same address."""
+    past = people.services.now() - timedelta(days=1)
+    id, token = await people.member("p@example.org")
+    expired = await people.token(holder=id, now=past, expires_at=past + timedelta(hours=1))
+    assert await door.statuses(*[expired] * (MOST + 1)) == [401] * MOST + [429]
+    assert await door.statuses(token, None, unknown_token()) == [200, 200, 401]
+
+
+@ONE_DATABASE
+async def test_the_networks_of_an_ipv6_site_share_ten_times_the_limit(door: Door) -> None:
+    for number in range(10):
+        assert await door.statuses(*[None] * MOST, address=f"2001:db8:1:{number}::1") == [200] * MOST
+    assert await door.statuses(None, address="2001:db8:1:a::1") == [429]
+    assert await door.statuses(None, address="2001:db8:2::1") == [200]
+    for number in range(10 * MOST):
+        assert await door.statuses(unknown_token(), address=f"2001:db8:3:{number:x}::1") == [401]
+    assert await door.statuses(unknown_token(), address="2001:db8:3:ffff::1") == [429]
+
+
+async def test_counters_in_the_process_are_pruned_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt under one key does not look at the others, and none is kept after its time."""
+    storage, began, uptime = LocalStorage(), time.time(), time.monotonic()
+    for number in range(100):
+        await storage.acquire_entry(f"key{number}", 10, 60)
+    looked: list[str] = []
+    monkeypatch.setattr(storage, "clear", looked.append)
+    for _ in range(10):
+        await storage.acquire_entry("mine", 10, 60)
+    assert storage.timer is None, "the library would look at every key now"
+    assert (looked, len(storage.events)) == ([], 101)
+    monkeypatch.undo()
+    monkeypatch.setattr(time, "time", lambda: began + 61)
+    monkeypatch.setattr(time, "monotonic", lambda: uptime + 61)
+    assert await storage.acquire_entry("mine", 10, 60)
+    assert set(storage.events) == {"mine"}
+    assert len(storage.events["mine"]) == 1
