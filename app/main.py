@@ -13,13 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from app.browser.cookies import SessionCookies
+from app.browser.cross_origin import cors_options
+from app.browser.home_page import HomePage
 from app.graphql import endpoint as graphql
 from app.graphql import graphiql
 from app.graphql.execution import DocumentCache, OperationExtension, ServedSchema
 from app.http import health
 from app.http.client_address import ClientAddressMiddleware, TrustedProxies
-from app.http.cookies import SessionCookies
-from app.http.home_page import HomePage
 from app.http.json_answers import error_response
 from app.http.request_rate import RequestRate
 from app.http.response_headers import BoundaryMiddleware
@@ -99,7 +100,7 @@ def create(settings: Settings | None = None, services: Services | None = None) -
         await services.database.close()
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
-    browser = SessionCookies(frozenset((*settings.allowed_origins, *settings.own_origins)))
+    browser = SessionCookies(frozenset((*settings.app_origins, *settings.own_origins)))
     home = HomePage(settings.service_name, urlsplit(settings.base_url).path, in_production=settings.in_production)
     rate = RequestRate(services, settings.requests_per_minute)
     endpoint = graphql.Endpoint(make_schema(introspection=not settings.in_production), rate, browser)
@@ -111,14 +112,7 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     app.include_router(health.router(services.database, services.limits, proxies))
     app.add_exception_handler(HTTPException, partial(_http_error, home))
     if settings.allowed_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.allowed_origins),
-            allow_methods=["POST"],
-            allow_headers=["Authorization", "Content-Type", "X-ConsentQL-Client", "X-Request-Id"],
-            allow_credentials=True,
-            expose_headers=["X-Request-Id", "Retry-After"],
-        )
+        app.add_middleware(CORSMiddleware, **cors_options(settings.app_origins))
     return ClientAddressMiddleware(BoundaryMiddleware(app, secure=settings.in_production), proxies)
 
 

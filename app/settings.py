@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from app.browser.origins import canonical_origin, origin_of
 from app.settings_fields import (
     PREFIX,
     DatabaseSettings,
@@ -23,7 +24,14 @@ from app.settings_fields import (
     StatisticsSettings,
     Switch,
 )
-from app.settings_validation import is_mail_url, is_narrow_network, is_sender_address, is_site_url, is_sorted_file
+from app.settings_validation import (
+    is_mail_url,
+    is_narrow_network,
+    is_sender_address,
+    is_site_url,
+    is_sorted_file,
+    is_web_origin,
+)
 from models.private_files import create_file
 from permissions.retention_periods import RetentionTable, retention
 from resolvers.hashing.argon2_parameters import is_below_minimum
@@ -40,7 +48,6 @@ MAX_RELEASES: Final = 6
 NEAR: Final = 0.8
 """How alike two names are if one may be a slip of the other."""
 
-ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 DEVELOPMENT_KEYS: Final = Path("var/secret-keys")
 DEVELOPMENT_URL: Final = "http://127.0.0.1:8000"
 DEVELOPMENT_MAIL: Final = "var/mail"
@@ -73,8 +80,13 @@ class Settings(
     @property
     def own_origins(self) -> tuple[str, ...]:
         """The origins of this service, as browsers name them."""
-        parts = urlsplit(self.public_url or "")
-        return (f"{parts.scheme}://{parts.netloc}",) if parts.netloc else ()
+        own = origin_of(self.public_url or "")
+        return (own,) if own else ()
+
+    @property
+    def app_origins(self) -> tuple[str, ...]:
+        """The allowed origins of web apps, as browsers name them."""
+        return tuple(origin for each in self.allowed_origins if (origin := canonical_origin(each)))
 
     @property
     def base_url(self) -> str:
@@ -111,7 +123,7 @@ class Settings(
         faults += self._file_faults()
         if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://")):
             faults.append(("REDIS_URL", "must begin with redis:// or rediss://"))
-        if not all(ORIGIN.fullmatch(origin) for origin in self.allowed_origins):
+        if not all(is_web_origin(origin) for origin in self.allowed_origins):
             faults.append(
                 ("ALLOWED_ORIGINS", "must contain origins such as https://app.example.org, without wildcards")
             )
@@ -173,7 +185,7 @@ class Settings(
             weak.append(("PUBLIC_URL", "must be an https URL in production"))
         if not self.mail_from and not is_sender_address(self.sender):
             weak.append(("MAIL_FROM", f"is required, because {PREFIX}PUBLIC_URL has no domain to send from"))
-        if not all(origin.startswith("https://") for origin in self.allowed_origins):
+        if not all(is_web_origin(origin, ("https",)) for origin in self.allowed_origins):
             weak.append(("ALLOWED_ORIGINS", "must contain only https origins in production"))
         if not self.tls_certificate and not self.trusted_proxies:
             weak.append(

@@ -61,7 +61,7 @@ class ServiceSettings(Section):
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Origins of web apps that may use the API with cookies, for example `https://app.example.org`. "
-        "Separate them with commas. In production each must use https.",
+        "Separate them with commas. In production each must use https. Apps of another site use bearer tokens.",
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from app.browser.origins import canonical_origin, origin_of
 from app.mail.transport import ascii_address, is_server
 from resolvers.hashing.breached_passwords import SortedListFile
 
@@ -14,11 +15,12 @@ MIN_PREFIX_LENGTH: Final = 7
 
 def is_site_url(url: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
     """Whether this is the URL of a site, without query and fragment."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in schemes and bool(parts.hostname) and url.isprintable() and not set(url) & set("?# ")
+    return (origin_of(url) or "").startswith(tuple(f"{scheme}://" for scheme in schemes))
+
+
+def is_web_origin(text: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
+    """Whether this is the origin of one website, without wildcards."""
+    return "*" not in text and (canonical_origin(text) or "").startswith(tuple(f"{scheme}://" for scheme in schemes))
 
 
 def is_mail_url(url: str) -> bool:

@@ -69,12 +69,14 @@ class IssuedSecrets:
 class BrowserCookies:
     """The cookies of a request, and the changes that the response makes to them.
 
-    `lapsed`: the browser sent the refresh cookie alone, because its access cookie has expired.
+    `lapsed`: the browser sent the refresh cookie alone, because its access cookie has expired. `cross_site`: the page
+    is of another site, so the browser keeps no cookie of the answer.
     `challenged` is a secret that proves which browser began a sign-in with two factors.
     """
 
     from_browser: bool = False
     lapsed: bool = False
+    cross_site: bool = False
     refresh: str | None = None
     device: str | None = None
     challenged: str | None = None

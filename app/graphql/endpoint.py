@@ -10,12 +10,13 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import PreExecutionError
 
+from app.browser import cookies
+from app.browser.cookies import SessionCookies
 from app.graphql.error_messages import public_error
 from app.graphql.execution import ServedSchema
-from app.http import cookies, request_body
+from app.http import request_body
 from app.http.authentication import Credential, Unauthenticated
 from app.http.client_address import address_of
-from app.http.cookies import SessionCookies
 from app.http.json_answers import error_response, json_response
 from app.http.media_types import error_type
 from app.http.request_rate import RequestRate, TooManyRequests

@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
-from app.http.html_pages import prefers_html
+from app.browser.html_pages import prefers_html
 from app.http.json_answers import error_response
 from permissions.error_codes import ErrorCode
 

@@ -24,7 +24,7 @@ STATUSES: Final[Mapping[int, StatusText]] = {
         "Call `refreshSession` or sign in again. To act as a visitor, send no token.",
     ),
     403: StatusText(
-        "A request with cookies lacks `X-ConsentQL-Client: browser`, or comes from an origin that is not allowed.",
+        "A request with cookies lacks `X-ConsentQL-Client: browser`, or its origin is malformed or not allowed.",
         "Send the header. Add the origin to `CONSENTQL_ALLOWED_ORIGINS`.",
     ),
     404: StatusText("The path does not exist.", "Send operations to `/graphql`."),

@@ -5,7 +5,7 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
-from app.http.html_pages import WEB, fill_template
+from app.browser.html_pages import WEB, fill_template
 from app.http.json_answers import READ_METHODS, error_response
 from permissions.error_codes import ErrorCode
 

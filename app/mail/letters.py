@@ -4,7 +4,8 @@ import textwrap
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
+
+from pydantic_core import Url
 
 from app.mail.texts import TEXTS, LetterText
 from models.vocabulary import LinkUse, Notice
@@ -32,8 +33,8 @@ class LetterTexts:
 
     @property
     def host(self) -> str:
-        """The host name of the service."""
-        return urlsplit(self.public_url).hostname or ""
+        """The host name of the service, in ASCII."""
+        return Url(self.public_url).host or ""
 
     def link(self, use: LinkUse, token: str) -> str:
         """The link with this token, in the fragment: browsers do not send fragments to servers."""

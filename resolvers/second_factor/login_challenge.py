@@ -72,8 +72,10 @@ def _is_same_browser(context: Context, challenge: Any) -> bool:
     """Whether a challenge that a browser began continues in that browser. Those of other clients have none."""
     if challenge.transport != TokenTransport.COOKIE:
         return True
-    held = digest_of(context.cookies.challenged or "")
-    return context.cookies.from_browser and hmac.compare_digest(held, challenge.browser_digest or "")
+    cookies = context.cookies
+    held = digest_of(cookies.challenged or "")
+    is_the_one = hmac.compare_digest(held, challenge.browser_digest or "")
+    return cookies.from_browser and not cookies.cross_site and is_the_one
 
 
 async def complete_login(

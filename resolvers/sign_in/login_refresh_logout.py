@@ -45,6 +45,12 @@ WRONG_CREDENTIALS: Final = Refused(RefusalCode.INVALID_CREDENTIALS, "The e-mail 
 NOT_A_BROWSER: Final = Refused(
     RefusalCode.INVALID_INPUT, "COOKIE needs the header `X-ConsentQL-Client: browser`.", "input.transport"
 )
+OTHER_SITE: Final = Refused(
+    RefusalCode.INVALID_INPUT,
+    "COOKIE does not work on a page of another site, because browsers drop its cookies. Sign in on a page of this "
+    "service's own site, or use BEARER.",
+    "input.transport",
+)
 SESSION_EXPIRED: Final = Refused(RefusalCode.TOKEN_EXPIRED, "The session has ended. Sign in again.", "refreshToken")
 
 
@@ -105,6 +111,8 @@ def _parse_attempt(context: Context, input: LoginInput) -> LoginAttempt | Refuse
     transport = input.transport or TokenTransport.BEARER
     if transport is TokenTransport.COOKIE and not context.cookies.from_browser:
         return NOT_A_BROWSER
+    if transport is TokenTransport.COOKIE and context.cookies.cross_site:
+        return OTHER_SITE
     try:
         client = clean_text("client", input.client or None, 100)
     except InvalidValue as problem:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.http import cookies
+from app.browser import cookies
 from models.database import Database
 from models.tables import ROLE_GRANTS
 from models.vocabulary import LinkUse, Processor, Role

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.http import cookies
+from app.browser import cookies
 from models.vocabulary import Role
 from permissions.rate_limits import RateLimiter
 from tests.identity import ASK_RESET, LOGIN, REFRESH, STRONG, VIEWER, Clock, enrol_authenticator

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.http import home_page
+from app.browser import home_page
 from app.main import create
 from app.settings import Settings
 

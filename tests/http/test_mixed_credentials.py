@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.http import cookies
+from app.browser import cookies
 from models.database import Database
 from models.tokens.token_format import TokenKind, kind_of
 from models.vocabulary import LinkUse, Processor, Role

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.http import cookies
+from app.browser import cookies
 from permissions.rate_limits import RateLimiter
 from tests.http.test_browser_sessions import from_browser, signed_in
 from tests.identity import REFRESH, VIEWER

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.browser.origins import canonical_origin, is_malformed
 from app.http.authentication import Credential, Unauthenticated, bearer_token
 from app.http.request_body import RequestError
 from models.tokens.token_format import TokenKind, kind_of
@@ -30,7 +30,7 @@ SINGLE_HEADERS: Final = (CLIENT_HEADER, "origin", "sec-fetch-site")
 
 @dataclass(frozen=True, slots=True)
 class SessionCookies:
-    """Reads the session cookies of requests from allowed origins."""
+    """Reads the session cookies of requests from allowed origins, which are in their canonical form."""
 
     origins: frozenset[str]
 
@@ -38,6 +38,8 @@ class SessionCookies:
         """Returns the cookies. Raises RequestError if another site may have caused the request."""
         if _is_ambiguous(request):
             raise RequestError(400, "Send each of the origin headers and each cookie only once.")
+        if is_malformed(request.headers.get("origin", "null")):
+            raise RequestError(403, "The `Origin` header is malformed.")
         from_browser = request.headers.get(CLIENT_HEADER, "").lower() == BROWSER
         held = bool(request.cookies.keys() & {ACCESS, REFRESH})
         if held and "authorization" in request.headers:
@@ -48,15 +50,20 @@ class SessionCookies:
             raise RequestError(403, "The origin of this request is not in CONSENTQL_ALLOWED_ORIGINS.")
         lapsed = REFRESH in request.cookies and ACCESS not in request.cookies
         refresh, device, challenged = map(request.cookies.get, (REFRESH, DEVICE, CHALLENGE))
-        return BrowserCookies(from_browser, lapsed, refresh, device, challenged)
+        cross_site = request.headers.get("sec-fetch-site") == "cross-site"
+        return BrowserCookies(from_browser, lapsed, cross_site, refresh, device, challenged)
 
     def _is_allowed(self, request: Request) -> bool:
         """Whether the Origin header is allowed, or Fetch Metadata says that the request is same-origin."""
-        origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-        if origin in self.origins:
-            return True
-        own = origin is None or urlsplit(origin).netloc == request.headers.get("host")
-        return own and site in (None, "same-origin")
+        named, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+        if named is None:
+            return site in (None, "same-origin")
+        origin = canonical_origin(named)
+        if origin is None or origin in self.origins:
+            return origin is not None
+        scheme, _, _ = origin.partition("://")
+        own = canonical_origin(f"{scheme}://{request.headers.get('host', '')}")
+        return origin == own and site in (None, "same-origin")
 
 
 def _is_ambiguous(request: Request) -> bool:

@@ -5,7 +5,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from app.http.html_pages import fill_template, prefers_html
+from app.browser.html_pages import fill_template, prefers_html
 from app.http.json_answers import READ_METHODS, error_response, json_response
 from permissions.error_codes import ErrorCode
 

@@ -1,0 +1,1 @@
+"""Browsers: origins, cross-origin requests, sign-in by cookie."""
