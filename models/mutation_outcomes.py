@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from models.vocabulary import ConsentStatus, Processor, Purpose, RefusalCode, Role
+from models.vocabulary import ConsentStatus, ConsentWait, Processor, Purpose, RefusalCode, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class ConsentState:
     policy_version: str | None = None
     since: datetime | None = None
     erases_at: datetime | None = None
+    waits_for: ConsentWait | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class SessionState:
 class Viewer:
     """The caller, as their token says."""
 
+    id: str
     role: Role
     user: Any = None
     session: SessionState | None = None

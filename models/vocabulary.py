@@ -144,6 +144,13 @@ class ConsentStatus(StrEnum):
     OUTDATED = "OUTDATED"
 
 
+class ConsentWait(StrEnum):
+    """The event that a recorded grant waits for."""
+
+    EMAIL_VERIFICATION = "EMAIL_VERIFICATION"
+    RENEWAL = "RENEWAL"
+
+
 class ConsentSource(StrEnum):
     """The origin of a consent record."""
 

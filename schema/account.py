@@ -6,10 +6,11 @@ import strawberry
 
 from models.mutation_outcomes import ConsentEntry, SessionState
 from models.mutation_outcomes import ConsentState as StoredState
-from models.vocabulary import ConsentStatus, PersonalField, Processor, Purpose, Role
+from models.vocabulary import ConsentStatus, ConsentWait, PersonalField, Processor, Purpose, Role
 from permissions.graphql.classified_schema import impersonal
 from resolvers.account import own_account
 from resolvers.consent import objections
+from resolvers.consent.state import consent_state_id
 from resolvers.ledger import own_disclosures
 from schema.disclosure import DisclosureConnection, ProcessorState
 from schema.node import CURSOR, EDGES, PAGE_INFO, Node, PageInfo
@@ -25,6 +26,11 @@ OWN = "read only through `me` and `node`, by the caller"
 )
 @is_type_of(StoredState)
 class ConsentState:
+    id = strawberry.field(
+        resolver=consent_state_id,
+        graphql_type=strawberry.ID,
+        description="An opaque id, the same each time, for caches of clients. Another for each caller and purpose.",
+    )
     purpose: Purpose = strawberry.field(description="The purpose.")
     granted: bool = strawberry.field(
         description="Whether the purpose stands now. False while the caller's e-mail address is not verified, even if "
@@ -39,6 +45,9 @@ class ConsentState:
     )
     since: datetime | None = strawberry.field(
         description="When the last consent record was made. Null if there is no record."
+    )
+    waits_for: ConsentWait | None = strawberry.field(
+        description="The event that the grant waits for. Null if the purpose stands or was not granted."
     )
     erases_at: datetime | None = strawberry.field(
         description="When the data kept only for this purpose is erased, unless the purpose is granted again. Null if "
@@ -160,6 +169,9 @@ class Account(Node):
 @impersonal("describes the caller's own token")
 @strawberry.type(description="The caller, as their token describes them.")
 class Viewer:
+    id: strawberry.ID = strawberry.field(
+        description="An opaque id for caches of clients. Another for each token, and the same for all visitors."
+    )
     role: Role = strawberry.field(description="The role of the token. ANONYMOUS without a token.")
     user: User | None = strawberry.field(
         description="The holder of the token. Null for visitors and processors. A staff token reads only the `id` here."

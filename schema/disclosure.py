@@ -6,6 +6,7 @@ import strawberry
 
 from models.vocabulary import Audience, PersonalField, Processor
 from permissions.graphql.classified_schema import impersonal
+from resolvers.consent import objections
 from resolvers.ledger.own_disclosures import DisclosureState
 from schema.node import CURSOR, EDGES, PAGE_INFO, Node, PageInfo
 from schema.type_resolution import is_type_of
@@ -18,6 +19,11 @@ OWN = "read only through `me` and `node`, by the caller"
     description="What one processor received of the caller's data, and the state of objections and erasure there."
 )
 class ProcessorState:
+    id = strawberry.field(
+        resolver=objections.processor_state_id,
+        graphql_type=strawberry.ID,
+        description="An opaque id, the same each time, for caches of clients. Another for each caller and processor.",
+    )
     processor: Processor = strawberry.field(description="The processor.")
     fields: list[PersonalField] = strawberry.field(
         description="The fields that the processor received and has not confirmed to have erased."

@@ -10,6 +10,7 @@ from strawberry.types.enum import StrawberryEnumDefinition
 from models.vocabulary import (
     Audience,
     ConsentStatus,
+    ConsentWait,
     Dimension,
     LegalRequestStatus,
     PersonalField,
@@ -98,6 +99,11 @@ CONSENT_STATUSES: Final = {
     ConsentStatus.OUTDATED: "A later policy version changed this purpose. Ask the subject to grant it again.",
 }
 
+CONSENT_WAITS: Final = {
+    ConsentWait.EMAIL_VERIFICATION: "The grant counts once the subject verifies their e-mail address.",
+    ConsentWait.RENEWAL: "A later policy version changed this purpose. It counts once the subject grants it again.",
+}
+
 REFUSAL_CODES: Final = {
     RefusalCode.INVALID_CREDENTIALS: "The e-mail address or the password is wrong, or the account is disabled. Ask "
     "for them again.",
@@ -168,6 +174,7 @@ DESCRIPTIONS: Final[Mapping[type[StrEnum], Mapping[Any, str]]] = {
     PersonalField: PERSONAL_FIELDS,
     WithholdingReason: WITHHOLDING_REASONS,
     ConsentStatus: CONSENT_STATUSES,
+    ConsentWait: CONSENT_WAITS,
     RefusalCode: REFUSAL_CODES,
     SupportCaseStatus: SUPPORT_CASE_STATUSES,
     LegalRequestStatus: LEGAL_REQUEST_STATUSES,

@@ -5,7 +5,7 @@ from strawberry.types.info import Info
 from models.mutation_outcomes import Viewer
 from permissions.subject import Subject
 from resolvers.context import Context
-from resolvers.sessions.session_state import session_of_caller
+from resolvers.sessions.session_state import session_of_caller, viewer_id
 from resolvers.subjects import read_subjects
 from resolvers.subjects.own_record import own_record
 
@@ -14,6 +14,7 @@ async def viewer(info: Info[Context, None]) -> Viewer:
     """Returns the caller. Fails only if the token is invalid."""
     context = info.context
     return Viewer(
+        id=viewer_id(context.services.keys, context.caller),
         role=context.caller.role,
         user=await _holder(context, context.requested_fields(info).bits),
         session=session_of_caller(context.caller),

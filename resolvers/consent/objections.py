@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.columns import new_id
+from models.derived_ids import derived_id
 from models.tables import ACCOUNTS, OBJECTIONS, WITHDRAWALS
 from models.vocabulary import Audience, ObjectionSource, PersonalField, Processor, fields_of
 from permissions.decision import possible_bits
@@ -109,6 +110,12 @@ async def processor_states(connection: AsyncConnection, subject_id: str) -> list
         )
         for processor in Processor
     ]
+
+
+def processor_state_id(root: ProcessorState, info: Info[Context, None]) -> str:
+    """Returns the id of one processor of the caller."""
+    context = info.context
+    return derived_id(context.services.keys, "processor state", str(context.caller.subject_id), root.processor)
 
 
 async def processors(info: Info[Context, None]) -> list[ProcessorState]:

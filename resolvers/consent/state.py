@@ -6,17 +6,20 @@ from typing import Any
 
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.types.info import Info
 
+from models.derived_ids import derived_id
 from models.logs.hash_chain import receipt
 from models.mutation_outcomes import ConsentEntry, ConsentState
 from models.tables import ACCOUNTS, CONSENT_RECORDS
-from models.vocabulary import ConsentStatus, Purpose
+from models.vocabulary import ConsentStatus, ConsentWait, Purpose
 from permissions import version_numbers
 from permissions.errors import unknown_token
 from permissions.policy import PURPOSES
 from permissions.retention_periods import RecordKind, RetentionTable, account_erasure_date
 from resolvers.consent import erasure_date
 from resolvers.consent.erasure_date import PURPOSE_TABLES
+from resolvers.context import Context
 
 
 def granted_version(account: Any, purpose: Purpose) -> int | None:
@@ -34,6 +37,15 @@ def grant_is_current(account: Any, purpose: Purpose) -> bool:
 def stands(account: Any, purpose: Purpose) -> bool:
     """Whether the purpose stands: the grant is current and the address is verified."""
     return bool(account.email_verified) and grant_is_current(account, purpose)
+
+
+def waits_for(account: Any, purpose: Purpose) -> ConsentWait | None:
+    """Returns what must happen before the grant counts, or None if it counts already or there is none."""
+    if granted_version(account, purpose) is None:
+        return None
+    if not grant_is_current(account, purpose):
+        return ConsentWait.RENEWAL
+    return None if account.email_verified else ConsentWait.EMAIL_VERIFICATION
 
 
 def _select_account(subject_id: str) -> Select[Any]:
@@ -90,6 +102,7 @@ def _state(purpose: Purpose, account: Any, latest: dict[str, Row[Any]], grace: t
         policy_version=record.policy_version if record else None,
         since=record.recorded_at if record else None,
         erases_at=_erasure_date(purpose, account, grace),
+        waits_for=waits_for(account, purpose),
     )
 
 
@@ -105,6 +118,12 @@ def _erasure_date(purpose: Purpose, account: Any, grace: timedelta) -> datetime 
     if stands(account, purpose) or not getattr(account, f"{purpose.lower()}_held"):
         return None
     return erasure_date.erasure_date_of(account, purpose, grace)
+
+
+def consent_state_id(root: ConsentState, info: Info[Context, None]) -> str:
+    """Returns the id of one purpose of the caller."""
+    context = info.context
+    return derived_id(context.services.keys, "consent state", str(context.caller.subject_id), root.purpose)
 
 
 def consent_record(row: Any) -> ConsentEntry:

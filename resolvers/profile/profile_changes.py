@@ -10,9 +10,9 @@ from strawberry.types.info import Info
 
 from models.mutation_outcomes import ProfileUpdated, Refused
 from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
-from models.vocabulary import Purpose, RefusalCode, mask_of
+from models.vocabulary import ConsentWait, Purpose, RefusalCode, mask_of
 from resolvers.arguments import HiddenFields
-from resolvers.consent.state import stands
+from resolvers.consent.state import stands, waits_for
 from resolvers.context import Context
 from resolvers.inputs import PreRegistrationInput, ProfileInput, sent_fields
 from resolvers.subjects.account_lock import lock_account
@@ -53,11 +53,18 @@ async def _change(
     async with context.database.writing() as connection:
         account = await lock_account(connection, str(context.caller.subject_id))
         if not stands(account, purpose) and any(value is not None for value in cleaned.values()):
-            sentence = f"To store these fields, consent to {purpose.value} first."
-            return Refused(RefusalCode.CONSENT_REQUIRED, sentence, "input")
+            return _refused(account, purpose)
         if cleaned:
             await _store(connection, table, account.id, cleaned)
     return ProfileUpdated(await own_record(context, context.caller, context.requested_fields(info).bits))
+
+
+def _refused(account: Any, purpose: Purpose) -> Refused:
+    """Returns the refusal: the address is not verified, or if that is not all, consent is missing."""
+    if waits_for(account, purpose) is ConsentWait.EMAIL_VERIFICATION:
+        sentence = f"Verify your e-mail address first. Your consent to {purpose.value} counts from then on."
+        return Refused(RefusalCode.EMAIL_NOT_VERIFIED, sentence)
+    return Refused(RefusalCode.CONSENT_REQUIRED, f"To store these fields, consent to {purpose.value} first.", "input")
 
 
 async def _store(connection: AsyncConnection, table: Table, subject_id: str, values: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ from resolvers.consent.state import stands
 from resolvers.context import Context, IssuedSecrets
 from resolvers.geolocation.stored_place import place_columns, store_place
 from resolvers.sessions.known_devices import new_device_token
-from resolvers.sessions.session_state import session_of_caller
+from resolvers.sessions.session_state import session_of_caller, viewer_id
 from resolvers.subjects.own_record import own_record
 
 MAX_SESSIONS: Final = 20
@@ -54,7 +54,7 @@ async def signed_in_result(info: Info[Context, None], tokens: SessionTokens, ema
     device = new_device_token(context.services.keys, email) if email else None
     user = await own_record(context, member, context.requested_fields(info).bits)
     ends = row.secret_expires_at
-    viewer = Viewer(Role.MEMBER, user, session_of_caller(member), ends)
+    viewer = Viewer(viewer_id(context.services.keys, member), Role.MEMBER, user, session_of_caller(member), ends)
     if TokenTransport(row.transport) is TokenTransport.COOKIE:
         context.cookies.issued = IssuedSecrets(tokens.access, ends, tokens.refresh, row.expires_at, device)
         return SignedIn(None, None, None, ends, viewer)

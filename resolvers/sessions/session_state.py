@@ -2,8 +2,15 @@
 
 from typing import Any
 
+from models.derived_ids import derived_id
+from models.key_ring import KeyRing
 from models.mutation_outcomes import SessionState
 from permissions.caller import Caller
+
+
+def viewer_id(keys: KeyRing, caller: Caller) -> str:
+    """Returns the id of the caller as a viewer. Every visitor has the same."""
+    return derived_id(keys, "viewer", caller.token_id or "")
 
 
 def session_of_caller(caller: Caller) -> SessionState | None:

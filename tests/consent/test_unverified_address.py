@@ -11,7 +11,7 @@ async def test_an_unverified_address_stores_nothing_new_and_shows_the_erasure_da
         ("GRANTED", False, True)
     ] * 2
     update_one = 'mutation { updateProfile(input: {lastName: "Later"}) { ... on Refusal { code } } }'
-    assert (await world.data(update_one, mine))["updateProfile"] == {"code": "CONSENT_REQUIRED"}
+    assert (await world.data(update_one, mine))["updateProfile"] == {"code": "EMAIL_NOT_VERIFIED"}
     again = """mutation ($v: String!) { grantConsent(purpose: SOCIAL, policyVersion: $v) {
       ... on ConsentChanged { consents { erasesAt } } } }"""
     changed = (await world.data(again, mine, {"v": current_version().name}))["grantConsent"]["consents"]
