@@ -46,7 +46,7 @@ MAX_EPSILON: Final = Decimal("0.5")
 MAX_RELEASES: Final = 6
 
 NEAR: Final = 0.8
-"""How alike two names are if one may be a slip of the other."""
+"""How similar two names are if one may be a slip of the other."""
 
 DEVELOPMENT_KEYS: Final = Path("var/secret-keys")
 DEVELOPMENT_URL: Final = "http://127.0.0.1:8000"
@@ -210,7 +210,7 @@ def from_environment() -> Settings:
 
 
 def _unknown_names() -> list[str]:
-    """A sentence for each variable of the environment that has our prefix but is no setting."""
+    """A sentence for each variable of the environment that has our prefix but is not a setting."""
     known = [f"{PREFIX}{name}".upper() for name in Settings.model_fields]
     unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
     faults = []

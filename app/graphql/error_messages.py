@@ -3,7 +3,7 @@
 import logging
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Any, Final
 
 from graphql import (
@@ -33,8 +33,16 @@ from permissions.errors import ApiError
 log = logging.getLogger(__name__)
 
 QUOTED: Final = re.compile(r"'([^']*)'")
-COORDINATE: Final = re.compile(r"[A-Za-z_]\w*\.\w+(\(\w+:\))?")
-INPUT: Final = re.compile(r"'(\$\w+)'|\.\w+\((\w+):\)'")
+COORDINATE: Final = re.compile(r"(?:(?P<type>[A-Za-z_]\w*)\.|(?=@?\w+\())(?P<name>@?\w+)(?:\((?P<argument>\w+):\))?")
+INPUT: Final = re.compile(r"'(\$\w+)'|\((\w+):\)'")
+HIDDEN_NAMES: Final = (
+    (r"^Argument ('@?[\w.]+') of type '[^']*' is required, but it was not provided", r"\1 lacks a required argument"),
+    (r" as objects of type '[^']*' can never be of type '[^']*'", ""),
+    (r" in position expecting type '…'", " in a position that needs another type"),
+    (r" since type '…' has no subfields", ""),
+    (r" (of|on) type '…'", ""),
+)
+"""What becomes of the phrases of a message that would name an argument or a type that the client did not write."""
 
 
 def syntax_error(error: GraphQLSyntaxError) -> GraphQLError:
@@ -87,28 +95,49 @@ class ValuesByNameRule(ValuesOfCorrectTypeRule):
 
 
 class ValidationMessages:
-    """Removes from validation errors every quoted word that is not a name of the schema."""
+    """Removes from validation errors every quoted word that is not a name of the schema.
+
+    Without `every_name` it also removes the names of the schema that do not occur in the document.
+    """
 
     def __init__(self, schema: GraphQLSchema, *, every_name: bool) -> None:
-        self.suggests = every_name
+        self.every_name = every_name
         self.names = frozenset(_all_names(schema) if every_name else schema.type_map)
 
-    def sanitized(self, errors: Sequence[GraphQLError]) -> list[GraphQLError]:
-        """The errors without sent text. Names of variables stay."""
-        return [error if isinstance(error, ApiError) else self._sanitized(error) for error in errors]
+    def sanitized(self, errors: Sequence[GraphQLError], text: str) -> list[GraphQLError]:
+        """The errors of this document without sent text. Names of variables stay."""
+        written = frozenset(re.findall(r"\w+", text)) if errors and not self.every_name else None
+        told = [error if isinstance(error, ApiError) else self._sanitized(error, written) for error in errors]
+        # without the names that tell them apart, several faults of one place read the same
+        return list({(error.message, str(error.locations)): error for error in told}.values())
 
-    def _sanitized(self, error: GraphQLError) -> GraphQLError:
-        message = error.message if self.suggests else error.message.partition(" Did you mean")[0]
+    def _sanitized(self, error: GraphQLError, written: Set[str] | None) -> GraphQLError:
+        message = error.message if self.every_name else error.message.partition(" Did you mean")[0]
+        message = QUOTED.sub(lambda quoted: f"'{self._shown(quoted[1], written)}'", message)
+        if written is not None:
+            for phrase, replacement in HIDDEN_NAMES:
+                message = re.sub(phrase, replacement, message)
         extensions: dict[str, str] = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED}
         if named := INPUT.search(message):
             extensions["argument"] = named[1] or named[2]
-        return ApiError(QUOTED.sub(self._own, message), nodes=error.nodes, extensions=extensions)
+        return ApiError(message, nodes=error.nodes, extensions=extensions)
 
-    def _own(self, quoted: re.Match[str]) -> str:
-        word = quoted[1]
-        # a name in a document contains no dot, so this one is the schema's
-        known = word.startswith("$") or COORDINATE.fullmatch(word) or set(re.findall(r"\w+", word)) <= self.names
-        return quoted[0] if known else "'…'"
+    def _shown(self, word: str, written: Set[str] | None) -> str:
+        """The word if an error may name it: names of the schema, but only those in `written` if it is given."""
+        # a name in a document contains no dot and no parenthesis, so this one is the schema's
+        if found := COORDINATE.fullmatch(word):
+            return word if written is None else _written_part(found, written)
+        parts = set(re.findall(r"\w+", word))
+        known = parts <= self.names and (written is None or parts <= written)
+        return word if word.startswith("$") or known else "…"
+
+
+def _written_part(coordinate: re.Match[str], written: Set[str]) -> str:
+    """The name in a coordinate, with the type and the argument only if they are in `written`."""
+    kind, name, argument = coordinate["type"], coordinate["name"], coordinate["argument"]
+    if name.lstrip("@") not in written:
+        return "…"
+    return (f"{kind}." if kind in written else "") + name + (f"({argument}:)" if argument in written else "")
 
 
 def _all_names(schema: GraphQLSchema) -> Iterator[str]:

@@ -75,21 +75,21 @@ class DocumentCache:
             self._documents.move_to_end(text)
             return self._documents[text]
         tree = parse(text, max_tokens=document_limits.MAX_TOKENS, allow_empty_selection_sets=False)
-        document = Document(tree, self._errors(tree, schema))
+        document = Document(tree, self._errors(text, tree, schema))
         if not document.errors and not _may_hold_a_secret(text):
             self._documents[text] = document
             if len(self._documents) > MAX_DOCUMENTS:
                 self._documents.popitem(last=False)
         return document
 
-    def _errors(self, tree: DocumentNode, schema: ClassifiedSchema) -> list[GraphQLError]:
+    def _errors(self, text: str, tree: DocumentNode, schema: ClassifiedSchema) -> list[GraphQLError]:
         if refusal := document_limits.limit_fault(tree):
             return [error_messages.document_refused(refusal)]
         if self._messages is None:
             self._messages = error_messages.ValidationMessages(schema.graphql, every_name=self.introspection)
         hidden = not self.introspection
         found = validate(schema.graphql, tree, self.rules, max_errors=MAX_ERRORS, hide_suggestions=hidden)
-        return self._messages.sanitized(found[:MAX_ERRORS])
+        return self._messages.sanitized(found[:MAX_ERRORS], text)
 
 
 def _may_hold_a_secret(text: str) -> bool:
