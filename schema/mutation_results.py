@@ -7,11 +7,12 @@ import strawberry
 
 from models import mutation_outcomes
 from permissions.graphql.classified_schema import impersonal
+from resolvers.account import own_account
 from resolvers.consent.objections import ObjectionChanged as ObjectionChangedState
 from resolvers.consent.restriction import RestrictionChanged as RestrictionChangedState
 from resolvers.erasure.erasure_request import ErasureCancelled as ErasureCancelledState
 from resolvers.erasure.erasure_request import ErasureScheduled as ErasureScheduledState
-from schema.account import ConsentRecord, ConsentState, Viewer
+from schema.account import Account, ConsentRecord, ConsentState, Viewer
 from schema.disclosure import ProcessorState
 from schema.node import Refusal
 from schema.policy import KeptRecord
@@ -19,6 +20,18 @@ from schema.type_resolution import is_type_of
 from schema.user import User
 
 OWN = "the caller's own, just made"
+
+
+@strawberry.type
+class AccountChange:
+    """The part of the result of every mutation that changes the caller's account."""
+
+    account = strawberry.field(
+        resolver=own_account.changed_account,
+        graphql_type=Account | None,
+        description="The caller's account after the change. Null without a member's session, or with an error: the "
+        "change is stored all the same.",
+    )
 
 
 @impersonal(OWN)
@@ -59,21 +72,21 @@ class Registered:
 @impersonal(OWN)
 @strawberry.type(description="The address is verified. Consents that were granted before now stand.")
 @is_type_of(mutation_outcomes.EmailVerified)
-class EmailVerified:
+class EmailVerified(AccountChange):
     email: str = strawberry.field(description="The verified address.")
 
 
 @impersonal(OWN)
 @strawberry.type(description="A letter with a link goes to the new address. The old one counts until the link is used.")
 @is_type_of(mutation_outcomes.EmailChangeRequested)
-class EmailChangeRequested:
+class EmailChangeRequested(AccountChange):
     new_email: str = strawberry.field(description="The new address, as the caller wrote it.")
 
 
 @impersonal(OWN)
 @strawberry.type(description="The new password counts.")
 @is_type_of(mutation_outcomes.PasswordChanged)
-class PasswordChanged:
+class PasswordChanged(AccountChange):
     changed_at: datetime = strawberry.field(description="When the password was changed.")
 
 
@@ -83,7 +96,7 @@ class PasswordChanged:
     "`confirmTotpEnrolment`."
 )
 @is_type_of(mutation_outcomes.TotpEnrolment)
-class TotpEnrolment:
+class TotpEnrolment(AccountChange):
     secret: str = strawberry.field(description="The secret in base32, to type in.")
     otpauth_uri: str = strawberry.field(description="The secret as an `otpauth://` URI, to open in an app.")
     qr_code_svg: str = strawberry.field(description="The same URI as a QR code, in SVG without scripts or references.")
@@ -92,28 +105,28 @@ class TotpEnrolment:
 @impersonal(OWN)
 @strawberry.type(description="Codes for sign-in without the authenticator, shown only once.")
 @is_type_of(mutation_outcomes.RecoveryCodes)
-class RecoveryCodes:
+class RecoveryCodes(AccountChange):
     codes: list[str] = strawberry.field(description="Ten codes of 24 letters and digits. Each works once.")
 
 
 @impersonal(OWN)
 @strawberry.type(description="Two-factor sign-in is off.")
 @is_type_of(mutation_outcomes.TotpDisabled)
-class TotpDisabled:
+class TotpDisabled(AccountChange):
     disabled_at: datetime = strawberry.field(description="When it was turned off.")
 
 
 @impersonal(OWN)
 @strawberry.type(description="The change is stored.")
 @is_type_of(mutation_outcomes.ProfileUpdated)
-class ProfileUpdated:
+class ProfileUpdated(AccountChange):
     user: User = strawberry.field(description="The caller's own data after the change.")
 
 
 @impersonal(OWN)
 @strawberry.type(description="The purpose is granted or withdrawn.")
 @is_type_of(mutation_outcomes.ConsentChanged)
-class ConsentChanged:
+class ConsentChanged(AccountChange):
     record: ConsentRecord = strawberry.field(description="The new consent record, or the last one if nothing changed.")
     consents: list[ConsentState] = strawberry.field(description="The state of each purpose after the change.")
 
@@ -121,21 +134,21 @@ class ConsentChanged:
 @impersonal(OWN)
 @strawberry.type(description="The objection stands or is withdrawn.")
 @is_type_of(ObjectionChangedState)
-class ObjectionChanged:
+class ObjectionChanged(AccountChange):
     processor: ProcessorState = strawberry.field(description="The state of the processor after the change.")
 
 
 @impersonal(OWN)
 @strawberry.type(description="Processing is restricted or no longer restricted.")
 @is_type_of(RestrictionChangedState)
-class RestrictionChanged:
+class RestrictionChanged(AccountChange):
     restricted: bool = strawberry.field(description="Whether processing is restricted now.")
 
 
 @impersonal(OWN)
 @strawberry.type(description="The account will be erased.")
 @is_type_of(ErasureScheduledState)
-class ErasureScheduled:
+class ErasureScheduled(AccountChange):
     scheduled_for: datetime = strawberry.field(
         description="When the account is erased. Until then the caller can cancel."
     )
@@ -145,7 +158,7 @@ class ErasureScheduled:
 @impersonal(OWN)
 @strawberry.type(description="The account will not be erased.")
 @is_type_of(ErasureCancelledState)
-class ErasureCancelled:
+class ErasureCancelled(AccountChange):
     cancelled_at: datetime = strawberry.field(description="When the erasure was cancelled.")
 
 

@@ -1,5 +1,6 @@
 """Reads the caller's own account. Each part is read only if the query selects it."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from models.tables import ACCESS_TOKENS, ACCOUNTS, CONSENT_RECORDS, ROLE_GRANTS
 from models.tokens.token_rows import is_live_grant
 from models.vocabulary import STAFF, PersonalField, Role, fields_of
 from permissions.caller import Caller
+from permissions.errors import unknown_token
 from permissions.retention_periods import account_erasure_date
 from permissions.subject import Subject
 from resolvers.consent.state import consent_record, consent_states
@@ -37,6 +39,25 @@ class OwnAccount:
 async def me(info: Info[Context, None]) -> OwnAccount:
     """Returns the account of the session, without a database read."""
     return OwnAccount(info.context.caller)
+
+
+async def changed_account(info: Info[Context, None]) -> OwnAccount | None:
+    """Returns the caller's account after a mutation changed it, or None for a visitor.
+
+    The mutation was admitted and has committed. So this reads even if the mutation ended the caller's session.
+    """
+    caller = info.context.caller
+    if not caller.is_member:
+        return None
+    states = select(ACCOUNTS.c.email_verified, ACCOUNTS.c.restricted_at, ACCOUNTS.c.leaving_since)
+    async with info.context.database.reading() as connection:
+        row = (await connection.execute(states.where(ACCOUNTS.c.id == caller.subject_id))).one_or_none()
+    if row is None:
+        raise unknown_token()
+    restricted = row.restricted_at is not None
+    return OwnAccount(
+        replace(caller, verified=row.email_verified, restricted=restricted, leaving_since=row.leaving_since)
+    )
 
 
 async def user(info: Info[Context, None]) -> Subject:
