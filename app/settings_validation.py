@@ -6,7 +6,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from app.browser.origins import canonical_origin, origin_of
-from app.mail.transport import ascii_address, is_server
+from app.mail.transport import is_server
+from models.email_address import deliverable_address
 from resolvers.hashing.breached_passwords import SortedListFile
 
 MIN_PREFIX_LENGTH: Final = 7
@@ -35,7 +36,7 @@ def is_mail_url(url: str) -> bool:
 def is_sender_address(text: str) -> bool:
     """Whether this is one ASCII e-mail address."""
     try:
-        return ascii_address(text).isascii()
+        return deliverable_address(text).isascii()
     except ValueError:
         return False
 

@@ -13,9 +13,8 @@ from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
-from email_validator import validate_email
 
-from models.email_address import normalized_address
+from models.email_address import deliverable_address
 from models.private_files import make_folder, replacement
 
 PORTS: Final = {"smtp": 587, "smtps": 465}
@@ -40,7 +39,7 @@ class MessageBuilder:
 
     def message(self, id: str, to: str, subject: str, body: str, now: datetime) -> EmailMessage:
         """Returns the message. Raises ValueError if an address is invalid or a header is more than one line."""
-        recipient = ascii_address(to)
+        recipient = deliverable_address(to)
         message = EmailMessage(LONG_LINES if recipient.isascii() else LONG_LINES.clone(utf8=True))
         message["From"] = _single_address(self.sender)
         message["To"] = _single_address(recipient)
@@ -50,12 +49,6 @@ class MessageBuilder:
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(body)
         return message
-
-
-def ascii_address(address: str) -> str:
-    """The address with its domain in ASCII, and in ASCII as a whole if possible."""
-    checked = validate_email(normalized_address(address), check_deliverability=False, test_environment=True)
-    return checked.ascii_email or f"{checked.local_part}@{checked.ascii_domain}"
 
 
 def _single_address(address: str) -> Address:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from models.email_address import InvalidAddress, canonical_address, normalized_address
+from models.email_address import InvalidAddress, canonical_address, given_address
 from models.records.pre_registration import PreRegistration
 from models.records.profile import Profile
 from models.vocabulary import PersonalField, Purpose, mask_of
@@ -51,7 +51,7 @@ def parse_person(line: object, now: datetime) -> NewPerson:
     _check_keys(line, KEYS, "")
     try:
         email = line.get("email")
-        person = NewPerson(normalized_address(email), canonical_address(email)) if isinstance(email, str) else None
+        person = NewPerson(given_address(email), canonical_address(email)) if isinstance(email, str) else None
     except InvalidAddress:
         person = None
     if person is None:

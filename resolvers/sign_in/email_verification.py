@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.email_address import InvalidAddress, canonical_address, normalized_address
+from models.email_address import InvalidAddress, canonical_address, given_address
 from models.mutation_outcomes import EmailChangeRequested, EmailVerified, Refused
 from models.tables import ACCOUNTS, CREDENTIALS
 from models.tokens.mailed_tokens import (
@@ -99,7 +99,7 @@ async def change_email(
     if not context.caller.verified:
         return UNVERIFIED
     try:
-        email, wanted = normalized_address(new_email), canonical_address(new_email)
+        email, wanted = given_address(new_email), canonical_address(new_email)
     except InvalidAddress:
         return INVALID_ADDRESS
     limits = (

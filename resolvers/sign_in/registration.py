@@ -10,7 +10,7 @@ from strawberry import argument
 from strawberry.types.info import Info
 
 from models.columns import new_id
-from models.email_address import InvalidAddress, canonical_address, normalized_address
+from models.email_address import InvalidAddress, canonical_address, given_address
 from models.mutation_outcomes import Refused, Registered
 from models.tokens.mailed_tokens import record_request_network, write_mailed_token
 from models.vocabulary import (
@@ -73,7 +73,7 @@ async def register(
 
 def _person(context: Context, input: RegisterInput) -> NewPerson:
     try:
-        person = NewPerson(normalized_address(input.email), canonical_address(input.email))
+        person = NewPerson(given_address(input.email), canonical_address(input.email))
     except InvalidAddress:
         raise InvalidRegistration(RefusalCode.INVALID_INPUT, "`email` is not an e-mail address.", "email") from None
     if input.policy_version != version_numbers.current_version().name:

@@ -283,7 +283,7 @@ async def test_the_import_line_of_an_export_restores_the_person_on_another_insta
     _, mine = await world.member("Öne@Example.org", hidden=["CITY", "EMAIL"], consents=history)
     given = (await exported(world, mine))["import"]
     assert given == {
-        "email": "Öne@example.org",
+        "email": "Öne@Example.org",
         "emailVerified": True,
         "ipAddress": "90.190.1.7",
         "hidden": ["EMAIL", "CITY"],
