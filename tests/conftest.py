@@ -26,6 +26,12 @@ from tests.staff.compliance_office import ComplianceOffice, office_of
 from tests.world import World, world_of
 
 TEMPLATE = "consentql_template"
+MEMORY = Path("/dev/shm")
+
+# databases of tests wait for the disk longer than for anything else
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4 * 2**30:
+    os.environ.setdefault("TMPDIR", str(MEMORY))
+    tempfile.tempdir = None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
