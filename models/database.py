@@ -10,6 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from models.connection_limit import connection_slot
 from models.private_files import create_file
 
 IS_WRITER = "writes"
@@ -83,14 +84,14 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Opens a connection for reading. Each statement sees the newest data."""
-        async with self._reader.connect() as connection:
+        async with connection_slot(), self._reader.connect() as connection:
             yield connection
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """Opens a connection that sees one state of the database for the whole block. It blocks no writer."""
         level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
-        async with self.engine.execution_options(**level).connect() as connection:
+        async with connection_slot(), self.engine.execution_options(**level).connect() as connection:
             yield connection
 
     @asynccontextmanager
@@ -99,7 +100,8 @@ class Database:
 
         With `waits=False` on SQLite, it raises OperationalError at once if another transaction is writing.
         """
-        async with (self._writer if waits else self._impatient_writer).begin() as connection:
+        engine = self._writer if waits else self._impatient_writer
+        async with connection_slot(), engine.begin() as connection:
             yield connection
 
     async def close(self) -> None:

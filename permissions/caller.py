@@ -59,6 +59,11 @@ class Caller:
         return self.role is Role.MEMBER
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether the ledger records what this caller reads: staff and processors."""
+        return self.role not in (Role.ANONYMOUS, Role.MEMBER)
+
+    @property
     def used_recovery_code(self) -> bool:
         """Whether a recovery code began this session. Such a session cannot export or erase the account."""
         return self.factors is Factors.RECOVERY

@@ -31,8 +31,8 @@ Before = Annotated[
 Search = Annotated[
     str | None,
     argument(
-        description="Words that must all occur in fields that the caller may read: 2 to 64 characters, in any case. "
-        "Everyone if left out or blank."
+        description="Words that must all occur in fields that the caller may read: at most 6 words, 2 to 64 "
+        "characters, in any case. Everyone if left out or blank."
     ),
 ]
 GroupBy = Annotated[list[Dimension], argument(description="One dimension, or COUNTRY and one other, in either order.")]

@@ -20,6 +20,7 @@ from app.http.client_address import address_of
 from app.http.json_answers import error_response, json_response
 from app.http.media_types import error_type
 from app.http.request_rate import RequestRate, TooManyRequests
+from models.connection_limit import limited_connections
 from permissions.caller import Caller
 from permissions.error_codes import ErrorCode
 from permissions.errors import UNKNOWN_TOKEN
@@ -50,7 +51,8 @@ class Endpoint:
             credential = cookies.credential(request)
             async with self.queue.slot() if credential is None else nullcontext():
                 context = Context(await self._caller(request, credential), self.services, browser)
-                response = await self._executed(request, asked, context, media_type)
+                with limited_connections():
+                    response = await self._executed(request, asked, context, media_type)
                 cookies.write(response, browser, self.services.now())
                 return response
         except request_body.RequestError as problem:

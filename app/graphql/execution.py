@@ -29,7 +29,7 @@ from strawberry.types.execution import PreExecutionError
 
 from app.graphql import document_limits, error_messages
 from app.graphql.input_faults import InputFault, input_fault
-from permissions.errors import lapsed_session, not_recorded
+from permissions.errors import ApiError, lapsed_session, not_recorded
 from permissions.graphql.classified_schema import ClassifiedSchema
 from permissions.graphql.document_selection import SelectionWalk
 from permissions.graphql.root_field_rules import CREDENTIAL_FIELDS, LAPSED_SESSION_FIELDS
@@ -138,8 +138,13 @@ class OperationExtension(SchemaExtension):
             context.result = PreExecutionError(data=None, errors=variables)
             yield
             return
-        walk = SelectionWalk(_schema(context), _tree(context), variables, context.context.caller)
-        context.context.selection = selection = walk.operation(operation)
+        try:
+            walk = SelectionWalk(_schema(context), _tree(context), variables, context.context.caller)
+            context.context.selection = selection = walk.operation(operation)
+        except ApiError as asks_too_much:
+            context.result = PreExecutionError(data=None, errors=[asks_too_much])
+            yield
+            return
         if refused := selection.refused_fields():
             context.extensions_results[REFUSED_FIELDS] = refused
         yield

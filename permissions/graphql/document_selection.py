@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from graphql import (
@@ -13,6 +15,7 @@ from graphql import (
     GraphQLObjectType,
     InlineFragmentNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
     get_named_type,
     is_composite_type,
@@ -24,6 +27,7 @@ from models.vocabulary import EVERY_FIELD
 from permissions.caller import Caller
 from permissions.decision import possible_bits
 from permissions.graphql.classified_schema import ClassifiedSchema
+from permissions.graphql.document_demand import DocumentDemand, Place
 from permissions.graphql.root_field_rules import ROOT_FIELD_RULES
 
 
@@ -67,43 +71,67 @@ class SelectionWalk:
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
         self.selection = DocumentSelection()
+        self._demand = DocumentDemand(variables.coerced)
+        self._same_field: dict[str, list[RootFieldSelection]] = {}
 
     def operation(self, node: OperationDefinitionNode) -> DocumentSelection:
-        """Returns the selections of the operation's root fields."""
+        """Returns the selections of the operation's root fields. Raises BAD_USER_INPUT if they ask for too much."""
         root = self.schema.graphql.get_root_type(node.operation)
         if root is not None:
             for key, name, selected, _ in self._fields(root, node.selection_set):
                 self._root(key, f"{root.name}.{name}", selected, root)
+        if node.operation is OperationType.QUERY and not self.caller.is_recorded:
+            self._share_bits()
         return self.selection
+
+    def _share_bits(self) -> None:
+        """Lets aliases of one field read the same columns, so that a document prepares one statement for all of them.
+
+        Not for callers whose readings are recorded: the ledger names the requested fields of each alias.
+        """
+        for selections in self._same_field.values():
+            together = reduce(or_, (selection.bits for selection in selections))
+            for selection in selections:
+                selection.bits = together
 
     def _root(self, key: str, coordinate: str, node: FieldNode, root: GraphQLObjectType) -> None:
         rule = ROOT_FIELD_RULES.get(coordinate)
-        if rule is None or not rule.allows(self.caller) or node.selection_set is None:
+        if rule is None or not rule.allows(self.caller):
+            return
+        definition = root.fields[node.name.value]
+        self._demand.add((key,), coordinate, node, definition)
+        if node.selection_set is None:
             return
         selection = self.selection.root_fields.setdefault(key, RootFieldSelection())
-        kind = get_named_type(root.fields[node.name.value].type)
+        self._same_field.setdefault(coordinate, []).append(selection)
+        kind = get_named_type(definition.type)
         if is_composite_type(kind):
             readable = EVERY_FIELD if rule.is_processor_view else possible_bits(rule.audiences(self.caller))
-            self._nested(kind, node.selection_set, selection, readable)
+            self._nested(kind, node.selection_set, (key,), selection, readable)
 
     def _nested(
         self,
         kind: GraphQLCompositeType,
         selections: SelectionSetNode,
+        place: Place,
         selection: RootFieldSelection,
         readable: int,
     ) -> None:
-        for _, name, node, parent in self._fields(kind, selections):
+        for key, name, node, parent in self._fields(kind, selections):
             coordinate = f"{parent.name}.{name}"
             selection.coordinates.add(coordinate)
             if guard := self.schema.guards.get(coordinate):
-                selection.bits |= guard.bit
                 if not guard.bit & readable:
                     selection.refused[coordinate] = None
                     continue
-            inner = get_named_type(parent.fields[name].type) if name in getattr(parent, "fields", {}) else None
+                selection.bits |= guard.bit
+            definition = getattr(parent, "fields", {}).get(name)
+            if definition is None:
+                continue
+            inner, here = get_named_type(definition.type), (*place, key)
+            self._demand.add(here, coordinate, node, definition)
             if node.selection_set is not None and is_composite_type(inner):
-                self._nested(inner, node.selection_set, selection, readable)
+                self._nested(inner, node.selection_set, here, selection, readable)
 
     def _fields(
         self, kind: GraphQLCompositeType, selections: SelectionSetNode

@@ -30,7 +30,7 @@ class RootFieldAccess(FieldExtension):
         context = info.context
         if reason := self.rule.refusal_reason(context.caller):
             return self._refused(reason)
-        if self.rule.rate:
+        if self.rule.rate and self.rule.is_dear(arguments):
             caller = context.caller
             counted_by = caller.subject_id or caller.processor or network_of(caller.address)
             if seconds := await context.limits.count_attempt(self.rule.rate, self.coordinate, counted_by):

@@ -1,7 +1,8 @@
 """Which roles may use each root field. The schema does not build if a root field has no rule."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from models.vocabulary import Audience, ForbiddenReason, Role
 from permissions.caller import POSSIBLE_AUDIENCES, Caller
@@ -14,8 +15,10 @@ class RootFieldRule:
     `active_members_only`: members must be verified, not restricted and not leaving. `returns_refusal`: refuses with
     NOT_PERMITTED as data. `credential`: checks credentials, so a document may contain only one. `limited_to`: the only
     audiences that a member has to users in the answer; other roles have none. `is_processor_view`: each processor
-    has a separate type with only its fields. `rate`: attempts per caller. `for_lapsed_session`: a browser whose access
-    token has expired is answered as a visitor; every other field is UNAUTHENTICATED until it refreshes its session.
+    has a separate type with only its fields. `rate`: attempts per caller. `most`: how often a document may contain
+    the field. `dear_with`: the argument without which `rate` and `most` do not count the field.
+    `for_lapsed_session`: a browser whose access token has expired is answered as a visitor; every other field is
+    UNAUTHENTICATED until it refreshes its session.
     """
 
     roles: frozenset[Role]
@@ -24,6 +27,8 @@ class RootFieldRule:
     credential: bool = False
     limited_to: tuple[Audience, ...] | None = None
     rate: str | None = None
+    most: int | None = None
+    dear_with: str | None = None
     is_processor_view: bool = False
     for_lapsed_session: bool = False
 
@@ -36,6 +41,10 @@ class RootFieldRule:
         if caller.role not in self.roles:
             return ForbiddenReason.ROLE
         return caller.inactive_reason if self.active_members_only else None
+
+    def is_dear(self, arguments: Mapping[str, Any]) -> bool:
+        """Returns whether `rate` and `most` count a use of the field with these arguments."""
+        return self.dear_with is None or bool(str(arguments.get(self.dear_with) or "").strip())
 
     def audiences(self, caller: Caller) -> tuple[Audience, ...]:
         """Returns every audience that this caller can have to a user in the answer."""
@@ -59,6 +68,9 @@ VISITOR_OR_MEMBER: Final = _roles(Role.ANONYMOUS, Role.MEMBER)
 SUBJECT_READERS: Final = _roles(Role.ANONYMOUS, Role.MEMBER, Role.SUPPORT, Role.COMPLIANCE)
 
 CHANGE_RATE: Final = "60/minute"
+SEARCH_RATE: Final = "60/minute"
+"""A search and the map look at every member."""
+SEARCHES: Final = 2
 VIEW_RATE: Final = "600/minute"
 EXPORT_RATE: Final = "10/hour"
 
@@ -68,8 +80,8 @@ ROOT_FIELD_RULES: Final = {
     "Query.node": RootFieldRule(EVERYONE),
     "Query.user": RootFieldRule(SUBJECT_READERS),
     "Query.me": RootFieldRule(MEMBER, limited_to=(Audience.SELF,)),
-    "Query.users": RootFieldRule(MEMBER, active_members_only=True),
-    "Query.userMap": RootFieldRule(MEMBER, active_members_only=True),
+    "Query.users": RootFieldRule(MEMBER, active_members_only=True, rate=SEARCH_RATE, most=SEARCHES, dear_with="search"),
+    "Query.userMap": RootFieldRule(MEMBER, active_members_only=True, rate=SEARCH_RATE, most=SEARCHES),
     "Query.statistics": RootFieldRule(ANALYTICS),
     "Query.supportCases": RootFieldRule(MEMBER | SUPPORT),
     "Query.caseQueue": RootFieldRule(OPERATIONS, limited_to=()),
@@ -142,7 +154,7 @@ ROOT_FIELD_RULES: Final = {
     "Mutation.approveLegalRequest": RootFieldRule(COMPLIANCE, returns_refusal=True, rate=CHANGE_RATE),
     "Mutation.closeLegalRequest": RootFieldRule(COMPLIANCE, returns_refusal=True, rate=CHANGE_RATE),
     "Mutation.openProcessorView": RootFieldRule(
-        PROCESSOR, returns_refusal=True, is_processor_view=True, rate=VIEW_RATE
+        PROCESSOR, returns_refusal=True, is_processor_view=True, rate=VIEW_RATE, most=1
     ),
     "Mutation.acknowledgeWithdrawals": RootFieldRule(PROCESSOR, rate=VIEW_RATE),
 }

@@ -13,9 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.key_ring import KeyRing
 from permissions.caller import Caller
 from permissions.errors import bad_input, invalid_cursor
+from permissions.graphql.document_demand import DEFAULT_PAGE, LARGEST_PAGE
 
-DEFAULT_SIZE: Final = 20
-LARGEST_SIZE: Final = 100
 KEY_USE: Final = "cursor"
 
 
@@ -75,11 +74,11 @@ class PageRequest:
         if first is not None and last is not None:
             raise bad_input("last", "Send `first` or `last`, not both.")
         for argument, size in (("first", first), ("last", last)):
-            if size is not None and not 1 <= size <= LARGEST_SIZE:
-                raise bad_input(argument, f"`{argument}` must be 1 to {LARGEST_SIZE}.")
+            if size is not None and not 1 <= size <= LARGEST_PAGE:
+                raise bad_input(argument, f"`{argument}` must be 1 to {LARGEST_PAGE}.")
         backward = last is not None or (first is None and before is not None and after is None)
         return cls(
-            size=first or last or DEFAULT_SIZE,
+            size=first or last or DEFAULT_PAGE,
             forward=not backward,
             after=cipher.decrypt(after, "after") if after is not None else None,
             before=cipher.decrypt(before, "before") if before is not None else None,

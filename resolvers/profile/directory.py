@@ -20,6 +20,7 @@ from resolvers.validation.free_text import fold_for_search
 
 SHORTEST_SEARCH = 2
 LONGEST_SEARCH = 64
+MOST_TERMS = 6
 BY_ID = Keyset(ACCOUNTS.c.id)
 
 
@@ -72,7 +73,10 @@ def search_terms(search: str | None) -> tuple[str, ...]:
         return ()
     if not SHORTEST_SEARCH <= len(text) <= LONGEST_SEARCH:
         raise _bad_length()
-    return tuple(dict.fromkeys(text.split(" ")))
+    terms = tuple(dict.fromkeys(text.split(" ")))
+    if len(terms) > MOST_TERMS:
+        raise bad_input("search", f"`search` may have at most {MOST_TERMS} words.")
+    return terms
 
 
 def _bad_length() -> Exception:

@@ -1,0 +1,110 @@
+"""Sums what a document asks for, from its text and variables, so that a dear one is refused before anything is read."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from graphql import (
+    FieldNode,
+    GraphQLField,
+    GraphQLID,
+    GraphQLInputObjectType,
+    get_named_type,
+    value_from_ast_untyped,
+)
+
+from permissions.errors import bad_input
+from permissions.graphql.root_field_rules import ROOT_FIELD_RULES
+
+DEFAULT_PAGE: Final = 20
+LARGEST_PAGE: Final = 100
+MOST_SUBJECTS: Final = 1000
+"""Subjects and other items of lists that one document may ask for, as the sum of its pages and ids."""
+ID_ARGUMENTS: Final = "id arguments"
+
+Place = tuple[str, ...]
+"""Where a field is in the answer, without the indexes of lists."""
+
+
+@dataclass(slots=True)
+class DocumentDemand:
+    """The sum so far. A field that is selected twice at one place is executed once, so it counts once."""
+
+    variables: dict[str, Any]
+    subjects: int = 0
+    _pages: dict[Place, int] = field(default_factory=dict)
+    _dear_fields: Counter[str] = field(default_factory=Counter)
+
+    def add(self, place: Place, coordinate: str, node: FieldNode, definition: GraphQLField) -> None:
+        """Counts a field. Raises BAD_USER_INPUT with the argument that asks for too much."""
+        if place in self._pages or not (definition.args or coordinate in ROOT_FIELD_RULES):
+            return
+        values = {each.name.value: value_from_ast_untyped(each.value, self.variables) for each in node.arguments or ()}
+        self._add_dear_field(coordinate, values)
+        page, ids = _page(definition, values), _ids(definition, values)
+        self._pages[place] = page or 1
+        self.subjects += self._times_read(place) * (page + len(ids))
+        if self.subjects > MOST_SUBJECTS:
+            argument = next((name for name in ("first", "last") if values.get(name)), "first") if page else ids[0]
+            raise bad_input(
+                argument,
+                f"A document may ask for at most {MOST_SUBJECTS:,} subjects and items of lists altogether. This one "
+                f"asks for {self.subjects:,} or more. Use smaller pages, fewer ids or several documents.",
+            )
+
+    def _times_read(self, place: Place) -> int:
+        """How many times a field is read: the product of the pages that it is in."""
+        times = 1
+        for length in range(1, len(place)):
+            times *= self._pages.get(place[:length], 1)
+        return times
+
+    def _add_dear_field(self, coordinate: str, values: dict[str, Any]) -> None:
+        rule = ROOT_FIELD_RULES.get(coordinate)
+        if rule is None or rule.most is None or not rule.is_dear(values):
+            return
+        self._dear_fields[coordinate] += 1
+        if self._dear_fields[coordinate] > rule.most:
+            name = coordinate.partition(".")[2]
+            dear = f"`{name}` with `{rule.dear_with}`" if rule.dear_with else f"`{name}`"
+            raise bad_input(
+                rule.dear_with or name, f"A document may contain {dear} at most {rule.most} times. Send several."
+            )
+
+
+def _page(definition: GraphQLField, values: dict[str, Any]) -> int:
+    """The size of the page, 0 if the field is no list. A size out of range is refused by the field itself."""
+    if "first" not in definition.args:
+        return 0
+    size = next((values[name] for name in ("first", "last") if isinstance(values.get(name), int)), DEFAULT_PAGE)
+    return min(max(size, 1), LARGEST_PAGE)
+
+
+def _ids(definition: GraphQLField, values: dict[str, Any]) -> list[str]:
+    """The name of the argument of each distinct id that is sent. More ids than any field takes count as that many."""
+    found: list[str] = []
+    for path in _id_arguments(definition):
+        value: Any = values
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        sent = {str(each) for each in value} if isinstance(value, list) else {str(value)} if value is not None else ()
+        found += [".".join(path)] * min(len(sent), MOST_SUBJECTS)
+    return found
+
+
+def _id_arguments(definition: GraphQLField) -> tuple[tuple[str, ...], ...]:
+    """The paths of the arguments and input fields that hold ids, kept with the field."""
+    if ID_ARGUMENTS not in definition.extensions:
+        definition.extensions[ID_ARGUMENTS] = tuple(_id_paths(definition.args, ()))
+    paths: tuple[tuple[str, ...], ...] = definition.extensions[ID_ARGUMENTS]
+    return paths
+
+
+def _id_paths(inputs: Any, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for name, each in inputs.items():
+        kind = get_named_type(each.type)
+        if kind is GraphQLID:
+            yield (*above, name)
+        elif isinstance(kind, GraphQLInputObjectType) and len(above) < 2:
+            yield from _id_paths(kind.fields, (*above, name))
