@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic_core import Url
 
-from app.mail.texts import TEXTS, LetterText
+from app.mail.texts import ADDRESS_TAKEN, TEXTS, LetterText
 from models.vocabulary import LinkUse, Notice
 
 PAGES: Final = {LinkUse.VERIFY: "/verify", LinkUse.CHANGE: "/verify", LinkUse.RESET: "/reset"}
@@ -15,7 +15,7 @@ PAGES: Final = {LinkUse.VERIFY: "/verify", LinkUse.CHANGE: "/verify", LinkUse.RE
 
 @dataclass(frozen=True, slots=True)
 class LetterFacts:
-    """The facts that an e-mail may contain."""
+    """The facts that an e-mail may contain. `is_taken` says that its address belongs to another account."""
 
     at: datetime
     registered: datetime
@@ -23,6 +23,7 @@ class LetterFacts:
     use: LinkUse | None = None
     token: str | None = None
     until: datetime | None = None
+    is_taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class LetterTexts:
 
     def text(self, notice: Notice, facts: LetterFacts) -> LetterText:
         """Subject and body of an e-mail."""
-        text = TEXTS[notice]
+        text = ADDRESS_TAKEN if facts.is_taken else TEXTS[notice]
         body = text.body.format(
             site=self.host,
             at=_date(facts.at),

@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.mail.letters import LetterFacts, LetterTexts
 from app.mail.transport import MessageBuilder, Transport
-from models.tables import ACCOUNTS, MAILED_TOKENS, OUTBOX, SUPPORT_CASES
+from models.email_address import lookup_address
+from models.tables import ACCOUNTS, CREDENTIALS, MAILED_TOKENS, OUTBOX, SUPPORT_CASES
 from models.tokens.mailed_tokens import LINK_USES, SENT_UNVERIFIED, stored_mailed_token
 from models.vocabulary import LinkUse, Notice
 from permissions.retention_periods import account_erasure_date
@@ -112,6 +114,7 @@ class Outbox:
         )
         async with self.services.database.reading() as connection:
             row = (await connection.execute(facts.where(OUTBOX.c.id == id))).one_or_none()
+            is_taken = row is not None and await _is_taken(connection, row)
         if row is None or not _is_deliverable(row, self.services.now()):
             return None
         token = stored_mailed_token(self.services.keys, id, row.digest) if row.digest else None
@@ -119,7 +122,9 @@ class Outbox:
             raise UnknownKey
         use = LinkUse(row.use) if row.use else None
         leaves = account_erasure_date(row.leaving_since, self.services.retention) if row.leaving_since else None
-        about = LetterFacts(row.written_at, row.created_at, row.reference, use, token, row.expires_at or leaves)
+        about = LetterFacts(
+            row.written_at, row.created_at, row.reference, use, token, row.expires_at or leaves, is_taken
+        )
         text = self.texts.text(Notice(row.notice), about)
         return Email(row.address or row.email, text.subject, text.body)
 
@@ -143,6 +148,16 @@ class Outbox:
         async with self.services.database.writing() as connection:
             done = await connection.execute(update(OUTBOX).where(OUTBOX.c.id == id, where).values(**values))
         return bool(done.rowcount)
+
+
+async def _is_taken(connection: AsyncConnection, row: Any) -> bool:
+    """Whether the new address of an account belongs to another one."""
+    if row.notice != Notice.CONFIRM_ADDRESS or row.address is None:
+        return False
+    others = (CREDENTIALS.c.email_canonical == lookup_address(row.address)) & (
+        CREDENTIALS.c.subject_id != row.subject_id
+    )
+    return (await connection.execute(select(CREDENTIALS.c.subject_id).where(others))).first() is not None
 
 
 def _is_deliverable(row: Any, now: datetime) -> bool:

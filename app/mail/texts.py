@@ -211,3 +211,17 @@ complete, and the same people can see it as before.
 {IF_NOT_YOU}""",
     ),
 }
+
+ADDRESS_TAKEN: Final = LetterText(
+    "This address already has an account",
+    """\
+On {at}, the owner of another account at {site} asked to change its e-mail
+address to this one. This address already has an account there, so neither
+account changes.
+
+If this was you, sign in with this address, or have one of the accounts erased
+first. If this was not you, do nothing. The person who asked cannot see that
+you have an account.
+""",
+)
+"""Replaces the text of CONFIRM_ADDRESS. The row of the letter is the same, so that it reveals nothing to the asker."""

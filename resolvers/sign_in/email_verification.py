@@ -30,7 +30,6 @@ from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, SENDER_LIMITS
 from resolvers.sessions.confirm_password import ConfirmedPassword, confirm_password, wrong_password
 from resolvers.sessions.revoke_tokens import end_sessions
 from resolvers.sign_in import link_tokens
-from resolvers.sign_in.letter_recipient import address_owner
 from resolvers.subjects.account_lock import lock_account_if_any
 
 UNVERIFIED = Refused(RefusalCode.EMAIL_NOT_VERIFIED, "Verify your present e-mail address first.")
@@ -130,20 +129,13 @@ async def _confirm(context: Context, password: str, code: str | None) -> Confirm
 async def _mail_change_link(
     context: Context, connection: AsyncConnection, confirmed: ConfirmedPassword, email: str
 ) -> None:
-    """Mails a link to the new address if it is free.
+    """Mails a link to the new address, even if someone has it: the rows of the asker must not reveal that.
 
-    An earlier link ends in any case: otherwise its state would reveal whether the address is taken.
+    The letter then says so to the owner of the mailbox, who may know it. The link of a taken address changes nothing.
     """
     now, keys, subject_id = context.now(), context.services.keys, confirmed.subject_id
-    await end_mailed_tokens(connection, subject_id, now, LinkUse.CHANGE)
-    owner = await address_owner(connection, canonical_address(email), now)
     letter = await write_mailed_token(
-        connection,
-        keys,
-        subject_id=subject_id if owner is None or owner.id == subject_id else None,
-        notice=Notice.CONFIRM_ADDRESS,
-        now=now,
-        address=email,
+        connection, keys, subject_id=subject_id, notice=Notice.CONFIRM_ADDRESS, now=now, address=email
     )
     await record_request_network(connection, keys, letter, network_of(context.caller.address))
     notice = Notice.ADDRESS_CHANGING
