@@ -18,13 +18,17 @@ from app.browser.cross_origin import cors_options
 from app.browser.home_page import HomePage
 from app.graphql import endpoint as graphql
 from app.graphql import graphiql
-from app.graphql.execution import DocumentCache, OperationExtension, ServedSchema
+from app.graphql.document_cache import DocumentCache
+from app.graphql.document_mode import DocumentMode
+from app.graphql.execution import OperationExtension, ServedSchema
+from app.graphql.trusted_documents import TrustedDocuments, load_documents
 from app.http import health
 from app.http.client_address import ClientAddressMiddleware, TrustedProxies
 from app.http.json_answers import error_response
 from app.http.request_rate import RequestRate
 from app.http.response_headers import BoundaryMiddleware
 from app.mail import letter_pages, transport
+from app.mail.letter_documents import LETTER_DOCUMENTS
 from app.mail.letters import LetterTexts
 from app.mail.outbox import Outbox
 from app.operations import checkpoints
@@ -78,7 +82,15 @@ def make_schema(*, introspection: bool) -> ServedSchema:
     documents = DocumentCache(introspection=introspection)
     schema = build([lambda: OperationExtension(documents)], ServedSchema)
     assert isinstance(schema, ServedSchema)  # noqa: S101  # narrows the type that `build` returns
+    schema.documents = documents
     return schema
+
+
+def trusted_documents(settings: Settings, schema: ServedSchema) -> TrustedDocuments:
+    """The documents that clients may ask for by id. Raises InvalidDocuments if one of the list is invalid."""
+    path = settings.trusted_documents_file
+    listed = load_documents(path, schema) if path and settings.trusted_documents is not DocumentMode.OFF else {}
+    return TrustedDocuments(settings.trusted_documents, {**LETTER_DOCUMENTS, **listed})
 
 
 def create(settings: Settings | None = None, services: Services | None = None) -> ASGIApp:
@@ -103,7 +115,8 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     browser = SessionCookies(frozenset((*settings.app_origins, *settings.own_origins)))
     home = HomePage(settings.service_name, urlsplit(settings.base_url).path, in_production=settings.in_production)
     rate = RequestRate(services, settings.requests_per_minute)
-    endpoint = graphql.Endpoint(make_schema(introspection=not settings.in_production), rate, browser)
+    schema = make_schema(introspection=not settings.in_production)
+    endpoint = graphql.Endpoint(schema, trusted_documents(settings, schema), rate, browser)
     app.include_router(graphql.router(endpoint))
     app.include_router(graphiql.router(in_production=settings.in_production))
     app.include_router(letter_pages.router(settings.service_name))

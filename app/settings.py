@@ -1,20 +1,18 @@
 """Loads and checks the settings. An error names every unknown, invalid or weak setting at once."""
 
 import os
-import re
 import secrets
 from decimal import Decimal
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from app.browser.origins import canonical_origin, origin_of
+from app.graphql.document_mode import DocumentMode
+from app.settings_documents import DocumentSettings
 from app.settings_fields import (
-    PREFIX,
     DatabaseSettings,
     Environment,
     MailSettings,
@@ -24,6 +22,7 @@ from app.settings_fields import (
     StatisticsSettings,
     Switch,
 )
+from app.settings_section import PREFIX
 from app.settings_validation import (
     is_mail_url,
     is_narrow_network,
@@ -31,6 +30,8 @@ from app.settings_validation import (
     is_site_url,
     is_sorted_file,
     is_web_origin,
+    reason_of,
+    unknown_names,
 )
 from models.private_files import create_file
 from permissions.retention_periods import RetentionTable, retention
@@ -45,8 +46,6 @@ MIN_BOUND_TIMES_EPSILON: Final = 12
 MAX_EPSILON: Final = Decimal("0.5")
 MAX_RELEASES: Final = 6
 
-NEAR: Final = 0.8
-"""How similar two names are if one may be a slip of the other."""
 
 DEVELOPMENT_KEYS: Final = Path("var/secret-keys")
 DEVELOPMENT_URL: Final = "http://127.0.0.1:8000"
@@ -58,7 +57,13 @@ class InvalidSettings(Exception):
 
 
 class Settings(
-    ServiceSettings, DatabaseSettings, SecuritySettings, MailSettings, StatisticsSettings, RetentionSettings
+    ServiceSettings,
+    DatabaseSettings,
+    SecuritySettings,
+    DocumentSettings,
+    MailSettings,
+    StatisticsSettings,
+    RetentionSettings,
 ):
     """All settings of the process."""
 
@@ -158,6 +163,7 @@ class Settings(
             "TLS_KEY": self.tls_key,
             "GEOIP_DATABASE": self.geoip_database,
             "BREACHED_PASSWORDS": self.breached_passwords,
+            "TRUSTED_DOCUMENTS_FILE": self.trusted_documents_file,
         }
         faults = [
             (name, "must name a file that can be read")
@@ -169,6 +175,8 @@ class Settings(
             faults.append(
                 ("BREACHED_PASSWORDS", "must name a file that is sorted by bytes: sort it with LC_ALL=C sort")
             )
+        if self.trusted_documents is not DocumentMode.OFF and not self.trusted_documents_file:
+            faults.append(("TRUSTED_DOCUMENTS_FILE", f"is required by {PREFIX}TRUSTED_DOCUMENTS"))
         return faults
 
     def _production_faults(self) -> list[tuple[str, str]]:
@@ -199,33 +207,14 @@ class Settings(
 
 def from_environment() -> Settings:
     """Reads the settings from the environment. Raises InvalidSettings if a name is unknown or a value is invalid."""
-    faults = _unknown_names()
+    faults = unknown_names(Settings.model_fields)
     try:
         settings = Settings()
     except ValidationError as problem:
-        faults += sorted({f"{PREFIX}{str(error['loc'][0]).upper()} {_reason(error)}." for error in problem.errors()})
+        faults += sorted({f"{PREFIX}{str(error['loc'][0]).upper()} {reason_of(error)}." for error in problem.errors()})
     if faults:
         raise InvalidSettings("\n".join(faults))
     return settings
-
-
-def _unknown_names() -> list[str]:
-    """A sentence for each variable of the environment that has our prefix but is not a setting."""
-    known = [f"{PREFIX}{name}".upper() for name in Settings.model_fields]
-    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
-    faults = []
-    for name in unknown:
-        nearest = get_close_matches(name.upper(), known, n=1, cutoff=NEAR)
-        faults.append(f"{name} is not a setting. " + (f"Did you mean {nearest[0]}?" if nearest else "Remove it."))
-    return faults
-
-
-def _reason(error: ErrorDetails) -> str:
-    """Why a value is invalid, as a phrase that begins with `must` and does not contain the value."""
-    if error["type"] == "enum":
-        return f"must be {error['ctx']['expected'].replace(chr(39), '`')}"
-    message = re.sub(r", (unable to parse|got) .*", "", error["msg"].removeprefix("Value error, "))
-    return re.sub(r"^\w* ?[Ii]nput should ", "must ", message)
 
 
 def load() -> Settings:

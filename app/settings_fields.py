@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from app.durations import parse_duration
 from app.http.client_address import ProxyHeader
+from app.settings_documents import DocumentSettings
+from app.settings_section import Section
 from permissions.rate_limits import REQUESTS_PER_MINUTE
 from permissions.retention_periods import GRACE, RecordKind
 from resolvers.hashing.argon2_parameters import MAX_MEMORY_KIB, MAX_PASSES, MEMORY_KIB, PASSES
-
-PREFIX: Final = "CONSENTQL_"
 
 
 class Environment(StrEnum):
@@ -30,13 +30,6 @@ class Switch(StrEnum):
 
     ON = "on"
     OFF = "off"
-
-
-class Section(BaseSettings):
-    """Settings of one subject, read from the environment."""
-
-    title: ClassVar[str]
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
 
 def _split(value: Any) -> Any:
@@ -237,6 +230,7 @@ SECTIONS: Final[tuple[type[Section], ...]] = (
     ServiceSettings,
     DatabaseSettings,
     SecuritySettings,
+    DocumentSettings,
     MailSettings,
     StatisticsSettings,
     RetentionSettings,

@@ -1,17 +1,27 @@
-"""Checks of single settings."""
+"""Checks of single settings, and sentences about invalid ones."""
 
 import ipaddress
+import os
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from pydantic_core import ErrorDetails
+
 from app.browser.origins import canonical_origin, origin_of
 from app.mail.transport import is_server
+from app.settings_section import PREFIX
 from models.email_address import deliverable_address
 from resolvers.hashing.breached_passwords import SortedListFile
 
 MIN_PREFIX_LENGTH: Final = 7
 """The shortest prefix of a network of proxies: that of the private IPv6 network."""
+
+NEAR: Final = 0.8
+"""How similar two names are if one may be a slip of the other."""
 
 
 def is_site_url(url: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
@@ -56,3 +66,22 @@ def is_sorted_file(path: Path) -> bool:
         return listed.is_sorted()
     finally:
         listed.close()
+
+
+def unknown_names(names: Iterable[str]) -> list[str]:
+    """A sentence for each variable of the environment that has our prefix but is not a setting."""
+    known = [f"{PREFIX}{name}".upper() for name in names]
+    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    faults = []
+    for name in unknown:
+        nearest = get_close_matches(name.upper(), known, n=1, cutoff=NEAR)
+        faults.append(f"{name} is not a setting. " + (f"Did you mean {nearest[0]}?" if nearest else "Remove it."))
+    return faults
+
+
+def reason_of(error: ErrorDetails) -> str:
+    """Why a value is invalid, as a phrase that begins with `must` and does not contain the value."""
+    if error["type"] == "enum":
+        return f"must be {error['ctx']['expected'].replace(chr(39), '`')}"
+    message = re.sub(r", (unable to parse|got) .*", "", error["msg"].removeprefix("Value error, "))
+    return re.sub(r"^\w* ?[Ii]nput should ", "must ", message)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from graphql import GraphQLSyntaxError
 from people import ROOT
 
-from app.graphql.execution import DocumentCache
+from app.graphql.document_cache import DocumentCache
 from app.main import make_schema
 
 sys.path.insert(0, str(ROOT))

@@ -20,6 +20,9 @@ class ErrorCode(StrEnum):
     INTERNAL = "INTERNAL"
     GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
     GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    PERSISTED_QUERY_NOT_IN_LIST = "PERSISTED_QUERY_NOT_IN_LIST"
+    PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,21 @@ ERRORS: Final[Mapping[ErrorCode, ErrorText]] = {
         (400,),
         "The document does not fit the schema or exceeds a limit, or `operationName` names no operation in it.",
         "Correct the document. Regenerate the client's types if the schema changed.",
+    ),
+    ErrorCode.PERSISTED_QUERY_NOT_FOUND: ErrorText(
+        (400,),
+        "The list of trusted documents does not have this id (`prefer`).",
+        "Send the text of the document. Apollo and urql do so by themselves.",
+    ),
+    ErrorCode.PERSISTED_QUERY_NOT_IN_LIST: ErrorText(
+        (400,),
+        "The server runs only trusted documents (`only`), and the list does not have this id or text.",
+        "Ask the operator to serve the list of this version of the client.",
+    ),
+    ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED: ErrorText(
+        (400,),
+        "The server has no trusted documents (`off`), and the request has an id but no text.",
+        "Send the text of the document. Apollo and urql do so by themselves.",
     ),
 }
 

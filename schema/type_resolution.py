@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from models.vocabulary import Processor
+from permissions.graphql.document_reach import VIEWING_PROCESSOR
 
 T = TypeVar("T")
 
@@ -29,6 +30,7 @@ def is_view_of(kind: type, processor: Processor) -> Callable[[type[T]], type[T]]
             return isinstance(value, kind) and getattr(value, "processor", None) is processor
 
         graphql_type.is_type_of = classmethod(is_type_of)  # type: ignore[attr-defined]  # Strawberry reads it by name
+        setattr(graphql_type, VIEWING_PROCESSOR, processor)
         return graphql_type
 
     return mark

@@ -14,6 +14,7 @@ from app.browser import cookies
 from app.browser.cookies import SessionCookies
 from app.graphql.error_messages import public_error
 from app.graphql.execution import ServedSchema
+from app.graphql.trusted_documents import TrustedDocuments
 from app.http import request_body
 from app.http.authentication import Credential, Unauthenticated
 from app.http.client_address import address_of
@@ -34,8 +35,11 @@ CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 class Endpoint:
     """Answers POST requests to one schema."""
 
-    def __init__(self, schema: ServedSchema, rate: RequestRate, browser: SessionCookies) -> None:
+    def __init__(
+        self, schema: ServedSchema, documents: TrustedDocuments, rate: RequestRate, browser: SessionCookies
+    ) -> None:
         self.schema = schema
+        self.documents = documents
         self.rate = rate
         self.services = rate.services
         self.cookies = browser
@@ -46,7 +50,8 @@ class Endpoint:
         try:
             await self.rate.count_request(cookies.well_formed_credential(request), address_of(request))
             media_type = request_body.response_type(request)
-            asked = await request_body.read_request(request)
+            sent = await request_body.read_request(request)
+            asked = replace(sent, query=self.documents.text_of(sent))
             browser = self.cookies.read(request)
             credential = cookies.credential(request)
             async with self.queue.slot() if credential is None else nullcontext():
@@ -58,8 +63,7 @@ class Endpoint:
         except request_body.RequestError as problem:
             # otherwise a client that sends its body slowly keeps the connection
             ended = {"Connection": "close"} if problem.status == 408 else {}
-            code = ErrorCode.FORBIDDEN if problem.status == 403 else ErrorCode.BAD_USER_INPUT
-            return error_response(request, problem.status, code, problem.message, problem.argument, **ended)
+            return error_response(request, problem.status, problem.code, problem.message, problem.argument, **ended)
         except TooManyRequests as problem:
             waits = {"Retry-After": str(problem.seconds)}
             return error_response(request, 429, ErrorCode.RATE_LIMITED, str(problem), **waits)

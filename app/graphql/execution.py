@@ -1,9 +1,7 @@
 """Execution of an operation: parse and validate, check variables, decide refusals, record disclosures."""
 
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from graphql import (
@@ -11,15 +9,10 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
-    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     TypeInfo,
     ValidationContext,
-    ValuesOfCorrectTypeRule,
     is_non_null_type,
-    parse,
-    specified_rules,
-    validate,
 )
 from graphql.execution.values import VariableValues, get_variable_values
 from graphql.utilities import type_from_ast, validate_input_value
@@ -28,73 +21,18 @@ from strawberry.types import ExecutionContext
 from strawberry.types.execution import PreExecutionError
 
 from app.graphql import document_limits, error_messages
+from app.graphql.document_cache import MAX_ERRORS, Document, DocumentCache
 from app.graphql.input_faults import InputFault, input_fault
 from permissions.errors import ApiError, lapsed_session, not_recorded
 from permissions.graphql.classified_schema import ClassifiedSchema
 from permissions.graphql.document_selection import SelectionWalk
-from permissions.graphql.root_field_rules import CREDENTIAL_FIELDS, LAPSED_SESSION_FIELDS
+from permissions.graphql.root_field_rules import LAPSED_SESSION_FIELDS
 from resolvers.context import Context
 from resolvers.ledger import write_disclosures
 
 log = logging.getLogger(__name__)
 
-MAX_DOCUMENTS: Final = 256
-MAX_ERRORS: Final = 10
 REFUSED_FIELDS: Final = "refusedFields"
-LITERAL_MARKS: Final = frozenset('"#')
-"""A valid document contains free text only in a string or a comment, so only with one of these."""
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A parsed document and its validation errors."""
-
-    tree: DocumentNode
-    errors: list[GraphQLError]
-
-
-class DocumentCache:
-    """A cache of the newest documents, so that each is parsed and validated once.
-
-    A document that may contain a password is not cached. An invalid document is not cached either: it may contain
-    a password in a misspelled field, and a flood of them would evict the documents that clients use.
-    """
-
-    def __init__(self, *, introspection: bool) -> None:
-        rules = (
-            error_messages.ValuesByNameRule if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules
-        )
-        self.rules = (*rules,) if introspection else (*rules, NoSchemaIntrospectionCustomRule)
-        self.introspection = introspection
-        self._messages: error_messages.ValidationMessages | None = None
-        self._documents: OrderedDict[str, Document] = OrderedDict()
-
-    def read(self, text: str, schema: ClassifiedSchema) -> Document:
-        """Returns the document of a text. Raises GraphQLSyntaxError if it cannot be parsed."""
-        if text in self._documents:
-            self._documents.move_to_end(text)
-            return self._documents[text]
-        tree = parse(text, max_tokens=document_limits.MAX_TOKENS, allow_empty_selection_sets=False)
-        document = Document(tree, self._errors(text, tree, schema))
-        if not document.errors and not _may_hold_a_secret(text):
-            self._documents[text] = document
-            if len(self._documents) > MAX_DOCUMENTS:
-                self._documents.popitem(last=False)
-        return document
-
-    def _errors(self, text: str, tree: DocumentNode, schema: ClassifiedSchema) -> list[GraphQLError]:
-        if refusal := document_limits.limit_fault(tree):
-            return [error_messages.document_refused(refusal)]
-        if self._messages is None:
-            self._messages = error_messages.ValidationMessages(schema.graphql, every_name=self.introspection)
-        hidden = not self.introspection
-        found = validate(schema.graphql, tree, self.rules, max_errors=MAX_ERRORS, hide_suggestions=hidden)
-        return self._messages.sanitized(found[:MAX_ERRORS], text)
-
-
-def _may_hold_a_secret(text: str) -> bool:
-    """Whether a valid document contains a credential as a literal instead of in variables."""
-    return any(field in text for field in CREDENTIAL_FIELDS) and any(mark in text for mark in LITERAL_MARKS)
 
 
 class OperationExtension(SchemaExtension):
@@ -241,7 +179,9 @@ def _collector(
 
 
 class ServedSchema(ClassifiedSchema):
-    """The schema that the endpoint serves. Errors are logged by `public_error` only."""
+    """The schema that the endpoint serves, with its documents. Errors are logged by `public_error` only."""
+
+    documents: DocumentCache
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Logs nothing: Strawberry would log whole documents with their literals."""

@@ -8,30 +8,36 @@ from starlette.requests import ClientDisconnect, Request
 
 from app.http import strict_json
 from app.http.media_types import GRAPHQL_RESPONSE, JSON, accepted_type
+from permissions.error_codes import ErrorCode
 
 MAX_BYTES: Final = 64 * 1024
 TIMEOUT_SECONDS: Final = 10
 """How long a body may take to arrive. Without this limit a slow client could hold a connection forever."""
+MAX_ID_LENGTH: Final = 128
+DOCUMENT_ID: Final = "documentId"
+PERSISTED_QUERY: Final = "extensions.persistedQuery"
 JSON_TYPES: Final = frozenset({JSON})
 
 
 class RequestError(Exception):
-    """A request that cannot be executed: an HTTP status, a message and the argument at fault."""
+    """A request that cannot be executed: an HTTP status, a message, the argument at fault and a code."""
 
-    def __init__(self, status: int, message: str, argument: str | None = None) -> None:
+    def __init__(self, status: int, message: str, argument: str | None = None, code: ErrorCode | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.argument = argument
+        self.code = code or (ErrorCode.FORBIDDEN if status == 403 else ErrorCode.BAD_USER_INPUT)
 
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """One GraphQL request."""
+    """One GraphQL request: the text of a document, the id of a trusted one, or both."""
 
-    query: str
+    query: str | None
     variables: dict[str, Any] | None
     operation_name: str | None
+    document_id: str | None = None
 
 
 def response_type(request: Request) -> str:
@@ -87,12 +93,30 @@ def _graphql_request(body: Any) -> GraphQLRequest:
     if not isinstance(body, dict):
         raise RequestError(400, "The body must be one JSON object. Batches are not supported.")
     query, variables, name = body.get("query"), body.get("variables"), body.get("operationName")
-    if not isinstance(query, str) or not query.strip():
+    id = _document_id(body)
+    if (query is not None and not isinstance(query, str)) or (id is None and not (query or "").strip()):
         raise RequestError(400, "`query` must be the text of a document.", "query")
     if variables is not None and not isinstance(variables, dict):
         raise RequestError(400, "`variables` must be an object or null.", "variables")
     if name is not None and not isinstance(name, str):
         raise RequestError(400, "`operationName` must be a string or null.", "operationName")
-    if body.get("extensions") is not None and not isinstance(body["extensions"], dict):
+    return GraphQLRequest(query or None, variables, name, id)
+
+
+def _document_id(body: dict[str, Any]) -> str | None:
+    """The id of the document that the request asks for, or None if it names none."""
+    extensions = body.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
         raise RequestError(400, "`extensions` must be an object or null.", "extensions")
-    return GraphQLRequest(query, variables, name)
+    persisted = (extensions or {}).get("persistedQuery")
+    if persisted is not None and not isinstance(persisted, dict):
+        raise RequestError(400, "`extensions.persistedQuery` must be an object or null.", PERSISTED_QUERY)
+    digest = None if persisted is None else persisted.get("sha256Hash", "")
+    ids = {DOCUMENT_ID: body.get(DOCUMENT_ID), f"{PERSISTED_QUERY}.sha256Hash": digest}
+    given = {name: id for name, id in ids.items() if id is not None}
+    for name, id in given.items():
+        if not isinstance(id, str) or not 1 <= len(id) <= MAX_ID_LENGTH:
+            raise RequestError(400, f"`{name}` must be a text of 1 to {MAX_ID_LENGTH} characters.", name)
+    if len(set(given.values())) > 1:
+        raise RequestError(400, f"`{DOCUMENT_ID}` and `{PERSISTED_QUERY}` name different documents.", DOCUMENT_ID)
+    return next(iter(given.values()), None)

@@ -4,28 +4,18 @@ const NO_ANSWER = "The service did not answer. Please try again in a moment.";
 const NO_TOKEN = "The link is incomplete. Open the whole link in your e-mail, or ask for a new one.";
 const VERIFY = {
   field: "verifyEmail",
-  document: `mutation ($token: String!) {
-    verifyEmail(token: $token) { __typename ... on EmailVerified { email } ... on Refusal { code message } } }`,
   done: "Your address is confirmed. You can close this page and sign in.",
 };
 const RESET = {
   field: "resetPassword",
-  document: `mutation ($token: String!, $newPassword: String!) {
-    resetPassword(token: $token, newPassword: $newPassword) { __typename ... on Refusal { code message } } }`,
   done: "Your new password is set, and every session has ended. You can close this page and sign in.",
 };
 
-const LOGIN = {
-  field: "login",
-  document: `mutation ($email: String!, $password: String!) {
-    login(input: {email: $email, password: $password, client: "Confirming an address"}) {
-      __typename ... on SignedIn { accessToken } ... on Refusal { code message } } }`,
-};
-const LOGOUT = { field: "logout", document: "mutation { logout }" };
+const LOGIN = { field: "login" };
+const LOGOUT = { field: "logout" };
 
 const RENEW = {
   field: "requestPasswordReset",
-  document: "mutation ($email: String!) { requestPasswordReset(email: $email) }",
   done: "If an account has this address, a new link is on its way. Open the newest e-mail.",
 };
 
@@ -49,11 +39,11 @@ function say(text, state) {
   answer.dataset.state = state;
 }
 
-/** The result of a mutation, or a text that says why there is none. */
-async function sent({ field, document: query }, variables, session) {
+/** The result of a mutation, or a text that says why there is none. The service has its document. */
+async function sent({ field }, variables, session) {
   const headers = { "Content-Type": "application/json" };
   if (session) headers.Authorization = `Bearer ${session}`;
-  const body = JSON.stringify({ query, variables });
+  const body = JSON.stringify({ documentId: `consentql/${field}`, variables });
   const response = await fetch("graphql", { method: "POST", headers, credentials: "omit", body });
   const { data, errors } = await response.json();
   return data?.[field] ?? errors?.[0]?.message ?? NO_ANSWER;

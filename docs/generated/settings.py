@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from pydantic.fields import FieldInfo
 
-from app.settings_fields import PREFIX, SECTIONS
+from app.settings_fields import SECTIONS
+from app.settings_section import PREFIX
 from docs.generated.markdown import code, codes, sections, table
 from permissions.retention_periods import RETENTION, period_text
 

@@ -19,6 +19,7 @@ class RootFieldRule:
     the field. `dear_with`: the argument without which `rate` and `most` do not count the field.
     `for_lapsed_session`: a browser whose access token has expired is answered as a visitor; every other field is
     UNAUTHENTICATED until it refreshes its session.
+    `exports_own_record`: the answer is one value that contains every field of the caller.
     """
 
     roles: frozenset[Role]
@@ -31,6 +32,7 @@ class RootFieldRule:
     dear_with: str | None = None
     is_processor_view: bool = False
     for_lapsed_session: bool = False
+    exports_own_record: bool = False
 
     def allows(self, caller: Caller) -> bool:
         """Returns whether the caller may use the field. It depends only on the caller, not on data."""
@@ -140,7 +142,9 @@ ROOT_FIELD_RULES: Final = {
     "Mutation.withdrawObjection": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
     "Mutation.restrictProcessing": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
     "Mutation.liftRestriction": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
-    "Mutation.exportMyData": RootFieldRule(MEMBER, rate=EXPORT_RATE),
+    "Mutation.exportMyData": RootFieldRule(
+        MEMBER, limited_to=(Audience.SELF,), exports_own_record=True, rate=EXPORT_RATE
+    ),
     "Mutation.revokeRoleToken": RootFieldRule(MEMBER | OPERATIONS, rate=CHANGE_RATE),
     "Mutation.grantRole": RootFieldRule(OPERATIONS, rate=CHANGE_RATE),
     "Mutation.revokeRole": RootFieldRule(OPERATIONS, rate=CHANGE_RATE),

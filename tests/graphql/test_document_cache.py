@@ -1,6 +1,6 @@
 """The cache of documents contains no invalid document and no password."""
 
-from app.graphql.execution import MAX_DOCUMENTS, DocumentCache
+from app.graphql.document_cache import MAX_DOCUMENTS, DocumentCache
 from app.main import make_schema
 from permissions.graphql.root_field_rules import CREDENTIAL_FIELDS
 from tests.graphql.documents import LOGIN

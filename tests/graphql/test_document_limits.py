@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from graphql import GraphQLSyntaxError, parse
 
-from app.graphql import document_limits, execution
+from app.graphql import document_cache, document_limits
+from app.graphql.document_cache import DocumentCache
 from app.graphql.document_limits import (
     MAX_ALIASES,
     MAX_DEPTH,
@@ -19,7 +20,6 @@ from app.graphql.document_limits import (
     SelectionMeter,
     limit_fault,
 )
-from app.graphql.execution import DocumentCache
 from app.main import make_schema
 from models.vocabulary import Role
 from resolvers.hashing.password_hash import Hashing, Verification
@@ -297,7 +297,7 @@ def test_a_document_that_repeats_a_field_is_not_validated(monkeypatch: pytest.Mo
     def asked(*_: Any, **__: Any) -> list[Any]:
         raise AssertionError("a document that repeats one field 100 times was validated")
 
-    monkeypatch.setattr(execution, "validate", asked)
+    monkeypatch.setattr(document_cache, "validate", asked)
     for document in (
         "{" + "viewer { role } " * 100 + "}",
         "{ ...A ...A ...A ...A } fragment A on Query {" + "viewer { role } " * 25 + "}",

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, get_named_type, is_required_input_field, parse
 
-from app.graphql.execution import DocumentCache, _coerced_variables
+from app.graphql.document_cache import DocumentCache
+from app.graphql.execution import _coerced_variables
 from app.main import make_schema
 from tests.graphql.documents import refused_errors
 from tests.graphql.test_input_values import value_of

@@ -62,7 +62,6 @@ BODIES = {
     "a text of variables": (b'{"query": "{ viewer { role } }", "variables": "{}"}', "variables"),
     "a number for a name": (b'{"query": "{ viewer { role } }", "operationName": 1}', "operationName"),
     "a text of extensions": (b'{"query": "{ viewer { role } }", "extensions": "x"}', "extensions"),
-    "a persisted document": (b'{"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "00"}}}', "query"),
 }
 
 

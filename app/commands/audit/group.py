@@ -42,6 +42,23 @@ def oversight(*, as_json: AsJson = False) -> None:
 
 
 @group.command(rich_help_panel=PANEL)
+def documents(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="The list of trusted documents.")
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Lists the personal fields that each trusted document can reach, per audience.
+
+    It checks the documents as the server does when it starts. Consent and hiding can withhold more.
+    """
+    from app.commands.audit import documents as command
+
+    command.documents(file, as_json=as_json)
+
+
+@group.command(rich_help_panel=PANEL)
 def breach(
     since: Annotated[
         str, typer.Option("--from", metavar="INSTANT", help="The first instant, for example 2026-11-02T08:00:00Z.")

@@ -9,7 +9,9 @@ from starlette.types import ASGIApp
 
 from app.commands.console.command_error import CommandError
 from app.commands.console.process import open_services
-from app.main import create
+from app.graphql.document_list import InvalidDocuments
+from app.graphql.document_mode import DocumentMode
+from app.main import create, make_schema, trusted_documents
 from app.operations.log import logging_config
 from app.settings import Settings, load
 from permissions.versions.guard import UnannouncedChange, require_announced
@@ -24,7 +26,9 @@ def serve(host: str, port: int, workers: int) -> None:
         )
     try:
         require_announced(text_required=settings.in_production)
-    except UnannouncedChange as problem:
+        if settings.trusted_documents is not DocumentMode.OFF:
+            trusted_documents(settings, make_schema(introspection=not settings.in_production))
+    except (UnannouncedChange, InvalidDocuments) as problem:
         raise CommandError(str(problem)) from None
     asyncio.run(_prepare())
     _announce(settings, host, port)

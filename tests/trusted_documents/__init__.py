@@ -1,0 +1,1 @@
+"""Trusted documents: the list, requests by id, and what each document can reach."""
