@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from models.connection_limit import connection_slot
@@ -17,6 +18,9 @@ IS_WRITER = "writes"
 WAITS = "waits"
 BUSY_SECONDS = 30
 """How long a writer waits for another one on SQLite."""
+LOCK_UNAVAILABLE = frozenset({"55P03", "40P01"})
+"""SQLSTATE of a lock that was not free in time, and of a deadlock."""
+
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=NORMAL",
@@ -31,6 +35,12 @@ def file_of(url: str) -> Path | None:
     address = make_url(url)
     is_file = address.get_backend_name() == "sqlite" and address.database not in (None, "", ":memory:")
     return Path(str(address.database)) if is_file else None
+
+
+def waited_too_long(problem: DBAPIError) -> bool:
+    """Whether a statement failed because other transactions held a lock."""
+    state = getattr(problem.orig, "sqlstate", None)
+    return state in LOCK_UNAVAILABLE or "database is locked" in str(problem.orig)
 
 
 class Database:
@@ -95,14 +105,27 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def writing(self, *, waits: bool = True) -> AsyncIterator[AsyncConnection]:
+    async def acting(self) -> AsyncIterator[AsyncConnection]:
+        """Opens a READ COMMITTED transaction, in which locks can be held. On SQLite it reads one state."""
+        async with connection_slot(), self.engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self, *, waits: bool = True, patient: bool = False) -> AsyncIterator[AsyncConnection]:
         """Opens a transaction. It commits when the block ends and rolls back if the block raises.
 
-        With `waits=False` on SQLite, it raises OperationalError at once if another transaction is writing.
+        On SQLite it raises OperationalError if another transaction is writing: with `waits=False` at once, otherwise
+        after BUSY_SECONDS. A patient one never does.
         """
-        engine = self._writer if waits else self._impatient_writer
-        async with connection_slot(), engine.begin() as connection:
-            yield connection
+        engine, begun = self._writer if waits else self._impatient_writer, False
+        while not begun:
+            try:
+                async with connection_slot(), engine.begin() as connection:
+                    begun = True
+                    yield connection
+            except OperationalError as problem:
+                if begun or not patient or not waited_too_long(problem):
+                    raise
 
     async def close(self) -> None:
         """Closes every connection."""

@@ -37,8 +37,8 @@ class ErrorText:
 ERRORS: Final[Mapping[ErrorCode, ErrorText]] = {
     ErrorCode.UNAUTHENTICATED: ErrorText(
         (401, 200),
-        "The token is unknown, expired or revoked, a browser's access cookie has expired, or the account was erased "
-        "during the request (200).",
+        "The token is unknown, expired or revoked, or a browser's access cookie has expired. With 200, the token ended "
+        "during the request.",
         "Sign in again, or call `refreshSession`. To act as a visitor, send no token.",
     ),
     ErrorCode.FORBIDDEN: ErrorText(

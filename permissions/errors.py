@@ -12,10 +12,29 @@ LAPSED_SESSION: Final = "The access token of this session has expired. Call `ref
 AUTHENTICATOR_REQUIRED: Final = (
     "This session began with a recovery code. Set up an authenticator, or sign in with its code."
 )
+LOCK_NOT_FREE: Final = "Someone else is changing the same records. Repeat the request in a moment."
+LOCK_RETRY_SECONDS: Final = 1
 
 
 class ApiError(GraphQLError):
     """An error that the client may see. Every other error is masked."""
+
+
+class RoleEnded(ApiError):
+    """The staff role of the caller ended after the request began."""
+
+    def __init__(self) -> None:
+        reason = ForbiddenReason.ROLE
+        extensions = {"code": ErrorCode.FORBIDDEN, "reason": reason.value}
+        super().__init__(FORBIDDEN_REASONS[reason].sentence, extensions=extensions)
+
+
+class LockNotFree(ApiError):
+    """Other transactions held a lock for too long. Nothing was changed or shown."""
+
+    def __init__(self) -> None:
+        extensions: dict[str, Any] = {"code": ErrorCode.RATE_LIMITED, "retryAfterSeconds": LOCK_RETRY_SECONDS}
+        super().__init__(LOCK_NOT_FREE, extensions=extensions)
 
 
 def forbidden(reason: ForbiddenReason) -> ApiError:
@@ -25,7 +44,7 @@ def forbidden(reason: ForbiddenReason) -> ApiError:
 
 
 def unknown_token() -> ApiError:
-    """The caller's account was erased during the request."""
+    """The caller's token or session ended, or the account was erased, during the request."""
     return ApiError(UNKNOWN_TOKEN, extensions={"code": ErrorCode.UNAUTHENTICATED})
 
 

@@ -14,6 +14,7 @@ from permissions.graphql.document_selection import DocumentSelection, RootFieldS
 from permissions.rate_limits import RateLimiter
 from permissions.retention_periods import RETENTION, RetentionTable
 from permissions.subject import Subject
+from resolvers.caller_database import IS_CHECKED, CallerDatabase
 from resolvers.geolocation.lookup import Geolocation
 from resolvers.hashing.breached_passwords import SortedListFile
 from resolvers.hashing.password_hash import Hashing
@@ -95,14 +96,22 @@ class Context:
     selection: DocumentSelection = field(default_factory=DocumentSelection)
     subjects_read: list[Subject] = field(default_factory=list)
     reader: Caller = field(init=False)
+    has_begun: bool = False
+    has_ended: bool = False
 
     def __post_init__(self) -> None:
         self.reader = self.caller
 
     @property
-    def database(self) -> Database:
-        """The database."""
-        return self.services.database
+    def database(self) -> CallerDatabase:
+        """The database under the caller's authority."""
+        return CallerDatabase(self.services.database, self.caller, self.services.now)
+
+    def begin_root_field(self) -> bool:
+        """Notes that a root field begins. Returns False if an earlier one ended the caller's token."""
+        IS_CHECKED.set(not self.has_begun)
+        self.has_begun = True
+        return not self.has_ended
 
     @property
     def limits(self) -> RateLimiter:

@@ -14,8 +14,8 @@ from models.database import Database
 from models.tables import ACCESS_TOKENS, ACCOUNTS
 from models.tokens.session_tokens import HOLDER_COLUMNS, REFRESH_GRACE
 from models.tokens.token_format import TokenKind, digest_of, kind_of
-from models.tokens.token_rows import holds_role
-from models.vocabulary import STAFF, Role, TokenTransport
+from models.tokens.token_standing import HOLDS_ROLE, NOW, TokenStanding, standing_of
+from models.vocabulary import STAFF, TokenTransport
 from permissions.caller import Caller
 from resolvers.context import Services
 from resolvers.staff import role_tokens
@@ -83,15 +83,11 @@ async def _token_row(database: Database, digest: str, now: datetime) -> Any:
         )
 
 
-NOW: Final = bindparam("now", type_=UtcDateTime())
-
-
 def _token_rows(secret_expires_at: Any) -> Any:
-    held = holds_role(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role, NOW)
     columns = [column for column in ACCESS_TOKENS.c if column is not ACCESS_TOKENS.c.secret_expires_at]
-    return select(
-        *columns, secret_expires_at.label("secret_expires_at"), *HOLDER_COLUMNS, held.label("held")
-    ).outerjoin(ACCOUNTS, ACCOUNTS.c.id == ACCESS_TOKENS.c.holder_id)
+    return select(*columns, secret_expires_at.label("secret_expires_at"), *HOLDER_COLUMNS, HOLDS_ROLE).outerjoin(
+        ACCOUNTS, ACCOUNTS.c.id == ACCESS_TOKENS.c.holder_id
+    )
 
 
 _BY_DIGEST: Final = _token_rows(ACCESS_TOKENS.c.secret_expires_at).where(ACCESS_TOKENS.c.digest == bindparam("digest"))
@@ -104,13 +100,9 @@ _BY_PREVIOUS_DIGEST: Final = _token_rows(ACCESS_TOKENS.c.previous_expires_at).wh
 
 
 def _is_valid(row: Any, now: datetime) -> bool:
-    if row.revoked_at is not None or (row.secret_expires_at or row.expires_at) <= now or row.disabled_at is not None:
+    if standing_of(row, now) is not TokenStanding.STANDS or (row.secret_expires_at or row.expires_at) <= now:
         return False
-    if row.role in STAFF:
-        return bool(row.held) and not _is_idle(row, now)
-    if row.role == Role.MEMBER:
-        return row.account_id is not None
-    return row.processor is not None and row.approved_at is not None
+    return row.role not in STAFF or not _is_idle(row, now)
 
 
 def _is_idle(row: Any, now: datetime) -> bool:

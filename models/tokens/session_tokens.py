@@ -98,6 +98,12 @@ async def open_session(connection: AsyncConnection, keys: KeyRing, session: NewS
     return SessionTokens(await _locked_session(connection, id), access, _refresh_token(keys, id, 0))
 
 
+def session_id_of(keys: KeyRing, token: str) -> str | None:
+    """Returns the id of the refresh token's session, or None if the token is invalid."""
+    parsed = _parse_refresh_token(keys, token)
+    return parsed[0] if parsed else None
+
+
 async def session_of(connection: AsyncConnection, keys: KeyRing, token: str, transport: TokenTransport) -> Any:
     """Returns `id` and `holder_id` of the refresh token's session, in any generation, without a lock.
 

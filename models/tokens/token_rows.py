@@ -1,5 +1,6 @@
 """Stores tokens and role grants. The API and the command line use the same functions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.columns import new_id
 from models.tables import ACCESS_TOKENS, ACCOUNTS, ROLE_GRANTS, SUPPORT_CASES
+from models.tokens.authority_locks import AuthorityKey, key_of_role, lock_exclusively
 from models.tokens.token_format import TokenKind, digest_of, new_token
 from models.vocabulary import Processor, Role
 
@@ -84,6 +86,13 @@ async def lock_role_grant(connection: AsyncConnection, subject_id: str, role: Ro
     return (await connection.execute(statement)).first() is not None
 
 
+async def keys_in_use(connection: AsyncConnection, subject_ids: Sequence[str]) -> set[AuthorityKey]:
+    """Returns the keys of the roles for which these people have a token that was not revoked."""
+    held = select(ACCESS_TOKENS.c.holder_id, ACCESS_TOKENS.c.role).distinct()
+    theirs = held.where(ACCESS_TOKENS.c.holder_id.in_(subject_ids), ACCESS_TOKENS.c.revoked_at.is_(None))
+    return {key_of_role(row.holder_id, Role(row.role)) for row in (await connection.execute(theirs)).all()}
+
+
 async def lock_remaining_account(connection: AsyncConnection, subject_id: str) -> bool:
     """Returns whether the account exists and is not leaving, and locks it until the transaction ends."""
     account = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == subject_id, ACCOUNTS.c.leaving_since.is_(None))
@@ -103,6 +112,7 @@ async def grant_role(
 
     A live earlier grant is replaced. If it had expired, its tokens and case assignments end.
     """
+    await lock_exclusively(connection, (key_of_role(subject_id, role),))
     # two concurrent first grants have no earlier grant to lock, so lock the account
     account = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == subject_id).with_for_update(key_share=True)
     await connection.execute(account)
@@ -126,6 +136,7 @@ async def grant_role(
 
 async def revoke_role(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> None:
     """Revokes every live grant and token of this role of this person, and unassigns their cases."""
+    await lock_exclusively(connection, (key_of_role(subject_id, role),))
     await connection.execute(update(ROLE_GRANTS).where(is_live_grant_of(subject_id, role, now)).values(revoked_at=now))
     await _revoke_dependents(connection, subject_id, role, now)
 

@@ -9,7 +9,15 @@ from strawberry.types.info import Info
 from models.mutation_outcomes import Refused
 from models.vocabulary import ForbiddenReason, RefusalCode
 from permissions.error_codes import FORBIDDEN_REASONS
-from permissions.errors import forbidden, rate_limited
+from permissions.errors import (
+    LOCK_NOT_FREE,
+    LOCK_RETRY_SECONDS,
+    LockNotFree,
+    RoleEnded,
+    forbidden,
+    rate_limited,
+    unknown_token,
+)
 from permissions.graphql.root_field_rules import ROOT_FIELD_RULES, RootFieldRule
 from permissions.ip_network import network_of
 
@@ -28,6 +36,8 @@ class RootFieldAccess(FieldExtension):
     ) -> Any:
         """Returns the resolver's answer, or refuses by a `Refusal` or an error, depending on the field."""
         context = info.context
+        if not context.begin_root_field():
+            raise unknown_token()
         if reason := self.rule.refusal_reason(context.caller):
             return self._refused(reason)
         if self.rule.rate and self.rule.is_dear(arguments):
@@ -35,7 +45,14 @@ class RootFieldAccess(FieldExtension):
             counted_by = caller.subject_id or caller.processor or network_of(caller.address)
             if seconds := await context.limits.count_attempt(self.rule.rate, self.coordinate, counted_by):
                 return self._rate_limited(seconds)
-        return await next_(source, info, **arguments)
+        try:
+            return await next_(source, info, **arguments)
+        except RoleEnded:
+            return self._refused(ForbiddenReason.ROLE)
+        except LockNotFree:
+            if not self.rule.returns_refusal:
+                raise
+            return Refused(RefusalCode.TRY_LATER, LOCK_NOT_FREE, retry_after_seconds=LOCK_RETRY_SECONDS)
 
     def _refused(self, reason: ForbiddenReason) -> Refused:
         if not self.rule.returns_refusal:

@@ -11,6 +11,7 @@ from strawberry.types.info import Info
 from models.mutation_outcomes import Refused
 from models.tables import ACCOUNTS
 from models.tokens import token_rows
+from models.tokens.authority_locks import keys_of_person
 from models.tokens.mailed_tokens import end_mailed_tokens, write_letter
 from models.vocabulary import STAFF, LinkUse, Notice, RefusalCode
 from permissions.errors import AUTHENTICATOR_REQUIRED
@@ -20,10 +21,9 @@ from resolvers.context import Context
 from resolvers.erasure import retained_records
 from resolvers.second_factor import totp_enrolment
 from resolvers.sessions.confirm_password import wrong_password
-from resolvers.sessions.revoke_tokens import end_sessions, is_live_token
-from resolvers.subjects.account_lock import lock_account_if_any
+from resolvers.sessions.revoke_tokens import end_sessions
+from resolvers.subjects.account_lock import lock_account
 
-SESSION_ENDED: Final = Refused(RefusalCode.TOKEN_EXPIRED, "The session has ended. Sign in again.")
 NOT_SCHEDULED: Final = Refused(RefusalCode.NOT_FOUND, "No erasure is scheduled.")
 ERASURE_DUE: Final = Refused(RefusalCode.NOT_PERMITTED, "The grace period has ended. The account is being erased.")
 NEW_AUTHENTICATOR_FIRST: Final = Refused(RefusalCode.TOTP_REQUIRED, AUTHENTICATOR_REQUIRED)
@@ -57,17 +57,15 @@ async def request_erasure(
     confirmed = await totp_enrolment.confirm_password_before_code(context, password)
     if isinstance(confirmed, Refused):
         return confirmed
-    async with context.database.writing() as connection:
+    async with context.database.writing(ends=keys_of_person(confirmed.subject_id)) as connection:
         account = await confirmed.lock_account(connection)
         if account is None:
             return wrong_password("password")
-        if account.leaving_since is None and not await is_live_token(connection, context.caller.token_id):
-            return SESSION_ENDED
         if refusal := await totp_enrolment.check_code_if_on(context, connection, confirmed.subject_id, code):
             return refusal
         if account.leaving_since is None:
             await _schedule(connection, account.id, now)
-            context.cookies.ended = context.cookies.from_browser
+            context.cookies.ended, context.has_ended = context.cookies.from_browser, True
         ends = account_erasure_date(account.leaving_since or now, context.services.retention)
         return ErasureScheduled(
             ends, await retained_records.retained_after(connection, account.id, ends, context.services)
@@ -81,9 +79,7 @@ async def cancel_erasure(info: Info[Context, None]) -> ErasureCancelled | Refuse
     """
     context, now = info.context, info.context.now()
     async with context.database.writing() as connection:
-        account = await lock_account_if_any(connection, str(context.caller.subject_id))
-        if account is None or not await is_live_token(connection, context.caller.token_id):
-            return SESSION_ENDED
+        account = await lock_account(connection, str(context.caller.subject_id))
         if account.leaving_since is None:
             return NOT_SCHEDULED
         if account_erasure_date(account.leaving_since, context.services.retention) <= now:

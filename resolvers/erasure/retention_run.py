@@ -24,6 +24,8 @@ from models.tables import (
     SUPPORT_CASES,
     UNSCRUBBED,
 )
+from models.tokens.authority_locks import lock_exclusively
+from models.tokens.token_rows import keys_in_use
 from permissions.masked_columns import floor_parameters
 from permissions.retention_periods import RecordKind
 from resolvers.consent import erasure_date
@@ -156,18 +158,30 @@ class RetentionRun:
         after = ""
         while True:
             some = select(ACCOUNTS.c.id).where(condition, ACCOUNTS.c.id > after).order_by(ACCOUNTS.c.id)
-            async with self.services.database.writing() as connection:
-                locked = some.limit(BATCH).with_for_update(skip_locked=True)
-                ids = list((await connection.execute(locked, floor_parameters())).scalars())
+            async with self.services.database.writing(patient=True) as connection:
+                ids = list((await connection.execute(some.limit(BATCH), floor_parameters())).scalars())
                 if not ids:
                     return
-                # another run may have changed them before the lock
-                still = select(ACCOUNTS.c.id).where(condition, ACCOUNTS.c.id.in_(ids)).order_by(ACCOUNTS.c.id)
-                due = list((await connection.execute(still, floor_parameters())).scalars())
+                due = await self._lock_due(connection, ids, condition)
                 if done := await act(connection, due) if due else 0:
                     await _note_tables(connection, tables)
             after = ids[-1]
             self._add_progress(kind, done)
+
+    async def _lock_due(
+        self, connection: AsyncConnection, ids: Sequence[str], condition: ColumnElement[bool]
+    ) -> list[str]:
+        """Locks those of the accounts that are still due, and before them the authority of their holders."""
+        keys = await keys_in_use(connection, ids)
+        await lock_exclusively(connection, keys)
+        theirs = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id.in_(ids))
+        locked = theirs.order_by(ACCOUNTS.c.id).with_for_update(skip_locked=True)
+        free = list((await connection.execute(locked)).scalars())
+        if await keys_in_use(connection, free) - keys:  # those who signed in meanwhile wait for the next run
+            free = [id for id in free if not await keys_in_use(connection, [id]) - keys]
+        # another run may have changed them before the lock
+        still = theirs.where(condition, ACCOUNTS.c.id.in_(free)).order_by(ACCOUNTS.c.id)
+        return list((await connection.execute(still, floor_parameters())).scalars())
 
     def _add_progress(self, kind: str, done: int) -> None:
         self.counts[kind] += done

@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.columns import rfc3339
+from models.database import Database
 from permissions import version_numbers
 from permissions.errors import authenticator_required, export_too_large
 from permissions.policy import PROCESSORS
 from permissions.processing_record import COMPLAINT, RIGHTS, TRANSFERS
+from resolvers.caller_database import CallerDatabase
 from resolvers.consent.objections import processor_states
 from resolvers.consent.state import consent_states
 from resolvers.context import Context, Services
@@ -40,7 +42,7 @@ async def export_my_data(info: Info[Context, None]) -> Any:
     if context.caller.used_recovery_code:
         raise authenticator_required()
     parts, size = [], 0
-    async with aclosing(write_document(context.services, str(context.caller.subject_id))) as document:
+    async with aclosing(write_document(context.services, context.database, str(context.caller.subject_id))) as document:
         async for part in document:
             parts.append(part)
             size += len(part)
@@ -49,10 +51,12 @@ async def export_my_data(info: Info[Context, None]) -> Any:
     return orjson.loads(b"".join(parts))
 
 
-async def write_document(services: Services, subject_id: str) -> AsyncGenerator[bytes, None]:
+async def write_document(
+    services: Services, database: Database | CallerDatabase, subject_id: str
+) -> AsyncGenerator[bytes, None]:
     """Yields the document in small parts, from one snapshot of the database. Close the generator when done."""
     now = services.now()
-    async with services.database.snapshot() as connection:
+    async with database.snapshot() as connection:
         yield b"{" + _json_members(_head(services, now)) + b',\n"records": {'
         for place, section in enumerate(SECTIONS):
             head = _json_members(section.head(services.retention))

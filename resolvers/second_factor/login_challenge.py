@@ -12,10 +12,11 @@ from strawberry.types.info import Info
 from models.columns import new_id
 from models.mutation_outcomes import Refused, SignedIn, TotpRequired
 from models.tables import CHALLENGES, CREDENTIALS
+from models.tokens.authority_locks import key_of_role
 from models.tokens.mailed_tokens import write_letter
 from models.tokens.session_tokens import NewSession, SessionTokens
 from models.tokens.token_format import TokenKind, digest_of, kind_of, new_token
-from models.vocabulary import Factors, Notice, RefusalCode, TokenTransport
+from models.vocabulary import Factors, Notice, RefusalCode, Role, TokenTransport
 from resolvers.context import Context
 from resolvers.inputs import CompleteLoginInput
 from resolvers.second_factor import recovery_codes
@@ -112,7 +113,7 @@ async def _find_challenge(context: Context, token: str) -> Any:
 async def _complete(context: Context, challenge: Any, code: str, *, known_device: bool) -> SessionTokens | Refused:
     """Counts the try, uses the code, ends the challenge and begins the session in one transaction."""
     now = context.now()
-    async with context.database.writing() as connection:
+    async with context.database.writing(ends=(key_of_role(challenge.subject_id, Role.MEMBER),)) as connection:
         account = await lock_account_if_any(connection, challenge.subject_id)
         if account is None:
             return CHALLENGE_EXPIRED

@@ -14,6 +14,7 @@ from strawberry.types.info import Info
 from models.columns import new_id
 from models.mutation_outcomes import RecoveryCodes, Refused, TotpDisabled, TotpEnrolment
 from models.tables import ACCESS_TOKENS, AUTHENTICATORS
+from models.tokens.authority_locks import keys_of_person
 from models.tokens.mailed_tokens import write_letter
 from models.tokens.token_rows import is_staff
 from models.vocabulary import Factors, Notice, RefusalCode
@@ -71,7 +72,7 @@ async def confirm_totp_enrolment(info: Info[Context, None], code: EnrolmentCode)
     subject_id = str(context.caller.subject_id)
     if refusal := await attempt_limits.count_attempt(context, Bucket("enrolment", subject_id, CODE_LIMITS)):
         return refusal
-    async with context.database.writing() as connection:
+    async with context.database.writing(ends=keys_of_person(subject_id)) as connection:
         await lock_account(connection, subject_id)
         if await confirmed_authenticator(connection, subject_id):
             return ALREADY_ENABLED
@@ -93,7 +94,7 @@ async def disable_totp(info: Info[Context, None], password: Password, code: Code
     confirmed = await confirm_password_before_code(context, password)
     if isinstance(confirmed, Refused):
         return confirmed
-    async with context.database.writing() as connection:
+    async with context.database.writing(ends=keys_of_person(confirmed.subject_id)) as connection:
         refusal = await _check_both_factors(context, connection, confirmed, code, staff_may=False)
         if refusal is None:
             await _delete_authenticators(connection, confirmed.subject_id)

@@ -9,6 +9,7 @@ from strawberry.types.info import Info
 
 from models.columns import lookup_id
 from models.tables import ACCESS_TOKENS, CHALLENGES
+from models.tokens.authority_locks import key_of_token, keys_of_person, lock_exclusively
 from models.vocabulary import Role
 from resolvers.arguments import SessionId, TokenId
 from resolvers.context import Context
@@ -37,6 +38,7 @@ async def end_sessions(
     connection: AsyncConnection, subject_id: str, now: datetime, *, except_id: str | None = None
 ) -> None:
     """Ends all sessions, tokens and pending sign-ins of a person, except the token with `except_id`."""
+    await lock_exclusively(connection, keys_of_person(subject_id))
     tokens = update(ACCESS_TOKENS).where(
         ACCESS_TOKENS.c.holder_id == subject_id, ACCESS_TOKENS.c.id != (except_id or "")
     )
@@ -50,15 +52,11 @@ async def end_challenges(connection: AsyncConnection, subject_id: str, now: date
     await connection.execute(pending.values(ended_at=now))
 
 
-async def is_live_token(connection: AsyncConnection, id: str | None) -> bool:
-    """Whether a token was not revoked while its request waited for the lock of the account."""
-    live = select(ACCESS_TOKENS.c.id).where(ACCESS_TOKENS.c.id == id, ACCESS_TOKENS.c.revoked_at.is_(None))
-    return (await connection.execute(live)).first() is not None
-
-
 async def _revoke(context: Context, id: str, reach: ColumnElement[bool]) -> bool:
     within = and_(ACCESS_TOKENS.c.id == lookup_id(id), reach)
     live = and_(within, ACCESS_TOKENS.c.revoked_at.is_(None))
-    async with context.database.writing() as connection:
+    async with context.database.writing(ends=(key_of_token(id),)) as connection:
         await connection.execute(update(ACCESS_TOKENS).where(live).values(revoked_at=context.now()))
-        return (await connection.execute(select(ACCESS_TOKENS.c.id).where(within))).first() is not None
+        found = (await connection.execute(select(ACCESS_TOKENS.c.id).where(within))).first() is not None
+    context.has_ended = context.has_ended or (found and id == context.caller.token_id)
+    return found

@@ -10,6 +10,7 @@ from strawberry.types.info import Info
 from models.email_address import InvalidAddress, canonical_address, given_address
 from models.mutation_outcomes import EmailChangeRequested, EmailVerified, Refused
 from models.tables import ACCOUNTS, CREDENTIALS
+from models.tokens.authority_locks import keys_of_person
 from models.tokens.mailed_tokens import (
     end_mailed_tokens,
     record_request_network,
@@ -59,7 +60,10 @@ async def verify_email(info: Info[Context, None], token: LinkToken) -> EmailVeri
         return refusal
     uses = (LinkUse.VERIFY, LinkUse.CHANGE)
     try:
-        async with context.database.writing() as connection:
+        async with context.database.reading() as connection:  # a new address ends the other sessions
+            change = await link_tokens.find_live(connection, token, now, LinkUse.CHANGE)
+        ends = keys_of_person(change.subject_id) if change else ()
+        async with context.database.writing(ends=ends) as connection:
             row = await link_tokens.find_live(connection, token, now, *uses)
             # the account is locked before its link, as everywhere else
             account = await lock_account_if_any(connection, row.subject_id) if row else None

@@ -11,6 +11,7 @@ from models.email_address import lookup_address
 from models.mutation_outcomes import Refused, SignedIn, TotpRequired
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
 from models.tokens import session_tokens
+from models.tokens.authority_locks import key_of_role, key_of_token
 from models.tokens.mailed_tokens import write_letter
 from models.tokens.session_tokens import NewSession, ReusedRefreshToken, SessionTokens
 from models.vocabulary import (
@@ -139,7 +140,7 @@ async def _begin(
     context: Context, attempt: LoginAttempt, person: Any, verification: Verification, *, known_device: bool
 ) -> SessionTokens | TotpRequired | Refused:
     now = context.now()
-    async with context.database.writing() as connection:
+    async with context.database.writing(ends=(key_of_role(person.id, Role.MEMBER),)) as connection:
         account = await lock_account_if_any(connection, person.id)
         if (
             account is None
@@ -169,7 +170,8 @@ async def refresh_session(info: Info[Context, None], refresh_token: RefreshToken
     token, transport = refresh_token or "", TokenTransport.BEARER
     if refresh_token is None:
         token, transport = context.cookies.refresh or "", TokenTransport.COOKIE
-    async with context.database.writing() as connection:
+    id = session_tokens.session_id_of(context.services.keys, token)
+    async with context.database.writing(ends=(key_of_token(id),) if id else ()) as connection:
         session = await session_tokens.session_of(connection, context.services.keys, token, transport)
         # the account is locked before its session, as everywhere else
         account = await lock_account_if_any(connection, session.holder_id if session else "")
@@ -195,7 +197,8 @@ async def logout(info: Info[Context, None]) -> bool:
     is_anonymous = caller.role is Role.ANONYMOUS
     if is_anonymous and refresh is None:
         raise forbidden(ForbiddenReason.ROLE)
-    async with context.database.writing() as connection:
+    ended = id or session_tokens.session_id_of(keys, refresh or "")
+    async with context.database.writing(ends=(key_of_token(ended),) if ended else ()) as connection:
         if is_anonymous and (
             session := await session_tokens.session_of(connection, keys, refresh or "", TokenTransport.COOKIE)
         ):
@@ -206,5 +209,6 @@ async def logout(info: Info[Context, None]) -> bool:
         live = (ACCESS_TOKENS.c.id == id) & ACCESS_TOKENS.c.revoked_at.is_(None)
         await connection.execute(update(ACCESS_TOKENS).where(live).values(revoked_at=now))
     context.cookies.ended, context.cookies.refresh = context.cookies.from_browser, None
-    context.caller = Caller(address=caller.address)  # the rest of the document runs without a caller
+    context.caller = Caller(address=caller.address)
+    context.has_ended = True
     return True

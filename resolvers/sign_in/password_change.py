@@ -14,6 +14,7 @@ from models.logs import hash_chain
 from models.mutation_outcomes import PasswordChanged, Refused
 from models.records.consent import record_of
 from models.tables import ACCOUNTS, AUTHENTICATORS, CREDENTIALS, PRE_REGISTRATIONS, PROFILES
+from models.tokens.authority_locks import keys_of_person
 from models.tokens.mailed_tokens import end_mailed_tokens, write_letter, write_mailed_token
 from models.vocabulary import ConsentSource, LinkUse, Notice, Purpose
 from permissions import version_numbers
@@ -52,7 +53,7 @@ async def change_password(
     hashed = await check_and_hash(context, input.new_password, "input.newPassword", person)
     if isinstance(hashed, Refused):
         return hashed
-    async with context.database.writing() as connection:
+    async with context.database.writing(ends=keys_of_person(confirmed.subject_id)) as connection:
         if await confirmed.lock_account(connection) is None:
             return wrong_password("input.currentPassword")
         await _store_hash(connection, confirmed.subject_id, hashed, now, except_id=context.caller.token_id)
@@ -95,7 +96,7 @@ async def reset_password(
     hashed = await check_and_hash(context, new_password, "newPassword", person)
     if isinstance(hashed, Refused):
         return hashed
-    async with context.database.writing() as connection:
+    async with context.database.writing(ends=keys_of_person(row.subject_id)) as connection:
         account = await lock_account_if_any(connection, row.subject_id)
         owner = await address_owner(connection, canonical_address(person.email), now)
         allowed = (

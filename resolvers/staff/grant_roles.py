@@ -9,6 +9,7 @@ from strawberry.types.info import Info
 from models.columns import lookup_id
 from models.tables import ACCOUNTS
 from models.tokens import token_rows
+from models.tokens.authority_locks import key_of_role
 from models.vocabulary import STAFF, Role
 from permissions.errors import bad_input
 from resolvers.arguments import OtherUserId, RoleEnd, StaffRole, UserId
@@ -25,7 +26,7 @@ async def grant_role(info: Info[Context, None], user_id: OtherUserId, role: Staf
     _check_is_staff(role)
     if not context.now() < expires_at <= context.now() + LONGEST_GRANT:
         raise bad_input("expiresAt", "`expiresAt` must be within the next 366 days.")
-    async with context.database.writing() as connection:
+    async with context.database.writing(ends=(key_of_role(str(user_id), role),)) as connection:
         if not await token_rows.lock_remaining_account(connection, lookup_id(str(user_id))):
             return False
         await token_rows.grant_role(
@@ -43,7 +44,7 @@ async def revoke_role(info: Info[Context, None], user_id: UserId, role: StaffRol
     """Ends a person's staff role. Their tokens of that role fail from the next request."""
     context = info.context
     _check_is_staff(role)
-    async with context.database.writing() as connection:
+    async with context.database.writing(ends=(key_of_role(str(user_id), role),)) as connection:
         if not await _exists(connection, str(user_id)):
             return False
         await token_rows.revoke_role(connection, str(user_id), role, context.now())

@@ -12,7 +12,6 @@ from models.vocabulary import STAFF, Factors, RefusalCode
 from resolvers.context import Context
 from resolvers.inputs import IssueRoleTokenInput
 from resolvers.second_factor.totp_codes import confirmed_authenticator
-from resolvers.sessions.revoke_tokens import is_live_token
 from resolvers.staff import case_scope
 from resolvers.subjects.account_lock import lock_account
 
@@ -48,9 +47,8 @@ async def issue_role_token(
         await lock_account(connection, holder)
         if input.role not in STAFF or not await lock_role_grant(connection, holder, input.role, now):
             return NOT_HELD
-        proven = context.caller.factors is Factors.TOTP and await is_live_token(connection, context.caller.token_id)
         authenticator = await confirmed_authenticator(connection, holder)
-        if not proven or authenticator is None or not _is_fresh(context, authenticator):
+        if context.caller.factors is not Factors.TOTP or authenticator is None or not _is_fresh(context, authenticator):
             return SECOND_FACTOR_NEEDED
         issuance = NewToken(input.role, ISSUED_BY, now, expires_at, holder, name=name)
         token, row = await issue_token(connection, issuance)

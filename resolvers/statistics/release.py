@@ -18,6 +18,7 @@ from permissions.masked_columns import query_parameters
 from permissions.statistics.count_query import count_statement
 from permissions.statistics.histograms import HISTOGRAMS, Histogram
 from permissions.statistics.suppression import publishable_count
+from resolvers.caller_database import CallerDatabase
 from resolvers.context import Services
 
 YEAR: Final = timedelta(days=365)
@@ -54,24 +55,24 @@ def quarter_end(at: datetime) -> datetime:
     return datetime(quarters // 4, 3 * (quarters % 4) + 1, 1, tzinfo=UTC)
 
 
-async def current_release(services: Services) -> Release:
+async def current_release(services: Services, database: CallerDatabase) -> Release:
     """Returns the release to answer from. The first query of a quarter makes it."""
-    async with services.database.reading() as connection:
+    async with database.reading() as connection:
         found = await newest_release(connection, services.releases_per_year)
     if found and services.now() < found.next_at:
         return found
-    await make_release(services, early=False)
-    async with services.database.reading() as connection:
+    await make_release(services, early=False, database=database)
+    async with database.reading() as connection:
         made = await newest_release(connection, services.releases_per_year)
     if made is None:
         raise LookupError("no release is stored after one was made")
     return made
 
 
-async def make_release(services: Services, *, early: bool) -> bool:
+async def make_release(services: Services, *, early: bool, database: CallerDatabase | None = None) -> bool:
     """Makes the next release in one transaction. Returns False if it is not due or another process made it."""
     try:
-        async with services.database.writing() as connection:
+        async with (database or services.database).writing() as connection:
             last = await newest_release(connection, services.releases_per_year)
             now = services.now()
             if last and now < (last.early_from if early else last.next_at):

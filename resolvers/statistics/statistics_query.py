@@ -41,12 +41,12 @@ async def statistics(info: Info[Context, None], group_by: GroupBy) -> Statistics
     """The current release, grouped by these dimensions."""
     histogram = _requested_histogram(group_by)
     services = info.context.services
-    current = await release.current_release(services)
+    current = await release.current_release(services, info.context.database)
     cells = select(STATISTICS_CELLS).where(
         STATISTICS_CELLS.c.release_number == current.number,
         STATISTICS_CELLS.c.histogram.in_([histogram.name, histogram.total]),
     )
-    async with services.database.reading() as connection:
+    async with info.context.database.reading() as connection:
         rows = (await connection.execute(cells)).all()
     counts = {(row.first_value, row.second_value): row.shown for row in rows if row.histogram == histogram.name}
     total = [row.shown for row in rows if row.histogram == histogram.total]

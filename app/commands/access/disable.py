@@ -5,6 +5,7 @@ from sqlalchemy import update
 
 from app.commands.console.process import find_person, run
 from models.tables import ACCOUNTS
+from models.tokens.authority_locks import keys_of_person, lock_exclusively
 from models.tokens.mailed_tokens import end_mailed_tokens
 from models.vocabulary import LinkUse
 from resolvers.context import Services
@@ -27,8 +28,9 @@ def enable(email: str) -> None:
 async def disable_account(services: Services, email: str) -> None:
     """Disables the account with this address."""
     now = services.now()
-    async with services.database.writing() as connection:
+    async with services.database.writing(patient=True) as connection:
         subject_id = await find_person(connection, email)
+        await lock_exclusively(connection, keys_of_person(subject_id))
         await lock_account(connection, subject_id)
         mine = update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id, ACCOUNTS.c.disabled_at.is_(None))
         await connection.execute(mine.values(disabled_at=now))

@@ -6,6 +6,7 @@ from app.commands.console.command_error import CommandError
 from app.commands.console.process import find_person, run
 from app.durations import parse_duration
 from models.tokens import token_rows
+from models.tokens.authority_locks import key_of_role, lock_exclusively
 from models.vocabulary import STAFF, Role
 from resolvers.context import Services
 
@@ -23,6 +24,7 @@ def grant_role(email: str, role: Role, expires: str) -> None:
         now = services.now()
         async with services.database.writing() as connection:
             subject_id = await find_person(connection, email)
+            await lock_exclusively(connection, (key_of_role(subject_id, role),))
             if not await token_rows.lock_remaining_account(connection, subject_id):
                 raise CommandError("This person asked to be erased, and cannot get a role.")
             await token_rows.grant_role(

@@ -23,7 +23,7 @@ def export(email: str, out: Path | None) -> None:
     async def act(services: Services) -> None:
         subject_id = await _record_disclosure(services, email)
         with output(out) as target:
-            async with aclosing(write_document(services, subject_id)) as parts:
+            async with aclosing(write_document(services, services.database, subject_id)) as parts:
                 async for part in parts:
                     target.write(part)
 

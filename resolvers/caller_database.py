@@ -1,0 +1,104 @@
+"""The database as one caller may use it: each transaction checks the caller's authority itself."""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.database import Database, waited_too_long
+from models.tokens import authority_locks
+from models.tokens.authority_locks import AuthorityKey
+from models.tokens.token_standing import TokenStanding, read_standing
+from permissions.caller import Caller
+from permissions.errors import LockNotFree, RoleEnded, unknown_token
+
+IS_CHECKED: Final[ContextVar[bool]] = ContextVar("the authority of this root field was checked", default=False)
+"""True for the first root field of a request, which the authentication has just checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerDatabase:
+    """Transactions of one caller.
+
+    Resolvers have no other way to the database, so no root field can act after the caller's authority has ended.
+    """
+
+    database: Database
+    caller: Caller
+    now: Callable[[], datetime]
+
+    @asynccontextmanager
+    async def writing(self, *, ends: Iterable[AuthorityKey] = ()) -> AsyncIterator[AsyncConnection]:
+        """Opens a transaction that acts under the caller's authority, which stands until it commits.
+
+        `ends` names the authority that it ends: it waits for those who act under it, and never gives up.
+        """
+        ended = tuple(ends)
+        async with self._locked(self.database.writing(patient=bool(ended)), ended) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Opens a connection for reading. For staff and processors it is one transaction that holds their authority.
+
+        Those who read by a case or request write to the ledger in the same transaction.
+        """
+        if self.caller.token_id is not None and not self.caller.is_member:
+            opened = self.database.writing() if self.caller.case_audience else self.database.acting()
+            async with self._locked(opened) as connection:
+                yield connection
+            return
+        async with self.database.reading() as connection:
+            await self._check_once(connection)
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Opens a connection that sees one state of the database for the whole block."""
+        async with self.database.snapshot() as connection:
+            await self._check_once(connection)
+            yield connection
+
+    @asynccontextmanager
+    async def _locked(
+        self, opened: AbstractAsyncContextManager[AsyncConnection], ends: tuple[AuthorityKey, ...] = ()
+    ) -> AsyncIterator[AsyncConnection]:
+        wait = None if ends or self.caller.is_member else authority_locks.LOCK_WAIT
+        try:
+            async with opened as connection:
+                await authority_locks.lock(connection, shared=self._keys(), exclusive=ends, wait=wait)
+                await self._check(connection)
+                yield connection
+        except DBAPIError as problem:
+            if waited_too_long(problem):
+                raise LockNotFree from problem
+            raise
+
+    def _keys(self) -> tuple[AuthorityKey, ...]:
+        caller = self.caller
+        if caller.token_id is None:
+            return ()
+        token = authority_locks.key_of_token(caller.token_id)
+        return (token, authority_locks.key_of_role(caller.subject_id, caller.role)) if caller.subject_id else (token,)
+
+    async def _check_once(self, connection: AsyncConnection) -> None:
+        if not IS_CHECKED.get():
+            await self._check(connection)
+
+    async def _check(self, connection: AsyncConnection) -> None:
+        """Reads the token again. Raises UNAUTHENTICATED if it ended, or FORBIDDEN if the holder's role did."""
+        if self.caller.token_id is None:
+            return
+        now = self.now()
+        standing = await read_standing(connection, self.caller.token_id, now)
+        if standing is TokenStanding.ROLE_ENDED:
+            raise RoleEnded
+        expired = self.caller.expires_at is not None and self.caller.expires_at <= now
+        if expired or standing is TokenStanding.TOKEN_ENDED:
+            raise unknown_token()
+        IS_CHECKED.set(True)
