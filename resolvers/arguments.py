@@ -39,6 +39,10 @@ GroupBy = Annotated[list[Dimension], argument(description="One dimension, or COU
 PolicyVersion = Annotated[str | None, argument(description="The name of a version. The current one if left out.")]
 
 NodeId = Annotated[strawberry.ID, argument(description="The `id` of the object, at most 48 characters.")]
+NodeIds = Annotated[
+    list[strawberry.ID],
+    argument(description="The ids of the objects, at most 100. An id may occur more than once."),
+]
 UserId = Annotated[strawberry.ID, argument(description="The `id` of a `User`.")]
 OtherUserId = Annotated[strawberry.ID, argument(description="The `User` id of the person. It must not be your own.")]
 AgentId = Annotated[

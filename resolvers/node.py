@@ -1,83 +1,101 @@
-"""The `node` query: any object by id, for callers who can also lookup it in another way."""
+"""The queries `node` and `nodes`: any objects by id, for callers who can also reach them in another way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
+from models.columns import is_storable
 from models.logs.ledger import LEDGER
 from models.tables import ACCESS_TOKENS, CONSENT_RECORDS, LEGAL_REQUESTS, SUPPORT_CASES, WITHDRAWALS
 from models.vocabulary import Role
+from permissions.errors import bad_input
 from resolvers.account.own_account import OwnAccount, own_consent_records, own_live_sessions
-from resolvers.arguments import NodeId
+from resolvers.arguments import NodeId, NodeIds
 from resolvers.consent.state import consent_record
 from resolvers.context import Context
 from resolvers.ledger import own_disclosures
 from resolvers.processors import withdrawals
-from resolvers.profile.directory import subject
 from resolvers.sessions.session_state import session_of_row
 from resolvers.staff import legal_requests, support_case_lists
+from resolvers.subjects.read_subjects import read_many
 
-Lookup = Callable[[Info[Context, None], AsyncConnection, str], Any]
+MOST_IDS: Final = 100
+
+Lookup = Callable[[Info[Context, None], AsyncConnection, Sequence[str]], Any]
+"""Returns the objects of one kind that have these ids and that the caller can reach."""
 
 
 async def node(info: Info[Context, None], id: NodeId) -> Any:
     """Returns the object with this id, or null. Runs the same statements whether or not it exists."""
-    if found := await subject(info, str(id)):
-        return found
+    return (await _by_id(info, [str(id)], "id")).get(str(id))
+
+
+async def nodes(info: Info[Context, None], ids: NodeIds) -> list[Any]:
+    """Returns the objects with these ids in the same order, null for each that `node` would not find."""
+    if len(ids) > MOST_IDS:
+        raise bad_input("ids", f"`ids` must contain at most {MOST_IDS} ids.")
+    found = await _by_id(info, list(dict.fromkeys(str(id) for id in ids)), "ids")
+    return [found.get(str(id)) for id in ids]
+
+
+async def _by_id(info: Info[Context, None], ids: list[str], argument: str) -> dict[str, Any]:
+    """Returns the objects with these ids. Each kind is looked up with one query, for the ids not found before."""
     context = info.context
-    if id == context.caller.account_id and context.caller.is_member:
-        return OwnAccount(context.caller)
+    if not all(is_storable(id) for id in ids):
+        raise bad_input(argument, f"`{argument}` contains a character that cannot be part of an id.")
     async with context.database.reading() as connection:
+        found: dict[str, Any] = {**await read_many(context, connection, ids, context.requested_fields(info).bits)}
+        if context.caller.is_member and context.caller.account_id in ids:
+            found[context.caller.account_id] = OwnAccount(context.caller)
         for lookup in LOOKUPS[context.caller.role]:
-            if found := await lookup(info, connection, str(id)):
-                return found
-    return None
+            if missing := [id for id in ids if id not in found]:
+                found |= {each.id: each for each in await lookup(info, connection, missing)}
+    return found
 
 
-async def _case(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
+async def _cases(info: Info[Context, None], connection: AsyncConnection, ids: Sequence[str]) -> Iterable[Any]:
     context = info.context
     mine = support_case_lists.reachable_cases(context.caller, context.now())
-    one = support_case_lists.select_cases(context.now()).where(SUPPORT_CASES.c.id == id, mine)
-    rows = (await connection.execute(one)).all()
-    return (await support_case_lists.case_states(info, connection, rows))[0] if rows else None
+    named = support_case_lists.select_cases(context.now()).where(SUPPORT_CASES.c.id.in_(ids), mine)
+    rows = (await connection.execute(named)).all()
+    return await support_case_lists.case_states(info, connection, rows) if rows else ()
 
 
-async def _request(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
-    one = select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == id, legal_requests.is_pending_or_open(info.context))
-    rows = (await connection.execute(one)).all()
-    return (await legal_requests.request_states(info, connection, rows))[0] if rows else None
+async def _requests(info: Info[Context, None], connection: AsyncConnection, ids: Sequence[str]) -> Iterable[Any]:
+    open_ones = legal_requests.is_pending_or_open(info.context)
+    rows = (await connection.execute(select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id.in_(ids), open_ones))).all()
+    return await legal_requests.request_states(info, connection, rows) if rows else ()
 
 
-async def _record(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
-    row = (await connection.execute(own_consent_records(info.context).where(CONSENT_RECORDS.c.id == id))).one_or_none()
-    return consent_record(row) if row else None
+async def _records(info: Info[Context, None], connection: AsyncConnection, ids: Sequence[str]) -> Iterable[Any]:
+    mine = own_consent_records(info.context).where(CONSENT_RECORDS.c.id.in_(ids))
+    return map(consent_record, (await connection.execute(mine)).all())
 
 
-async def _session(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
-    row = (await connection.execute(own_live_sessions(info.context).where(ACCESS_TOKENS.c.id == id))).one_or_none()
-    return session_of_row(row, info.context.caller.token_id) if row else None
+async def _sessions(info: Info[Context, None], connection: AsyncConnection, ids: Sequence[str]) -> Iterable[Any]:
+    mine = own_live_sessions(info.context).where(ACCESS_TOKENS.c.id.in_(ids))
+    return [session_of_row(row, info.context.caller.token_id) for row in (await connection.execute(mine)).all()]
 
 
-async def _disclosure(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
-    row = (await connection.execute(own_disclosures.select_own(info.context).where(LEDGER.c.name == id))).one_or_none()
-    return own_disclosures.disclosure_state(row) if row else None
+async def _disclosures(info: Info[Context, None], connection: AsyncConnection, ids: Sequence[str]) -> Iterable[Any]:
+    mine = own_disclosures.select_own(info.context).where(LEDGER.c.name.in_(ids))
+    return map(own_disclosures.disclosure_state, (await connection.execute(mine)).all())
 
 
-async def _withdrawal(info: Info[Context, None], connection: AsyncConnection, id: str) -> Any:
-    mine = withdrawals.select_outstanding(info.context.caller.processor).where(WITHDRAWALS.c.id == id)
-    row = (await connection.execute(mine)).one_or_none()
-    return withdrawals.withdrawal_state(row) if row else None
+async def _withdrawals(info: Info[Context, None], connection: AsyncConnection, ids: Sequence[str]) -> Iterable[Any]:
+    mine = withdrawals.select_outstanding(info.context.caller.processor).where(WITHDRAWALS.c.id.in_(ids))
+    return map(withdrawals.withdrawal_state, (await connection.execute(mine)).all())
 
 
 LOOKUPS: Final[dict[Role, tuple[Lookup, ...]]] = {
     Role.ANONYMOUS: (),
-    Role.MEMBER: (_record, _session, _disclosure, _case),
-    Role.SUPPORT: (_case,),
+    Role.MEMBER: (_records, _sessions, _disclosures, _cases),
+    Role.SUPPORT: (_cases,),
     Role.ANALYTICS: (),
-    Role.COMPLIANCE: (_request,),
-    Role.OPERATIONS: (_case,),
-    Role.PROCESSOR: (_withdrawal,),
+    Role.COMPLIANCE: (_requests,),
+    Role.OPERATIONS: (_cases,),
+    Role.PROCESSOR: (_withdrawals,),
 }

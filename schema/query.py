@@ -5,6 +5,7 @@ import strawberry
 from permissions.graphql.root_field_access import RootFieldAccess
 from resolvers.account import own_account, viewer
 from resolvers.node import node as find_node
+from resolvers.node import nodes as find_nodes
 from resolvers.policy import policy_query
 from resolvers.processors import withdrawals
 from resolvers.profile import directory, user_map
@@ -30,6 +31,12 @@ class Query:
         graphql_type=Node | None,
         extensions=[RootFieldAccess("Query.node")],
         description="Any object by its id. Null if no such object exists or the caller cannot reach it in another way.",
+    )
+    nodes = strawberry.field(
+        resolver=find_nodes,
+        graphql_type=list[Node | None] | None,
+        extensions=[RootFieldAccess("Query.nodes")],
+        description="Several objects by their ids, in the order of `ids`. Null for each that `node` would not find.",
     )
     viewer = strawberry.field(
         resolver=viewer.viewer,

@@ -80,6 +80,7 @@ ROOT_FIELD_RULES: Final = {
     "Query.viewer": RootFieldRule(EVERYONE, limited_to=(Audience.SELF,)),
     "Query.policy": RootFieldRule(EVERYONE, for_lapsed_session=True),
     "Query.node": RootFieldRule(EVERYONE),
+    "Query.nodes": RootFieldRule(EVERYONE),
     "Query.user": RootFieldRule(SUBJECT_READERS),
     "Query.me": RootFieldRule(MEMBER, limited_to=(Audience.SELF,)),
     "Query.users": RootFieldRule(MEMBER, active_members_only=True, rate=SEARCH_RATE, most=SEARCHES, dear_with="search"),

@@ -25,17 +25,12 @@ BY_ID = Keyset(ACCOUNTS.c.id)
 
 
 async def user(info: Info[Context, None], id: UserId) -> Subject | None:
-    """Returns one subject, or null if the subject is absent or does not exist."""
-    return await subject(info, str(id))
-
-
-async def subject(info: Info[Context, None], id: str) -> Subject | None:
-    """Returns the subject with this id as the caller sees them."""
+    """Returns one subject as the caller sees them, or null if the subject is absent or does not exist."""
     context = info.context
-    if not is_storable(id):
+    if not is_storable(str(id)):
         raise bad_input("id", "`id` contains a character that cannot be part of an id.")
     async with context.database.reading() as connection:
-        return await read_subjects.read(context, connection, id, context.requested_fields(info).bits)
+        return await read_subjects.read(context, connection, str(id), context.requested_fields(info).bits)
 
 
 async def users(

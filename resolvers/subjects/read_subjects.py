@@ -78,8 +78,18 @@ def _join_tables(statement: Select[Any], bits: int, *, profile: bool = False) ->
 
 @lru_cache(maxsize=512)
 def _by_id(audience: Audience | None, bits: int) -> Select[Any]:
-    found = and_(ACCOUNTS.c.id == bindparam("id"), or_(is_own_row(), audience_may_read_any(audience)))
-    return _join_tables(select(*_select_columns(audience, bits)), bits).where(found)
+    return _select_readable(audience, bits).where(ACCOUNTS.c.id == bindparam("id"))
+
+
+@lru_cache(maxsize=512)
+def _by_ids(audience: Audience | None, bits: int) -> Select[Any]:
+    return _select_readable(audience, bits).where(ACCOUNTS.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def _select_readable(audience: Audience | None, bits: int) -> Select[Any]:
+    """Selects the caller, and everyone who shows this audience a field."""
+    readable = or_(is_own_row(), audience_may_read_any(audience))
+    return _join_tables(select(*_select_columns(audience, bits)), bits).where(readable)
 
 
 @lru_cache(maxsize=512)
@@ -101,6 +111,19 @@ async def read(context: Context, connection: AsyncConnection, subject_id: str, b
     if context.caller.case_audience is not None:
         return (await read_with_grounds(context, connection, [subject_id], bits)).get(subject_id)
     return await read_without_ground(connection, context.caller, subject_id, bits)
+
+
+async def read_many(
+    context: Context, connection: AsyncConnection, subject_ids: Sequence[str], bits: int
+) -> dict[str, Subject]:
+    """Returns these subjects by id, without the absent ones."""
+    caller = context.caller
+    if caller.case_audience is not None:
+        return await read_with_grounds(context, connection, subject_ids, bits)
+    named = {**query_parameters(caller), "ids": list(subject_ids)}
+    rows = (await connection.execute(_by_ids(caller.audience_to_others, bits), named)).all()
+    seen = (to_subject(caller.audience(row["id"]), row, bits) for row in rows_by_name(rows))
+    return {subject.id: subject for subject in seen if subject}
 
 
 async def read_without_ground(

@@ -64,7 +64,7 @@ def staff_document(population: Population, caller: str) -> str:
     grounds = population.requests if caller == "officer" else population.cases
     roots = []
     for _ in range(chance.randint(1, 3)):
-        kind = chance.choice(("user", "user", "node", "ground", "list", "viewer", "foreign"))
+        kind = chance.choice(("user", "user", "node", "nodes", "ground", "list", "viewer", "foreign"))
         number, switch = chance.randrange(PEOPLE + 1), writer.directive()
         id = population.people[number].id if number < PEOPLE else "f" * 32
         if kind == "user":
@@ -73,6 +73,11 @@ def staff_document(population: Population, caller: str) -> str:
         elif kind == "node":
             inner = chance.choice((f"... on User {{ {writer.user()} }}", f"... on {single} {{ reference }} __typename"))
             roots.append(f'{writer.key(f"s{number}")}: node(id: "{id}") {switch} {{ {inner} }}')
+        elif kind == "nodes":
+            ids = [person.id for person in population.people] + [ground["id"] for ground in grounds] + ["f" * 32]
+            inner = f"... on User {{ {writer.user()} }} ... on {single} {{ id subject {{ {writer.user()} }} }}"
+            some = json.dumps([chance.choice(ids) for _ in range(chance.randint(1, 8))])
+            roots.append(f"{writer.key('x')}: nodes(ids: {some}) {switch} {{ {inner} }}")
         elif kind == "ground":
             inner = f"... on {single} {{ id subject {switch} {{ {writer.user()} }} }}"
             roots.append(f'{writer.key("x")}: node(id: "{chance.choice(grounds)["id"]}") {{ {inner} }}')

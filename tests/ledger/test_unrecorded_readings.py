@@ -64,6 +64,7 @@ FAULTS: tuple[Callable[[Readers, pytest.MonkeyPatch], Any], ...] = (
 
 READINGS_BY_STAFF = {
     "user": ("support", READ),
+    "nodes": ("support", "query ($id: ID!) { nodes(ids: [$id, $id]) { ... on User { email } } }"),
     "case": ("support", "query ($id: ID!) { node(id: $id) { __typename } supportCases { edges { node { subject { id "
              "email } } } } }"),
     "request": ("compliance", "{ legalRequests { edges { node { subject { email mobilePhone } } } } }"),

@@ -175,12 +175,15 @@ def question(chance: random.Random, ids: list[str], cursors: list[str]) -> tuple
     names = chance.sample(sorted(GRAPHQL_NAMES.values()), chance.randint(0, 6))
     fields = " ".join(["id", *(NEEDS_BELOW.get(name, name) for name in names)])
     fields += chance.choice(("", " withheld { field reason purpose }"))
-    kind = chance.choice(("user", "node", "users", "users", "users", "map", "viewer"))
+    kind = chance.choice(("user", "node", "nodes", "users", "users", "users", "map", "viewer"))
     id = chance.choice([*ids, "0" * 32, "nobody"])
     if kind == "user":
         return f"query ($id: ID!) {{ user(id: $id) {{ {fields} }} }}", {"id": id}
     if kind == "node":
         return f"query ($id: ID!) {{ node(id: $id) {{ __typename ... on User {{ {fields} }} }} }}", {"id": id}
+    if kind == "nodes":
+        some = [chance.choice([*ids, "0" * 32]) for _ in range(chance.randint(1, 8))]
+        return f"query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ __typename ... on User {{ {fields} }} }} }}", {"ids": some}
     if kind == "map":
         return "{ userMap { place { country city latitude longitude } count } }", {}
     if kind == "viewer":

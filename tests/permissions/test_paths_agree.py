@@ -202,6 +202,7 @@ async def test_user_and_node_answer_as_expected(world: World, subjects: dict[str
         token = await caller.token(world)
         for batch in batches(subjects):
             await user_and_node_answer_as_expected(world, caller, token, batch)
+        await nodes_answers_as_expected(world, caller, token, subjects)
 
 
 async def user_and_node_answer_as_expected(
@@ -223,6 +224,20 @@ async def user_and_node_answer_as_expected(
         assert answer["data"][f"u{place}"] == (expected if caller.may_use_user else None), (caller, state)
     refused_roots = [] if caller.may_use_user else [f"u{place}" for place in places]
     assert refusals(answer) == (refused_roots, dict.fromkeys(roots, unreachable) if unreachable else {}), caller
+
+
+async def nodes_answers_as_expected(
+    world: World, caller: QueryCaller, token: str | None, subjects: dict[str, State]
+) -> None:
+    """Queries all subjects by `nodes`, the first of each batch again at its end, with an unknown id between them."""
+    keys = list(subjects)
+    for start in range(0, len(keys), 98):
+        ids = [*keys[start : start + 98], UNKNOWN, keys[start]]
+        answer = await world.ask(BY_NODES, token, {"ids": ids})
+        expected = {key: subjects[key].expected_user(key, caller.audience) for key in ids if key != UNKNOWN}
+        assert answer["data"]["nodes"] == [expected.get(key) for key in ids], caller
+        unreachable = refused_coordinates(caller.unreachable)
+        assert refusals(answer) == ([], {"nodes": unreachable} if unreachable else {}), caller
 
 
 async def directory(world: World, token: str) -> dict[str, Any]:
@@ -392,6 +407,8 @@ ABSENCES = (
 )
 BY_USER = f"query ($id: ID!) {{ user(id: $id) {{ ...Whole }} }} {WHOLE}"
 BY_NODE = f"query ($id: ID!) {{ node(id: $id) {{ id __typename ... on User {{ ...Whole }} }} }} {WHOLE}"
+BY_NODES = f"query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ ...Whole }} }} {WHOLE}"
+BETWEEN = f'query ($id: ID!) {{ nodes(ids: [$id, "nobody", $id]) {{ id __typename ...Whole }} }} {WHOLE}'
 BY_ID = "query ($id: ID!) { user(id: $id) { id } node(id: $id) { id } }"
 
 
@@ -402,7 +419,7 @@ async def test_an_absent_subject_answers_byte_for_byte_like_an_unknown_id(world:
         await world.ask("{ viewer { role } }", token)  # the first use of a token is recorded by a write
         absent = [key for key, state in people.items() if state.expected_user(key, caller.audience) is None]
         assert len(absent) >= 6
-        for document in (BY_USER, BY_NODE, BY_ID):
+        for document in (BY_USER, BY_NODE, BETWEEN, BY_ID):
             unknown = await response_of(world, document, token, UNKNOWN)
             for key in absent:
                 assert await response_of(world, document, token, key) == unknown, (caller, people[key])

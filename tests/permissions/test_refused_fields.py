@@ -66,9 +66,10 @@ async def test_each_root_field_lists_the_fields_that_the_role_can_never_read(wor
         assert refused_fields(answer) == ([] if refused_root else refusals_of(unreachable(role), "user"))
         refused = [(["user"], ROLE_MAY_NOT)] if refused_root else []
         assert [(error["path"], error["extensions"]) for error in answer.get("errors", [])] == refused
-        answer = await world.ask(f'{{ node(id: "{named}") {{ id ... on User {{ {EVERY_SELECTION} }} }} }}', token)
-        assert refused_fields(answer) == refusals_of(unreachable(role), "node")
-        assert "errors" not in answer
+        for root in (f'node(id: "{named}")', f'nodes(ids: ["{named}", "{UNKNOWN}", "{named}"])'):
+            answer = await world.ask(f"{{ found: {root} {{ id ... on User {{ {EVERY_SELECTION} }} }} }}", token)
+            assert refused_fields(answer) == refusals_of(unreachable(role), "found")
+            assert "errors" not in answer
 
 
 @pytest.mark.parametrize("role", Role)

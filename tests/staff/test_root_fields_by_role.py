@@ -28,6 +28,7 @@ WRITTEN = """
 viewer                  | yes | yes | yes | yes | yes | yes | yes
 policy                  | yes | yes | yes | yes | yes | yes | yes
 node                    | yes | yes | yes | yes | yes | yes | yes
+nodes                   | yes | yes | yes | yes | yes | yes | yes
 user                    | yes | yes | yes | -   | yes | -   | -
 me                      | -   | yes | -   | -   | -   | -   | -
 users                   | -   | yes | -   | -   | -   | -   | -
@@ -106,6 +107,7 @@ DOCUMENTS = {
     "viewer": "{ role }",
     "policy": "{ version }",
     "node": f'(id: "{UNKNOWN}") {{ id }}',
+    "nodes": f'(ids: ["{UNKNOWN}"]) {{ id }}',
     "user": f'(id: "{UNKNOWN}") {{ id }}',
     "me": "{ id }",
     "users": PAGE,
