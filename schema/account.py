@@ -106,7 +106,7 @@ class Session(Node):
 @is_type_of(own_account.OwnAccount)
 class Account(Node):
     user = strawberry.field(
-        resolver=own_account.user,
+        resolver=own_account.read_once(own_account.user),
         graphql_type=User,
         description="The caller as a data subject, with every personal-data field.",
     )
@@ -115,22 +115,22 @@ class Account(Node):
         "read their data."
     )
     totp_enabled = strawberry.field(
-        resolver=own_account.totp_enabled,
+        resolver=own_account.read_once(own_account.totp_enabled),
         graphql_type=bool,
         description="Whether two-factor sign-in with an authenticator is on.",
     )
     roles = strawberry.field(
-        resolver=own_account.roles,
+        resolver=own_account.read_once(own_account.roles),
         graphql_type=list[Role],
         description="The staff roles that the caller holds now. Empty for most members.",
     )
     consents = strawberry.field(
-        resolver=own_account.consents,
+        resolver=own_account.read_once(own_account.consents),
         graphql_type=list[ConsentState],
         description="The state of each purpose, in the policy's order.",
     )
     hidden_from_members = strawberry.field(
-        resolver=own_account.hidden_from_members,
+        resolver=own_account.read_once(own_account.hidden_from_members),
         graphql_type=list[PersonalField],
         description="The fields hidden from members and visitors even if SOCIAL stands. A new account hides EMAIL, "
         "MOBILE_PHONE and STREET_ADDRESS.",
@@ -145,7 +145,7 @@ class Account(Node):
         description="When the account is erased. Null if the caller has not requested erasure.",
     )
     processors = strawberry.field(
-        resolver=objections.processors,
+        resolver=own_account.read_once(objections.processors),
         graphql_type=list[ProcessorState],
         description="What each processor received of the caller's data, and the state of objections and erasure there.",
     )
@@ -160,7 +160,7 @@ class Account(Node):
         description="Every grant and withdrawal by the caller, newest first. Null only with an error.",
     )
     sessions = strawberry.field(
-        resolver=own_account.sessions,
+        resolver=own_account.read_once(own_account.sessions),
         graphql_type=list[Session],
         description="The caller's sessions that still work, newest first. There are at most 20.",
     )

@@ -11,6 +11,8 @@ from graphql import (
     GraphQLID,
     GraphQLInputObjectType,
     get_named_type,
+    get_nullable_type,
+    is_list_type,
     value_from_ast_untyped,
 )
 
@@ -43,7 +45,7 @@ class DocumentDemand:
         values = {each.name.value: value_from_ast_untyped(each.value, self.variables) for each in node.arguments or ()}
         self._add_dear_field(coordinate, values)
         page, ids = _page(definition, values), _ids(definition, values)
-        self._pages[place] = page or 1
+        self._pages[place] = page or (len(ids) if _answers_each_id(definition) else 0) or 1
         self.subjects += self._times_read(place) * (page + len(ids))
         if self.subjects > MOST_SUBJECTS:
             argument = next((name for name in ("first", "last") if values.get(name)), "first") if page else ids[0]
@@ -82,15 +84,24 @@ def _page(definition: GraphQLField, values: dict[str, Any]) -> int:
 
 
 def _ids(definition: GraphQLField, values: dict[str, Any]) -> list[str]:
-    """The name of the argument of each distinct id that is sent. More ids than any field takes count as that many."""
+    """The name of the argument of each id that is sent. More ids than any field takes count as that many.
+
+    An id that is sent twice counts once, unless the field answers it twice.
+    """
     found: list[str] = []
     for path in _id_arguments(definition):
         value: Any = values
         for name in path:
             value = value.get(name) if isinstance(value, dict) else None
-        sent = {str(each) for each in value} if isinstance(value, list) else {str(value)} if value is not None else ()
-        found += [".".join(path)] * min(len(sent), MOST_SUBJECTS)
+        sent = [str(each) for each in (value if isinstance(value, list) else () if value is None else (value,))]
+        number = len(sent if _answers_each_id(definition) else set(sent))
+        found += [".".join(path)] * min(number, MOST_SUBJECTS)
     return found
+
+
+def _answers_each_id(definition: GraphQLField) -> bool:
+    """Whether the field is a list with an item for each id that is sent to it."""
+    return is_list_type(get_nullable_type(definition.type))
 
 
 def _id_arguments(definition: GraphQLField) -> tuple[tuple[str, ...], ...]:

@@ -1,5 +1,7 @@
 """Reads the caller's own account. Each part is read only if the query selects it."""
 
+from asyncio import Future, ensure_future
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -25,15 +27,27 @@ from resolvers.subjects.own_record import own_record
 
 
 class OwnAccount:
-    """The caller's account. Only its owner gets one."""
+    """The caller's account. Only its owner gets one. `parts` are those read so far, by name."""
 
-    __slots__ = ("email_verified", "id", "leaving_since", "restricted")
+    __slots__ = ("email_verified", "id", "leaving_since", "parts", "restricted")
 
     def __init__(self, caller: Caller) -> None:
         self.id = caller.account_id
         self.email_verified = caller.verified
         self.restricted = caller.restricted
         self.leaving_since = caller.leaving_since
+        self.parts: dict[str, Future[Any]] = {}
+
+
+def read_once(read: Callable[[Info[Context, None]], Coroutine[Any, Any, Any]]) -> Any:
+    """Returns a resolver that reads a part of an account once, even if a list contains the account several times."""
+
+    async def part(root: OwnAccount, info: Info[Context, None]) -> Any:
+        if read.__name__ not in root.parts:
+            root.parts[read.__name__] = ensure_future(read(info))
+        return await root.parts[read.__name__]
+
+    return part
 
 
 async def me(info: Info[Context, None]) -> OwnAccount:

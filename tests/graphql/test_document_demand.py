@@ -50,6 +50,8 @@ def aliased(many: int, field: str, name: str = "a") -> str:
 
 PAGE = "users(first: 100) { edges { node { id } } }"
 SMALL_PAGES = aliased(10, "users { edges { cursor } }")
+NODES = "nodes(ids: $ids) { id }"
+OWN_NODES = "nodes(ids: $ids) { ... on Account { disclosures(first: 10) { edges { cursor } } } }"
 VIEW = 'openProcessorView(input: {userIds: $ids, reason: "why"}) { __typename }'
 SEARCHED = '"plate works"'
 SEARCH = f"users(first: 1, search: {SEARCHED}) {{ edges {{ cursor }} }}"
@@ -65,6 +67,7 @@ ALLOWED: list[tuple[Caller, str, dict[str, Any]]] = [
     (MEMBER, "query ($s: String) { " + aliased(5, "users(first: 1, search: $s) { edges { cursor } }") + " }", {}),
     (MEMBER, "query ($s: String) { " + aliased(5, "users(search: $s) { edges { cursor } }") + " }", {"s": "  "}),
     (PROCESSOR, f"mutation ($ids: [ID!]!) {{ {VIEW} }}", {"ids": IDS[:1000] * 2}),
+    (MEMBER, f"query ($ids: [ID!]!) {{ {aliased(10, NODES)} }}", {"ids": IDS[:100]}),
     (SUPPORT, f"{{ {aliased(11, PAGE)} }}", {}),
 ]
 """The last one is refused for the role of its caller."""
@@ -80,6 +83,9 @@ TOO_MUCH: list[tuple[Caller, str, dict[str, Any], str]] = [
     (MEMBER, f"{{ me {{ {aliased(11, 'disclosures(first: 100) { edges { cursor } }')} }} }}", {}, "first"),
     (MEMBER, f"{{ {aliased(11, 'users(first: 5000) { edges { cursor } }')} }}", {}, "first"),
     (SUPPORT, f"{{ {aliased(11, 'supportCases(first: 100) { edges { cursor } }')} }}", {}, "first"),
+    (MEMBER, f"query ($ids: [ID!]!) {{ {aliased(11, NODES)} }}", {"ids": IDS[:100]}, "ids"),
+    (MEMBER, f"query ($ids: [ID!]!) {{ {aliased(11, NODES)} }}", {"ids": IDS[:1] * 100}, "ids"),
+    (MEMBER, f"query ($ids: [ID!]!) {{ {OWN_NODES} }}", {"ids": IDS[:1] * 91}, "first"),
     (MEMBER, f"{{ {aliased(3, SEARCH)} }}", {}, "search"),
     (MEMBER, f"query ($s: String) {{ {aliased(3, SEARCH.replace(SEARCHED, '$s'))} }}", {"s": "plate"}, "search"),
     (MEMBER, f"{{ {aliased(3, 'userMap { count }')} }}", {}, "userMap"),

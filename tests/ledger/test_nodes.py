@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import select
 
 from models.tables import LEGAL_REQUESTS, SUPPORT_CASES, WITHDRAWALS
+from schema.build import build
 from tests.ledger.readers import Readers, read_by_all
 from tests.ledger.stored import entries, names
 from tests.statements import recorded_statements
@@ -19,6 +20,12 @@ NODES = f"query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ {SHOWN} }} }}"
 OWN = """{ me { id user { id } sessions { id } consentHistory { edges { node { id } } }
   disclosures { edges { node { id } } } } }"""
 UNKNOWN = "0" * 32
+BELOW = {
+    "user": f" {{ {USER} }}",
+    "consents": " { id purpose status }",
+    "processors": " { id processor fields }",
+    "sessions": " { id current }",
+}
 
 
 async def every_id(readers: Readers) -> list[str]:
@@ -62,6 +69,20 @@ async def test_more_ids_take_no_more_statements(readers: Readers) -> None:
             await world.ask("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", token, {"ids": ids})
         assert len(numbers) == 1
         assert len(sent) <= numbers.pop() + 8, "grounds and ledger, once for all ids"
+
+
+async def test_an_account_asked_for_a_hundred_times_is_read_once(readers: Readers) -> None:
+    account: Any = build().graphql.type_map["Account"]
+    parts = " ".join(name + BELOW.get(name, "") for name, field in account.fields.items() if not field.args)
+    document = f"query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Account {{ {parts} }} }} }}"
+    id = (await readers.world.data("{ me { id } }", readers.mine))["me"]["id"]
+    numbers, answers = [], []
+    for times in (1, 100):
+        async with recorded_statements(readers.world.services.database) as sent:
+            answers.append((await readers.world.data(document, readers.mine, {"ids": [id] * times}))["nodes"])
+        numbers.append(len(sent))
+    assert answers[1] == answers[0] * 100
+    assert numbers[0] == numbers[1]
 
 
 async def test_a_subject_asked_for_twice_is_one_entry(readers: Readers) -> None:
