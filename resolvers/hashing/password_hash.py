@@ -49,7 +49,7 @@ class Hashing:
         """The hash to store; blocks, so only the command line and the pool call it."""
         if is_too_long(password):
             raise ValueError(f"a password has at most {MAX_PASSWORD_BYTES} bytes")
-        return f"{self._keys.id()}{self._hasher.hash(self._secret(password, 0))}"
+        return f"{self._keys.id()}{self._hasher.hash(self._secret(_spellings(password)[0], 0))}"
 
     async def hash_in_pool(self, password: str) -> str:
         """The hash to store; raises PoolFull."""
@@ -88,19 +88,24 @@ class Hashing:
         place = self._keys.index_of(id) if id else None
         if not hashed or (id and place is None):  # no account, no valid hash, or the key was removed
             hashed, place, stored = self._decoy, 0, None
-        try:
-            self._hasher.verify(hashed, self._secret(password, place))
-        except (VerificationError, InvalidHashError):
-            self._pad_work(hashed, password)
-            return Verification(right=False)
-        if stored is None:
-            return Verification(right=False)
-        return Verification(right=True, rehashed=self.hash(password) if self._is_outdated(place, hashed) else None)
+        for form, spelled in enumerate(_spellings(password)):
+            if self._matches(hashed, spelled, place):
+                if stored is None:
+                    break
+                renews = form > 0 or self._is_outdated(place, hashed)
+                return Verification(right=True, rehashed=self.hash(password) if renews else None)
+        return Verification(right=False)
 
-    def _secret(self, password: str, place: int | None) -> str:
+    def _matches(self, hashed: str, spelled: str, place: int | None) -> bool:
+        try:
+            return self._hasher.verify(hashed, self._secret(spelled, place))
+        except (VerificationError, InvalidHashError):
+            self._pad_work(hashed, spelled)
+            return False
+
+    def _secret(self, spelled: str, place: int | None) -> str:
         """The input of argon2. It is keyed, so a stolen table of hashes cannot be searched without the key."""
-        normal = unicodedata.normalize("NFC", password)
-        return normal if place is None else self._keys.tag("password", normal.encode(), place)
+        return spelled if place is None else self._keys.tag("password", spelled.encode(), place)
 
     def _is_outdated(self, place: int | None, hashed: str) -> bool:
         """Whether a new hash under the newest key is stronger; a stronger imported hash is kept."""
@@ -113,6 +118,14 @@ class Hashing:
         memory = (self._our_cost - cost(hashed)) // self._hasher.time_cost
         if memory >= ARGON2_MIN_MEMORY_KIB:
             PasswordHasher(self._hasher.time_cost, memory, 1).hash(password)
+
+
+def _spellings(password: str) -> tuple[str, ...]:
+    """The password in NFC, then in NFD if that differs: another platform may have hashed it as macOS types it.
+
+    Each is tried with every hash, so that a wrong password takes the same time for every account and for none.
+    """
+    return tuple(dict.fromkeys(unicodedata.normalize(form, password) for form in ("NFC", "NFD")))
 
 
 def is_too_long(password: str) -> bool:

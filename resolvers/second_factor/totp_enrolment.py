@@ -169,7 +169,7 @@ async def _end_other_sessions(context: Context, connection: AsyncConnection, fac
 
 
 def _qr_code_svg(uri: str) -> str:
-    """A QR code as SVG without scripts or external resources."""
+    """A QR code as SVG without scripts or external resources, on white, so that it can be scanned on a dark page."""
     drawing = io.BytesIO()
-    segno.make(uri, error="m").save(drawing, kind="svg", scale=4, xmldecl=False, title="QR code")
+    segno.make(uri, error="m").save(drawing, kind="svg", scale=4, xmldecl=False, title="QR code", light="#fff")
     return drawing.getvalue().decode()

@@ -1,6 +1,7 @@
 """Two-factor sign-in is turned on and off with the password and a code, and each change ends the other sessions."""
 
 import asyncio
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,6 +36,10 @@ async def test_an_enrolment_returns_the_secret_its_uri_and_a_safe_picture(world:
     assert "issuer=ConsentQL" in enrolment["otpauthUri"]
     svg = enrolment["qrCodeSvg"]
     assert svg.startswith("<svg")
+    width, height = re.findall(r'(?:width|height)="(\d+)"', svg)
+    ground = re.search(r'<path [^>]*fill="#fff" d="M0 0h(\d+)v(\d+)h-\1z"', svg)
+    assert ground, "the modules stand on white, so that they are seen on a dark page"
+    assert (int(ground[1]) * 4, int(ground[2]) * 4) == (int(width), int(height)), "also the margin"
     assert not any(word in svg for word in ("<script", "href", "url(", "http://127", "onload"))
 
 
