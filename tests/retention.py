@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Table, func, insert, select, update
 
-from app.commands.audit.verify_log import faults
+from app.commands.audit.verify_log import log_faults
 from app.commands.server.retention import ErasurePlaces, erase
 from app.operations.erasure_register import ErasureRegister
 from models.columns import Text, UtcDateTime, new_id, sort_key
@@ -42,7 +42,7 @@ class RetentionHarness:
         assert undone == []
         assert +counts == Counter(due)
         assert await self.due() == {}
-        assert await faults(self.world.services) == []
+        assert await log_faults(self.world.services) == []
         return dict(+counts)
 
     async def request_erasure(self, *ids: str) -> datetime:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import delete, insert, or_, text, update
 from sqlalchemy.exc import DBAPIError
 
-from app.commands.audit.verify_log import faults
+from app.commands.audit.verify_log import log_faults
 from models.database import Database
 from models.logs import chain_gaps, hash_chain
 from models.tables import CHAIN_GAPS, CONSENT_RECORDS, DISCLOSURES, READINGS
@@ -44,7 +44,7 @@ async def test_a_pruned_log_can_still_be_verified(harness: RetentionHarness) -> 
     found = {(row.chain, row.first, row.last) for row in await harness.rows(CHAIN_GAPS)}
     assert found == {("consent", 3, 4), ("consent", 7, 8), ("disclosure", 1, 5)}, "beside each other they are one"
     await world.data(VIEW, token, {"ids": ids[:1]})
-    assert await faults(world.services) == []
+    assert await log_faults(world.services) == []
 
 
 async def test_readings_of_open_or_secret_requests_are_not_pruned(harness: RetentionHarness) -> None:
@@ -84,7 +84,7 @@ async def test_a_deleted_entry_needs_a_gap_signed_by_a_key(harness: RetentionHar
             await connection.execute(delete(table).where(table.c.sequence == 1))
             if table is DISCLOSURES:
                 await connection.execute(delete(READINGS).where(READINGS.c.sequence == 1))
-        (fault,) = await faults(harness.world.services)
+        (fault,) = await log_faults(harness.world.services)
         assert fault.startswith(f"{log.name}: entry 1 was changed")
 
 
@@ -110,7 +110,7 @@ async def test_a_gap_covers_only_its_own_entries(harness: RetentionHarness) -> N
                 await connection.execute(delete(DISCLOSURES).where(one))
                 await connection.execute(delete(READINGS).where(READINGS.c.sequence.in_(gone)))
                 monkey = replace(services, database=_Within(connection, services.database))  # type: ignore[arg-type]
-                found = await faults(monkey)
+                found = await log_faults(monkey)
                 raise _Undo(found)
         except _Undo as undone:
             return undone.found

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url, select, update
 
-from app.commands.audit.verify_log import faults
+from app.commands.audit.verify_log import log_faults
 from app.operations.erasure_register import ErasureRegister
 from models.database import Database
 from models.tables import ACCESS_TOKENS, ACCOUNTS, METADATA, UNSCRUBBED
@@ -65,7 +65,7 @@ async def state(url: str) -> dict[str, list[str]]:
             columns = [column for column in table.columns if column.name not in RANDOM]
             rows = (await connection.execute(select(*columns))).all() if columns else []
             found[name] = sorted(map(str, rows))
-    assert await faults(services) == []
+    assert await log_faults(services) == []
     services.hashing.close()
     await database.close()
     return found
@@ -187,7 +187,7 @@ async def of_people(url: str) -> list[str]:
                 theirs.append(sorted(map(str, rows.all())))
             found.append(str(theirs))
     services = services_on(database)
-    assert await faults(services) == []
+    assert await log_faults(services) == []
     services.hashing.close()
     await database.close()
     return found

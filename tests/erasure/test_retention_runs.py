@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from app.commands.audit.verify_log import faults
+from app.commands.audit.verify_log import log_faults
 from app.commands.server.retention import erase
 from app.operations.erasure_register import ErasureRegister
 from models import bulk_insert
@@ -82,7 +82,7 @@ async def test_two_concurrent_runs_erase_each_person_once(
     assert sorted(harness.places.register.ids()) == sorted(set(harness.places.register.ids()))
     ended = [row.subject_id for row in await harness.rows(CONSENT_RECORDS, CONSENT_RECORDS.c.source == "erasure")]
     assert len(ended) == 2 * 20
-    assert await faults(harness.world.services) == []
+    assert await log_faults(harness.world.services) == []
 
 
 async def test_a_run_uses_the_operators_periods(harness: RetentionHarness) -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
+from app.commands.audit.account_state import differences
 from models.columns import HOLDS
 from models.database import Database
 from models.tables import (
@@ -171,6 +172,7 @@ class History:
         """Moves the clock, runs retention and checks what is stored."""
         self.harness.clock.at += days * DAY
         await self.harness.run()
+        assert await differences(self.world.services.database, self.harness.clock.at) == []
         await self.check()
 
     async def _states(self) -> dict[tuple[str, str], bool]:

@@ -20,7 +20,7 @@ def outcome(result: "subprocess.CompletedProcess[str]") -> tuple[int, str]:
 
 async def test_the_command_names_the_first_bad_entry_and_fails(filled: World, tmp_path: Path) -> None:
     url = filled.services.database.url
-    whole = "The consent history and the disclosure ledger are intact."
+    whole = "The consent history and the disclosure ledger are intact, and the accounts agree."
     assert outcome(consentql(url, "verify-log", cwd=tmp_path)) == (0, whole)
     async with filled.services.database.writing() as connection:
         for name, sequence in (("consent", 4), ("disclosure", 2)):

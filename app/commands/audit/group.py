@@ -22,11 +22,14 @@ def verify_log(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Checks the consent history and the disclosure ledger for tampering.
+    """Checks the consent history and the disclosure ledger for tampering, and the accounts against them.
+
+    An account must agree with its last consent records, open restriction and objections, and granted roles.
 
     With --checkpoint it also notices that the newest entries were cut off. The server logs a checkpoint every minute.
 
-    Exit status 1: an entry was changed, deleted, inserted, reordered or cut off. Standard error names the first one.
+    Exit status 1: an entry was changed, deleted, inserted, reordered or cut off, or an account does not agree.
+    Standard error names the first entry and the ids of the accounts.
     """
     from app.commands.audit import verify_log as command
 
@@ -35,7 +38,7 @@ def verify_log(
 
 @group.command(rich_help_panel=PANEL)
 def oversight(*, as_json: AsJson = False) -> None:
-    """Lists what is overdue and which person each staff pseudonym stands for."""
+    """Lists what is overdue, accounts that contradict their records, and the person behind each staff pseudonym."""
     from app.commands.audit import oversight as command
 
     command.oversight(as_json=as_json)

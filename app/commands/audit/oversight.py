@@ -1,4 +1,4 @@
-"""Reports what is overdue, and the staff member behind each pseudonym, for COMPLIANCE.
+"""Reports what is overdue, contradictory accounts, and the staff member behind each pseudonym, for COMPLIANCE.
 
 It reads no e-mail address: that would need a ledger entry, and the operator is not an audience.
 """
@@ -11,6 +11,7 @@ from typing import Any
 import typer
 from sqlalchemy import func, select
 
+from app.commands.audit.account_state import Difference, differences
 from app.commands.console.json_report import print_json
 from app.commands.console.process import run
 from models.columns import rfc3339
@@ -41,10 +42,11 @@ class Oversight:
     queued: int
     released: Release | None
     staff: list[tuple[list[str], Any]]
+    differing: list[Difference]
 
 
 def oversight(*, as_json: bool) -> None:
-    """Prints overdue acknowledgements, erasures and releases, open cases, and staff by pseudonym."""
+    """Prints what is overdue, accounts that contradict their records, open cases, and staff by pseudonym."""
     found = run(_collect)
     if as_json:
         print_json(_document(found))
@@ -70,8 +72,10 @@ async def _collect(services: Services) -> Oversight:
         queued = (await connection.execute(unassigned)).scalar_one()
         staff = (await connection.execute(people)).all()
         released = await newest_release(connection, services.releases_per_year)
+    differing = await differences(services.database, now)
     return Oversight(
         at=now,
+        differing=differing,
         withdrawals={row.processor: Overdue(row.many, row.since) for row in late},
         erasures=Overdue(gone.many, account_erasure_date(gone.since, services.retention) if gone.since else None),
         queued=queued,
@@ -92,6 +96,8 @@ def _lines(found: Oversight) -> Iterator[str]:
         yield f"overdue: {found.erasures.many} erasures since {found.erasures.since}"
     if (last := found.released) and last.next_at <= found.at:
         yield f"overdue: a release of statistics since {last.next_at}"
+    for each in found.differing:
+        yield from each.lines()
     yield f"open cases without an agent: {found.queued}"
     if last := found.released:
         yield f"statistics: released at {last.released_at}, the next is due at {last.next_at}"
@@ -106,6 +112,7 @@ def _document(found: Oversight) -> dict[str, Any]:
             {"processor": processor, **_overdue(late)} for processor, late in found.withdrawals.items()
         ],
         "overdue_erasures": _overdue(found.erasures),
+        "accounts_that_contradict_their_records": [{"id": each.id, "states": each.states} for each in found.differing],
         "open_cases_without_an_agent": found.queued,
         "statistics": _release(found.released, found.at) if found.released else None,
         "staff": [_grant(names, row) for names, row in found.staff],

@@ -1,4 +1,4 @@
-"""Verifies the hash chain of each log, and reports the first entry that was changed."""
+"""Verifies the hash chain of each log, and reports the first entry that was changed and accounts that contradict it."""
 
 import itertools
 import json
@@ -13,6 +13,8 @@ from sqlalchemy import Boolean, func, select, type_coerce
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import NullType
 
+from app.commands.audit.account_state import differences
+from app.commands.audit.orphaned_entries import missing_reading_fault, unknown_chain_fault
 from app.commands.console.command_error import CommandError
 from app.commands.console.json_report import print_json
 from app.commands.console.process import run
@@ -20,7 +22,7 @@ from app.commands.console.progress_bar import progress
 from models.columns import UtcDateTime
 from models.database import Database
 from models.logs import chain_gaps, hash_chain
-from models.tables import CHAIN_HEADS, CREDENTIALS, DISCLOSURES, READINGS
+from models.tables import CHAIN_HEADS, CREDENTIALS
 from resolvers.context import Services
 from resolvers.ledger.write_disclosures import commitment
 
@@ -45,7 +47,10 @@ class Checkpoint:
 
 
 def verify_log(checkpoint: Path | None, *, as_json: bool) -> int:
-    """Returns the exit status: 1 if an entry was changed, deleted, inserted, reordered or cut off."""
+    """Returns the exit status: 1 if an entry was changed, deleted, inserted, reordered or cut off.
+
+    It is 1, too, if an account contradicts its records.
+    """
     known = _checkpoints(checkpoint) if checkpoint else frozenset()
 
     taken: Counter[str] = Counter()
@@ -59,19 +64,27 @@ def verify_log(checkpoint: Path | None, *, as_json: bool) -> int:
     for fault in found:
         typer.echo(fault, err=True)
     if not found:
-        typer.echo("The consent history and the disclosure ledger are intact.", err=True)
+        typer.echo("The consent history and the disclosure ledger are intact, and the accounts agree.", err=True)
     for name, many in taken.items():
         typer.echo(f"{name}: retention removed {many} entries at the end of their retention period.", err=True)
     return 1 if found else 0
 
 
 async def faults(services: Services, known: Iterable[Checkpoint] = (), taken: Counter[str] | None = None) -> list[str]:
+    """The faults of the logs, or else of the accounts that contradict them. `taken` counts what retention removed."""
+    found = await log_faults(services, known, taken)
+    return found or [line for each in await differences(services.database, services.now()) for line in each.lines()]
+
+
+async def log_faults(
+    services: Services, known: Iterable[Checkpoint] = (), taken: Counter[str] | None = None
+) -> list[str]:
     """The first fault of each chain, or else an incomplete reading. `taken` counts what retention removed."""
     taken = Counter() if taken is None else taken
     found = [await _chain_fault(services, log, known, taken) for log in hash_chain.LOGS]
-    found.append(await _unknown_chain_fault(services.database))
+    found.append(await unknown_chain_fault(services.database))
     return [fault for fault in found if fault] or [
-        fault for fault in [await _missing_reading_fault(services.database)] if fault
+        fault for fault in [await missing_reading_fault(services.database)] if fault
     ]
 
 
@@ -229,22 +242,3 @@ async def _head(database: Database, log: hash_chain.Log) -> Checkpoint | None:
         one = select(CHAIN_HEADS.c.sequence, CHAIN_HEADS.c.hash).where(CHAIN_HEADS.c.name == log.name)
         row = (await connection.execute(one)).one_or_none()
     return Checkpoint(log.name, row.sequence, row.hash) if row else None
-
-
-async def _unknown_chain_fault(database: Database) -> str | None:
-    """Reports an entry with an unknown chain name, which no chain would verify."""
-    known = [log.name for log in hash_chain.LOGS]
-    others = select(DISCLOSURES.c.sequence).where(DISCLOSURES.c.chain.not_in(known)).order_by(DISCLOSURES.c.sequence)
-    async with database.reading() as connection:
-        sequence = (await connection.execute(others.limit(1))).scalar_one_or_none()
-    return None if sequence is None else f"disclosure: entry {sequence} has an unknown chain name"
-
-
-async def _missing_reading_fault(database: Database) -> str | None:
-    """Reports a reading whose first entry is missing, which the chains do not detect."""
-    entry, reading = DISCLOSURES.c, READINGS.c
-    first = (entry.chain == reading.chain) & (entry.sequence == reading.sequence) & (entry.reading == reading.sequence)
-    without = select(reading.chain, reading.sequence).where(~select(entry.sequence).where(first).exists())
-    async with database.reading() as connection:
-        found = (await connection.execute(without.order_by(reading.chain, reading.sequence).limit(1))).first()
-    return f"{found.chain}: entry {found.sequence} is missing from the reading that begins with it" if found else None
