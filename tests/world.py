@@ -1,9 +1,12 @@
 """A service in memory for tests: people with chosen consents, tokens of every role, and an HTTP client."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 from sqlalchemy import select
@@ -15,6 +18,7 @@ from models.key_ring import KeyRing
 from models.tables import ACCOUNTS, CREDENTIALS
 from models.tokens import token_rows
 from models.vocabulary import STAFF, ConsentSource, PersonalField, Processor, Role
+from permissions.graphql.classified_schema import ClassifiedSchema
 from permissions.rate_limits import RateLimiter
 from permissions.version_numbers import current_version
 from resolvers.context import Services
@@ -22,6 +26,7 @@ from resolvers.geolocation.lookup import Geolocation
 from resolvers.hashing.password_hash import Hashing
 from resolvers.imports.parse_line import parse_person
 from resolvers.subjects.store_people import PeopleStore
+from schema.build import build
 
 KEY = "a key that is long enough to be accepted"
 PASSWORD = "correct horse battery staple"
@@ -160,9 +165,22 @@ class World:
 def world_of(database: Database, settings: Settings | None = None, **changes: Any) -> World:
     """Starts the application on a database, reached over ASGI in this process."""
     services = services_on(database, **changes)
-    app = create(settings or settings_for(database), services)
+    with patch("app.main.build", _shared_schema):
+        app = create(settings or settings_for(database), services)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     return World(services, httpx.AsyncClient(transport=transport, base_url="http://consentql.test"))
+
+
+def _shared_schema(extensions: Sequence[Any], kind: type[ClassifiedSchema]) -> ClassifiedSchema:
+    """A schema with these extensions. Its types are built once, since building takes most of the start."""
+    schema = copy(_built_schema(kind))
+    schema.extensions = tuple(extensions)
+    return schema
+
+
+@cache
+def _built_schema(kind: type[ClassifiedSchema]) -> ClassifiedSchema:
+    return build(kind=kind)
 
 
 def leads_to_null(data: Any, path: Sequence[str | int]) -> bool:
