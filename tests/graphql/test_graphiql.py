@@ -244,7 +244,7 @@ async def test_a_page_without_graphiql_files_explains_how_to_install_them(
     assert {answer.status_code for answer in outside} == {404}
 
 
-@pytest.mark.parametrize("folder", ["app/web", "tests/browser"])
+@pytest.mark.parametrize("folder", ["app/web", "examples/clients", "tests/browser"])
 def test_lock_files_have_integrity_hashes_and_no_registry(folder: str) -> None:
     packages = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
     assert all("integrity" in about and "resolved" not in about for path, about in packages.items() if path)

@@ -1,0 +1,86 @@
+// A mobile app, in the JavaScript of React Native. It keeps its tokens in the system's keychain.
+
+const SIGN_IN = `mutation SignIn($input: LoginInput!) {
+  login(input: $input) {
+    __typename
+    ... on SignedIn { accessToken refreshToken deviceToken }
+    ... on TotpRequired { challenge }
+    ... on Refusal { code message retryAfterSeconds }
+  }
+}`;
+const REFRESH = `mutation Refresh($token: String!) {
+  refreshSession(refreshToken: $token) {
+    ... on SignedIn { accessToken refreshToken }
+    ... on Refusal { code }
+  }
+}`;
+
+export class Session {
+  #accessToken = null;
+  #refreshing = null;
+
+  /** `keychain` has `read(name)`, `write(name, value)` and `remove(name)`. */
+  constructor(url, keychain, onSignedOut) {
+    Object.assign(this, { url, keychain, onSignedOut });
+  }
+
+  async signIn(email, password) {
+    const deviceToken = await this.keychain.read("device");
+    const input = { email, password, deviceToken, client: "Example for phones" };
+    const { data } = await this.#post(SIGN_IN, { input });
+    if (data.login.__typename === "SignedIn") await this.#keep(data.login);
+    return data.login;
+  }
+
+  //#region refresh
+  async ask(query, variables) {
+    if (!this.#accessToken) await this.#refresh();
+    const answer = await this.#post(query, variables);
+    if (!isUnauthenticated(answer)) return answer;
+    await this.#refresh();
+    return this.#post(query, variables);
+  }
+
+  /** Requests that fail together wait for one refresh. */
+  #refresh() {
+    return (this.#refreshing ??= this.#next().finally(() => (this.#refreshing = null)));
+  }
+
+  async #next() {
+    const token = await this.keychain.read("refresh");
+    if (!token) return;
+    this.#accessToken = null; // an expired access token would make this request a 401 too
+    const { data } = await this.#post(REFRESH, { token });
+    if (data?.refreshSession?.accessToken) await this.#keep(data.refreshSession);
+    if (data?.refreshSession?.code === "TOKEN_EXPIRED") {
+      await this.#forget();
+      this.onSignedOut();
+    }
+  }
+  //#endregion
+
+  async signOut() {
+    await this.ask("mutation SignOut { logout }");
+    await this.#forget();
+  }
+
+  async #keep({ accessToken, refreshToken, deviceToken }) {
+    this.#accessToken = accessToken;
+    await this.keychain.write("refresh", refreshToken);
+    if (deviceToken) await this.keychain.write("device", deviceToken);
+  }
+
+  async #forget() {
+    this.#accessToken = null;
+    await this.keychain.remove("refresh"); // the device token stays
+  }
+
+  async #post(query, variables) {
+    const headers = { Accept: "application/graphql-response+json", "Content-Type": "application/json" };
+    if (this.#accessToken) headers.Authorization = `Bearer ${this.#accessToken}`;
+    const answer = await fetch(this.url, { method: "POST", headers, body: JSON.stringify({ query, variables }) });
+    return answer.json();
+  }
+}
+
+const isUnauthenticated = ({ errors }) => errors?.some(({ extensions }) => extensions.code === "UNAUTHENTICATED");
