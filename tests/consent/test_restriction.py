@@ -18,7 +18,7 @@ async def test_a_restricted_subject_is_absent_on_every_path_until_they_lift_it(w
     id, mine = await world.member("p@example.org")
     _, fellow = await world.member("o@example.org")
     mailchimp = await world.token(Role.PROCESSOR, None, Processor.MAILCHIMP)
-    one = f'{{ user(id: "{id}") {{ {USER} }} }}'
+    one = f'{{ user(id: "{id}") {{ {USER} }} nodes(ids: ["{id}"]) {{ id }} }}'
     before = [(await world.post(one, token)).text for token in (None, fellow)]
     assert (await world.data(RESTRICT, mine))["restrictProcessing"] == {"restricted": True}
     grant = "mutation ($v: String!) { grantConsent(purpose: SOCIAL, policyVersion: $v) { __typename } }"

@@ -19,7 +19,7 @@ ME = f"""{{ me {{ id user {{ {USER} }} emailVerified totpEnabled roles restricte
   supportCases {{ edges {{ node {{ id status reference reason extent assignedTo subject {{ email }} }} }} }} }}"""
 STATES = "{ me { erasureScheduledFor consents { purpose granted status erasesAt } } }"
 DIRECTORY = "{ users { edges { node { id email firstName } } } userMap { count place { country } } }"
-ONE = f"query ($id: ID!) {{ user(id: $id) {{ {USER} }} node(id: $id) {{ id }} }}"
+ONE = f"query ($id: ID!) {{ user(id: $id) {{ {USER} }} node(id: $id) {{ id }} nodes(ids: [$id]) {{ id }} }}"
 GRANT_ROLE = "mutation ($id: ID!, $until: DateTime!) { grantRole(userId: $id, role: SUPPORT, expiresAt: $until) }"
 VIEWS = {
     Processor.INTERCOM: "... on IntercomView { withheld contacts { userId } }",

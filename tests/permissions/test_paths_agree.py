@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from graphql import GraphQLObjectType, get_named_type
 from sqlalchemy import update
 
 from models.tables import ACCOUNTS
 from models.vocabulary import STAFF, Processor, Role
+from schema.build import build
 from tests import expectation
 from tests.expectation import ALL_FIELDS, FIELDS, NO_FIELDS, Circumstances
 from tests.statements import recorded_statements
@@ -146,6 +148,24 @@ CALLERS = (
 )
 
 
+PATHS_TO_USERS = {
+    *("Query.user", "Query.node", "Query.nodes", "UserEdge.node", "Account.user", "Viewer.user", "ProfileUpdated.user"),
+    *("SupportCase.subject", "LegalRequest.subject"),
+}
+"""Every field that can answer a User: compared here, or in the tests of cases and requests."""
+
+
+def test_every_path_to_a_subject_is_compared() -> None:
+    kinds = [kind for kind in build().graphql.type_map.values() if isinstance(kind, GraphQLObjectType)]
+    found = {
+        f"{kind.name}.{name}"
+        for kind in kinds
+        for name, field in kind.fields.items()
+        if get_named_type(field.type).name in ("User", "Node")
+    }
+    assert found == PATHS_TO_USERS
+
+
 @pytest.fixture
 async def subjects(world: World) -> dict[str, State]:
     """Every subject by id."""
@@ -278,12 +298,13 @@ async def test_the_directory_contains_the_caller_if_social_stands(world: World, 
 
 
 OWN_PATHS = f"""query ($id: ID!) {{
-  user(id: $id) {{ ...Whole }} node(id: $id) {{ ... on User {{ ...Whole }} }}
+  user(id: $id) {{ ...Whole }} node(id: $id) {{ ... on User {{ ...Whole }} }} nodes(ids: [$id]) {{ ...Whole }}
   me {{ user {{ ...Whole }} }} viewer {{ user {{ ...Whole }} }}
   aliased: user(id: $id) {{ {" ".join(f"{field}: {selected(field)}" for field in FIELDS)} }}
 }} {WHOLE}"""
 SEARCH = f"""query ($name: String!) {{ users(search: $name) {{ edges {{ node {{ ...Whole }} }} }} }} {WHOLE}"""
-UPDATE = f"mutation {{ updateProfile(input: {{}}) {{ ... on ProfileUpdated {{ user {{ ...Whole }} }} }} }} {WHOLE}"
+UPDATE = f"""mutation {{ updateProfile(input: {{}}) {{ ... on ProfileUpdated {{
+  user {{ ...Whole }} account {{ user {{ ...Whole }} }} }} }} }} {WHOLE}"""
 
 
 async def test_the_caller_reads_the_same_own_record_on_every_path(world: World, subjects: dict[str, State]) -> None:
@@ -293,9 +314,10 @@ async def test_the_caller_reads_the_same_own_record_on_every_path(world: World, 
         assert mine["withheld"] == []
         token = await world.token(holder=key)
         answer = await world.data(OWN_PATHS, token, {"id": key})
+        assert [answer["user"]] == answer["nodes"]
         assert answer["user"] == answer["node"] == answer["me"]["user"] == answer["viewer"]["user"] == mine, state
         assert answer["aliased"] == {field: mine[GRAPHQL_NAMES[field]] for field in FIELDS}, state
-        assert (await world.data(UPDATE, token))["updateProfile"] == {"user": mine}, state
+        assert (await world.data(UPDATE, token))["updateProfile"] == {"user": mine, "account": {"user": mine}}, state
 
 
 async def test_a_search_finds_the_callers_own_hidden_name(world: World, subjects: dict[str, State]) -> None:

@@ -35,7 +35,8 @@ LISTED = f"""query ($first: Int, $after: String, $before: String, $last: Int) {{
     edges {{ cursor node {{ {REQUEST} subject {{ id email }} }} }} pageInfo {{ hasNextPage hasPreviousPage }} }} }}"""
 
 
-BY_NODE = f"query ($id: ID!) {{ node(id: $id) {{ id ... on LegalRequest {{ {REQUEST} subject {{ id email }} }} }} }}"
+BY_NODE = f"""query ($id: ID!) {{ node(id: $id) {{ ...Found }} nodes(ids: [$id]) {{ ...Found }} }}
+  fragment Found on Node {{ id ... on LegalRequest {{ {REQUEST} subject {{ id email }} }} }}"""
 
 
 WITHDRAW = "mutation { withdrawConsent(purpose: SOCIAL) { __typename } }"
@@ -86,8 +87,10 @@ class ComplianceOffice:
         return [edge["node"] for edge in edges]
 
     async def node(self, id: str, token: str | None = None) -> Any:
-        """Reads a request by its id."""
-        return (await self.world.data(BY_NODE, token or self.second, {"id": id}))["node"]
+        """Reads a request by its id, in both ways."""
+        found = await self.world.data(BY_NODE, token or self.second, {"id": id})
+        assert [found["node"]] == found["nodes"]
+        return found["node"]
 
     async def held_fields_of(self, subject: str | None = None) -> int:
         """The fields under a legal hold, as bits."""

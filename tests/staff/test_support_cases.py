@@ -332,6 +332,7 @@ async def test_every_path_to_a_subject_of_a_case_agrees(desk: SupportDesk) -> No
         name for name in GRAPHQL_NAMES.values() if name not in ("location", "publicPages", "preRegistration")
     )
     document = f"""query ($id: ID!, $case: ID!) {{ user(id: $id) {{ ...all }} node(id: $id) {{ ...all }}
+      nodes(ids: [$id, $case]) {{ ...all ... on SupportCase {{ subject {{ ...all }} }} }}
       supportCases {{ edges {{ node {{ subject {{ ...all }} }} }} }}
       case: node(id: $case) {{ ... on SupportCase {{ subject {{ ...all }} }} }} }}
       fragment all on User {{ id {fields} withheld {{ field reason purpose }} }}"""
@@ -339,6 +340,7 @@ async def test_every_path_to_a_subject_of_a_case_agrees(desk: SupportDesk) -> No
     answer = await desk.world.ask(document, desk.support, {"id": desk.subject, "case": case})
     data = answer["data"]
     seen = [data["user"], data["node"], data["supportCases"]["edges"][0]["node"]["subject"], data["case"]["subject"]]
+    seen += [data["nodes"][0], data["nodes"][1]["subject"]]
     assert seen[0]["email"] == "subject@example.org"
     assert all(each == seen[0] for each in seen)
     never = {"avatarUrl", "wallpaperUrl", "streetAddress", "about"}
