@@ -12,6 +12,8 @@ from models.records import (
     chain_head,
     consent,
     disclosure,
+    failed_sign_in,
+    known_device,
     legal_hold,
     legal_request,
     mailed_token,
@@ -58,6 +60,8 @@ OUTBOX: Final = _table(outbox.Letter)
 AUTHENTICATORS: Final = _table(second_factor.Authenticator)
 RECOVERY_CODES: Final = _table(second_factor.RecoveryCode)
 CHALLENGES: Final = _table(second_factor.Challenge)
+KNOWN_DEVICES: Final = _table(known_device.KnownDevice)
+FAILED_SIGN_INS: Final = _table(failed_sign_in.FailedSignIns)
 MAILED_TOKENS: Final = _table(mailed_token.MailedToken)
 RESTRICTIONS: Final = _table(restriction.Restriction)
 STATISTICS_RELEASES: Final = _table(statistics.StatisticsRelease)

@@ -18,6 +18,7 @@ class RecordKind(StrEnum):
     CONSENT_RECORDS = "consent_records"
     DISCLOSURES = "disclosures"
     SESSIONS = "sessions"
+    FAILED_SIGN_INS = "failed_sign_ins"
     SUPPORT_CASES = "support_cases"
     LEGAL_REQUESTS = "legal_requests"
     LETTERS = "letters"
@@ -80,6 +81,12 @@ RETENTION: Final[RetentionTable] = {
     ),
     K.SESSIONS: RetentionPeriod(
         "Sessions, tokens and sign-ins with their addresses", 90 * DAY, "after they end", "security of users."
+    ),
+    K.FAILED_SIGN_INS: RetentionPeriod(
+        "Counts of wrong passwords and codes, under keyed hashes of addresses and ids",
+        30 * DAY,
+        "after the last failure",
+        "security of users.",
     ),
     K.SUPPORT_CASES: RetentionPeriod(
         "Support cases with extent and dates; their free text is erased with the account",

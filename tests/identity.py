@@ -5,10 +5,10 @@ from functools import cache
 from typing import Any
 
 import pyotp
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
-from models.tables import MAILED_TOKENS, OUTBOX
-from models.tokens.mailed_tokens import stored_mailed_token
+from models.tables import ACCOUNTS, MAILED_TOKENS, OUTBOX
+from models.tokens.mailed_tokens import SENT_UNVERIFIED, stored_mailed_token
 from models.vocabulary import LinkUse
 from permissions.graphql.root_field_rules import CREDENTIAL_FIELDS
 from permissions.version_numbers import current_version
@@ -130,15 +130,18 @@ def credential_arguments() -> dict[str, tuple[str, dict[str, str]]]:
 
 async def mailed_tokens(world: World, use: LinkUse) -> list[str]:
     """The tokens in mailed links of this use, newest first."""
-    newest = select(MAILED_TOKENS).where(MAILED_TOKENS.c.use == use.value).order_by(MAILED_TOKENS.c.made_at.desc())
+    newest = select(MAILED_TOKENS).join(ACCOUNTS, ACCOUNTS.c.id == MAILED_TOKENS.c.subject_id)
+    newest = newest.where(MAILED_TOKENS.c.use == use.value).order_by(MAILED_TOKENS.c.made_at.desc())
     async with world.services.database.reading() as connection:
         rows = (await connection.execute(newest)).all()
     return [str(stored_mailed_token(world.services.keys, row.id, row.digest)) for row in rows]
 
 
 async def letters(world: World, subject_id: str | None = None) -> list[str]:
-    """The e-mails in the outbox, oldest first."""
-    written = select(OUTBOX.c.notice).order_by(OUTBOX.c.written_at)
+    """The e-mails in the outbox that have a recipient, oldest first."""
+    allowed = or_(ACCOUNTS.c.email_verified, OUTBOX.c.notice.in_([notice.value for notice in SENT_UNVERIFIED]))
+    written = select(OUTBOX.c.notice).join(ACCOUNTS, ACCOUNTS.c.id == OUTBOX.c.subject_id)
+    written = written.where(allowed).order_by(OUTBOX.c.written_at)
     if subject_id:
         written = written.where(OUTBOX.c.subject_id == subject_id)
     async with world.services.database.reading() as connection:

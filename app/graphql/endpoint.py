@@ -25,8 +25,9 @@ from models.connection_limit import limited_connections
 from permissions.caller import Caller
 from permissions.error_codes import ErrorCode
 from permissions.errors import UNKNOWN_TOKEN
-from resolvers.context import Context
+from resolvers.context import BrowserCookies, Context
 from resolvers.hashing.anonymous_queue import AnonymousQueue
+from resolvers.sessions.known_devices import is_device_token
 
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 """The header that every answer with status 401 has."""
@@ -54,7 +55,8 @@ class Endpoint:
             asked = replace(sent, query=self.documents.text_of(sent))
             browser = self.cookies.read(request)
             credential = cookies.credential(request)
-            async with self.queue.slot() if credential is None else nullcontext():
+            known = self._is_known_device(asked, browser)
+            async with self.queue.slot(known_device=known) if credential is None else nullcontext():
                 context = Context(await self._caller(request, credential), self.services, browser)
                 with limited_connections():
                     response = await self._executed(request, asked, context, media_type)
@@ -75,6 +77,11 @@ class Endpoint:
         except Exception as problem:  # noqa: BLE001  # `public_error` logs its kind and answers with an id
             failed = {"errors": [public_error(GraphQLError("", original_error=problem)).formatted]}
             return json_response(failed, 500, error_type(request.headers))
+
+    def _is_known_device(self, asked: request_body.GraphQLRequest, browser: BrowserCookies) -> bool:
+        """Whether the request has a device token of this service, as a cookie or as `deviceToken` of an input."""
+        sent = (value.get("deviceToken") for value in (asked.variables or {}).values() if isinstance(value, dict))
+        return any(is_device_token(self.services.keys, token) for token in (browser.device, *sent))
 
     async def _executed(
         self, request: Request, asked: request_body.GraphQLRequest, context: Context, media_type: str

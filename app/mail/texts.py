@@ -161,6 +161,28 @@ Sign in again. If you see sessions that you do not know, end them and set a new
 password.
 """,
     ),
+    Notice.SIGN_IN_LOCKED: LetterText(
+        "Someone is guessing your password",
+        """\
+At least 100 wrong passwords in a row were entered for your account at {site},
+the last one on {at}. Until you act, the password works only on devices that
+have signed in before.
+
+To unlock it, sign in on such a device, or choose "forgot password" on the
+sign-in page. If you work for {site}, you can also ask an administrator.
+""",
+    ),
+    Notice.CODES_WRONG: LetterText(
+        "Someone may have your password",
+        """\
+On {at}, someone entered the password of your account at {site} and then wrong
+codes of the authenticator, three or more in a row. Without a code they cannot
+sign in.
+
+If this was not you, someone else has your password. Choose "forgot password"
+on the sign-in page and set a new one. This ends every session.
+""",
+    ),
     Notice.CASE_OPENED: LetterText(
         "A support case about your account",
         """\

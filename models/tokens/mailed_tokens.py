@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, delete, insert, literal, select, true, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.columns import new_id
+from models.columns import ID_LENGTH, new_id
 from models.key_ring import KeyRing
 from models.tables import ACCOUNTS, MAILED_TOKENS, OUTBOX
 from models.tokens.token_format import TokenKind, digest_of, format_token
@@ -33,6 +33,7 @@ SENT_UNVERIFIED: Final = frozenset(
 
 
 REQUEST_NETWORK: Final = "asked from"
+NO_RECIPIENT: Final = "no recipient"
 
 
 def mailed_token(keys: KeyRing, letter_id: str, index: int = 0) -> str:
@@ -46,10 +47,15 @@ def stored_mailed_token(keys: KeyRing, letter_id: str, digest: str) -> str | Non
     return next((token for token in tokens if digest_of(token) == digest), None)
 
 
+def stand_in_id(keys: KeyRing, email: str) -> str:
+    """Returns an id that stands in for the account of an address that has none. No account has it."""
+    return keys.tag(NO_RECIPIENT, email.encode())[:ID_LENGTH]
+
+
 async def write_letter(
     connection: AsyncConnection,
     *,
-    subject_id: str | None,
+    subject_id: str,
     notice: Notice,
     now: datetime,
     about: str = "",
@@ -57,11 +63,13 @@ async def write_letter(
 ) -> str:
     """Queues a letter in the transaction that causes it. Returns its id.
 
-    Without a recipient it does the same work and writes nothing, so that timing reveals no account.
+    The id of a stand-in writes the same row, so that neither timing nor load reveals an account. The sender drops
+    letters that have no recipient.
     """
     id = new_id()
     letter = {
         "id": id,
+        "subject_id": subject_id,
         "notice": notice.value,
         "about": about,
         "written_at": now,
@@ -69,7 +77,7 @@ async def write_letter(
         "due_at": now,
         "attempts": 0,
     }
-    await _insert(connection, OUTBOX, letter, _is_recipient(subject_id, notice), subject_id=ACCOUNTS.c.id)
+    await connection.execute(insert(OUTBOX), letter)
     return id
 
 
@@ -77,7 +85,7 @@ async def write_mailed_token(
     connection: AsyncConnection,
     keys: KeyRing,
     *,
-    subject_id: str | None,
+    subject_id: str,
     notice: Notice,
     now: datetime,
     address: str | None = None,
@@ -90,25 +98,26 @@ async def write_mailed_token(
     use = LINK_USES[notice]
     await end_mailed_tokens(connection, subject_id, now, use)
     id = await write_letter(connection, subject_id=subject_id, notice=notice, now=now, address=address)
+    stored = select(ACCOUNTS.c.email).where(ACCOUNTS.c.id == subject_id).scalar_subquery()
     token = {
         "id": id,
+        "subject_id": subject_id,
+        "email": address or stored,
         "digest": digest_of(mailed_token(keys, id)),
         "use": use.value,
         "made_at": now,
         "expires_at": now + LINK_LIFETIMES[use],
     }
-    email = literal(address, MAILED_TOKENS.c.email.type) if address else ACCOUNTS.c.email
-    recipient = _is_recipient(subject_id, notice)
-    await _insert(connection, MAILED_TOKENS, token, recipient, subject_id=ACCOUNTS.c.id, email=email)
+    await connection.execute(insert(MAILED_TOKENS).values(token))
     return id
 
 
-async def end_mailed_tokens(connection: AsyncConnection, subject_id: str | None, now: datetime, *uses: LinkUse) -> None:
+async def end_mailed_tokens(connection: AsyncConnection, subject_id: str, now: datetime, *uses: LinkUse) -> None:
     """Ends the live tokens of these uses and removes their letters from the outbox."""
-    locked = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == (subject_id or "")).with_for_update(key_share=True)
+    locked = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == subject_id).with_for_update(key_share=True)
     await connection.execute(locked)
     live = (
-        (MAILED_TOKENS.c.subject_id == (subject_id or ""))
+        (MAILED_TOKENS.c.subject_id == subject_id)
         & MAILED_TOKENS.c.use.in_([use.value for use in uses])
         & MAILED_TOKENS.c.used_at.is_(None)
     )
@@ -130,16 +139,3 @@ def was_requested_from(keys: KeyRing, row: Any, network: str) -> bool:
 
 def _request_bytes(id: str, network: str) -> bytes:
     return f"{id} {network}".encode()
-
-
-def _is_recipient(subject_id: str | None, notice: Notice) -> ColumnElement[bool]:
-    account = ACCOUNTS.c.id == (subject_id or "")
-    return account if notice in SENT_UNVERIFIED else account & ACCOUNTS.c.email_verified.is_(true())
-
-
-async def _insert(
-    connection: AsyncConnection, table: Table, row: dict[str, Any], recipient: ColumnElement[bool], **selected: Any
-) -> None:
-    values = [literal(value, table.c[name].type).label(name) for name, value in row.items()]
-    values += [column.label(name) for name, column in selected.items()]
-    await connection.execute(insert(table).from_select([*row, *selected], select(*values).where(recipient)))

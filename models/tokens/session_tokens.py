@@ -57,11 +57,12 @@ class ReusedRefreshToken:
 
 @dataclass(frozen=True, slots=True)
 class SessionTokens:
-    """A session's row and its new tokens, which are shown only once."""
+    """A session's row and its new tokens, which are shown only once. A sign-in also has a token of its device."""
 
     row: Any
     access: str
     refresh: str
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.tables import (
     ACCESS_TOKENS,
     CHALLENGES,
+    FAILED_SIGN_INS,
+    KNOWN_DEVICES,
     LEGAL_REQUESTS,
     MAILED_TOKENS,
     OUTBOX,
@@ -55,6 +57,8 @@ K = RecordKind
 EXPIRING_ROWS: Final = (
     ExpiringRows(K.SESSIONS, ACCESS_TOKENS, (ACCESS_TOKENS.c.revoked_at, ACCESS_TOKENS.c.expires_at)),
     ExpiringRows(K.SESSIONS, CHALLENGES, (CHALLENGES.c.ended_at, CHALLENGES.c.expires_at)),
+    ExpiringRows(K.SESSIONS, KNOWN_DEVICES, (KNOWN_DEVICES.c.expires_at,)),
+    ExpiringRows(K.FAILED_SIGN_INS, FAILED_SIGN_INS, (FAILED_SIGN_INS.c.last_failed_at,)),
     # a letter that was never sent counts from when it was written
     ExpiringRows(K.LETTERS, OUTBOX, (func.coalesce(OUTBOX.c.sent_at, OUTBOX.c.written_at),)),
     ExpiringRows(K.LETTERS, MAILED_TOKENS, (MAILED_TOKENS.c.used_at, MAILED_TOKENS.c.expires_at)),

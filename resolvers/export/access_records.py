@@ -53,7 +53,7 @@ ACCESS_SECTIONS: Final = (
     ExportSection(
         "signIn",
         (tables.CREDENTIALS,),
-        (K.ACCOUNTS,),
+        (K.ACCOUNTS, K.FAILED_SIGN_INS),
         rows_owned_by(tables.CREDENTIALS.c.subject_id),
         {"email_canonical": None, "password_hash": _is_set},
         OWNER_COLUMN,
@@ -105,6 +105,14 @@ ACCESS_SECTIONS: Final = (
         rows_owned_by(tables.CHALLENGES.c.subject_id),
         columns_of("id", "client", "transport", "begun_at", "expires_at", "tries", "ended_at"),
         OWNER_COLUMN | {"digest": SECRET, "browser_digest": SECRET},
+    ),
+    ExportSection(
+        "knownDevices",
+        (tables.KNOWN_DEVICES,),
+        (K.SESSIONS,),
+        rows_owned_by(tables.KNOWN_DEVICES.c.subject_id),
+        columns_of("id", "created_at", "used_at", "expires_at"),
+        OWNER_COLUMN | {"digest": SECRET},
     ),
     ExportSection(
         "letters",

@@ -38,6 +38,7 @@ TABLES_WITHOUT_SUBJECTS: Final[Mapping[Table, str]] = {
     tables.CHAIN_GAPS: "where retention removed entries from a log",
     tables.UNSCRUBBED: "names of tables with deleted rows",
     tables.PROCESSOR_VIEWS: "names no subject; each disclosure contains the reason",
+    tables.FAILED_SIGN_INS: "counts under keyed hashes, also of addresses without an account",
     tables.STATISTICS_RELEASES: "aggregates of many people",
     tables.STATISTICS_CELLS: "aggregates of many people, with noise",
 }

@@ -40,15 +40,16 @@ CURRENT_SLOT: Final[ContextVar[Slot | None]] = ContextVar("slot", default=None)
 
 
 class AnonymousQueue:
-    """The queue of one process."""
+    """The queue of one process. Known devices have a separate lane, which strangers cannot fill."""
 
     def __init__(self, concurrent_requests: int = CONCURRENT_REQUESTS) -> None:
         self._free = asyncio.Semaphore(concurrent_requests)
+        self._free_for_known = asyncio.Semaphore(concurrent_requests)
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
+    async def slot(self, *, known_device: bool = False) -> AsyncIterator[None]:
         """Runs the body in a slot of the queue."""
-        slot = Slot(self._free)
+        slot = Slot(self._free_for_known if known_device else self._free)
         before = CURRENT_SLOT.set(slot)
         try:
             await slot.acquire()

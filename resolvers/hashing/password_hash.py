@@ -43,6 +43,7 @@ class Hashing:
         threads = max(1, (os.cpu_count() or 2) // 2)
         self._usual = WorkerPool("argon2", threads, QUEUE_PER_THREAD * threads)
         self._heavy = WorkerPool("argon2-heavy", 1, HEAVY_QUEUE)
+        self._known = WorkerPool("argon2-known", 1, QUEUE_PER_THREAD)
         self._decoy = self._hasher.hash(os.urandom(32).hex())
 
     def hash(self, password: str) -> str:
@@ -55,29 +56,31 @@ class Hashing:
         """The hash to store; raises PoolFull."""
         return await self._usual.run(self.hash, password)
 
-    async def verify(self, stored: str | None, password: str) -> Verification:
+    async def verify(self, stored: str | None, password: str, *, known_device: bool = False) -> Verification:
         """Verifies a password; raises PoolFull.
 
-        If there is no stored hash, a decoy is verified, which takes the same time.
+        If there is no stored hash, a decoy is verified, which takes the same time. Sign-ins from known devices have a
+        separate pool, so that strangers do not delay them.
         """
         if is_too_long(password):
             return Verification(right=False)
         heavy = stored is not None and cost(split_key_id(stored)[1]) > HEAVY_FACTOR * self._our_cost
-        return await (self._heavy if heavy else self._usual).run(self._verify, stored, password)
+        usual = self._known if known_device else self._usual
+        return await (self._heavy if heavy else usual).run(self._verify, stored, password)
 
     async def run_in_pool(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs other work on a password in the same pool; raises PoolFull."""
         return await self._usual.run(work, *args, **kwargs)
 
-    @property
-    def is_full(self) -> bool:
+    def is_full(self, *, known_device: bool = False) -> bool:
         """Whether the pool refuses a new sign-in, so that the caller can answer without a database query."""
-        return self._usual.is_full
+        return (self._known if known_device else self._usual).is_full
 
     def close(self) -> None:
         """Ends the threads."""
         self._usual.close()
         self._heavy.close()
+        self._known.close()
 
     @property
     def _our_cost(self) -> int:

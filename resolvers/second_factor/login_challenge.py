@@ -11,7 +11,7 @@ from strawberry.types.info import Info
 
 from models.columns import new_id
 from models.mutation_outcomes import Refused, SignedIn, TotpRequired
-from models.tables import CHALLENGES, CREDENTIALS
+from models.tables import ACCOUNTS, CHALLENGES, CREDENTIALS
 from models.tokens.authority_locks import key_of_role
 from models.tokens.mailed_tokens import write_letter
 from models.tokens.session_tokens import NewSession, SessionTokens
@@ -22,9 +22,17 @@ from resolvers.inputs import CompleteLoginInput
 from resolvers.second_factor import recovery_codes
 from resolvers.second_factor.totp_codes import accept_code, confirmed_authenticator, parse_code
 from resolvers.sessions import attempt_limits
-from resolvers.sessions.attempt_limits import CODE_LIMITS, Bucket
+from resolvers.sessions.attempt_limits import CODE_LIMITS
 from resolvers.sessions.begin_session import begin_session, signed_in_result
-from resolvers.sessions.known_devices import device_id
+from resolvers.sessions.failed_sign_ins import (
+    REPORTED_CODES,
+    Failure,
+    clear_failures,
+    count_failure,
+    failure_key,
+    tell_owner,
+)
+from resolvers.sessions.known_devices import SigningInDevice, device_digest, is_known_device
 from resolvers.subjects.account_lock import lock_account_if_any
 
 LIFETIME: Final = timedelta(minutes=5)
@@ -85,32 +93,45 @@ async def complete_login(
     """Completes a login with a TOTP code or a recovery code; the attempt is counted first."""
     context = info.context
     address = attempt_limits.per_network(context, "second step")
-    challenge = await _find_challenge(context, input.challenge)
+    challenge = await _find_challenge(context, input)
     if challenge is None:
         return await attempt_limits.count_attempt(context, address) or CHALLENGE_EXPIRED
-    device = device_id(context.services.keys, input.device_token or context.cookies.device, challenge.email_canonical)
-    bucket = Bucket("second step", f"{challenge.subject_id} {device}", CODE_LIMITS)
-    if refusal := await attempt_limits.count_attempt(context, address, bucket):
+    device = SigningInDevice(challenge.email_canonical, _device_token(context, input), challenge.device_known)
+    buckets = attempt_limits.per_device_or_email(context, "second step", device, CODE_LIMITS)
+    if refusal := await attempt_limits.count_attempt(context, address, *buckets):
         return refusal
     if not _is_same_browser(context, challenge):
         return OTHER_BROWSER
-    completed = await _complete(context, challenge, input.code, known_device=device is not None)
+    completed = await _complete(context, challenge, input.code, device)
     if not isinstance(completed, SessionTokens):
         return completed
-    await attempt_limits.reset(context, bucket)
-    return await signed_in_result(info, completed, challenge.email_canonical)
+    await attempt_limits.reset(context, buckets[0])
+    return await signed_in_result(info, completed)
 
 
-async def _find_challenge(context: Context, token: str) -> Any:
-    if kind_of(token) is not TokenKind.CHALLENGE:
+def _device_token(context: Context, input: CompleteLoginInput) -> str | None:
+    return input.device_token or context.cookies.device
+
+
+async def _find_challenge(context: Context, input: CompleteLoginInput) -> Any:
+    """The challenge, with the address of its account and whether that knows the device of the caller."""
+    if kind_of(input.challenge) is not TokenKind.CHALLENGE:
         return None
-    query = select(CHALLENGES, CREDENTIALS.c.email_canonical)
-    query = query.join(CREDENTIALS, CREDENTIALS.c.subject_id == CHALLENGES.c.subject_id)
+    of_token = CHALLENGES.c.digest == digest_of(input.challenge)
+    joined = select(CREDENTIALS.c.email_canonical).join(CHALLENGES, CHALLENGES.c.subject_id == CREDENTIALS.c.subject_id)
     async with context.database.reading() as connection:
-        return (await connection.execute(query.where(CHALLENGES.c.digest == digest_of(token)))).one_or_none()
+        email = (await connection.execute(joined.where(of_token))).scalar_one_or_none()
+        if email is None:
+            return None
+        digest = device_digest(context.services.keys, _device_token(context, input), email)
+        known = is_known_device(digest, context.now()).label("device_known")
+        query = select(CHALLENGES, CREDENTIALS.c.email_canonical, known)
+        query = query.join(ACCOUNTS, ACCOUNTS.c.id == CHALLENGES.c.subject_id)
+        query = query.join(CREDENTIALS, CREDENTIALS.c.subject_id == CHALLENGES.c.subject_id)
+        return (await connection.execute(query.where(of_token))).one_or_none()
 
 
-async def _complete(context: Context, challenge: Any, code: str, *, known_device: bool) -> SessionTokens | Refused:
+async def _complete(context: Context, challenge: Any, code: str, device: SigningInDevice) -> SessionTokens | Refused:
     """Counts the try, uses the code, ends the challenge and begins the session in one transaction."""
     now = context.now()
     async with context.database.writing(ends=(key_of_role(challenge.subject_id, Role.MEMBER),)) as connection:
@@ -125,12 +146,22 @@ async def _complete(context: Context, challenge: Any, code: str, *, known_device
         if counted.rowcount != 1 or account.disabled_at is not None:
             return CHALLENGE_EXPIRED
         factors = await verify_code(context, connection, challenge.subject_id, code)
+        await _report_codes(context, connection, account.id, right=factors is not None)
         if factors is None:
             return WRONG_CODE
         await connection.execute(challenge_update.values(ended_at=now))
         transport = TokenTransport(challenge.transport)
         session = NewSession(challenge.subject_id, transport, factors, challenge.client, now)
-        return await begin_session(context, connection, account, session, known_device=known_device)
+        return await begin_session(context, connection, account, session, device)
+
+
+async def _report_codes(context: Context, connection: AsyncConnection, subject_id: str, *, right: bool) -> None:
+    """Counts wrong codes in a row after the right password, and writes to the subject from the third on."""
+    key, now = failure_key(context.services.keys, Failure.CODE, subject_id), context.now()
+    if right:
+        await clear_failures(connection, key)
+    elif (row := await count_failure(connection, key, now)).failures >= REPORTED_CODES:
+        await tell_owner(connection, row, subject_id, Notice.CODES_WRONG, now)
 
 
 async def verify_code(context: Context, connection: AsyncConnection, subject_id: str, code: str) -> Factors | None:

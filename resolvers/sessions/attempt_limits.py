@@ -9,12 +9,15 @@ from models.vocabulary import RefusalCode
 from permissions.ip_network import counted_networks
 from permissions.rate_limits import multiplied
 from resolvers.context import Context
-from resolvers.sessions.known_devices import device_id
+from resolvers.sessions.known_devices import SigningInDevice
 
 NETWORK_LIMITS: Final = ("30/minute",)
 ACCOUNT_LIMITS: Final = ("10/5 minutes",)
 CODE_LIMITS: Final = ("5/5 minutes", "20/hour", "50/day")
 REGISTRATION_LIMITS: Final = ("30/hour",)
+DEVICES_LIMITS: Final = ("50/5 minutes",)
+"""Attempts on all known devices of one account."""
+
 RECIPIENT_LIMITS: Final = ("5/day",)
 SENDER_LIMITS: Final = ("10/day",)
 """E-mails that one account may send to addresses of its choice."""
@@ -58,16 +61,19 @@ def per_caller(context: Context, name: str, rates: tuple[str, ...]) -> Bucket:
 
 
 def per_device_or_email(
-    context: Context, name: str, email: str, token: str | None, rates: tuple[str, ...]
-) -> tuple[Bucket, bool]:
-    """The counter of a known device, or else of an e-mail address, and whether the device is known.
+    context: Context, name: str, device: SigningInDevice, rates: tuple[str, ...]
+) -> tuple[Bucket, ...]:
+    """The counters of a known device, or else the one of an e-mail address. The first one is reset after a success.
 
-    A known device has its own counter, so a stranger cannot lock it out. The choice does not depend on stored data:
-    otherwise the counters would reveal whether the account exists.
+    A known device has its own counter, so a stranger cannot lock it out. Its attempts also count in a sum over all
+    devices of the account.
     """
-    if device := device_id(context.services.keys, token, email):
-        return per_email(context, f"{name} device", f"{device} {email}", rates), True
-    return per_email(context, name, email or "nobody", rates), False
+    if not device.known:
+        return (per_email(context, name, device.email or "nobody", rates),)
+    return (
+        per_email(context, f"{name} device", f"{device.name} {device.email}", rates),
+        per_email(context, f"{name} devices", device.email, DEVICES_LIMITS),
+    )
 
 
 async def count_attempt(context: Context, *buckets: Bucket) -> Refused | None:
@@ -79,9 +85,10 @@ async def count_attempt(context: Context, *buckets: Bucket) -> Refused | None:
     return Refused(RefusalCode.TOO_MANY_ATTEMPTS, sentence, None, max(waits))
 
 
-async def count_password_attempt(context: Context, *buckets: Bucket) -> Refused | None:
+async def count_password_attempt(context: Context, *buckets: Bucket, known_device: bool = False) -> Refused | None:
     """Counts an attempt before a password is hashed, or refuses without counting if the pool is full."""
-    return TRY_LATER if context.services.hashing.is_full else await count_attempt(context, *buckets)
+    full = context.services.hashing.is_full(known_device=known_device)
+    return TRY_LATER if full else await count_attempt(context, *buckets)
 
 
 async def reset(context: Context, bucket: Bucket) -> None:

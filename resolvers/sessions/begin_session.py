@@ -1,5 +1,6 @@
 """Begins a session after a successful sign-in."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from resolvers.consent.objections import record_objection
 from resolvers.consent.state import stands
 from resolvers.context import Context, IssuedSecrets
 from resolvers.geolocation.stored_place import place_columns, store_place
-from resolvers.sessions.known_devices import new_device_token
+from resolvers.sessions.known_devices import SigningInDevice, remember_device
 from resolvers.sessions.session_state import session_of_caller, viewer_id
 from resolvers.subjects.own_record import own_record
 
@@ -33,32 +34,33 @@ MAX_SESSIONS: Final = 20
 
 
 async def begin_session(
-    context: Context, connection: AsyncConnection, account: Any, session: NewSession, *, known_device: bool
+    context: Context, connection: AsyncConnection, account: Any, session: NewSession, device: SigningInDevice
 ) -> SessionTokens:
     """Begins a session of a locked account and mails the subject if an unknown device signs in from another network."""
-    now = session.now
-    if not known_device and account.ip_address and network_of(account.ip_address) != network_of(context.caller.address):
+    now, keys = session.now, context.services.keys
+    if not device.known and account.ip_address and network_of(account.ip_address) != network_of(context.caller.address):
         await write_letter(connection, subject_id=account.id, notice=Notice.NEW_DEVICE, now=now)
     await _record_address(context, connection, account)
     await _end_oldest_sessions(connection, account.id, now)
-    return await open_session(connection, context.services.keys, session)
+    held = device.token if device.known else None
+    token = await remember_device(connection, keys, account.id, device.email, held, now)
+    return replace(await open_session(connection, keys, session), device=token)
 
 
-async def signed_in_result(info: Info[Context, None], tokens: SessionTokens, email: str | None = None) -> SignedIn:
-    """The result of a sign-in. With a canonical `email`, it includes a new device token for that address.
+async def signed_in_result(info: Info[Context, None], tokens: SessionTokens) -> SignedIn:
+    """The result of a sign-in or a refresh. A sign-in also returns the token of the device.
 
     A browser gets the secrets as cookies, other clients get them in the result.
     """
     context, row = info.context, tokens.row
     member = Caller.from_row(row, context.caller.address)
-    device = new_device_token(context.services.keys, email) if email else None
     user = await own_record(context, member, context.requested_fields(info).bits)
     ends = row.secret_expires_at
     viewer = Viewer(viewer_id(context.services.keys, member), Role.MEMBER, user, session_of_caller(member), ends)
     if TokenTransport(row.transport) is TokenTransport.COOKIE:
-        context.cookies.issued = IssuedSecrets(tokens.access, ends, tokens.refresh, row.expires_at, device)
+        context.cookies.issued = IssuedSecrets(tokens.access, ends, tokens.refresh, row.expires_at, tokens.device)
         return SignedIn(None, None, None, ends, viewer)
-    return SignedIn(tokens.access, tokens.refresh, device, ends, viewer)
+    return SignedIn(tokens.access, tokens.refresh, tokens.device, ends, viewer)
 
 
 async def _record_address(context: Context, connection: AsyncConnection, account: Any) -> None:

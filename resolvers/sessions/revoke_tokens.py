@@ -13,6 +13,7 @@ from models.tokens.authority_locks import key_of_token, keys_of_person, lock_exc
 from models.vocabulary import Role
 from resolvers.arguments import SessionId, TokenId
 from resolvers.context import Context
+from resolvers.sessions.known_devices import forget_devices
 
 IS_SESSION: Final = ACCESS_TOKENS.c.role == Role.MEMBER.value
 
@@ -37,13 +38,17 @@ async def revoke_role_token(info: Info[Context, None], id: TokenId) -> bool:
 async def end_sessions(
     connection: AsyncConnection, subject_id: str, now: datetime, *, except_id: str | None = None
 ) -> None:
-    """Ends all sessions, tokens and pending sign-ins of a person, except the token with `except_id`."""
+    """Ends all sessions, tokens and pending sign-ins of a person, except the token with `except_id`.
+
+    It makes every device unknown, too.
+    """
     await lock_exclusively(connection, keys_of_person(subject_id))
     tokens = update(ACCESS_TOKENS).where(
         ACCESS_TOKENS.c.holder_id == subject_id, ACCESS_TOKENS.c.id != (except_id or "")
     )
     await connection.execute(tokens.where(ACCESS_TOKENS.c.revoked_at.is_(None)).values(revoked_at=now))
     await end_challenges(connection, subject_id, now)
+    await forget_devices(connection, subject_id)
 
 
 async def end_challenges(connection: AsyncConnection, subject_id: str, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Finds the recipient of an e-mail to an address; without one, the same work is done and no e-mail is written."""
+"""Finds the recipient of an e-mail to an address; without one, the same work is done for a stand-in."""
 
 import logging
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """The recipient of an e-mail, None if there is none, and the e-mail to send."""
+    """The recipient of an e-mail, or the stand-in for one, and the e-mail to send."""
 
-    subject_id: str | None
+    subject_id: str
     notice: Notice
 
 
@@ -34,11 +34,11 @@ async def address_owner(connection: AsyncConnection, email: str, now: datetime) 
     return (await connection.execute(owner)).one_or_none()
 
 
-def recipient_of(owner: Any, notice: Notice) -> Recipient:
-    """The recipient of an e-mail about a password. There is none for a disabled account or for staff."""
+def recipient_of(owner: Any, notice: Notice, stand_in: str) -> Recipient:
+    """The recipient of an e-mail about a password, or the stand-in for an unknown or disabled account or for staff."""
     if owner is None or owner.disabled_at is not None:
-        return Recipient(None, notice)
+        return Recipient(stand_in, notice)
     if owner.is_staff:
         log.warning("a password reset was requested for a person with a staff role", extra={"id": owner.id})
-        return Recipient(None, notice)
+        return Recipient(stand_in, notice)
     return Recipient(owner.id, notice if owner.email_verified else Notice.CLAIM_ADDRESS)

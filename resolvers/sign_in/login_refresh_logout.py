@@ -1,6 +1,7 @@
 """Signs in with a password, refreshes a session and signs out."""
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
 from sqlalchemy import select, update
@@ -12,7 +13,7 @@ from models.mutation_outcomes import Refused, SignedIn, TotpRequired
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
 from models.tokens import session_tokens
 from models.tokens.authority_locks import key_of_role, key_of_token
-from models.tokens.mailed_tokens import write_letter
+from models.tokens.mailed_tokens import stand_in_id, write_letter
 from models.tokens.session_tokens import NewSession, ReusedRefreshToken, SessionTokens
 from models.vocabulary import (
     Factors,
@@ -38,6 +39,16 @@ from resolvers.sessions import attempt_limits
 from resolvers.sessions.attempt_limits import ACCOUNT_LIMITS, TRY_LATER
 from resolvers.sessions.begin_session import begin_session, signed_in_result
 from resolvers.sessions.confirm_password import is_current_hash
+from resolvers.sessions.failed_sign_ins import (
+    MAX_WRONG_PASSWORDS,
+    Failure,
+    clear_failures,
+    count_failure,
+    failure_key,
+    password_keys,
+    tell_owner,
+)
+from resolvers.sessions.known_devices import SigningInDevice, device_digest, is_device_token, is_known_device
 from resolvers.sessions.revoke_tokens import end_challenges
 from resolvers.subjects.account_lock import lock_account_if_any
 from resolvers.validation.free_text import InvalidValue, clean_text
@@ -63,7 +74,7 @@ class LoginAttempt:
     password: str
     transport: TokenTransport
     client: str | None
-    device: str | None
+    token: str | None
 
 
 async def login(
@@ -75,36 +86,53 @@ async def login(
     attempt = _parse_attempt(context, input)
     if isinstance(attempt, Refused):
         return attempt
-    bucket, known_device = attempt_limits.per_device_or_email(
-        context, "login", attempt.email, attempt.device, ACCOUNT_LIMITS
-    )
-    if refusal := await attempt_limits.count_password_attempt(
-        context, attempt_limits.per_network(context, "login"), bucket
-    ):
+    network = attempt_limits.per_network(context, "login")
+    ours = is_device_token(context.services.keys, attempt.token)
+    if refusal := await attempt_limits.count_password_attempt(context, network, known_device=ours):
         return refusal
-    outcome = await _verify_and_begin(
-        context, attempt, await _find_person(context, attempt.email), known_device=known_device
-    )
+    person = await _find_person(context, attempt)
+    device = SigningInDevice(attempt.email, attempt.token, bool(person and person.device_known))
+    buckets = attempt_limits.per_device_or_email(context, "login", device, ACCOUNT_LIMITS)
+    if refusal := await attempt_limits.count_attempt(context, *buckets):
+        return refusal
+    if not await _count_password(context, device, person):
+        # do the work of a wrong password for any password
+        attempt = replace(attempt, password=secrets.token_hex(len(attempt.password) // 2))
+    outcome = await _verify_and_begin(context, attempt, person, device)
     if not isinstance(outcome, SessionTokens):
         return outcome
-    await attempt_limits.reset(context, bucket)
-    return await signed_in_result(info, outcome, attempt.email)
+    await attempt_limits.reset(context, buckets[0])
+    return await signed_in_result(info, outcome)
+
+
+async def _count_password(context: Context, device: SigningInDevice, person: Any) -> bool:
+    """Counts the attempt before its password is verified. Returns whether the password may still sign in."""
+    keys, now = context.services.keys, context.now()
+    key = failure_key(keys, Failure.KNOWN_DEVICE if device.known else Failure.UNKNOWN_DEVICE, device.email)
+    owner = person.id if person and person.disabled_at is None else stand_in_id(keys, device.email)
+    async with context.database.writing() as connection:
+        row = await count_failure(connection, key, now)
+        if row.failures <= MAX_WRONG_PASSWORDS:
+            return True
+        await tell_owner(connection, row, owner, Notice.SIGN_IN_LOCKED, now)
+    return False
 
 
 async def _verify_and_begin(
-    context: Context, attempt: LoginAttempt, person: Any, *, known_device: bool, retry: bool = True
+    context: Context, attempt: LoginAttempt, person: Any, device: SigningInDevice, *, retry: bool = True
 ) -> SessionTokens | TotpRequired | Refused:
     """Verifies the password before it looks at the state of the account, then begins a session or a challenge."""
+    stored = person.password_hash if person else None
     try:
-        verification = await context.services.hashing.verify(person.password_hash if person else None, attempt.password)
+        verification = await context.services.hashing.verify(stored, attempt.password, known_device=device.known)
     except PoolFull:
         return TRY_LATER
     if person is None or not verification.right or person.disabled_at is not None:
         return WRONG_CREDENTIALS
-    outcome = await _begin(context, attempt, person, verification, known_device=known_device)
+    outcome = await _begin(context, attempt, person, verification, device)
     if outcome is WRONG_CREDENTIALS and retry:  # another sign-in may just have replaced the hash of the same password
-        person = await _find_person(context, attempt.email)
-        return await _verify_and_begin(context, attempt, person, known_device=known_device, retry=False)
+        person = await _find_person(context, attempt)
+        return await _verify_and_begin(context, attempt, person, device, retry=False)
     return outcome
 
 
@@ -126,18 +154,21 @@ def _parse_attempt(context: Context, input: LoginInput) -> LoginAttempt | Refuse
     return LoginAttempt(email, input.password, transport, client, input.device_token or context.cookies.device)
 
 
-async def _find_person(context: Context, email: str) -> Any:
+async def _find_person(context: Context, attempt: LoginAttempt) -> Any:
+    """The account with this address, and whether it knows the device of the caller."""
+    digest = device_digest(context.services.keys, attempt.token, attempt.email)
+    known = is_known_device(digest, context.now()).label("device_known")
     person = (
-        select(ACCOUNTS.c.id, ACCOUNTS.c.disabled_at, CREDENTIALS.c.password_hash)
+        select(ACCOUNTS.c.id, ACCOUNTS.c.disabled_at, CREDENTIALS.c.password_hash, known)
         .join(CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
-        .where(CREDENTIALS.c.email_canonical == email)
+        .where(CREDENTIALS.c.email_canonical == attempt.email)
     )
     async with context.database.reading() as connection:
         return (await connection.execute(person)).one_or_none()
 
 
 async def _begin(
-    context: Context, attempt: LoginAttempt, person: Any, verification: Verification, *, known_device: bool
+    context: Context, attempt: LoginAttempt, person: Any, verification: Verification, device: SigningInDevice
 ) -> SessionTokens | TotpRequired | Refused:
     now = context.now()
     async with context.database.writing(ends=(key_of_role(person.id, Role.MEMBER),)) as connection:
@@ -151,10 +182,12 @@ async def _begin(
         if verification.rehashed:
             credentials_update = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == person.id)
             await connection.execute(credentials_update.values(password_hash=verification.rehashed))
+        unknown_key, known_key = password_keys(context.services.keys, attempt.email)
+        await clear_failures(connection, unknown_key, *([known_key] if device.known else []))
         session = NewSession(person.id, attempt.transport, Factors.PASSWORD, attempt.client, now)
         if await confirmed_authenticator(connection, person.id):
             return await begin_challenge(context, connection, session)
-        return await begin_session(context, connection, account, session, known_device=known_device)
+        return await begin_session(context, connection, account, session, device)
 
 
 async def refresh_session(info: Info[Context, None], refresh_token: RefreshToken = None) -> SignedIn | Refused:

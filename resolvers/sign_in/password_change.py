@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry import argument
 from strawberry.types.info import Info
@@ -15,7 +15,7 @@ from models.mutation_outcomes import PasswordChanged, Refused
 from models.records.consent import record_of
 from models.tables import ACCOUNTS, AUTHENTICATORS, CREDENTIALS, PRE_REGISTRATIONS, PROFILES
 from models.tokens.authority_locks import keys_of_person
-from models.tokens.mailed_tokens import end_mailed_tokens, write_letter, write_mailed_token
+from models.tokens.mailed_tokens import end_mailed_tokens, stand_in_id, write_letter, write_mailed_token
 from models.vocabulary import ConsentSource, LinkUse, Notice, Purpose
 from permissions import version_numbers
 from permissions.errors import rate_limited
@@ -26,6 +26,8 @@ from resolvers.inputs import ChangePasswordInput
 from resolvers.sessions import attempt_limits
 from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS
 from resolvers.sessions.confirm_password import confirm_password, wrong_password
+from resolvers.sessions.failed_sign_ins import clear_failures, password_keys
+from resolvers.sessions.known_devices import SigningInDevice, device_digest, is_known_device
 from resolvers.sessions.revoke_tokens import end_sessions
 from resolvers.sign_in import link_tokens
 from resolvers.sign_in.email_verification import mark_verified
@@ -67,16 +69,27 @@ async def request_password_reset(info: Info[Context, None], email: Email) -> boo
     """
     context, now = info.context, info.context.now()
     wanted = lookup_address(email)
-    bucket, _ = attempt_limits.per_device_or_email(context, "reset", wanted, context.cookies.device, RECIPIENT_LIMITS)
-    if refusal := await attempt_limits.count_attempt(
-        context, attempt_limits.per_network(context, "reset", RESET_REQUEST_LIMITS), bucket
-    ):
+    device = await _device(context, wanted)
+    buckets = attempt_limits.per_device_or_email(context, "reset", device, RECIPIENT_LIMITS)
+    network = attempt_limits.per_network(context, "reset", RESET_REQUEST_LIMITS)
+    if refusal := await attempt_limits.count_attempt(context, network, *buckets):
         raise rate_limited(refusal.retry_after_seconds or 1)
     async with context.database.writing() as connection:
-        recipient = recipient_of(await address_owner(connection, wanted, now), Notice.RESET_PASSWORD)
         keys = context.services.keys
+        owner = await address_owner(connection, wanted, now)
+        recipient = recipient_of(owner, Notice.RESET_PASSWORD, stand_in_id(keys, wanted))
         await write_mailed_token(connection, keys, subject_id=recipient.subject_id, notice=recipient.notice, now=now)
     return True
+
+
+async def _device(context: Context, email: str) -> SigningInDevice:
+    """The browser that asks, and whether the account with this address knows it."""
+    token = context.cookies.device
+    known = is_known_device(device_digest(context.services.keys, token, email), context.now())
+    query = select(known).join_from(ACCOUNTS, CREDENTIALS, CREDENTIALS.c.subject_id == ACCOUNTS.c.id)
+    async with context.database.reading() as connection:
+        found = (await connection.execute(query.where(CREDENTIALS.c.email_canonical == email))).scalar_one_or_none()
+    return SigningInDevice(email, token, bool(found))
 
 
 async def reset_password(
@@ -102,7 +115,7 @@ async def reset_password(
         allowed = (
             account is not None
             and owner is not None
-            and recipient_of(owner, Notice.RESET_PASSWORD).subject_id == account.id
+            and recipient_of(owner, Notice.RESET_PASSWORD, stand_in="").subject_id == account.id
         )
         if not allowed or not await link_tokens.spend(connection, token, now, LinkUse.RESET):
             return link_tokens.LINK_EXPIRED
@@ -111,6 +124,7 @@ async def reset_password(
             await mark_verified(connection, account, context.services.geolocation)
             await end_mailed_tokens(connection, account.id, now, LinkUse.VERIFY)
         await _store_hash(connection, account.id, hashed, now)
+        await clear_failures(connection, *password_keys(context.services.keys, canonical_address(person.email)))
     return PasswordChanged(now)
 
 

@@ -12,7 +12,7 @@ from strawberry.types.info import Info
 from models.columns import new_id
 from models.email_address import InvalidAddress, canonical_address, given_address
 from models.mutation_outcomes import Refused, Registered
-from models.tokens.mailed_tokens import record_request_network, write_mailed_token
+from models.tokens.mailed_tokens import record_request_network, stand_in_id, write_mailed_token
 from models.vocabulary import (
     ConsentSource,
     Notice,
@@ -110,7 +110,8 @@ def _add_values(person: NewPerson, input: RegisterInput) -> None:
 
 async def _store_and_mail(context: Context, connection: AsyncConnection, person: NewPerson) -> None:
     """Stores the account if the address is free. If it is taken, undoes the same work and writes to its owner."""
-    now, keys, id = context.now(), context.services.keys, None
+    now, keys = context.now(), context.services.keys
+    id = stand_in = stand_in_id(keys, person.email_canonical)
     owner = await address_owner(connection, person.email_canonical, now)
     try:
         async with connection.begin_nested() as attempt:
@@ -120,7 +121,9 @@ async def _store_and_mail(context: Context, connection: AsyncConnection, person:
     except IntegrityError:  # someone else has just registered it
         owner = await address_owner(connection, person.email_canonical, now)
     recipient = (
-        Recipient(id, Notice.VERIFY_ADDRESS) if owner is None else recipient_of(owner, Notice.ALREADY_REGISTERED)
+        Recipient(id, Notice.VERIFY_ADDRESS)
+        if owner is None
+        else recipient_of(owner, Notice.ALREADY_REGISTERED, stand_in)
     )
     letter = await write_mailed_token(
         connection, keys, subject_id=recipient.subject_id, notice=recipient.notice, now=now

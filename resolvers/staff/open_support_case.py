@@ -78,7 +78,11 @@ async def open_support_case(
         await connection.execute(insert(SUPPORT_CASES), row)
         if not caller.is_member:
             await write_letter(
-                connection, subject_id=subject_id, notice=Notice.CASE_OPENED, about=row["id"], now=context.now()
+                connection,
+                subject_id=subject_id or new_id(),
+                notice=Notice.CASE_OPENED,
+                about=row["id"],
+                now=context.now(),
             )
         return (await case_states(info, connection, [SimpleNamespace(**row, agent_serves=False)]))[0]
 

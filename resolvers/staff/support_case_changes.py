@@ -7,7 +7,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
-from models.columns import lookup_id
+from models.columns import lookup_id, new_id
 from models.mutation_outcomes import Refused
 from models.tables import SUPPORT_CASES
 from models.tokens.mailed_tokens import write_letter
@@ -37,7 +37,11 @@ async def assign_support_case(info: Info[Context, None], id: CaseId, agent_id: A
             return AGENT_NOT_ALLOWED
         if row.agent_id != agent:
             await write_letter(
-                connection, subject_id=row.subject_id, notice=Notice.CASE_ASSIGNED, about=row.id, now=context.now()
+                connection,
+                subject_id=row.subject_id or new_id(),
+                notice=Notice.CASE_ASSIGNED,
+                about=row.id,
+                now=context.now(),
             )
         return await _update_case(info, connection, row, agent_id=agent)
 

@@ -10,6 +10,8 @@ from sqlalchemy import Table, insert
 from models.tables import (
     ACCESS_TOKENS,
     CHALLENGES,
+    FAILED_SIGN_INS,
+    KNOWN_DEVICES,
     LEGAL_REQUESTS,
     MAILED_TOKENS,
     OUTBOX,
@@ -27,6 +29,10 @@ EXPIRED_ROWS: dict[str, tuple[Table, Callable[[datetime], Row], RecordKind, time
     "a token that was revoked": (ACCESS_TOKENS, lambda at: {"revoked_at": at}, RecordKind.SESSIONS, 90 * DAY),
     "a challenge that expired": (CHALLENGES, lambda at: {"expires_at": at}, RecordKind.SESSIONS, 90 * DAY),
     "a challenge that ended": (CHALLENGES, lambda at: {"ended_at": at}, RecordKind.SESSIONS, 90 * DAY),
+    "a device that was forgotten": (KNOWN_DEVICES, lambda at: {"expires_at": at}, RecordKind.SESSIONS, 90 * DAY),
+    "a count of wrong passwords": (
+        FAILED_SIGN_INS, lambda at: {"last_failed_at": at}, RecordKind.FAILED_SIGN_INS, 30 * DAY,
+    ),
     "a letter that was sent": (OUTBOX, lambda at: {"sent_at": at, "due_at": None}, RecordKind.LETTERS, 7 * DAY),
     "a letter that was given up": (OUTBOX, lambda at: {"written_at": at, "due_at": None}, RecordKind.LETTERS, 7 * DAY),
     "a letter that waits in vain": (OUTBOX, lambda at: {"written_at": at}, RecordKind.LETTERS, 7 * DAY),

@@ -165,9 +165,9 @@ def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     compared: list[str] = []
     stock = Hashing.verify
 
-    async def verify(self: Hashing, stored: str | None, password: str) -> Verification:
+    async def verify(self: Hashing, stored: str | None, password: str, **more: bool) -> Verification:
         compared.append(password)
-        return await stock(self, stored, password)
+        return await stock(self, stored, password, **more)
 
     monkeypatch.setattr(Hashing, "verify", verify)
     return compared

@@ -8,7 +8,7 @@ import pytest
 from resolvers.hashing import anonymous_queue
 from resolvers.hashing.anonymous_queue import AnonymousQueue, slot_released
 from resolvers.hashing.password_hash import Hashing
-from tests.identity import sign_in
+from tests.identity import STRONG, sign_in
 from tests.statements import recorded_statements
 from tests.world import World
 
@@ -97,11 +97,11 @@ async def test_a_sign_in_holds_no_slot_while_its_password_is_hashed(
     held: list[bool] = []
     verify = Hashing.verify
 
-    async def watched(self: Hashing, stored: str | None, password: str) -> Any:
+    async def watched(self: Hashing, stored: str | None, password: str, **more: bool) -> Any:
         slot = anonymous_queue.CURRENT_SLOT.get()
         assert slot is not None
         held.append(slot.held)
-        working = asyncio.create_task(verify(self, stored, password))
+        working = asyncio.create_task(verify(self, stored, password, **more))
         await asyncio.sleep(0)
         held.append(slot.held)
         return await working
@@ -112,8 +112,31 @@ async def test_a_sign_in_holds_no_slot_while_its_password_is_hashed(
 
 
 async def test_a_refused_sign_in_costs_no_query(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Hashing, "is_full", True)
+    monkeypatch.setattr(Hashing, "is_full", lambda _self, *, known_device: not known_device)
     async with recorded_statements(world.services.database) as statements:
         answer = await sign_in(world, "nobody@example.org")
     assert (answer["__typename"], answer["code"]) == ("Refusal", "TRY_LATER")
     assert [text for text in statements if "SELECT" in text] == []
+
+
+async def test_strangers_do_not_delay_a_known_device(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the line of requests nor the pool of hashes that strangers have filled matters to it."""
+    monkeypatch.setattr(anonymous_queue, "MAX_WAIT_SECONDS", 600)
+    await world.person("p@example.org", password=STRONG)
+    device = (await sign_in(world, "p@example.org"))["deviceToken"]
+    queues: list[AnonymousQueue] = []
+    slot = AnonymousQueue.slot
+
+    def watched(self: AnonymousQueue, *, known_device: bool) -> Any:
+        queues.append(self)
+        return slot(self, known_device=known_device)
+
+    monkeypatch.setattr(AnonymousQueue, "slot", watched)
+    monkeypatch.setattr(world.services.hashing._usual, "_queue_length", 0)
+    assert (await sign_in(world, "p@example.org"))["code"] == "TRY_LATER"
+    async with slot(queues[0]):
+        waiting = asyncio.create_task(sign_in(world, "p@example.org", deviceToken="cql_dv_" + "0" * 49))
+        assert "accessToken" in await sign_in(world, "p@example.org", deviceToken=device)
+        assert "accessToken" in await sign_in(world, "p@example.org", deviceToken=device), "the lane is free again"
+        assert not waiting.done()
+    assert (await waiting)["code"] == "TRY_LATER"

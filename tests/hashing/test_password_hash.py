@@ -108,8 +108,8 @@ async def test_a_slow_rehash_does_not_overwrite_a_changed_password(
     changed = world.services.hashing.hash("quite another one of imported")
     stock = Hashing.verify
 
-    async def verify(self: Hashing, stored: str | None, password: str) -> password_hash.Verification:
-        verdict = await stock(self, stored, password)
+    async def verify(self: Hashing, stored: str | None, password: str, **more: bool) -> password_hash.Verification:
+        verdict = await stock(self, stored, password, **more)
         if verdict.rehashed is not None:
             await set_hash(world, id, changed)
         return verdict

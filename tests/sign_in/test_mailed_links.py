@@ -73,9 +73,9 @@ async def test_an_account_erased_while_a_password_is_hashed_answers_like_an_unkn
         await erase_account(world, id)
         return await stock_hash(self, password)
 
-    async def verify(self: Hashing, stored: str | None, password: str) -> Any:
+    async def verify(self: Hashing, stored: str | None, password: str, **more: bool) -> Any:
         await erase_account(world, again)
-        return await stock_verify(self, stored, password)
+        return await stock_verify(self, stored, password, **more)
 
     monkeypatch.setattr(Hashing, "hash_in_pool", hash_in_pool)
     answer = (await world.data(RESET, None, {"t": link, "p": OTHER}))["resetPassword"]

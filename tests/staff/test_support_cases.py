@@ -284,7 +284,8 @@ async def test_the_subject_gets_a_letter_when_staff_opens_a_case_and_when_it_is_
     await desk.opened(desk.mine)
     await desk.opened(subjectId="0" * 32)
     async with desk.world.services.database.reading() as connection:
-        letters = (await connection.execute(select(OUTBOX).order_by(OUTBOX.c.written_at))).all()
+        of_accounts = select(OUTBOX).join(ACCOUNTS, ACCOUNTS.c.id == OUTBOX.c.subject_id)
+        letters = (await connection.execute(of_accounts.order_by(OUTBOX.c.written_at))).all()
     assert [(letter.subject_id, letter.notice, letter.about) for letter in letters] == [
         (desk.subject, "CASE_OPENED", id),
         (desk.subject, "CASE_ASSIGNED", id),
@@ -391,7 +392,8 @@ async def test_opening_and_assigning_send_the_same_statements_for_unknown_people
         numbers.append(len(statements))
     assert len(set(numbers)) == 1
     async with desk.world.services.database.reading() as connection:
-        told = (await connection.execute(select(OUTBOX.c.subject_id))).scalars().all()
+        of_accounts = select(OUTBOX.c.subject_id).join(ACCOUNTS, ACCOUNTS.c.id == OUTBOX.c.subject_id)
+        told = (await connection.execute(of_accounts)).scalars().all()
     assert told == [desk.subject] * 2, "an unverified address gets no letter"
 
 

@@ -62,6 +62,17 @@ def disable(email: Email) -> None:
 
 
 @group.command(rich_help_panel=PANEL)
+def unlock(email: Email) -> None:
+    """Unlocks sign-in after 100 wrong passwords in a row.
+
+    Use it for staff, who cannot reset their password by e-mail.
+    """
+    from app.commands.access import unlock as command
+
+    command.unlock(email)
+
+
+@group.command(rich_help_panel=PANEL)
 def enable(email: Email) -> None:
     """Enables a disabled account.
 

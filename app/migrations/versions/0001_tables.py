@@ -66,6 +66,8 @@ UNSAMPLED = {
     "challenges": ("client", "digest", "browser_digest"),
     "authenticators": ("secret",),
     "recovery_codes": ("digest",),
+    "known_devices": ("digest",),
+    "failed_sign_ins": ("key",),
     "support_cases": ("reference", "reason"),
     "readings": ("reason", "salt"),
     "processor_views": ("reason",),
@@ -242,6 +244,22 @@ def _create_second_factor() -> None:
         sa.Column("expires_at", INSTANT, nullable=False),
         sa.Column("tries", sa.SmallInteger(), nullable=False),
         sa.Column("ended_at", INSTANT),
+    )
+    op.create_table(
+        "known_devices",
+        sa.Column("id", ID, primary_key=True),
+        sa.Column("subject_id", ID, sa.ForeignKey("accounts.id"), nullable=False, index=True),
+        sa.Column("digest", DIGEST, nullable=False, unique=True),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("used_at", INSTANT, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+    )
+    op.create_table(
+        "failed_sign_ins",
+        sa.Column("key", sa.String(64), primary_key=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_failed_at", INSTANT, nullable=False),
+        sa.Column("told_at", INSTANT),
     )
 
 

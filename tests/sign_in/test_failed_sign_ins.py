@@ -1,0 +1,150 @@
+"""After 100 wrong passwords in a row, no password signs in on an unknown device."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from app.commands.access.unlock import unlock_account
+from models.tables import FAILED_SIGN_INS
+from models.vocabulary import LinkUse
+from resolvers.sessions import failed_sign_ins
+from resolvers.sign_in import login_refresh_logout
+from tests.identity import (
+    ASK_RESET,
+    LOGIN,
+    OTHER,
+    STRONG,
+    Clock,
+    complete_login,
+    enrol_authenticator,
+    letters,
+    mailed_tokens,
+    new_challenge,
+    reset_password,
+    sign_in,
+)
+from tests.statements import recorded_statements
+from tests.world import World
+
+MOST = 4
+WRONG = "not it, nor like it"
+
+
+@pytest.fixture(autouse=True)
+def few_wrong_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lowers the limit, which is 100 (NIST SP 800-63B-4)."""
+    assert failed_sign_ins.MAX_WRONG_PASSWORDS == 100
+    monkeypatch.setattr(login_refresh_logout, "MAX_WRONG_PASSWORDS", MOST)
+
+
+async def guess(world: World, email: str = "p@example.org", times: int = MOST, **more: str) -> None:
+    for _ in range(times):
+        assert (await sign_in(world, email, WRONG, **more))["code"] == "INVALID_CREDENTIALS"
+
+
+async def on_known_device(world: World, device: str) -> str:
+    assert "accessToken" in await sign_in(world, "p@example.org", deviceToken=device)
+    return STRONG
+
+
+async def by_mail(world: World, _: str) -> str:
+    await world.data(ASK_RESET, None, {"e": "p@example.org"})
+    assert "changedAt" in await reset_password(world, (await mailed_tokens(world, LinkUse.RESET))[0])
+    return OTHER
+
+
+async def by_an_operator(world: World, _: str) -> str:
+    await unlock_account(world.services, "P@example.org")
+    return STRONG
+
+
+@pytest.mark.parametrize("unlock", [on_known_device, by_mail, by_an_operator])
+async def test_a_locked_sign_in_opens_again_only_by_its_owner_or_an_operator(world: World, unlock: Any) -> None:
+    clock = Clock(world)
+    await world.person("p@example.org", password=STRONG)
+    device = (await sign_in(world, "p@example.org"))["deviceToken"]
+    await guess(world, times=MOST - 1)
+    assert "accessToken" in await sign_in(world, "p@example.org"), "a right password ends the row"
+    await guess(world)
+    for _ in range(2):
+        assert (await sign_in(world, "p@example.org"))["code"] == "INVALID_CREDENTIALS"
+        clock.forward(days=20)
+    password = await unlock(world, device)
+    await guess(world, times=MOST - 1)
+    assert "accessToken" in await sign_in(world, "p@example.org", password)
+
+
+async def test_a_locked_sign_in_answers_and_works_like_a_wrong_password(
+    world: World, argon2_calls: list[tuple[str, int, str]]
+) -> None:
+    await world.person("p@example.org", password=STRONG)
+    await guess(world, "warm@example.org", times=1)
+    work: dict[str, Any] = {}
+    for email in ("p@example.org", "nobody@example.org"):
+        for number in range(MOST + 3):
+            password = STRONG if number >= MOST else WRONG
+            argon2_calls.clear()
+            async with recorded_statements(world.services.database) as statements:
+                answer = await world.post(LOGIN, None, {"input": {"email": email, "password": password}})
+            calls = [(name, cost) for name, cost, _ in argon2_calls]
+            work.setdefault(str(number), []).append((answer.text, list(statements), calls))
+    for known, unknown in work.values():
+        assert known == unknown
+    assert len({text for ((text, *_), _) in work.values()}) == 1
+    assert work[str(MOST + 1)] == work[str(MOST + 2)]
+
+
+async def test_known_devices_have_a_count_of_their_own(world: World) -> None:
+    await world.person("p@example.org", password=STRONG)
+    devices = [(await sign_in(world, "p@example.org"))["deviceToken"] for _ in range(2)]
+    for device in devices * (MOST // 2):
+        await guess(world, times=1, deviceToken=device)
+    for device in devices:
+        assert (await sign_in(world, "p@example.org", deviceToken=device))["code"] == "INVALID_CREDENTIALS"
+    assert "accessToken" in await sign_in(world, "p@example.org")
+    await guess(world)
+    assert (await sign_in(world, "p@example.org"))["code"] == "INVALID_CREDENTIALS"
+
+
+async def test_the_owner_of_a_locked_account_is_told_once_a_day(world: World) -> None:
+    clock = Clock(world)
+    id = await world.person("p@example.org", password=STRONG)
+    await guess(world)
+    assert "SIGN_IN_LOCKED" not in await letters(world, id)
+    for day in (1, 2):
+        await guess(world, times=3)
+        assert (await letters(world, id)).count("SIGN_IN_LOCKED") == day
+        clock.forward(hours=23, minutes=59)
+        await unlock_account(world.services, "p@example.org")
+        await guess(world, times=MOST + 1)
+        assert (await letters(world, id)).count("SIGN_IN_LOCKED") == day
+        clock.forward(minutes=1)
+
+
+async def test_three_wrong_codes_after_the_right_password_are_told_once_a_day(world: World) -> None:
+    clock = Clock(world)
+    id = await world.person("p@example.org", password=STRONG)
+    app, _ = await enrol_authenticator(world, (await sign_in(world, "p@example.org"))["accessToken"])
+
+    async def enter(*codes: str) -> int:
+        for code in codes:
+            await complete_login(world, await new_challenge(world), code)
+        return (await letters(world, id)).count("CODES_WRONG")
+
+    wrong = "000000"
+    assert await enter(wrong, "not-a-code") == 0
+    assert await enter(app.code(), wrong, wrong) == 0, "a right code ends the row"
+    assert await enter(wrong) == 1
+    assert await enter(wrong, wrong) == 1
+    clock.forward(days=1)
+    assert await enter(wrong) == 2
+
+
+async def test_addresses_without_an_account_are_counted_alike(world: World) -> None:
+    await world.person("p@example.org", password=STRONG)
+    for email in ("p@example.org", "nobody@example.org"):
+        await guess(world, email, times=2)
+    async with world.services.database.reading() as connection:
+        rows = (await connection.execute(select(FAILED_SIGN_INS))).all()
+    assert [(row.failures, len(row.key), row.told_at) for row in rows] == [(2, 64, None)] * 2
