@@ -76,7 +76,7 @@ class DocumentDemand:
 
 
 def _page(definition: GraphQLField, values: dict[str, Any]) -> int:
-    """The size of the page, 0 if the field is no list. A size out of range is refused by the field itself."""
+    """The size of the page, 0 if the field is not a list. A size out of range is refused by the field itself."""
     if "first" not in definition.args:
         return 0
     size = next((values[name] for name in ("first", "last") if isinstance(values.get(name), int)), DEFAULT_PAGE)

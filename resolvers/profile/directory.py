@@ -1,8 +1,8 @@
 """Reads subjects by id, and the directory of members with its search."""
 
-from typing import Any
+from functools import lru_cache
 
-from sqlalchemy import ColumnElement, Select, and_, case, or_
+from sqlalchemy import ColumnElement, String, and_, bindparam, case, or_
 from strawberry.types.info import Info
 
 from models.columns import is_storable
@@ -21,6 +21,7 @@ from resolvers.validation.free_text import fold_for_search
 SHORTEST_SEARCH = 2
 LONGEST_SEARCH = 64
 MOST_TERMS = 6
+ESCAPE = "/"
 BY_ID = Keyset(ACCOUNTS.c.id)
 
 
@@ -47,9 +48,12 @@ async def users(
     cipher = CursorCipher.of(context.services.keys, context.caller, "Query.users", " ".join(terms) if terms else None)
     request = PageRequest.of(cipher, first, after, last, before)
     audience = context.caller.audience_to_others
-    statement = with_search(read_subjects.select_directory(audience, bits, profile=bool(terms)), audience, terms)
+    statement = read_subjects.select_directory(audience, bits, profile=bool(terms))
+    if terms:
+        statement = statement.where(_matches_all(audience, len(terms)))
+    values = {**query_parameters(context.caller), **_term_parameters(terms)}
     async with context.database.reading() as connection:
-        part = await read_page(connection, statement, BY_ID, request, query_parameters(context.caller))
+        part = await read_page(connection, statement, BY_ID, request, values)
     rows = read_subjects.rows_by_name(part.rows)
     seen = (read_subjects.to_subject(context.caller.audience(row["id"]), row, bits) for row in rows)
     return connection_of([(each, each.id) for each in seen if each], part, cipher)
@@ -78,14 +82,21 @@ def _bad_length() -> Exception:
     return bad_input("search", f"`search` must have {SHORTEST_SEARCH} to {LONGEST_SEARCH} characters.")
 
 
-def with_search(statement: Select[Any], audience: Audience | None, terms: tuple[str, ...]) -> Select[Any]:
-    """Keeps the subjects who match every term in a column that the caller may read."""
-    return statement.where(and_(*(_matches(audience, term) for term in terms))) if terms else statement
+@lru_cache(maxsize=64)
+def _matches_all(audience: Audience | None, terms: int) -> ColumnElement[bool]:
+    """The condition that every term occurs in a column that the caller may read. It is built once, as it is large."""
+    return and_(*(_matches(audience, bindparam(f"term_{number}", type_=String())) for number in range(terms)))
 
 
-def _matches(audience: Audience | None, term: str) -> ColumnElement[bool]:
+def _matches(audience: Audience | None, term: ColumnElement[str]) -> ColumnElement[bool]:
     seen = (
         case((caller_may_read(audience, field), PROFILES.c[field.value.lower() + FOLDED_SUFFIX]), else_=None)
         for field in SEARCHABLE_FIELDS
     )
-    return or_(*(column.contains(term, autoescape=True) for column in seen))
+    return or_(*(column.contains(term, escape=ESCAPE) for column in seen))
+
+
+def _term_parameters(terms: tuple[str, ...]) -> dict[str, object]:
+    """The values of the terms. None of their characters has a special meaning."""
+    special = str.maketrans({each: ESCAPE + each for each in (ESCAPE, "%", "_")})
+    return {f"term_{number}": term.translate(special) for number, term in enumerate(terms)}

@@ -93,19 +93,14 @@ def staff_document(population: Population, caller: str) -> str:
 
 
 def view_document(population: Population, processor: str) -> str:
-    """A document of a processor that opens one or two views with some columns."""
+    """A document of a processor that opens a view with some columns."""
     writer, chance = Writer(population.chance), population.chance
     view, rows, columns = VIEW_TYPES[processor]
-    roots = []
-    for _ in range(chance.choice((1, 1, 2))):
-        some = [each for each in columns if chance.random() < 0.6]
-        wanted = [
-            f"{f'{writer.key(each)}: ' if chance.random() < 0.3 else ''}{each} {writer.directive()}" for each in some
-        ]
-        ids = [person.id for person in population.people] + ["f" * 32, "nobody"]
-        asked = json.dumps([chance.choice(ids) for _ in range(chance.randint(1, 12))])
-        foreign = chance.choice([each for each in VIEW_TYPES.values() if each[0] != view])
-        inner = f"... on {view} {{ withheld {rows} {{ userId {' '.join(wanted)} }} }} ... on {foreign[0]} {{ id }}"
-        given = f'input: {{userIds: {asked}, reason: "A letter."}}'
-        roots.append(f"{writer.key('view')}: openProcessorView({given}) {{ {inner} }}")
-    return writer.document("mutation", roots)
+    some = [each for each in columns if chance.random() < 0.6]
+    wanted = [f"{f'{writer.key(each)}: ' if chance.random() < 0.3 else ''}{each} {writer.directive()}" for each in some]
+    ids = [person.id for person in population.people] + ["f" * 32, "nobody"]
+    asked = json.dumps([chance.choice(ids) for _ in range(chance.randint(1, 20))])
+    foreign = chance.choice([each for each in VIEW_TYPES.values() if each[0] != view])
+    inner = f"... on {view} {{ withheld {rows} {{ userId {' '.join(wanted)} }} }} ... on {foreign[0]} {{ id }}"
+    given = f'input: {{userIds: {asked}, reason: "A letter."}}'
+    return writer.document("mutation", [f"{writer.key('view')}: openProcessorView({given}) {{ {inner} }}"])
