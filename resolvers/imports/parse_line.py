@@ -2,11 +2,12 @@
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from models.email_address import InvalidAddress, canonical_address, given_address
+from models.pasted_text import plain, trimmed
 from models.records.pre_registration import PreRegistration
 from models.records.profile import Profile
 from models.vocabulary import PersonalField, Purpose, mask_of
@@ -19,6 +20,9 @@ from resolvers.validation.free_text import InvalidValue, camel_case
 from resolvers.validation.profile_values import clean_pre_registration, clean_profile
 
 MOST_CONSENTS: Final = 1000
+LONGEST_PLAIN: Final = 256
+"""No number, code or name from a list is longer, even with invisible characters."""
+
 RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 PRINTABLE_KEY: Final = re.compile(r"[A-Za-z]{1,32}")
 KEYS: Final = frozenset(
@@ -48,7 +52,7 @@ def parse_person(line: object, now: datetime) -> NewPerson:
     """Returns the person on the line. InvalidValue names the first invalid field, and never its value."""
     if not isinstance(line, Mapping):
         raise InvalidValue("line", "is not a JSON object")
-    _check_keys(line, KEYS, "")
+    line = _known_keys(line, KEYS, "")
     try:
         email = line.get("email")
         person = NewPerson(given_address(email), canonical_address(email)) if isinstance(email, str) else None
@@ -67,10 +71,22 @@ def parse_person(line: object, now: datetime) -> NewPerson:
     return person
 
 
-def _check_keys(values: Mapping[str, Any], keys: Any, prefix: str) -> None:
-    for key in values:
+def _known_keys(values: Mapping[str, Any], keys: Container[str], prefix: str) -> dict[str, Any]:
+    """The values by their keys as a person reads them. Refuses an unknown key and one that is there twice."""
+    known: dict[str, Any] = {}
+    for written, value in values.items():
+        key = trimmed(written)
         if key not in keys:
             raise InvalidValue(prefix + (key if PRINTABLE_KEY.fullmatch(key) else "a key"), "is not known")
+        if key in known:
+            raise InvalidValue(prefix + key, "is there twice")
+        known[key] = value
+    return known
+
+
+def _plain(value: object) -> Any:
+    """The value, as a person reads it if it is a text of reasonable length."""
+    return plain(value) if isinstance(value, str) and len(value) <= LONGEST_PLAIN else value
 
 
 def _password(line: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -79,12 +95,14 @@ def _password(line: Mapping[str, Any]) -> tuple[str | None, str | None]:
         raise InvalidValue("passwordHash", "is not allowed together with password. Send one of them")
     if password is not None and (not isinstance(password, str) or not password or is_too_long(password)):
         raise InvalidValue("password", f"is not a text of 1 to {MAX_PASSWORD_BYTES} bytes")
+    stored = trimmed(stored) if isinstance(stored, str) else stored
     if stored is not None and not (isinstance(stored, str) and len(stored) <= 512 and is_acceptable_hash(stored)):
         raise InvalidValue("passwordHash", "is not argon2id within m=262144, t=10, p=16")
     return password, stored
 
 
 def _ip_address(value: object) -> str | None:
+    value = _plain(value)
     if value is None:
         return None
     try:
@@ -104,9 +122,10 @@ def _boolean(name: str, value: object) -> bool:
 
 
 def _hidden(value: object) -> int:
-    if not isinstance(value, list) or not all(isinstance(name, str) and name in FIELD_NAMES for name in value):
+    names = [_plain(name) for name in value] if isinstance(value, list) else [None]
+    if not all(isinstance(name, str) and name in FIELD_NAMES for name in names):
         raise InvalidValue("hidden", "is not a list of personal fields")
-    return mask_of({PersonalField(name) for name in value})
+    return mask_of({PersonalField(name) for name in names})
 
 
 def _object(name: str, line: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:
@@ -115,8 +134,7 @@ def _object(name: str, line: Mapping[str, Any], keys: Mapping[str, str]) -> dict
         return {}
     if not isinstance(value, Mapping):
         raise InvalidValue(name, "is not a JSON object")
-    _check_keys(value, keys, f"{name}.")
-    return {keys[key]: each for key, each in value.items()}
+    return {keys[key]: each for key, each in _known_keys(value, keys, f"{name}.").items()}
 
 
 def _consents(value: object, now: datetime) -> list[ConsentDecision]:
@@ -129,14 +147,14 @@ def _consents(value: object, now: datetime) -> list[ConsentDecision]:
 def _consent(name: str, entry: object, now: datetime) -> ConsentDecision:
     if not isinstance(entry, Mapping):
         raise InvalidValue(name, "is not a JSON object")
-    _check_keys(entry, CONSENT_KEYS, f"{name}.")
-    if entry.get("purpose") not in (Purpose.SOCIAL, Purpose.EXPANSION):
+    entry = _known_keys(entry, CONSENT_KEYS, f"{name}.")
+    purpose, named = _plain(entry.get("purpose")), _plain(entry.get("policyVersion"))
+    if purpose not in (Purpose.SOCIAL, Purpose.EXPANSION):
         raise InvalidValue(f"{name}.purpose", "is not a purpose that can be granted")
     granted = _boolean(f"{name}.granted", entry.get("granted"))
-    named = entry.get("policyVersion")
     if not isinstance(named, str) or version_numbers.version_number(named) is None:
         raise InvalidValue(f"{name}.policyVersion", "is not a version of the policy")
-    return ConsentDecision(Purpose(entry["purpose"]), granted, named, _past_time(f"{name}.at", entry.get("at"), now))
+    return ConsentDecision(Purpose(purpose), granted, named, _past_time(f"{name}.at", _plain(entry.get("at")), now))
 
 
 def _past_time(name: str, value: object, now: datetime) -> datetime:

@@ -24,7 +24,7 @@ from resolvers.context import Context, Services
 from resolvers.ledger import write_disclosures
 from resolvers.processors import withdrawals
 from resolvers.subjects import read_subjects
-from resolvers.validation.free_text import InvalidValue, camel_case, clean_text
+from resolvers.validation.free_text import InvalidValue, camel_case, clean_line
 
 MOST_IDS: Final = 1000
 SHORTEST_REASON: Final = 3
@@ -92,7 +92,7 @@ async def open_processor_view(
     if not 1 <= len(wanted) <= MOST_IDS or len(input.user_ids) > 10 * MOST_IDS:
         return Refused(RefusalCode.INVALID_INPUT, f"`userIds` must contain 1 to {MOST_IDS:,} ids.", "input.userIds")
     try:
-        reason = clean_text("reason", input.reason, LONGEST_REASON) or ""
+        reason = clean_line("reason", input.reason, LONGEST_REASON) or ""
     except InvalidValue as problem:
         return Refused(RefusalCode.INVALID_INPUT, f"`reason` {problem.reason}.", "input.reason")
     if len(reason) < SHORTEST_REASON:

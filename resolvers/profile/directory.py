@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, String, and_, bindparam, case, or_
 from strawberry.types.info import Info
 
 from models.columns import is_storable
+from models.pasted_text import MOST_MARKS, has_long_run_of_marks
 from models.records.profile import SEARCHABLE_FIELDS
 from models.tables import ACCOUNTS, PROFILES
 from models.vocabulary import Audience
@@ -67,6 +68,8 @@ def search_terms(search: str | None) -> tuple[str, ...]:
         raise _bad_length()
     if not is_storable(search):
         raise bad_input("search", "`search` contains a character that cannot be part of a text.")
+    if has_long_run_of_marks(search):
+        raise bad_input("search", f"`search` contains more than {MOST_MARKS} combining marks in a row.")
     text = fold_for_search(search)
     if not text:
         return ()

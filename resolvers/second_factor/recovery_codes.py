@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.key_ring import KeyRing
+from models.pasted_text import plain
 from models.tables import RECOVERY_CODES
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -18,6 +19,9 @@ LENGTH: Final = 24
 
 GROUP_LENGTH: Final = 6
 CODES_PER_SUBJECT: Final = 10
+MAX_WRITTEN: Final = 128
+"""A longer text is not a code."""
+
 LOOKALIKES: Final = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
 
 
@@ -37,7 +41,8 @@ async def delete_all(connection: AsyncConnection, subject_id: str) -> None:
 
 async def spend(connection: AsyncConnection, keys: KeyRing, subject_id: str, written: str, now: datetime) -> bool:
     """Uses a code. Returns whether it was unused; a single statement uses it, so only one attempt succeeds."""
-    code = written.upper().translate(LOOKALIKES) if written.isascii() else ""
+    typed = plain(written) if len(written) <= MAX_WRITTEN else ""
+    code = typed.upper().translate(LOOKALIKES) if typed.isascii() else ""
     if len(code) != LENGTH:
         return False
     digests = [_digest(keys, subject_id, code, place) for place in range(len(keys))]

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.key_ring import KeyRing, UnsealError
+from models.pasted_text import plain
 from models.tables import AUTHENTICATORS
 
 log = logging.getLogger(__name__)
@@ -22,12 +23,15 @@ MAX_DRIFT_STEPS: Final = 1
 MAX_FAILURES: Final = 100
 """After this many wrong codes in a row the authenticator is blocked (NIST SP 800-63B-4, 3.2.2)."""
 
+MAX_WRITTEN: Final = 64
+"""A longer text is not a code."""
+
 CODE: Final = re.compile("[0-9]{6}")
 
 
 def parse_code(written: str) -> str | None:
-    """The six ASCII digits of a code without spaces, or None. pyotp also accepts digits of other scripts."""
-    digits = written.replace(" ", "")
+    """The six ASCII digits of a code as it was typed or pasted, or None."""
+    digits = plain(written).replace(" ", "") if len(written) <= MAX_WRITTEN else ""
     return digits if CODE.fullmatch(digits) else None
 
 

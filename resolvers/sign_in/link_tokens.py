@@ -7,6 +7,7 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.mutation_outcomes import Refused
+from models.pasted_text import trimmed
 from models.tables import MAILED_TOKENS
 from models.tokens.token_format import TokenKind, digest_of, kind_of
 from models.vocabulary import LinkUse, RefusalCode
@@ -18,7 +19,7 @@ LINK_EXPIRED = Refused(
 
 async def find_live(connection: AsyncConnection, token: str, now: datetime, *uses: LinkUse) -> Any:
     """The row of a token that can still be used, or None."""
-    if kind_of(token) is not TokenKind.MAILED:
+    if kind_of(trimmed(token)) is not TokenKind.MAILED:
         return None
     return (await connection.execute(select(MAILED_TOKENS).where(_is_live(token, now, uses)))).one_or_none()
 
@@ -31,7 +32,7 @@ async def spend(connection: AsyncConnection, token: str, now: datetime, *uses: L
 
 def _is_live(token: str, now: datetime, uses: tuple[LinkUse, ...]) -> Any:
     return and_(
-        MAILED_TOKENS.c.digest == digest_of(token),
+        MAILED_TOKENS.c.digest == digest_of(trimmed(token)),
         MAILED_TOKENS.c.use.in_([each.value for each in uses]),
         MAILED_TOKENS.c.used_at.is_(None),
         MAILED_TOKENS.c.expires_at > now,

@@ -51,7 +51,7 @@ from resolvers.sessions.failed_sign_ins import (
 from resolvers.sessions.known_devices import SigningInDevice, device_digest, is_device_token, is_known_device
 from resolvers.sessions.revoke_tokens import end_challenges
 from resolvers.subjects.account_lock import lock_account_if_any
-from resolvers.validation.free_text import InvalidValue, clean_text
+from resolvers.validation.free_text import InvalidValue, clean_line
 
 WRONG_CREDENTIALS: Final = Refused(RefusalCode.INVALID_CREDENTIALS, "The e-mail address or the password is wrong.")
 NOT_A_BROWSER: Final = Refused(
@@ -143,7 +143,7 @@ def _parse_attempt(context: Context, input: LoginInput) -> LoginAttempt | Refuse
     if transport is TokenTransport.COOKIE and context.cookies.cross_site:
         return OTHER_SITE
     try:
-        client = clean_text("client", input.client or None, 100)
+        client = clean_line("client", input.client or None, 100)
     except InvalidValue as problem:
         return Refused(RefusalCode.INVALID_INPUT, f"`client` {problem.reason}.", "input.client")
     if is_too_long(input.password):

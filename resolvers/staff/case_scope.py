@@ -8,7 +8,7 @@ from typing import Final
 from models.mutation_outcomes import Refused
 from models.vocabulary import Audience, PersonalField, RefusalCode, fields_of, mask_of
 from permissions.decision import possible_bits
-from resolvers.validation.free_text import InvalidValue, clean_text
+from resolvers.validation.free_text import InvalidValue, clean_line
 
 MOST_FIELDS: Final = 100
 
@@ -52,7 +52,7 @@ class ExpiryLimit:
 def required_text(field: str, value: str, longest: int, if_blank: str = "is required") -> str | Refused:
     """Returns the cleaned text. Refuses a blank one, with the reason `if_blank`."""
     try:
-        cleaned = clean_text(field, value, longest)
+        cleaned = clean_line(field, value, longest)
     except InvalidValue as problem:
         return invalid_input(field, problem.reason)
     return cleaned or invalid_input(field, if_blank)

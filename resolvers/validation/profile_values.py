@@ -12,7 +12,14 @@ from pydantic import HttpUrl, TypeAdapter, ValidationError
 from models.records.profile import SEARCHABLE_FIELDS
 from models.statistics.countries import COUNTRIES
 from permissions.masked_columns import FOLDED_SUFFIX
-from resolvers.validation.free_text import InvalidValue, camel_case, clean_text, fold_for_search
+from resolvers.validation.free_text import (
+    InvalidValue,
+    camel_case,
+    clean_line,
+    clean_plain,
+    clean_text,
+    fold_for_search,
+)
 
 SHORT: Final = 200
 LONG: Final = 4000
@@ -54,7 +61,7 @@ PRE_REGISTRATION_TEXTS: Final = dict.fromkeys(
 
 def clean_country(field: str, value: object) -> str | None:
     """Returns an ISO 3166-1 alpha-2 code in upper case, or None. Raises InvalidValue."""
-    code = clean_text(field, value, 2)
+    code = clean_plain(field, value, 2)
     if code is not None and not (code.isascii() and code.upper() in COUNTRIES):
         raise InvalidValue(field, "is not a country code of ISO 3166-1 alpha-2")
     return code.upper() if code else None
@@ -81,10 +88,11 @@ def _is_safe_url(address: str) -> bool:
 def clean_phone(field: str, value: object) -> str | None:
     """Returns a phone number in E.164, or None. Raises InvalidValue.
 
+    Blanks, dashes and digits of any script count as those of ASCII, and invisible characters as nothing.
     A number already in E.164 is stored unchanged, because libraries learn of new number ranges late. Any other
     spelling is parsed by the rules of its country.
     """
-    written = clean_text(field, value, 32)
+    written = clean_plain(field, value, 32)
     if written is None or E164.fullmatch(written):
         return written
     try:
@@ -108,7 +116,7 @@ def clean_pages(field: str, value: object) -> list[dict[str, Any]] | None:
 def _page(field: str, page: object) -> dict[str, Any]:
     if not isinstance(page, Mapping) or not set(page) <= {"title", "url", "body"}:
         raise InvalidValue(field, "is not a page of title, url and body")
-    title, address = clean_text(f"{field}.title", page.get("title"), SHORT), clean_url(f"{field}.url", page.get("url"))
+    title, address = clean_line(f"{field}.title", page.get("title"), SHORT), clean_url(f"{field}.url", page.get("url"))
     if title is None or address is None:
         raise InvalidValue(f"{field}.{'url' if title else 'title'}", "is missing")
     return {"title": title, "url": address, "body": clean_text(f"{field}.body", page.get("body"), LONG)}
@@ -129,7 +137,8 @@ def clean_profile(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]
     for name, value in values.items():
         field = prefix + camel_case(name)
         if name in PROFILE_TEXTS:
-            cleaned[name] = clean_text(field, value, PROFILE_TEXTS[name])
+            clean = clean_line if PROFILE_TEXTS[name] == SHORT else clean_text
+            cleaned[name] = clean(field, value, PROFILE_TEXTS[name])
         else:
             cleaned[name] = VALIDATORS[name](field, value)
     for searched in SEARCHABLE_FIELDS:
@@ -143,6 +152,6 @@ def clean_pre_registration(values: Mapping[str, Any], prefix: str = "") -> dict[
     return {
         name: clean_country(prefix + camel_case(name), value)
         if name == "country"
-        else clean_text(prefix + camel_case(name), value, PRE_REGISTRATION_TEXTS[name])
+        else clean_line(prefix + camel_case(name), value, PRE_REGISTRATION_TEXTS[name])
         for name, value in values.items()
     }
