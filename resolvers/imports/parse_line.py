@@ -122,7 +122,7 @@ def _boolean(name: str, value: object) -> bool:
 
 
 def _hidden(value: object) -> int:
-    names = [_plain(name) for name in value] if isinstance(value, list) else [None]
+    names: list[Any] = [_plain(name) for name in value] if isinstance(value, list) else [None]
     if not all(isinstance(name, str) and name in FIELD_NAMES for name in names):
         raise InvalidValue("hidden", "is not a list of personal fields")
     return mask_of({PersonalField(name) for name in names})
