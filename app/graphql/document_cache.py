@@ -1,6 +1,8 @@
 """Parses and validates each document once, and keeps the newest."""
 
+import asyncio
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +23,9 @@ from permissions.graphql.root_field_rules import CREDENTIAL_FIELDS
 
 MAX_DOCUMENTS: Final = 256
 MAX_ERRORS: Final = 10
+LONG_TEXT: Final = 1000
+"""A longer document is parsed in a thread: the dearest ones would hold the event loop for a tenth of a second."""
+
 LITERAL_MARKS: Final = frozenset('"#')
 """A valid document contains free text only in a string or a comment, so only with one of these."""
 
@@ -48,14 +53,27 @@ class DocumentCache:
         self.introspection = introspection
         self._messages: error_messages.ValidationMessages | None = None
         self._documents: OrderedDict[str, Document] = OrderedDict()
+        self._parser = ThreadPoolExecutor(1, "documents")
+
+    async def read_aside(self, text: str, schema: ClassifiedSchema) -> Document:
+        """Like `read`, but others are answered while a long text is parsed: one at a time, in a thread."""
+        if len(text) <= LONG_TEXT or text in self._documents:
+            return self.read(text, schema)
+        loop = asyncio.get_running_loop()
+        return self._kept(text, await loop.run_in_executor(self._parser, self._parsed, text, schema))
 
     def read(self, text: str, schema: ClassifiedSchema) -> Document:
         """Returns the document of a text. Raises GraphQLSyntaxError if it cannot be parsed."""
         if text in self._documents:
             self._documents.move_to_end(text)
             return self._documents[text]
+        return self._kept(text, self._parsed(text, schema))
+
+    def _parsed(self, text: str, schema: ClassifiedSchema) -> Document:
         tree = _parse(text)
-        document = Document(tree, self._errors(text, tree, schema))
+        return Document(tree, self._errors(text, tree, schema))
+
+    def _kept(self, text: str, document: Document) -> Document:
         if not document.errors and not _may_hold_a_secret(text):
             self._documents[text] = document
             if len(self._documents) > MAX_DOCUMENTS:

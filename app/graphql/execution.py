@@ -42,11 +42,11 @@ class OperationExtension(SchemaExtension):
         self.documents = documents
         self.document: Document | None = None
 
-    def on_parse(self) -> Iterator[None]:
+    async def on_parse(self) -> AsyncIterator[None]:
         """Takes the document from the cache, or parses it."""
         context = self.execution_context
         try:
-            self.document = self.documents.read(context.query or "", _schema(context))
+            self.document = await self.documents.read_aside(context.query or "", _schema(context))
         except GraphQLSyntaxError as error:
             raise error_messages.syntax_error(error) from None
         context.graphql_document = self.document.tree

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.graphql import execution
+from app.graphql import document_cache, execution
 from models.database import Database
 from tests.graphql.canary_documents import SECRETS
 from tests.graphql.documents import refused_errors
@@ -101,9 +101,10 @@ async def test_a_failure_before_execution_has_an_id_too(
     def fails(*_: Any, **__: Any) -> Any:
         raise InternalFailure(CANARY)
 
-    for broken in ("validate", "_coerced_variables", "SelectionWalk", "parse"):
+    places = (document_cache, "validate"), (execution, "_coerced_variables"), (execution, "SelectionWalk")
+    for module, broken in (*places, (document_cache, "parse")):
         with monkeypatch.context() as patched:
-            patched.setattr(execution, broken, fails)
+            patched.setattr(module, broken, fails)
             caplog.clear()
             response = await world.post(f"{{ viewer {{ role }} }} # {broken}")
         assert response.status_code == 500, (broken, response.text)
