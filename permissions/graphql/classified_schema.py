@@ -4,7 +4,15 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import strawberry
-from graphql import GraphQLObjectType, GraphQLSchema
+from graphql import (
+    GraphQLArgument,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    Undefined,
+)
 from strawberry.schema_directive import StrawberrySchemaDirective
 from strawberry.types.field import StrawberryField
 
@@ -58,11 +66,25 @@ class ClassifiedSchema(strawberry.Schema):
         self.guards = self._guards()
         self._install_resolvers()
         self._describe_directives()
+        self._drop_null_defaults()
 
     @property
     def graphql(self) -> GraphQLSchema:
         """The schema of graphql-core."""
         return self._schema
+
+    def _drop_null_defaults(self) -> None:
+        """Removes each default null of an argument or input field: it only repeats that the value is optional."""
+        for kind in self._schema.type_map.values():
+            inputs: list[GraphQLArgument | GraphQLInputField] = []
+            if isinstance(kind, GraphQLInputObjectType):
+                inputs.extend(kind.fields.values())
+            elif isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
+                inputs.extend(argument for field in kind.fields.values() for argument in field.args.values())
+            for each in inputs:
+                if each.default_value is None:
+                    each.default_value = Undefined
+                    each.default = None
 
     def _object_types(self) -> list[tuple[GraphQLObjectType, Any]]:
         types = (kind for kind in self._schema.type_map.values() if isinstance(kind, GraphQLObjectType))

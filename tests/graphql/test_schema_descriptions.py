@@ -122,3 +122,9 @@ def test_an_enum_value_without_description_is_named_at_the_start() -> None:
 def test_a_description_without_enum_value_is_named_at_the_start() -> None:
     with pytest.raises(DescriptionMismatch, match=r"Unmatched: SupportCaseStatus\.REOPENED\.$"):
         register(SupportCaseStatus, {**DESCRIPTIONS[SupportCaseStatus], "REOPENED": "The case was opened again."})
+
+
+def test_an_optional_input_has_no_default_unless_leaving_it_out_means_a_value() -> None:
+    printed = build().as_str()
+    defaults = {line.strip() for line in printed.splitlines() if " = " in line and not line.startswith("union ")}
+    assert defaults == {"transport: TokenTransport = BEARER"}
