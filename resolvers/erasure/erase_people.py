@@ -25,7 +25,6 @@ from models.vocabulary import EVERY_FIELD, ConsentSource, Processor, Purpose
 from permissions import version_numbers
 from resolvers.erasure.personal_tables import OWNER_COLUMNS
 from resolvers.processors import withdrawals
-from resolvers.sessions.failed_sign_ins import forget_failures
 from resolvers.subjects import legal_hold_values
 from resolvers.subjects.access_grounds import case_is_open
 from resolvers.subjects.legal_hold_values import HOLD_TABLES, is_remnant
@@ -58,7 +57,6 @@ class Eraser:
         holds = await held_fields(self.connection, ids, self.now)
         for id in ids:
             await withdrawals.record_withdrawals(self.connection, id, dict.fromkeys(Processor, EVERY_FIELD), self.now)
-        await self._forget_failures(ids)
         for table, owner in OWNER_COLUMNS.items():
             await self.connection.execute(delete(table).where(owner.in_(ids)))
         await self._end_cases(ids)
@@ -68,12 +66,6 @@ class Eraser:
         await self._close_accounts(ids)
         await legal_hold_values.release_values(self.connection, ids, holds)
         await self._end_consents(ids)
-
-    async def _forget_failures(self, ids: Sequence[str]) -> None:
-        """Deletes their counts of wrong passwords and codes, which are stored under keyed hashes."""
-        addresses = select(CREDENTIALS.c.subject_id, CREDENTIALS.c.email_canonical)
-        for row in (await self.connection.execute(addresses.where(CREDENTIALS.c.subject_id.in_(ids)))).all():
-            await forget_failures(self.connection, self.keys, row.subject_id, row.email_canonical)
 
     async def _end_cases(self, ids: Sequence[str]) -> None:
         """Closes cases about them and clears the text. Open cases that they worked on become unassigned."""

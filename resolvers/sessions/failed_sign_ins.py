@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -62,9 +62,3 @@ async def clear_failures(connection: AsyncConnection, *cleared: str) -> None:
 def password_keys(keys: KeyRing, email: str) -> tuple[str, str]:
     """The keys of both counts of wrong passwords of a canonical address."""
     return failure_key(keys, Failure.UNKNOWN_DEVICE, email), failure_key(keys, Failure.KNOWN_DEVICE, email)
-
-
-async def forget_failures(connection: AsyncConnection, keys: KeyRing, subject_id: str, email: str) -> None:
-    """Deletes the counts of a person who is erased."""
-    theirs = (*password_keys(keys, email), failure_key(keys, Failure.CODE, subject_id))
-    await connection.execute(delete(FAILED_SIGN_INS).where(FAILED_SIGN_INS.c.key.in_(theirs)))

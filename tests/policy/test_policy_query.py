@@ -21,6 +21,7 @@ PERIODS = [
     ("5", "years"),
     ("5", "years"),
     ("90", "days"),
+    ("30", "days"),
     ("2", "years"),
     ("6", "years"),
     ("7", "days"),
