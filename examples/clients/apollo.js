@@ -20,7 +20,7 @@ const cacheFor = (possibleTypes) =>
 
 //#region refresh
 const isUnauthenticated = (error) =>
-  CombinedGraphQLErrors.is(error) && error.errors.some(({ extensions }) => extensions?.code === "UNAUTHENTICATED");
+  CombinedGraphQLErrors.is(error) && !error.data && error.errors[0].extensions.code === "UNAUTHENTICATED";
 
 function refreshLink(refresh) {
   let refreshing = null;

@@ -27,18 +27,18 @@ export class Session {
   async signIn(email, password) {
     const deviceToken = await this.keychain.read("device");
     const input = { email, password, deviceToken, client: "Example for phones" };
-    const { data } = await this.#post(SIGN_IN, { input });
-    if (data.login.__typename === "SignedIn") await this.#keep(data.login);
-    return data.login;
+    const { login } = (await this.#post(SIGN_IN, { input })).result.data;
+    if (login.__typename === "SignedIn") await this.#keep(login);
+    return login;
   }
 
   //#region refresh
   async ask(query, variables) {
     if (!this.#accessToken) await this.#refresh();
-    const answer = await this.#post(query, variables);
-    if (!isUnauthenticated(answer)) return answer;
+    const { status, result } = await this.#post(query, variables);
+    if (status !== 401) return result;
     await this.#refresh();
-    return this.#post(query, variables);
+    return (await this.#post(query, variables)).result;
   }
 
   /** Requests that fail together wait for one refresh. */
@@ -50,9 +50,9 @@ export class Session {
     const token = await this.keychain.read("refresh");
     if (!token) return;
     this.#accessToken = null; // an expired access token would make this request a 401 too
-    const { data } = await this.#post(REFRESH, { token });
-    if (data?.refreshSession?.accessToken) await this.#keep(data.refreshSession);
-    if (data?.refreshSession?.code === "TOKEN_EXPIRED") {
+    const { refreshSession } = (await this.#post(REFRESH, { token })).result.data ?? {};
+    if (refreshSession?.accessToken) await this.#keep(refreshSession);
+    if (refreshSession?.code === "TOKEN_EXPIRED") {
       await this.#forget();
       this.onSignedOut();
     }
@@ -79,8 +79,6 @@ export class Session {
     const headers = { Accept: "application/graphql-response+json", "Content-Type": "application/json" };
     if (this.#accessToken) headers.Authorization = `Bearer ${this.#accessToken}`;
     const answer = await fetch(this.url, { method: "POST", headers, body: JSON.stringify({ query, variables }) });
-    return answer.json();
+    return { status: answer.status, result: await answer.json() };
   }
 }
-
-const isUnauthenticated = ({ errors }) => errors?.some(({ extensions }) => extensions.code === "UNAUTHENTICATED");

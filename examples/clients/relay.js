@@ -15,19 +15,19 @@ function networkFor({ url, fetch, onSignedOut }) {
       },
       body: JSON.stringify(id ? { documentId: id, variables } : { query: text, variables }),
     });
-    return answer.json();
+    return { status: answer.status, result: await answer.json() };
   };
   let refreshing = null;
   const refresh = async () => {
-    const { data } = await post(REFRESH.params, {});
-    if (data?.refreshSession?.code === "TOKEN_EXPIRED") onSignedOut();
-    return data?.refreshSession?.__typename === "SignedIn";
+    const { refreshSession } = (await post(REFRESH.params, {})).result.data ?? {};
+    if (refreshSession?.code === "TOKEN_EXPIRED") onSignedOut();
+    return refreshSession?.__typename === "SignedIn";
   };
   return async (request, variables) => {
-    const answer = await post(request, variables);
-    if (!answer.errors?.some(({ extensions }) => extensions.code === "UNAUTHENTICATED")) return answer;
+    const { status, result } = await post(request, variables);
+    if (status !== 401) return result;
     refreshing ??= refresh().finally(() => (refreshing = null));
-    return (await refreshing) ? post(request, variables) : answer;
+    return (await refreshing) ? (await post(request, variables)).result : result;
   };
 }
 //#endregion

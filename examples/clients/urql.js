@@ -24,7 +24,7 @@ function cacheFor(schema) {
 const refreshExchange = (onSignedOut) =>
   authExchange(async ({ mutate }) => ({
     addAuthToOperation: (operation) => operation,
-    didAuthError: ({ graphQLErrors }) => graphQLErrors.some(({ extensions }) => extensions.code === "UNAUTHENTICATED"),
+    didAuthError: ({ response }) => response?.status === 401,
     async refreshAuth() {
       const { data } = await mutate(REFRESH, {});
       if (data?.refreshSession?.code === "TOKEN_EXPIRED") onSignedOut();
