@@ -164,6 +164,8 @@ PLACES = sorted(text_inputs())
 
 
 STORED = ("updateProfile", "updatePreRegistration")
+COUNTS_AND_DECOYS = {"failed_sign_ins", "mailed_tokens", "outbox"}
+"""Tables that get rows for any address, known or not, under a keyed hash."""
 
 
 async def test_no_text_input_accepts_a_null_character(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -190,7 +192,8 @@ async def test_no_text_input_accepts_a_null_character(world: World, caplog: pyte
                     assert told["field"].replace(".0", "") == path, where
                 for error in response.json().get("errors", []) if root == "Query" else []:
                     assert error["extensions"].get("argument", path) == path, where
-    assert await all_rows(world.services.database) == before
+    after = await all_rows(world.services.database)
+    assert {name for name, rows in after.items() if rows != before[name]} <= COUNTS_AND_DECOYS
     assert CANARY not in log_text(caplog)
 
 
