@@ -10,10 +10,10 @@ from permissions.decision import Withheld
 class Subject:
     """One data subject in one answer. Only the code that reads rows creates it, and guards accept nothing else.
 
-    `values` has the selected values. `disclosed` collects the bits of the fields that the answer shows.
+    `values` has the selected values.
     """
 
-    __slots__ = ("audience", "disclosed", "grounds", "id", "mask", "values", "withheld")
+    __slots__ = ("audience", "grounds", "id", "mask", "values", "withheld")
 
     def __init__(
         self, id: str, audience: Audience | None, mask: int, withheld: tuple[Withheld, ...], values: dict[str, Any]
@@ -23,7 +23,6 @@ class Subject:
         self.mask = mask
         self.withheld = withheld
         self.values = values
-        self.disclosed = 0
         self.grounds: Grounds | None = None
 
     @property

@@ -1,5 +1,6 @@
 """The database as one caller may use it: each transaction checks the caller's authority itself."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
@@ -15,10 +16,22 @@ from models.tokens import authority_locks
 from models.tokens.authority_locks import AuthorityKey
 from models.tokens.token_standing import TokenStanding, read_standing
 from permissions.caller import Caller
-from permissions.errors import LockNotFree, RoleEnded, unknown_token
+from permissions.errors import LockNotFree, RoleEnded, not_recorded, unknown_token
 
 IS_CHECKED: Final[ContextVar[bool]] = ContextVar("the authority of this root field was checked", default=False)
 """True for the first root field of a request, which the authentication has just checked."""
+
+
+RECORDS: Final = "records_disclosures"
+
+
+async def mark_as_recording(connection: AsyncConnection) -> None:
+    """Notes that the transaction has entries of the ledger: if it cannot commit, they are not recorded."""
+    await connection.execution_options(**{RECORDS: True})
+
+
+def _is_recording(connection: AsyncConnection) -> bool:
+    return bool(connection.sync_connection and connection.sync_connection.get_execution_options().get(RECORDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,7 @@ class CallerDatabase:
     database: Database
     caller: Caller
     now: Callable[[], datetime]
+    turns: asyncio.Lock
 
     @asynccontextmanager
     async def writing(self, *, ends: Iterable[AuthorityKey] = ()) -> AsyncIterator[AsyncConnection]:
@@ -50,7 +64,7 @@ class CallerDatabase:
         """
         if self.caller.token_id is not None and not self.caller.is_member:
             opened = self.database.writing() if self.caller.case_audience else self.database.acting()
-            async with self._locked(opened) as connection:
+            async with self.turns, self._locked(opened) as connection:  # entries in the order of the document
                 yield connection
             return
         async with self.database.reading() as connection:
@@ -69,13 +83,17 @@ class CallerDatabase:
         self, opened: AbstractAsyncContextManager[AsyncConnection], ends: tuple[AuthorityKey, ...] = ()
     ) -> AsyncIterator[AsyncConnection]:
         wait = None if ends or self.caller.is_member else authority_locks.LOCK_WAIT
+        is_recording = False
         try:
             async with opened as connection:
                 await authority_locks.lock(connection, shared=self._keys(), exclusive=ends, wait=wait)
                 await self._check(connection)
                 yield connection
-        except DBAPIError as problem:
-            if waited_too_long(problem):
+                is_recording = _is_recording(connection)
+        except Exception as problem:
+            if is_recording:  # the commit failed
+                raise not_recorded() from problem
+            if isinstance(problem, DBAPIError) and waited_too_long(problem):
                 raise LockNotFree from problem
             raise
 

@@ -1,5 +1,6 @@
 """The context of a request: the caller, the services of the process and the requested fields."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,6 @@ from permissions.caller import Caller
 from permissions.graphql.document_selection import DocumentSelection, RootFieldSelection
 from permissions.rate_limits import RateLimiter
 from permissions.retention_periods import RETENTION, RetentionTable
-from permissions.subject import Subject
 from resolvers.caller_database import IS_CHECKED, CallerDatabase
 from resolvers.geolocation.lookup import Geolocation
 from resolvers.hashing.breached_passwords import SortedListFile
@@ -88,24 +88,20 @@ class BrowserCookies:
 
 @dataclass(slots=True)
 class Context:
-    """The context of a request. The ledger records the subjects in `subjects_read`."""
+    """The context of a request."""
 
     caller: Caller
     services: Services
     cookies: BrowserCookies = field(default_factory=BrowserCookies)
     selection: DocumentSelection = field(default_factory=DocumentSelection)
-    subjects_read: list[Subject] = field(default_factory=list)
-    reader: Caller = field(init=False)
+    turns: asyncio.Lock = field(default_factory=asyncio.Lock)
     has_begun: bool = False
     has_ended: bool = False
-
-    def __post_init__(self) -> None:
-        self.reader = self.caller
 
     @property
     def database(self) -> CallerDatabase:
         """The database under the caller's authority."""
-        return CallerDatabase(self.services.database, self.caller, self.services.now)
+        return CallerDatabase(self.services.database, self.caller, self.services.now, self.turns)
 
     def begin_root_field(self) -> bool:
         """Notes that a root field begins. Returns False if an earlier one ended the caller's token."""

@@ -1,6 +1,6 @@
 """The queries `node` and `nodes`: any objects by id, for callers who can also reach them in another way."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -12,6 +12,7 @@ from models.logs.ledger import LEDGER
 from models.tables import ACCESS_TOKENS, CONSENT_RECORDS, LEGAL_REQUESTS, SUPPORT_CASES, WITHDRAWALS
 from models.vocabulary import Role
 from permissions.errors import bad_input
+from permissions.subject import Subject
 from resolvers.account.own_account import OwnAccount, own_consent_records, own_live_sessions
 from resolvers.arguments import NodeId, NodeIds
 from resolvers.consent.state import consent_record
@@ -20,7 +21,8 @@ from resolvers.ledger import own_disclosures
 from resolvers.processors import withdrawals
 from resolvers.sessions.session_state import session_of_row
 from resolvers.staff import legal_requests, support_case_lists
-from resolvers.subjects.read_subjects import read_many
+from resolvers.subjects.read_by_ground import read_by_ground
+from resolvers.subjects.read_subjects import read_many_without_ground
 
 MOST_IDS: Final = 100
 
@@ -47,7 +49,7 @@ async def _by_id(info: Info[Context, None], ids: list[str], argument: str) -> di
     if not all(is_storable(id) for id in ids):
         raise bad_input(argument, f"`{argument}` contains a character that cannot be part of an id.")
     async with context.database.reading() as connection:
-        found: dict[str, Any] = {**await read_many(context, connection, ids, context.requested_fields(info).bits)}
+        found: dict[str, Any] = {**await _subjects(info, connection, ids)}
         if context.caller.is_member and context.caller.account_id in ids:
             found[context.caller.account_id] = OwnAccount(context.caller)
         for lookup in LOOKUPS[context.caller.role]:
@@ -56,18 +58,28 @@ async def _by_id(info: Info[Context, None], ids: list[str], argument: str) -> di
     return found
 
 
+async def _subjects(
+    info: Info[Context, None], connection: AsyncConnection, ids: Sequence[str]
+) -> Mapping[str, Subject]:
+    context, asked = info.context, info.context.requested_fields(info)
+    if context.caller.case_audience is None:
+        return await read_many_without_ground(connection, context.caller, ids, asked.bits)
+    bits = asked.bits_below.get(f"Query.{info.field_name}", 0)
+    return (await read_by_ground(context, connection, ids, bits)).subjects
+
+
 async def _cases(info: Info[Context, None], connection: AsyncConnection, ids: Sequence[str]) -> Iterable[Any]:
     context = info.context
     mine = support_case_lists.reachable_cases(context.caller, context.now())
     named = support_case_lists.select_cases(context.now()).where(SUPPORT_CASES.c.id.in_(ids), mine)
     rows = (await connection.execute(named)).all()
-    return await support_case_lists.case_states(info, connection, rows) if rows else ()
+    return filter(None, await support_case_lists.listed_states(info, connection, rows)) if rows else ()
 
 
 async def _requests(info: Info[Context, None], connection: AsyncConnection, ids: Sequence[str]) -> Iterable[Any]:
     open_ones = legal_requests.is_pending_or_open(info.context)
     rows = (await connection.execute(select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id.in_(ids), open_ones))).all()
-    return await legal_requests.request_states(info, connection, rows) if rows else ()
+    return filter(None, await legal_requests.listed_states(info, connection, rows)) if rows else ()
 
 
 async def _records(info: Info[Context, None], connection: AsyncConnection, ids: Sequence[str]) -> Iterable[Any]:

@@ -1,6 +1,5 @@
-"""Execution of an operation: parse and validate, check variables, decide refusals, record disclosures."""
+"""Execution of an operation: parse and validate, check variables, decide refusals."""
 
-import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
 
@@ -23,14 +22,10 @@ from strawberry.types.execution import PreExecutionError
 from app.graphql import document_limits, error_messages
 from app.graphql.document_cache import MAX_ERRORS, Document, DocumentCache
 from app.graphql.input_faults import InputFault, input_fault
-from permissions.errors import ApiError, lapsed_session, not_recorded
+from permissions.errors import ApiError, lapsed_session
 from permissions.graphql.classified_schema import ClassifiedSchema
 from permissions.graphql.document_selection import SelectionWalk
 from permissions.graphql.root_field_rules import LAPSED_SESSION_FIELDS
-from resolvers.context import Context
-from resolvers.ledger import write_disclosures
-
-log = logging.getLogger(__name__)
 
 REFUSED_FIELDS: Final = "refusedFields"
 
@@ -58,7 +53,7 @@ class OperationExtension(SchemaExtension):
         yield
 
     async def on_execute(self) -> AsyncIterator[None]:
-        """Checks variables and decides refusals before any data is read, and records the disclosures afterwards."""
+        """Checks variables and decides refusals before any data is read."""
         context = self.execution_context
         operation = _operation(context.graphql_document)
         if context.context.cookies.lapsed and _needs_session(_tree(context), operation):
@@ -89,17 +84,6 @@ class OperationExtension(SchemaExtension):
         result = context.result
         if result is not None:
             result.errors = [error_messages.public_error(error) for error in result.errors or []] or None
-            await _record_disclosures(context.context, result)
-
-
-async def _record_disclosures(context: Context, result: Any) -> None:
-    """Records the disclosures of the answer in the ledger. If that fails, the answer contains no data."""
-    try:
-        await write_disclosures.record_answer(context)
-    except Exception as problem:  # noqa: BLE001  # any failure of the ledger withholds the data
-        log.error("a reading could not be recorded", extra={"kind": type(problem).__name__})
-        result.data = None
-        result.errors = [not_recorded()]
 
 
 def _schema(context: ExecutionContext) -> ClassifiedSchema:

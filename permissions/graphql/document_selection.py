@@ -35,11 +35,13 @@ from permissions.graphql.root_field_rules import ROOT_FIELD_RULES
 class RootFieldSelection:
     """The selection of one root field: coordinates (`User.email`) and the bits of its personal fields.
 
+    `bits_below` has the bits for each field that returns subjects, by its coordinate (`SupportCase.subject`).
     `refused` has the coordinates that the caller's role can never read, each once, in the order of the document.
     """
 
     coordinates: set[str] = field(default_factory=set)
     bits: int = 0
+    bits_below: dict[str, int] = field(default_factory=dict)
     refused: dict[str, None] = field(default_factory=dict)
 
 
@@ -107,7 +109,7 @@ class SelectionWalk:
         kind = get_named_type(definition.type)
         if is_composite_type(kind):
             readable = EVERY_FIELD if rule.is_processor_view else possible_bits(rule.audiences(self.caller))
-            self._nested(kind, node.selection_set, (key,), selection, readable)
+            self._nested(kind, node.selection_set, (key,), selection, readable, above=coordinate)
 
     def _nested(
         self,
@@ -116,6 +118,8 @@ class SelectionWalk:
         place: Place,
         selection: RootFieldSelection,
         readable: int,
+        *,
+        above: str,
     ) -> None:
         for key, name, node, parent in self._fields(kind, selections):
             coordinate = f"{parent.name}.{name}"
@@ -125,13 +129,14 @@ class SelectionWalk:
                     selection.refused[coordinate] = None
                     continue
                 selection.bits |= guard.bit
+                selection.bits_below[above] = selection.bits_below.get(above, 0) | guard.bit
             definition = getattr(parent, "fields", {}).get(name)
             if definition is None:
                 continue
             inner, here = get_named_type(definition.type), (*place, key)
             self._demand.add(here, coordinate, node, definition)
             if node.selection_set is not None and is_composite_type(inner):
-                self._nested(inner, node.selection_set, here, selection, readable)
+                self._nested(inner, node.selection_set, here, selection, readable, above=coordinate)
 
     def _fields(
         self, kind: GraphQLCompositeType, selections: SelectionSetNode

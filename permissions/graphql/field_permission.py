@@ -47,13 +47,12 @@ class CanRead(BasePermission):
         return bool(subject.mask & self.bit)
 
     def resolver(self, name: str) -> Callable[[Subject, Any], Any]:
-        """Returns the field's resolver. It returns the value if allowed, and marks it as disclosed; else null."""
+        """Returns the field's resolver. It returns the value if allowed, else null."""
         bit = self.bit
 
         def read(subject: Subject, _info: Any) -> Any:
             if not subject.mask & bit:
                 return None
-            subject.disclosed |= bit
             return subject.values.get(name)
 
         return read

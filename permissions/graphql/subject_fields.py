@@ -25,7 +25,6 @@ class SubjectPlan(NamedTuple):
     """The plan for one selection on subjects: texts for one pass, the rest for graphql-core, and the order."""
 
     texts: tuple[tuple[str, str, int], ...]
-    bits: int
     rest: dict[str, Any]
     order: tuple[str, ...]
     sources: dict[int, tuple[tuple[str, str], ...]]
@@ -61,7 +60,6 @@ class SubjectExecutionContext(StrawberryGraphQLCoreExecutionContext):
     def fill(self, subject: Subject, plan: SubjectPlan) -> dict[str, Any]:
         """Returns the texts that the subject's mask allows, and null for the others."""
         values = subject.values
-        subject.disclosed |= subject.mask & plan.bits
         return {key: values.get(name) for key, name in plan.sources_for(subject.mask)}
 
     def _plan(self, parent_type: GraphQLObjectType, selected: Any) -> SubjectPlan:
@@ -73,7 +71,7 @@ class SubjectExecutionContext(StrawberryGraphQLCoreExecutionContext):
 
 
 def _build_plan(parent_type: GraphQLObjectType, selected: Any) -> SubjectPlan:
-    texts, bits, rest = [], 0, {}
+    texts, rest = [], {}
     for key, details in selected.items():
         field = parent_type.fields.get(details[0].node.name.value)
         reading = field.extensions.get(VALUE_SOURCE) if field and field.type is GraphQLString else None
@@ -81,8 +79,7 @@ def _build_plan(parent_type: GraphQLObjectType, selected: Any) -> SubjectPlan:
             rest[key] = details
         else:
             texts.append((key, reading.name, reading.bit))
-            bits |= reading.bit
-    return SubjectPlan(tuple(texts), bits, rest, tuple(selected), {})
+    return SubjectPlan(tuple(texts), rest, tuple(selected), {})
 
 
 def _ordered(texts: dict[str, Any], rest: dict[str, Any], plan: SubjectPlan) -> dict[str, Any]:

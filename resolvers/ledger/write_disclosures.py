@@ -1,9 +1,10 @@
-"""Writes disclosures to the ledger, one per subject and answer, before the answer is sent."""
+"""Writes disclosures to the ledger, one per subject and root field, in the transaction that reads."""
 
 import hashlib
 import itertools
+import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -19,15 +20,19 @@ from models.tables import DISCLOSURES, READINGS
 from models.vocabulary import Audience
 from permissions.access_ground import Ground, Grounds
 from permissions.errors import not_recorded
+from permissions.subject import Subject
+from resolvers.caller_database import mark_as_recording
 from resolvers.context import Context
 from resolvers.ledger.pseudonyms import pseudonym
+
+log = logging.getLogger(__name__)
 
 TITLES = {Audience.SUPPORT_CASE: "support agent", Audience.LEGAL_REQUEST: "compliance officer"}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A disclosure to append: one subject in one answer."""
+    """A disclosure to append: one subject in one root field."""
 
     subject_id: str
     audience: Audience
@@ -102,50 +107,43 @@ async def _append(
     await end.save(connection)
 
 
-async def record_answer(context: Context) -> None:
-    """Records every subject that the answer shows through a case or a legal request, in one transaction."""
-    if not context.subjects_read:
-        return
-    entries = _entries(context)
-    async with context.database.writing() as connection:
-        await append_entries(connection, context.services.keys, entries, context.now())
-
-
-async def record_in_transaction(connection: AsyncConnection, context: Context, bits: int) -> None:
-    """Records the subjects that a mutation will show, within the mutation's transaction."""
-    for subject in context.subjects_read:
-        subject.disclosed |= subject.mask & bits
+async def record_entries(connection: AsyncConnection, keys: KeyRing, entries: Sequence[Entry], now: datetime) -> None:
+    """Appends entries within the transaction that read. Raises NOT_RECORDED if that fails."""
     try:
-        await append_entries(connection, context.services.keys, _entries(context), context.now())
+        await append_entries(connection, keys, entries, now)
     except Exception as problem:
+        # without a traceback, which may hold values
+        log.error("a reading could not be recorded", extra={"kind": type(problem).__name__})
         raise not_recorded() from problem
-    finally:
-        context.subjects_read.clear()
+    await mark_as_recording(connection)
 
 
-def _entries(context: Context) -> list[Entry]:
-    fields_by_reading: dict[tuple[str, Grounds], int] = {}
-    caller, reader = context.reader, context.reader.subject_id or ""
-    for subject in context.subjects_read:
-        if subject.grounds is None or not reader:
-            raise TypeError("a reading by staff must have a ground and a reader")
-        reading = (subject.id, subject.grounds)
-        fields_by_reading[reading] = fields_by_reading.get(reading, 0) | subject.disclosed
-    entries, name = [], pseudonym(context.services.keys, reader)
-    for (subject_id, grounds), fields in fields_by_reading.items():
-        entries += [
-            Entry(
-                subject_id=subject_id,
-                audience=grounds.audience,
-                recipient=f"{TITLES[grounds.audience]} {name}",
-                fields=part,
-                ground=ground,
-                recipient_id=reader,
-                token_id=caller.token_id,
-            )
-            for ground, part in _parts(grounds, fields)
-        ]
-    return entries
+async def record_subjects(
+    connection: AsyncConnection, context: Context, subjects: Iterable[Subject], bits: int
+) -> None:
+    """Records the subjects that staff read through a case or a legal request, with the requested fields."""
+    entries = [entry for subject in subjects for entry in _entries(context, subject, subject.mask & bits)]
+    if entries:
+        await record_entries(connection, context.services.keys, entries, context.now())
+
+
+def _entries(context: Context, subject: Subject, fields: int) -> list[Entry]:
+    caller, grounds, reader = context.caller, subject.grounds, context.caller.subject_id
+    if grounds is None or reader is None:
+        raise TypeError("a reading by staff must have a ground and a reader")
+    recipient = f"{TITLES[grounds.audience]} {pseudonym(context.services.keys, reader)}"
+    return [
+        Entry(
+            subject_id=subject.id,
+            audience=grounds.audience,
+            recipient=recipient,
+            fields=part,
+            ground=ground,
+            recipient_id=reader,
+            token_id=caller.token_id,
+        )
+        for ground, part in _parts(grounds, fields)
+    ]
 
 
 def _parts(grounds: Grounds, fields: int) -> list[tuple[Ground, int]]:

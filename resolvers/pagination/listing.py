@@ -16,6 +16,7 @@ PageArguments = tuple[int | None, str | None, int | None, str | None]
 """`first`, `after`, `last`, `before`."""
 
 ReadNodes = Callable[[AsyncConnection, Sequence[Row[Any]]], Awaitable[Sequence[Any]]]
+"""Returns a node per row, or None for a row that the list no longer contains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Listing:
             part = await read_page(connection, self.rows, self.keyset, request, {})
             nodes = await read_nodes(connection, part.rows)
         positions = [str(getattr(row, str(self.keyset.column.key))) for row in part.rows]
-        return connection_of(list(zip(nodes, positions, strict=True)), part, cipher)
+        there = [(node, at) for node, at in zip(nodes, positions, strict=True) if node is not None]
+        return connection_of(there, part, cipher)
 
 
 def paged(list_of: Callable[[Info[Context, None]], tuple[Listing, ReadNodes]]) -> Callable[..., Awaitable[Connection]]:

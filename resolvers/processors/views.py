@@ -151,7 +151,7 @@ class ViewRequest:
             )
             for row in rows
         ]
-        await write_disclosures.append_entries(connection, self.services.keys, entries, now)
+        await write_disclosures.record_entries(connection, self.services.keys, entries, now)
         return view
 
     async def _read(self, connection: AsyncConnection, ids: Sequence[str], bits: int) -> dict[str, Subject]:

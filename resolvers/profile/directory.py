@@ -17,6 +17,7 @@ from resolvers.arguments import After, Before, First, Last, Search, UserId
 from resolvers.context import Context
 from resolvers.pagination.keyset import Connection, CursorCipher, Keyset, PageRequest, connection_of, read_page
 from resolvers.subjects import read_subjects
+from resolvers.subjects.read_by_ground import read_by_ground
 from resolvers.validation.free_text import fold_for_search
 
 SHORTEST_SEARCH = 2
@@ -28,11 +29,13 @@ BY_ID = Keyset(ACCOUNTS.c.id)
 
 async def user(info: Info[Context, None], id: UserId) -> Subject | None:
     """Returns one subject as the caller sees them, or null if the subject is absent or does not exist."""
-    context = info.context
+    context, asked = info.context, info.context.requested_fields(info)
     if not is_storable(str(id)):
         raise bad_input("id", "`id` contains a character that cannot be part of an id.")
     async with context.database.reading() as connection:
-        return await read_subjects.read(context, connection, str(id), context.requested_fields(info).bits)
+        if context.caller.case_audience is None:
+            return await read_subjects.read_without_ground(connection, context.caller, str(id), asked.bits)
+        return (await read_by_ground(context, connection, [str(id)], asked.bits)).subjects.get(str(id))
 
 
 async def users(

@@ -1,6 +1,6 @@
 """Legal requests: recorded by one person, approved by another, closed by either."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,12 +19,11 @@ from models.vocabulary import Audience, LegalRequestStatus, PersonalField, Refus
 from permissions.subject import Subject
 from resolvers.arguments import RequestId
 from resolvers.context import Context
-from resolvers.ledger import write_disclosures
 from resolvers.pagination.keyset import Keyset
 from resolvers.pagination.listing import Listing, ReadNodes, paged
 from resolvers.staff import case_scope
 from resolvers.staff.case_scope import ExpiryLimit
-from resolvers.subjects import read_subjects
+from resolvers.subjects.read_by_ground import read_by_ground
 
 EXPIRY: Final = ExpiryLimit(longest=timedelta(days=90))
 LONGEST_NOTICE: Final = timedelta(days=366)
@@ -161,7 +160,6 @@ async def _lock_request(connection: AsyncConnection, context: Context, id: straw
 async def _read_state(info: Info[Context, None], connection: AsyncConnection, id: str) -> RequestState:
     row = (await connection.execute(select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == id))).one()
     (state,) = await request_states(info, connection, [row])
-    await write_disclosures.record_in_transaction(connection, info.context, info.context.requested_fields(info).bits)
     return state
 
 
@@ -169,12 +167,34 @@ async def request_states(
     info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]
 ) -> list[RequestState]:
     """Turns rows into states. Reads their subjects in bulk if the query selects them."""
+    subjects, _ = await _read_subjects(info, connection, rows)
+    return [_state(row, info.context.now(), subjects.get(row.subject_id)) for row in rows]
+
+
+async def listed_states(
+    info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]
+) -> list[RequestState | None]:
+    """Turns rows that are not locked into states, from the statement that reads the subjects, too.
+
+    None for a request that was closed meanwhile.
+    """
+    now = info.context.now()
+    subjects, again = await _read_subjects(info, connection, rows)
+    found = rows if again is None else [again.get(row.id) for row in rows]
+    return [_state(row, now, subjects.get(row.subject_id)) if row and row.closed_at is None else None for row in found]
+
+
+async def _read_subjects(
+    info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]
+) -> tuple[Mapping[str, Subject], Mapping[str, Any] | None]:
+    """Reads the subjects of the requests if they are requested, and the requests again, in one statement."""
     context, asked = info.context, info.context.requested_fields(info)
-    seen: dict[str, Subject] = {}
-    if "LegalRequest.subject" in asked.coordinates:
-        ids = list({row.subject_id for row in rows})
-        seen = await read_subjects.read_with_grounds(context, connection, ids, asked.bits)
-    return [_state(row, context.now(), seen.get(row.subject_id)) for row in rows]
+    if "LegalRequest.subject" not in asked.coordinates:
+        return {}, None
+    bits = asked.bits_below.get("LegalRequest.subject", 0)
+    ids = list({row.subject_id for row in rows})
+    reading = await read_by_ground(context, connection, ids, bits, [row.id for row in rows])
+    return reading.subjects, reading.grounds
 
 
 def status(row: Any, now: datetime) -> LegalRequestStatus:
@@ -206,4 +226,4 @@ def legal_requests(info: Info[Context, None]) -> tuple[Listing, ReadNodes]:
     """Requests that are open or await approval, newest first."""
     rows = select(LEGAL_REQUESTS).where(is_pending_or_open(info.context))
     requests = Listing("Query.legalRequests", rows, NEWEST_FIRST)
-    return requests, partial(request_states, info)
+    return requests, partial(listed_states, info)

@@ -59,7 +59,7 @@ def staff(info: Info[Context, None]) -> tuple[Listing, ReadNodes]:
     live = is_live_grant(context.now())
     people = select(ROLE_GRANTS.c.subject_id).where(live).distinct().subquery()
 
-    async def read_members(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[StaffMember]:
+    async def read_members(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[StaffMember | None]:
         ids = [row.subject_id for row in rows]
         held = select(ROLE_GRANTS).where(live, ROLE_GRANTS.c.subject_id.in_(ids)).order_by(ROLE_GRANTS.c.granted_at)
         grants = (await connection.execute(held)).all()
@@ -69,7 +69,9 @@ def staff(info: Info[Context, None]) -> tuple[Listing, ReadNodes]:
     return everyone, read_members
 
 
-def _member(context: Context, id: str, grants: list[Any]) -> StaffMember:
+def _member(context: Context, id: str, grants: list[Any]) -> StaffMember | None:
+    if not grants:
+        return None  # the last role ended meanwhile
     roles = [GrantedRole(Role(grant.role), grant.granted_at, grant.expires_at) for grant in grants]
     return StaffMember(id, pseudonym(context.services.keys, id), roles)
 

@@ -15,7 +15,6 @@ from models.tokens.token_rows import lock_role_grant
 from models.vocabulary import Notice, RefusalCode, Role, SupportCaseStatus, mask_of
 from resolvers.arguments import AgentId, CaseId, RemainingExtent
 from resolvers.context import Context
-from resolvers.ledger import write_disclosures
 from resolvers.staff.case_scope import MOST_FIELDS
 from resolvers.staff.support_case_lists import CaseState, case_states, select_cases, status
 
@@ -93,5 +92,4 @@ async def _update_case(info: Info[Context, None], connection: AsyncConnection, r
 async def _read_state(info: Info[Context, None], connection: AsyncConnection, row: Any) -> CaseState:
     one = select_cases(info.context.now()).where(SUPPORT_CASES.c.id == row.id)
     (state,) = await case_states(info, connection, (await connection.execute(one)).all())
-    await write_disclosures.record_in_transaction(connection, info.context, info.context.requested_fields(info).bits)
     return state

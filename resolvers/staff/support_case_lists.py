@@ -1,6 +1,6 @@
 """Lists support cases as each caller sees them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -21,6 +21,7 @@ from resolvers.pagination.keyset import Keyset
 from resolvers.pagination.listing import Listing, ReadNodes, paged
 from resolvers.subjects import read_subjects
 from resolvers.subjects.access_grounds import agent_serves, case_is_open
+from resolvers.subjects.read_by_ground import read_by_ground
 
 NEWEST_FIRST = Keyset(SUPPORT_CASES.c.ordinal, descending=True)
 OLDEST_FIRST = Keyset(SUPPORT_CASES.c.ordinal)
@@ -73,16 +74,22 @@ def status(row: Any, now: datetime) -> SupportCaseStatus:
 
 async def case_states(info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]) -> list[CaseState]:
     """Turns rows into states. The number of SQL statements does not depend on the number of rows."""
-    context = info.context
-    asked = context.requested_fields(info)
-    ids = list({row.subject_id for row in rows if _opens_subject(context.caller, row)})
-    subjects: dict[str, Subject] = {}
-    if "SupportCase.subject" in asked.coordinates:
-        subjects = await _read_subjects(context, connection, ids, asked.bits)
-    return [
-        _state(context, row, subjects.get(row.subject_id) if _opens_subject(context.caller, row) else None)
-        for row in rows
-    ]
+    subjects, _ = await _read_subjects(info, connection, rows)
+    return [_case_state(info.context, row, subjects) for row in rows]
+
+
+async def listed_states(
+    info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]
+) -> list[CaseState | None]:
+    """Turns rows that are not locked into states, from the statement that reads the subjects, too.
+
+    None for a case that no longer gives the agent access.
+    """
+    subjects, again = await _read_subjects(info, connection, rows)
+    if again is None:
+        return [_case_state(info.context, row, subjects) for row in rows]
+    found = [again.get(row.id) for row in rows]
+    return [_case_state(info.context, row, subjects) if row and row.gives_access else None for row in found]
 
 
 def _opens_subject(caller: Caller, row: Any) -> bool:
@@ -93,13 +100,25 @@ def _opens_subject(caller: Caller, row: Any) -> bool:
 
 
 async def _read_subjects(
-    context: Context, connection: AsyncConnection, ids: list[str], bits: int
-) -> dict[str, Subject]:
+    info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]
+) -> tuple[Mapping[str, Subject], Mapping[str, Any] | None]:
+    """Reads the subjects of the cases if they are requested. For staff it reads the cases again, in one statement."""
+    context, asked = info.context, info.context.requested_fields(info)
     caller = context.caller
+    if "SupportCase.subject" not in asked.coordinates or not (caller.is_member or caller.case_audience):
+        return {}, None
     if caller.is_member:
-        own = await read_subjects.read_without_ground(connection, caller, str(caller.subject_id), bits)
-        return {own.id: own} if own else {}
-    return await read_subjects.read_with_grounds(context, connection, ids, bits)
+        ids = {row.subject_id for row in rows}
+        own = await read_subjects.read_without_ground(connection, caller, str(caller.subject_id), asked.bits)
+        return ({own.id: own} if own and own.id in ids else {}), None
+    ids = {row.subject_id for row in rows if _opens_subject(caller, row)}
+    bits = asked.bits_below.get("SupportCase.subject", 0)
+    reading = await read_by_ground(context, connection, list(ids), bits, [row.id for row in rows])
+    return reading.subjects, reading.grounds
+
+
+def _case_state(context: Context, row: Any, subjects: Mapping[str, Subject]) -> CaseState:
+    return _state(context, row, subjects.get(row.subject_id) if _opens_subject(context.caller, row) else None)
 
 
 def _state(context: Context, row: Any, subject: Subject | None) -> CaseState:
@@ -126,13 +145,13 @@ def assigned_to(row: Any, keys: KeyRing) -> str | None:
 @paged
 def support_cases(info: Info[Context, None]) -> tuple[Listing, ReadNodes]:
     """Cases about the member, or open cases assigned to the agent, newest first."""
-    return _listing(info.context, "Query.supportCases", NEWEST_FIRST), partial(case_states, info)
+    return _listing(info.context, "Query.supportCases", NEWEST_FIRST), partial(listed_states, info)
 
 
 @paged
 def case_queue(info: Info[Context, None]) -> tuple[Listing, ReadNodes]:
     """Open cases without an agent, oldest first, without their reason."""
-    return _listing(info.context, "Query.caseQueue", OLDEST_FIRST), partial(case_states, info)
+    return _listing(info.context, "Query.caseQueue", OLDEST_FIRST), partial(listed_states, info)
 
 
 def _listing(context: Context, field: str, order: Keyset) -> Listing:

@@ -1,18 +1,14 @@
-"""Finds the cases or requests that let a caller read subjects, in one statement for any number of subjects."""
+"""The cases or requests that let a caller read subjects, as conditions and as grounds."""
 
-from collections import defaultdict
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables import LEGAL_REQUESTS, SUPPORT_CASES
 from models.tokens.token_rows import holds_role
 from models.vocabulary import Audience, Role
-from permissions.access_ground import Ground, Grounds
-from permissions.caller import Caller
+from permissions.access_ground import Ground
 
 
 def case_is_open(now: datetime) -> ColumnElement[bool]:
@@ -45,38 +41,9 @@ def disclosable_requests(subject_id: str, now: datetime) -> Select[Any]:
     return mine.order_by(LEGAL_REQUESTS.c.ordinal)
 
 
-async def grounds_of(
-    connection: AsyncConnection, caller: Caller, subject_ids: Sequence[str], now: datetime
-) -> dict[str, Grounds]:
-    """Returns the caller's grounds to read each of these subjects. Subjects without an entry are absent."""
-    audience = caller.case_audience
-    if audience is None:
-        return {}
-    open_ones = _cases if caller.role is Role.SUPPORT else _requests
-    rows = (await connection.execute(open_ones(caller, list(subject_ids), now))).all()
-    found: dict[str, list[Ground]] = defaultdict(list)
-    for row in rows:
-        found[row.subject_id].append(_from_case(row) if audience is Audience.SUPPORT_CASE else _from_request(row, now))
-    return {subject_id: Grounds(audience, tuple(each)) for subject_id, each in found.items()}
-
-
-def _cases(caller: Caller, subject_ids: list[str], now: datetime) -> Any:
-    mine = and_(SUPPORT_CASES.c.agent_id == caller.subject_id, agent_serves(now), case_is_open(now))
-    others = SUPPORT_CASES.c.subject_id != caller.subject_id
-    return (
-        select(SUPPORT_CASES)
-        .where(SUPPORT_CASES.c.subject_id.in_(subject_ids), mine, others)
-        .order_by(SUPPORT_CASES.c.id)
-    )
-
-
-def _requests(caller: Caller, subject_ids: list[str], now: datetime) -> Any:
-    others = LEGAL_REQUESTS.c.subject_id != caller.subject_id
-    return (
-        select(LEGAL_REQUESTS)
-        .where(LEGAL_REQUESTS.c.subject_id.in_(subject_ids), request_is_open(now), others)
-        .order_by(LEGAL_REQUESTS.c.id)
-    )
+def ground_of(audience: Audience, row: Any, now: datetime) -> Ground:
+    """Returns a case or a request, from its row, as the ground of a reading."""
+    return _from_case(row) if audience is Audience.SUPPORT_CASE else _from_request(row, now)
 
 
 def _from_case(row: Any) -> Ground:

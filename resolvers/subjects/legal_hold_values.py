@@ -15,6 +15,7 @@ Row = dict[str, Any]
 HOLD_TABLES: Final = {PROFILES: HELD_PROFILES, PRE_REGISTRATIONS: HELD_FORMS}
 """Each table and the table for its values under legal hold. Columns used only by search are not copied."""
 
+HELD: Final = "held_"
 NO_ADDRESS: Final = ""
 """The stored address of an erased account whose address is not under legal hold."""
 
@@ -100,20 +101,21 @@ async def _release_remnant(connection: AsyncConnection, remnant: Any, bits: int,
     return True
 
 
-async def fill_held_values(connection: AsyncConnection, rows: Sequence[Row], bits: int) -> None:
-    """Fills empty fields of these rows with values under legal hold."""
-    ids = [row["id"] for row in rows]
-    for table, hold_table in HOLD_TABLES.items():
-        requested = [
-            c for field, columns in FIELD_COLUMNS.items() if field.bit & bits for c in columns if c.table is table
-        ]
-        if not requested:
-            continue
-        held = await _rows(connection, hold_table, ids)
-        for row in rows:
-            for column in requested:
-                if row[column_key(column)] is None and row["id"] in held:
-                    row[column_key(column)] = held[row["id"]][column.name]
-    for row in rows:
-        if row.get("email") == NO_ADDRESS:
-            row["email"] = None
+def held_columns(bits: int) -> list[Any]:
+    """Returns the columns with values under legal hold of these fields, to be joined with the accounts."""
+    return [
+        HOLD_TABLES[column.table].c[column.name].label(HELD + column_key(column))
+        for field, columns in FIELD_COLUMNS.items()
+        for column in columns
+        if field.bit & bits and column.table in HOLD_TABLES
+    ]
+
+
+def fill_held_values(row: Row, bits: int) -> None:
+    """Fills empty fields of a row that was read with `held_columns` with values under legal hold."""
+    for column in held_columns(bits):
+        name = column.name.removeprefix(HELD)
+        if row[name] is None:
+            row[name] = row[column.name]
+    if row.get("email") == NO_ADDRESS:
+        row["email"] = None

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from sqlalchemy import Row as SQLRow
-from sqlalchemy import Select, and_, bindparam, or_, select
+from sqlalchemy import Select, Table, and_, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.tables import ACCOUNTS, PRE_REGISTRATIONS, PROFILES
@@ -27,10 +27,7 @@ from permissions.masked_columns import (
 )
 from permissions.policy import SOCIAL
 from permissions.subject import Subject
-from resolvers.context import Context
 from resolvers.geolocation.lookup import Place
-from resolvers.subjects import legal_hold_values
-from resolvers.subjects.access_grounds import grounds_of
 
 Row = dict[str, Any]
 
@@ -58,21 +55,24 @@ COMPOSERS: Final[dict[PersonalField, Callable[[Row], Any]]] = {
 COMPOSED_BITS: Final = mask_of(tuple(COMPOSERS))
 
 
-def _select_columns(audience: Audience | None, bits: int) -> list[Any]:
+def subject_columns(audience: Audience | None, bits: int) -> list[Any]:
     """The id, the columns that the decision needs, and the masked columns of the requested fields."""
     asked = [column for field in fields_of(bits) for column in masked_columns(audience, field)]
     state = [ACCOUNTS.c.hidden, lock_bits(audience), standing_bits()]
     return [ACCOUNTS.c.id, *state, *asked]
 
 
+def read_tables(bits: int, *, profile: bool = False) -> list[Table]:
+    """Returns the tables of the requested fields, other than the accounts."""
+    needed = {column.table for field in fields_of(bits) for column in FIELD_COLUMNS[field]}
+    return [table for table in (PROFILES, PRE_REGISTRATIONS) if table in needed or (profile and table is PROFILES)]
+
+
 def _join_tables(statement: Select[Any], bits: int, *, profile: bool = False) -> Select[Any]:
     """Joins only the tables of the requested fields."""
     source: Any = ACCOUNTS
-    tables = {column.table for field in fields_of(bits) for column in FIELD_COLUMNS[field]}
-    if profile or PROFILES in tables:
-        source = source.outerjoin(PROFILES, PROFILES.c.subject_id == ACCOUNTS.c.id)
-    if PRE_REGISTRATIONS in tables:
-        source = source.outerjoin(PRE_REGISTRATIONS, PRE_REGISTRATIONS.c.subject_id == ACCOUNTS.c.id)
+    for table in read_tables(bits, profile=profile):
+        source = source.outerjoin(table, table.c.subject_id == ACCOUNTS.c.id)
     return statement.select_from(source)
 
 
@@ -89,37 +89,27 @@ def _by_ids(audience: Audience | None, bits: int) -> Select[Any]:
 def _select_readable(audience: Audience | None, bits: int) -> Select[Any]:
     """Selects the caller, and everyone who shows this audience a field."""
     readable = or_(is_own_row(), audience_may_read_any(audience))
-    return _join_tables(select(*_select_columns(audience, bits)), bits).where(readable)
+    return _join_tables(select(*subject_columns(audience, bits)), bits).where(readable)
 
 
 @lru_cache(maxsize=512)
 def select_by_ids(audience: Audience, bits: int) -> Select[Any]:
-    """Selects subjects by id for support cases, legal requests and processor views. `to_subject` decides on absence."""
+    """Selects subjects by id for processor views. `to_subject` decides on absence."""
     found = ACCOUNTS.c.id.in_(bindparam("ids", expanding=True))
-    return _join_tables(select(*_select_columns(audience, bits)), bits).where(found)
+    return _join_tables(select(*subject_columns(audience, bits)), bits).where(found)
 
 
 @lru_cache(maxsize=512)
 def select_directory(audience: Audience | None, bits: int, *, profile: bool = False) -> Select[Any]:
     """Selects everyone who shows this audience a field, and the caller while SOCIAL stands."""
     listed = or_(and_(is_own_row(), purpose_stands(SOCIAL[0])), audience_may_read_any(audience))
-    return _join_tables(select(*_select_columns(audience, bits)), bits, profile=profile).where(listed)
+    return _join_tables(select(*subject_columns(audience, bits)), bits, profile=profile).where(listed)
 
 
-async def read(context: Context, connection: AsyncConnection, subject_id: str, bits: int) -> Subject | None:
-    """Returns one subject, or None. Absence and non-existence take the same statements."""
-    if context.caller.case_audience is not None:
-        return (await read_with_grounds(context, connection, [subject_id], bits)).get(subject_id)
-    return await read_without_ground(connection, context.caller, subject_id, bits)
-
-
-async def read_many(
-    context: Context, connection: AsyncConnection, subject_ids: Sequence[str], bits: int
+async def read_many_without_ground(
+    connection: AsyncConnection, caller: Caller, subject_ids: Sequence[str], bits: int
 ) -> dict[str, Subject]:
-    """Returns these subjects by id, without the absent ones."""
-    caller = context.caller
-    if caller.case_audience is not None:
-        return await read_with_grounds(context, connection, subject_ids, bits)
+    """Returns these subjects by id as a member or visitor sees them, without the absent ones."""
     named = {**query_parameters(caller), "ids": list(subject_ids)}
     rows = (await connection.execute(_by_ids(caller.audience_to_others, bits), named)).all()
     seen = (to_subject(caller.audience(row["id"]), row, bits) for row in rows_by_name(rows))
@@ -133,27 +123,6 @@ async def read_without_ground(
     statement = _by_id(caller.audience_to_others, bits)
     found = (await connection.execute(statement, {**query_parameters(caller), "id": subject_id})).all()
     return next((to_subject(caller.audience(row["id"]), row, bits) for row in rows_by_name(found)), None)
-
-
-async def read_with_grounds(
-    context: Context, connection: AsyncConnection, subject_ids: Sequence[str], bits: int
-) -> dict[str, Subject]:
-    """Returns the subjects that a case or request lets the caller read, and notes them for the ledger."""
-    caller = context.caller
-    if caller.case_audience is None:
-        return {}
-    grounds = await grounds_of(connection, caller, subject_ids, context.now())
-    statement = select_by_ids(caller.case_audience, bits)
-    found = (await connection.execute(statement, {**query_parameters(caller), "ids": list(subject_ids)})).all()
-    rows, shown = [row for row in rows_by_name(found) if row["id"] in grounds], {}
-    if rows and caller.case_audience is Audience.LEGAL_REQUEST:
-        await legal_hold_values.fill_held_values(connection, rows, bits)
-    for row in rows:
-        each = grounds[row["id"]]
-        if subject := to_subject(each.audience, row, bits, each):
-            shown[subject.id] = subject
-            context.subjects_read.append(subject)
-    return shown
 
 
 def rows_by_name(rows: Sequence[SQLRow[Any]]) -> Iterator[Row]:

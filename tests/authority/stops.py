@@ -1,8 +1,8 @@
 """Stops a database between statements, and waits until a transaction waits for a lock."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,10 +29,9 @@ class Stop:
             await_only(self.onward.wait())
 
 
-@asynccontextmanager
-async def stopped(database: Database, *parts: str) -> AsyncIterator[Stop]:
-    """Stops the first statement that contains all parts."""
-    stop = Stop(lambda statement: all(part in statement for part in parts))
+@contextmanager
+def listening(database: Database, stop: Stop) -> Iterator[Stop]:
+    """Stops the statements of the database within the block."""
     engine = database.engine.sync_engine
     event.listen(engine, "before_cursor_execute", stop.before)
     try:
@@ -40,6 +39,13 @@ async def stopped(database: Database, *parts: str) -> AsyncIterator[Stop]:
     finally:
         stop.onward.set()
         event.remove(engine, "before_cursor_execute", stop.before)
+
+
+@asynccontextmanager
+async def stopped(database: Database, *parts: str) -> AsyncIterator[Stop]:
+    """Stops the first statement that contains all parts."""
+    with listening(database, Stop(lambda statement: all(part in statement for part in parts))) as stop:
+        yield stop
 
 
 async def until_waiting(database: Database, task: asyncio.Task[Any]) -> None:

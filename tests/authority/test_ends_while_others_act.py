@@ -138,7 +138,7 @@ ENDS = [
 MADE = pytest.mark.parametrize(("made", "how"), ENDS)
 
 
-@pytest.mark.parametrize(("made", "how"), [each for each in ENDS if each[0] is not support])
+@MADE
 async def test_an_end_waits_for_a_transaction_that_holds_the_authority(
     world: World, made: Callable[[World], Awaitable[Actor]], how: str
 ) -> None:

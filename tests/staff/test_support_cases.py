@@ -13,7 +13,7 @@ from models.tables import ACCOUNTS, CHAIN_HEADS, OUTBOX, READINGS, ROLE_GRANTS, 
 from models.tokens import token_rows
 from models.vocabulary import Lock, Role
 from permissions import masked_columns
-from resolvers.subjects import read_subjects
+from resolvers.subjects import read_by_ground, read_subjects
 from tests.staff.support_desk import ASSIGN, CASES, CLOSE, NARROW, QUEUE, READ, SupportDesk
 from tests.world import GRAPHQL_NAMES, codes
 
@@ -166,7 +166,7 @@ def restriction(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A column that restricts processing, added where locks are declared."""
     prepared = (
         read_subjects._by_id,
-        read_subjects.select_by_ids,
+        read_by_ground._statement,
         read_subjects.select_directory,
     )  # statements are made once
     monkeypatch.setitem(masked_columns.LOCK_CONDITIONS, Lock.RESTRICTED, ACCOUNTS.c.social_lapsed_at.is_not(None))
