@@ -28,5 +28,10 @@ def counted_networks(address: str) -> tuple[tuple[str, int], ...]:
     return ((_ipv6_network(ip, IPV6_NETWORK), 1), (_ipv6_network(ip, IPV6_SITE), SITE_FACTOR))
 
 
+def site_of(address: str) -> str:
+    """Returns the widest network that attempts from this address are counted under."""
+    return counted_networks(address)[-1][0]
+
+
 def _ipv6_network(ip: ipaddress.IPv6Address, length: int) -> str:
     return str(ipaddress.IPv6Network((int(ip), length), strict=False))

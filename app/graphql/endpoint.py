@@ -25,6 +25,7 @@ from models.connection_limit import limited_connections
 from permissions.caller import Caller
 from permissions.error_codes import ErrorCode
 from permissions.errors import UNKNOWN_TOKEN
+from permissions.ip_network import site_of
 from resolvers.context import BrowserCookies, Context
 from resolvers.hashing.anonymous_queue import AnonymousQueue
 from resolvers.sessions.known_devices import is_device_token
@@ -56,7 +57,8 @@ class Endpoint:
             browser = self.cookies.read(request)
             credential = cookies.credential(request)
             known = self._is_known_device(asked, browser)
-            async with self.queue.slot(known_device=known) if credential is None else nullcontext():
+            site = site_of(address_of(request))
+            async with self.queue.slot(site, known_device=known) if credential is None else nullcontext():
                 context = Context(await self._caller(request, credential), self.services, browser)
                 with limited_connections():
                     response = await self._executed(request, asked, context, media_type)

@@ -127,9 +127,9 @@ async def test_strangers_do_not_delay_a_known_device(world: World, monkeypatch: 
     queues: list[AnonymousQueue] = []
     slot = AnonymousQueue.slot
 
-    def watched(self: AnonymousQueue, *, known_device: bool) -> Any:
+    def watched(self: AnonymousQueue, site: str, *, known_device: bool) -> Any:
         queues.append(self)
-        return slot(self, known_device=known_device)
+        return slot(self, site, known_device=known_device)
 
     monkeypatch.setattr(AnonymousQueue, "slot", watched)
     monkeypatch.setattr(world.services.hashing._usual, "_queue_length", 0)

@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from resolvers.hashing import worker_pool
-from resolvers.hashing.worker_pool import PoolFull, WorkerPool
+from resolvers.hashing.anonymous_queue import AnonymousQueue
+from resolvers.hashing.worker_pool import SITE_SHARE, PoolFull, WorkerPool
 from tests.identity import (
     STRONG,
     sign_in,
@@ -35,6 +36,25 @@ async def test_a_full_pool_refuses_a_job() -> None:
     gate.open.set()
     assert await asyncio.gather(*waiting) == ["through", "through"]
     assert await pool.run(gate.pass_through) == "through", "and accepts jobs again"
+    pool.close()
+
+
+async def test_one_network_without_credentials_gets_only_a_share_of_the_pool() -> None:
+    pool, gate, queue = WorkerPool("test", 1, 4 * SITE_SHARE), Gate(), AnonymousQueue(100)
+
+    async def job(site: str | None) -> str:
+        async with queue.slot(site):
+            return await pool.run(gate.pass_through)
+
+    crowd = [asyncio.create_task(job("2001:db8::/48")) for _ in range(20)]
+    await asyncio.to_thread(gate.started.wait, 60)
+    others = [asyncio.create_task(job(site)) for site in ("198.51.100.7", None, "2001:db8:1::/48")]
+    await asyncio.sleep(0)
+    gate.open.set()
+    answers = await asyncio.gather(*crowd, *others, return_exceptions=True)
+    assert sum(isinstance(answer, PoolFull) for answer in answers[:20]) == 16
+    assert answers[20:] == ["through"] * 3
+    assert await job("2001:db8::/48") == "through", "the share is free again"
     pool.close()
 
 
