@@ -47,13 +47,17 @@ class CallerDatabase:
     turns: asyncio.Lock
 
     @asynccontextmanager
-    async def writing(self, *, ends: Iterable[AuthorityKey] = ()) -> AsyncIterator[AsyncConnection]:
+    async def writing(
+        self, *, ends: Iterable[AuthorityKey] = (), replaces: Iterable[AuthorityKey] = ()
+    ) -> AsyncIterator[AsyncConnection]:
         """Opens a transaction that acts under the caller's authority, which stands until it commits.
 
         `ends` names the authority that it ends: it waits for those who act under it, and never gives up.
+        `replaces` names authority that it grants anew, for which it waits as others do.
         """
         ended = tuple(ends)
-        async with self._locked(self.database.writing(patient=bool(ended)), ended) as connection:
+        opened = self.database.writing(patient=bool(ended))
+        async with self._locked(opened, (*ended, *replaces), never_gives_up=bool(ended)) as connection:
             yield connection
 
     @asynccontextmanager
@@ -80,9 +84,13 @@ class CallerDatabase:
 
     @asynccontextmanager
     async def _locked(
-        self, opened: AbstractAsyncContextManager[AsyncConnection], ends: tuple[AuthorityKey, ...] = ()
+        self,
+        opened: AbstractAsyncContextManager[AsyncConnection],
+        ends: tuple[AuthorityKey, ...] = (),
+        *,
+        never_gives_up: bool = False,
     ) -> AsyncIterator[AsyncConnection]:
-        wait = None if ends or self.caller.is_member else authority_locks.LOCK_WAIT
+        wait = None if never_gives_up or self.caller.is_member else authority_locks.LOCK_WAIT
         is_recording = False
         try:
             async with opened as connection:

@@ -26,7 +26,7 @@ async def grant_role(info: Info[Context, None], user_id: OtherUserId, role: Staf
     _check_is_staff(role)
     if not context.now() < expires_at <= context.now() + LONGEST_GRANT:
         raise bad_input("expiresAt", "`expiresAt` must be within the next 366 days.")
-    async with context.database.writing(ends=(key_of_role(str(user_id), role),)) as connection:
+    async with context.database.writing(replaces=(key_of_role(str(user_id), role),)) as connection:
         if not await token_rows.lock_remaining_account(connection, lookup_id(str(user_id))):
             return False
         await token_rows.grant_role(
