@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from app.browser.cookies import SessionCookies
 from app.browser.cross_origin import cors_options
 from app.browser.home_page import HomePage
+from app.browser.page_rate import page_rate
 from app.graphql import endpoint as graphql
 from app.graphql import graphiql
 from app.graphql.document_cache import DocumentCache
@@ -25,7 +26,7 @@ from app.graphql.trusted_documents import TrustedDocuments, load_documents
 from app.http import health
 from app.http.client_address import ClientAddressMiddleware, TrustedProxies
 from app.http.json_answers import error_response
-from app.http.request_rate import RequestRate
+from app.http.request_rate import RequestRate, TooManyRequests, too_many_requests
 from app.http.response_headers import BoundaryMiddleware
 from app.mail import letter_pages, transport
 from app.mail.letter_documents import LETTER_DOCUMENTS
@@ -118,11 +119,16 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     schema = make_schema(introspection=not settings.in_production)
     endpoint = graphql.Endpoint(schema, trusted_documents(settings, schema), rate, browser)
     app.include_router(graphql.router(endpoint))
-    app.include_router(graphiql.router(in_production=settings.in_production))
-    app.include_router(letter_pages.router(settings.service_name))
-    app.include_router(home.router())
+    counted = [Depends(page_rate(settings.redis_url, settings.requests_per_minute))] if settings.counts_attempts else []
+    for pages in (
+        graphiql.router(in_production=settings.in_production),
+        letter_pages.router(settings.service_name),
+        home.router(),
+    ):
+        app.include_router(pages, dependencies=counted)
     proxies = TrustedProxies(settings.trusted_proxies, settings.proxy_header)
     app.include_router(health.router(services.database, services.limits, proxies))
+    app.add_exception_handler(TooManyRequests, too_many_requests)
     app.add_exception_handler(HTTPException, partial(_http_error, home))
     if settings.allowed_origins:
         app.add_middleware(CORSMiddleware, **cors_options(settings.app_origins))

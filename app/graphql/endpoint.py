@@ -20,7 +20,7 @@ from app.http.authentication import Credential, Unauthenticated
 from app.http.client_address import address_of
 from app.http.json_answers import error_response, json_response
 from app.http.media_types import error_type
-from app.http.request_rate import RequestRate, TooManyRequests
+from app.http.request_rate import RequestRate, TooManyRequests, too_many_requests
 from models.connection_limit import limited_connections
 from permissions.caller import Caller
 from permissions.error_codes import ErrorCode
@@ -69,8 +69,7 @@ class Endpoint:
             ended = {"Connection": "close"} if problem.status == 408 else {}
             return error_response(request, problem.status, problem.code, problem.message, problem.argument, **ended)
         except TooManyRequests as problem:
-            waits = {"Retry-After": str(problem.seconds)}
-            return error_response(request, 429, ErrorCode.RATE_LIMITED, str(problem), **waits)
+            return await too_many_requests(request, problem)
         except Unauthenticated:
             response = error_response(request, 401, ErrorCode.UNAUTHENTICATED, UNKNOWN_TOKEN, **CHALLENGE)
             if cookies.ACCESS in request.cookies:  # the refresh cookie can continue the session

@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 from typing import Final
 
+from starlette.requests import Request
+from starlette.responses import Response
+
 from app.http.authentication import Credential, UnknownToken, authenticate
+from app.http.json_answers import error_response
 from permissions.caller import Caller
+from permissions.error_codes import ErrorCode
 from permissions.ip_network import counted_networks
 from permissions.rate_limits import REQUESTS_PER_MINUTE, multiplied
 from resolvers.context import Services
@@ -74,3 +79,11 @@ class RequestRate:
 def _require(seconds: int) -> None:
     if seconds:
         raise TooManyRequests(seconds)
+
+
+async def too_many_requests(request: Request, problem: Exception) -> Response:
+    """The response with status 429."""
+    if not isinstance(problem, TooManyRequests):
+        raise problem
+    waits = {"Retry-After": str(problem.seconds)}
+    return error_response(request, 429, ErrorCode.RATE_LIMITED, str(problem), **waits)
