@@ -7,9 +7,9 @@ from typing import Any
 import pyotp
 from sqlalchemy import func, or_, select
 
+from models.letters import LinkUse
 from models.tables import ACCOUNTS, MAILED_TOKENS, OUTBOX
 from models.tokens.mailed_tokens import SENT_UNVERIFIED, stored_mailed_token
-from models.vocabulary import LinkUse
 from permissions.graphql.root_field_rules import CREDENTIAL_FIELDS
 from permissions.version_numbers import current_version
 from schema.build import build

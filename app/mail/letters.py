@@ -8,7 +8,7 @@ from typing import Final
 from pydantic_core import Url
 
 from app.mail.texts import ADDRESS_TAKEN, TEXTS, LetterText
-from models.vocabulary import LinkUse, Notice
+from models.letters import LinkUse, Notice
 
 PAGES: Final = {LinkUse.VERIFY: "/verify", LinkUse.CHANGE: "/verify", LinkUse.RESET: "/reset"}
 

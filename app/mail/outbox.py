@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.mail.letters import LetterFacts, LetterTexts
 from app.mail.transport import MessageBuilder, Transport
 from models.email_address import lookup_address
+from models.letters import LinkUse, Notice
 from models.tables import ACCOUNTS, CREDENTIALS, MAILED_TOKENS, OUTBOX, SUPPORT_CASES
 from models.tokens.mailed_tokens import LINK_USES, SENT_UNVERIFIED, stored_mailed_token
-from models.vocabulary import LinkUse, Notice
 from permissions.retention_periods import account_erasure_date
 from resolvers.context import Services
 

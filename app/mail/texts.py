@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from models.vocabulary import Notice
+from models.letters import Notice
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.columns import ID_LENGTH, new_id
 from models.key_ring import KeyRing
+from models.letters import LinkUse, Notice
 from models.tables import ACCOUNTS, MAILED_TOKENS, OUTBOX
 from models.tokens.token_format import TokenKind, digest_of, format_token
-from models.vocabulary import LinkUse, Notice
 
 LINK_USES: Final = {
     Notice.VERIFY_ADDRESS: LinkUse.VERIFY,

@@ -8,12 +8,13 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
+from models.letters import LinkUse, Notice
 from models.mutation_outcomes import Refused
 from models.tables import ACCOUNTS
 from models.tokens import token_rows
 from models.tokens.authority_locks import keys_of_person
 from models.tokens.mailed_tokens import end_mailed_tokens, write_letter
-from models.vocabulary import STAFF, LinkUse, Notice, RefusalCode
+from models.vocabulary import STAFF, RefusalCode
 from permissions.errors import AUTHENTICATOR_REQUIRED
 from permissions.retention_periods import KeptRecord, account_erasure_date
 from resolvers.arguments import CodeIfOn, Password

@@ -10,13 +10,14 @@ from strawberry import argument
 from strawberry.types.info import Info
 
 from models.columns import new_id
+from models.letters import Notice
 from models.mutation_outcomes import Refused, SignedIn, TotpRequired
 from models.tables import ACCOUNTS, CHALLENGES, CREDENTIALS
 from models.tokens.authority_locks import key_of_role
 from models.tokens.mailed_tokens import write_letter
 from models.tokens.session_tokens import NewSession, SessionTokens
 from models.tokens.token_format import TokenKind, digest_of, kind_of, new_token
-from models.vocabulary import Factors, Notice, RefusalCode, Role, TokenTransport
+from models.vocabulary import Factors, RefusalCode, Role, TokenTransport
 from resolvers.context import Context
 from resolvers.inputs import CompleteLoginInput
 from resolvers.second_factor import recovery_codes

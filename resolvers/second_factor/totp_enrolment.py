@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.columns import new_id
+from models.letters import Notice
 from models.mutation_outcomes import RecoveryCodes, Refused, TotpDisabled, TotpEnrolment
 from models.tables import ACCESS_TOKENS, AUTHENTICATORS
 from models.tokens.authority_locks import keys_of_person
 from models.tokens.mailed_tokens import write_letter
 from models.tokens.token_rows import is_staff
-from models.vocabulary import Factors, Notice, RefusalCode
+from models.vocabulary import Factors, RefusalCode
 from resolvers.arguments import Code, EnrolmentCode, Password
 from resolvers.context import Context
 from resolvers.second_factor import login_challenge, recovery_codes

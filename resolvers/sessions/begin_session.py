@@ -8,18 +8,12 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
+from models.letters import Notice
 from models.mutation_outcomes import SignedIn, Viewer
 from models.tables import ACCESS_TOKENS, ACCOUNTS
 from models.tokens.mailed_tokens import write_letter
 from models.tokens.session_tokens import NewSession, SessionTokens, open_session
-from models.vocabulary import (
-    Notice,
-    ObjectionSource,
-    Processor,
-    Purpose,
-    Role,
-    TokenTransport,
-)
+from models.vocabulary import ObjectionSource, Processor, Purpose, Role, TokenTransport
 from permissions.caller import Caller
 from permissions.ip_network import network_of
 from resolvers.consent.objections import record_objection

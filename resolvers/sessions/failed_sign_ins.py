@@ -9,9 +9,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.key_ring import KeyRing
+from models.letters import Notice
 from models.tables import FAILED_SIGN_INS
 from models.tokens.mailed_tokens import write_letter
-from models.vocabulary import Notice
 
 MAX_WRONG_PASSWORDS: Final = 100
 """After this many wrong passwords in a row, no password signs in there (NIST SP 800-63B-4, 3.2.2)."""

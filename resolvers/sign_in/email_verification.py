@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.email_address import InvalidAddress, canonical_address, given_address
+from models.letters import LinkUse, Notice
 from models.mutation_outcomes import EmailChangeRequested, EmailVerified, Refused
 from models.tables import ACCOUNTS, CREDENTIALS
 from models.tokens.authority_locks import keys_of_person
@@ -18,7 +19,7 @@ from models.tokens.mailed_tokens import (
     write_letter,
     write_mailed_token,
 )
-from models.vocabulary import LinkUse, Notice, Purpose, RefusalCode
+from models.vocabulary import Purpose, RefusalCode
 from permissions.ip_network import network_of
 from resolvers.arguments import CodeIfOn, LinkToken, NewEmail, Password
 from resolvers.consent.state import grant_is_current

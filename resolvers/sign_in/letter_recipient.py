@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.letters import Notice
 from models.tables import ACCOUNTS, CREDENTIALS
 from models.tokens.token_rows import is_staff
-from models.vocabulary import Notice
 
 log = logging.getLogger(__name__)
 

@@ -6,11 +6,12 @@ from typing import Any
 from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.letters import LinkUse
 from models.mutation_outcomes import Refused
 from models.pasted_text import trimmed
 from models.tables import MAILED_TOKENS
 from models.tokens.token_format import TokenKind, digest_of, kind_of
-from models.vocabulary import LinkUse, RefusalCode
+from models.vocabulary import RefusalCode
 
 LINK_EXPIRED = Refused(
     RefusalCode.TOKEN_EXPIRED, "This link has expired or was already used. Ask for a new one.", "token"

@@ -9,22 +9,14 @@ from strawberry import argument
 from strawberry.types.info import Info
 
 from models.email_address import lookup_address
+from models.letters import Notice
 from models.mutation_outcomes import Refused, SignedIn, TotpRequired
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
 from models.tokens import session_tokens
 from models.tokens.authority_locks import key_of_role, key_of_token
 from models.tokens.mailed_tokens import stand_in_id, write_letter
 from models.tokens.session_tokens import NewSession, ReusedRefreshToken, SessionTokens
-from models.vocabulary import (
-    Factors,
-    ForbiddenReason,
-    Notice,
-    ObjectionSource,
-    Processor,
-    RefusalCode,
-    Role,
-    TokenTransport,
-)
+from models.vocabulary import Factors, ForbiddenReason, ObjectionSource, Processor, RefusalCode, Role, TokenTransport
 from permissions.caller import Caller
 from permissions.errors import forbidden
 from resolvers.arguments import RefreshToken

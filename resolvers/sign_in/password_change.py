@@ -10,13 +10,14 @@ from strawberry import argument
 from strawberry.types.info import Info
 
 from models.email_address import canonical_address, lookup_address
+from models.letters import LinkUse, Notice
 from models.logs import hash_chain
 from models.mutation_outcomes import PasswordChanged, Refused
 from models.records.consent import record_of
 from models.tables import ACCOUNTS, AUTHENTICATORS, CREDENTIALS, PRE_REGISTRATIONS, PROFILES
 from models.tokens.authority_locks import keys_of_person
 from models.tokens.mailed_tokens import end_mailed_tokens, stand_in_id, write_letter, write_mailed_token
-from models.vocabulary import ConsentSource, LinkUse, Notice, Purpose
+from models.vocabulary import ConsentSource, Purpose
 from permissions import version_numbers
 from permissions.errors import rate_limited
 from resolvers.arguments import Email, LinkToken, NewPassword

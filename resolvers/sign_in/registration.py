@@ -11,16 +11,10 @@ from strawberry.types.info import Info
 
 from models.columns import new_id
 from models.email_address import InvalidAddress, canonical_address, given_address
+from models.letters import Notice
 from models.mutation_outcomes import Refused, Registered
 from models.tokens.mailed_tokens import record_request_network, stand_in_id, write_mailed_token
-from models.vocabulary import (
-    ConsentSource,
-    Notice,
-    ObjectionSource,
-    Processor,
-    Purpose,
-    RefusalCode,
-)
+from models.vocabulary import ConsentSource, ObjectionSource, Processor, Purpose, RefusalCode
 from permissions import version_numbers
 from permissions.ip_network import network_of
 from resolvers.consent.objections import record_objection

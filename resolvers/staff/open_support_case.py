@@ -13,10 +13,11 @@ from strawberry.types.info import Info
 
 from models.columns import lookup_id, new_id, sort_key
 from models.email_address import lookup_address
+from models.letters import Notice
 from models.mutation_outcomes import Refused
 from models.tables import ACCOUNTS, CREDENTIALS, SUPPORT_CASES
 from models.tokens.mailed_tokens import write_letter
-from models.vocabulary import Audience, Notice, PersonalField, RefusalCode
+from models.vocabulary import Audience, PersonalField, RefusalCode
 from permissions.caller import Caller
 from resolvers.context import Context
 from resolvers.staff import case_scope

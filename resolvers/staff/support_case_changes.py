@@ -8,11 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.columns import lookup_id, new_id
+from models.letters import Notice
 from models.mutation_outcomes import Refused
 from models.tables import SUPPORT_CASES
 from models.tokens.mailed_tokens import write_letter
 from models.tokens.token_rows import lock_role_grant
-from models.vocabulary import Notice, RefusalCode, Role, SupportCaseStatus, mask_of
+from models.vocabulary import RefusalCode, Role, SupportCaseStatus, mask_of
 from resolvers.arguments import AgentId, CaseId, RemainingExtent
 from resolvers.context import Context
 from resolvers.staff.case_scope import MOST_FIELDS

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from app.graphql import endpoint
+from app.http import request_rate
 from models.columns import HOLDS, IDENTIFIER, new_id
 from models.tables import (
     ACCESS_TOKENS,
@@ -232,14 +232,14 @@ async def test_a_caller_erased_during_a_request_is_unauthenticated(
     await harness.request_erasure(id)
     harness.clock.at += 30 * DAY
     await harness.extend_sessions()
-    accepted = endpoint.authenticate
+    accepted = request_rate.authenticate
 
     async def meanwhile(*given: Any) -> Any:
         caller = await accepted(*given)
         assert (await RetentionRun(harness.world.services, harness.places.register).delete_due())["accounts"] == 1
         return caller
 
-    monkeypatch.setattr(endpoint, "authenticate", meanwhile)
+    monkeypatch.setattr(request_rate, "authenticate", meanwhile)
     assert codes(await harness.world.ask(document, token)) == ["UNAUTHENTICATED"]
 
 

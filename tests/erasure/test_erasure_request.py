@@ -11,8 +11,9 @@ from sqlalchemy import select
 
 from app.browser import cookies
 from models.database import Database
+from models.letters import LinkUse
 from models.tables import ROLE_GRANTS
-from models.vocabulary import LinkUse, Processor, Role
+from models.vocabulary import Processor, Role
 from permissions.retention_periods import RETENTION, YEAR, RecordKind, retention
 from tests.erasure.requester import CANCEL, GRACE, GRANT_ROLE, ME, REQUEST, STATES, Requester, instant_text
 from tests.http.test_browser_sessions import from_browser

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import update
 
+from models.letters import LinkUse
 from models.tables import ACCOUNTS, STATISTICS_RELEASES
-from models.vocabulary import LinkUse, Processor, Role
+from models.vocabulary import Processor, Role
 from permissions.caller import Caller
 from permissions.masked_columns import query_parameters
 from permissions.statistics.count_query import count_statement

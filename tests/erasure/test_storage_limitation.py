@@ -14,6 +14,7 @@ from sqlalchemy import delete, update
 from app.commands.audit.account_state import differences
 from models.columns import HOLDS
 from models.database import Database
+from models.letters import LinkUse
 from models.tables import (
     ACCOUNTS,
     CONSENT_RECORDS,
@@ -24,7 +25,7 @@ from models.tables import (
     PRE_REGISTRATIONS,
     PROFILES,
 )
-from models.vocabulary import LinkUse, PersonalField, Purpose, Role
+from models.vocabulary import PersonalField, Purpose, Role
 from permissions import policy
 from permissions.policy import Version
 from permissions.version_numbers import current_version

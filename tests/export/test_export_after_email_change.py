@@ -6,7 +6,8 @@ from app.commands.access.disable import disable_account
 from app.mail.letters import LetterTexts
 from app.mail.outbox import Outbox
 from app.mail.transport import MessageBuilder
-from models.vocabulary import LinkUse, Role
+from models.letters import LinkUse
+from models.vocabulary import Role
 from tests.export.test_export import exported
 from tests.identity import CHANGE_EMAIL, STRONG, Clock, mailed_tokens, sign_in, verify_email
 from tests.mail.harness import SITE, RecordingTransport, body_text

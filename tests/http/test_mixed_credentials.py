@@ -10,8 +10,9 @@ import pytest
 
 from app.browser import cookies
 from models.database import Database
+from models.letters import LinkUse
 from models.tokens.token_format import TokenKind, kind_of
-from models.vocabulary import LinkUse, Processor, Role
+from models.vocabulary import Processor, Role
 from tests.identity import (
     ASK_RESET,
     COMPLETE,

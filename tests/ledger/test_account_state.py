@@ -10,9 +10,10 @@ from sqlalchemy import Table, select, update
 
 from app.commands.audit.account_state import Difference, comparisons, differences
 from app.commands.audit.verify_log import faults
+from models.letters import LinkUse
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CONSENT_RECORDS, OBJECTIONS, RESTRICTIONS, ROLE_GRANTS
 from models.tokens import token_rows
-from models.vocabulary import STAFF, LinkUse, Processor, Purpose, Role
+from models.vocabulary import STAFF, Processor, Purpose, Role
 from permissions.version_numbers import current_version
 from tests.identity import ASK_RESET, STRONG, Clock, mailed_tokens, register, reset_password, sign_in, verify_email
 from tests.serving import consentql

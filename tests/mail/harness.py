@@ -14,13 +14,13 @@ from sqlalchemy import insert, select
 from app.mail.letters import LetterTexts
 from app.mail.outbox import Outbox
 from app.mail.transport import MessageBuilder
+from models.letters import Notice
 from models.tables import OUTBOX, SUPPORT_CASES
 from models.tokens.mailed_tokens import (
     LINK_USES,
     write_letter,
     write_mailed_token,
 )
-from models.vocabulary import Notice
 from resolvers.context import Services
 from tests.world import World
 

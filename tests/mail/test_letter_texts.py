@@ -9,6 +9,7 @@ from sqlalchemy import delete, update
 
 from app.mail.texts import TEXTS
 from models.key_ring import KeyRing
+from models.letters import LinkUse, Notice
 from models.tables import ACCOUNTS, MAILED_TOKENS, METADATA, OUTBOX
 from models.tokens.mailed_tokens import (
     LINK_LIFETIMES,
@@ -18,7 +19,6 @@ from models.tokens.mailed_tokens import (
     write_mailed_token,
 )
 from models.tokens.token_format import TokenKind, digest_of, kind_of
-from models.vocabulary import LinkUse, Notice
 from tests.mail.harness import CASE_NOTICES, LINK, SITE, MailHarness, body_text
 from tests.statements import recorded_statements
 from tests.world import FORM, KEY, PROFILE

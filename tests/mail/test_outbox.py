@@ -18,8 +18,8 @@ from app.mail.transport import transport_for
 from app.operations import backlog
 from app.operations.metrics import REGISTRY
 from models.database import Database
+from models.letters import Notice
 from models.tables import ACCOUNTS
-from models.vocabulary import Notice
 from tests.mail.harness import MailHarness, RecordingTransport
 from tests.mail.smtp_server import SmtpServer, running
 from tests.serving import free_port, serving

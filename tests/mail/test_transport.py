@@ -14,11 +14,11 @@ from sqlalchemy import func, select, update
 from app.mail.transport import FolderTransport, MessageBuilder, transport_for
 from models.database import Database
 from models.email_address import InvalidAddress
+from models.letters import Notice
 from models.tables import OUTBOX
 from models.tokens.mailed_tokens import (
     write_mailed_token,
 )
-from models.vocabulary import Notice
 from tests.mail.harness import LINK, MailHarness
 from tests.mail.smtp_server import SmtpServer, certificate, message_to, remote_transport, running
 from tests.serving import serving

@@ -7,7 +7,8 @@ from typing import Any, Final
 import pytest
 from graphql import GraphQLNonNull, GraphQLObjectType, GraphQLUnionType, get_named_type
 
-from models.vocabulary import LinkUse, Role
+from models.letters import LinkUse
+from models.vocabulary import Role
 from permissions.graphql.root_field_rules import ROOT_FIELD_RULES
 from permissions.version_numbers import current_version
 from resolvers.account import own_account

@@ -7,8 +7,8 @@ import pytest
 
 from app.commands.access.disable import disable_account, enable_account
 from app.graphql import endpoint
+from models.letters import LinkUse
 from models.tables import KNOWN_DEVICES
-from models.vocabulary import LinkUse
 from resolvers.sessions.known_devices import is_device_token, new_device_token
 from tests.identity import (
     ASK_RESET,

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from app.graphql import endpoint
+from models.letters import LinkUse
 from models.tables import ACCOUNTS
-from models.vocabulary import LinkUse
 from tests.identity import (
     ASK_RESET,
     CHANGE_EMAIL,

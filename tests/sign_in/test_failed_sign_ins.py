@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from app.commands.access.unlock import unlock_account
+from models.letters import LinkUse
 from models.tables import FAILED_SIGN_INS
-from models.vocabulary import LinkUse
 from resolvers.sessions import failed_sign_ins
 from resolvers.sign_in import login_refresh_logout
 from tests.identity import (

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 
+from models.letters import LinkUse
 from models.tables import ACCOUNTS, METADATA
-from models.vocabulary import LinkUse
 from resolvers.hashing.password_hash import Hashing
 from tests.identity import (
     ASK_RESET,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from models.vocabulary import LinkUse, Purpose, Role
+from models.letters import LinkUse
+from models.vocabulary import Purpose, Role
 from tests.identity import (
     ASK_RESET,
     BEGIN,

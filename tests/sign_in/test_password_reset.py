@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from models.vocabulary import LinkUse, Role
+from models.letters import LinkUse
+from models.vocabulary import Role
 from tests.identity import (
     ASK_RESET,
     OTHER,

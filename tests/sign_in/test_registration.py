@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from app.graphql import endpoint
+from models.letters import LinkUse
 from models.tables import ACCOUNTS, CONSENT_RECORDS, PRE_REGISTRATIONS, PROFILES
-from models.vocabulary import LinkUse
 from tests.identity import (
     OTHER,
     REGISTER,

@@ -15,10 +15,11 @@ import pytest
 from sqlalchemy import select
 
 from models.database import Database
+from models.letters import LinkUse
 from models.tables import ACCOUNTS, MAILED_TOKENS
 from models.tokens import token_rows
 from models.tokens.mailed_tokens import stored_mailed_token
-from models.vocabulary import LinkUse, Role
+from models.vocabulary import Role
 from tests.identity import (
     ASK_RESET,
     BEGIN,

@@ -11,8 +11,9 @@ from app.commands.console.process import find_person
 from app.mail.letters import LetterTexts
 from app.mail.outbox import Outbox
 from app.mail.transport import MessageBuilder
+from models.letters import LinkUse
 from models.tables import SUPPORT_CASES
-from models.vocabulary import LinkUse, Role
+from models.vocabulary import Role
 from resolvers.export.document import write_document
 from tests.identity import (
     ASK_RESET,

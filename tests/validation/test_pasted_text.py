@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from models.letters import LinkUse
 from models.pasted_text import INVISIBLE, MOST_MARKS, UNSEEN, one_line, plain, trimmed
 from models.tables import ACCESS_TOKENS
-from models.vocabulary import LinkUse
 from permissions.version_numbers import current_version
 from resolvers.imports.parse_line import CONSENT_KEYS, FORM_KEYS, KEYS, PROFILE_KEYS, parse_person
 from resolvers.validation import free_text

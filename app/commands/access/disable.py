@@ -4,10 +4,10 @@ import typer
 from sqlalchemy import update
 
 from app.commands.console.process import find_person, run
+from models.letters import LinkUse
 from models.tables import ACCOUNTS
 from models.tokens.authority_locks import keys_of_person, lock_exclusively
 from models.tokens.mailed_tokens import end_mailed_tokens
-from models.vocabulary import LinkUse
 from resolvers.context import Services
 from resolvers.sessions.revoke_tokens import end_sessions
 from resolvers.subjects.account_lock import lock_account

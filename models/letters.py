@@ -1,0 +1,35 @@
+"""The occasions of letters and the actions of their links. Rows store these values."""
+
+from enum import StrEnum
+
+
+class Notice(StrEnum):
+    """The occasion of a letter."""
+
+    CASE_OPENED = "CASE_OPENED"
+    CASE_ASSIGNED = "CASE_ASSIGNED"
+    VERIFY_ADDRESS = "VERIFY_ADDRESS"
+    ALREADY_REGISTERED = "ALREADY_REGISTERED"
+    CLAIM_ADDRESS = "CLAIM_ADDRESS"
+    RESET_PASSWORD = "RESET_PASSWORD"  # noqa: S105  # a kind of letter
+    CONFIRM_ADDRESS = "CONFIRM_ADDRESS"
+    ADDRESS_CHANGING = "ADDRESS_CHANGING"
+    PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105  # a kind of letter
+    TOTP_ENABLED = "TOTP_ENABLED"
+    TOTP_DISABLED = "TOTP_DISABLED"
+    RECOVERY_CODES_REPLACED = "RECOVERY_CODES_REPLACED"
+    RECOVERY_CODE_USED = "RECOVERY_CODE_USED"
+    NEW_DEVICE = "NEW_DEVICE"
+    SESSION_STOLEN = "SESSION_STOLEN"
+    SIGN_IN_LOCKED = "SIGN_IN_LOCKED"
+    CODES_WRONG = "CODES_WRONG"
+    ERASURE_SCHEDULED = "ERASURE_SCHEDULED"
+    ERASURE_CANCELLED = "ERASURE_CANCELLED"
+
+
+class LinkUse(StrEnum):
+    """The action of a link in a letter."""
+
+    VERIFY = "VERIFY"
+    RESET = "RESET"
+    CHANGE = "CHANGE"
