@@ -133,7 +133,7 @@ def main() -> None:
     seconds = sorted(each for each, _ in found)
     p99 = seconds[min(len(seconds) - 1, int(len(seconds) * 0.99))]
     writes = sum(writes for _, writes in found)
-    print(f"p50 {seconds[len(seconds) // 2]:.3f} s, p99 {p99:.3f} s, {len(found)} ends beside {writes} writes")
+    print(f"p50 {seconds[len(seconds) // 2]:.3f} s, p99 {p99:.3f} s, {len(found)} ends, {writes} writes meanwhile")
     if p99 > MAX_P99_SECONDS:
         raise SystemExit(f"above the limit of {MAX_P99_SECONDS} s")
 

@@ -70,7 +70,7 @@ class IssuedSecrets:
 class BrowserCookies:
     """The cookies of a request, and the changes that the response makes to them.
 
-    `lapsed`: the browser sent the refresh cookie alone, because its access cookie has expired. `cross_site`: the page
+    `lapsed`: the browser sent only the refresh cookie, because its access cookie has expired. `cross_site`: the page
     is of another site, so the browser keeps no cookie of the answer.
     `challenged` is a secret that proves which browser began a sign-in with two factors.
     """

@@ -61,7 +61,7 @@ class ReachWalk(SelectionWalk):
                 self.bits[audience] |= self._bits_below(parent, inner) & possible_bits((audience,))
 
     def _bits_below(self, parent: Any, node: FieldNode) -> int:
-        """The fields in the selection of this field of a type, whatever the arguments are."""
+        """The fields in the selection of this field of a type, with any arguments."""
         field = getattr(parent, "fields", {}).get(node.name.value)
         kind = get_named_type(field.type) if field else None
         if node.selection_set is None or not is_composite_type(kind):

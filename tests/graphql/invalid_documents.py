@@ -20,7 +20,7 @@ FAULT: Final = 0.15
 
 DEPTH: Final = 4
 WRONG_VALUES: Final = ("1", "1.5", '"text"', "WORD", "true", "null", "$a", "[[1]]", "{word: 1}", "$unknown", "{}")
-OTHER_NAMES: Final = ("word", "emial", "frist", "edgs", "userid")
+OTHER_NAMES: Final = ("word", "emial", "edgs", "userid")
 DIRECTIVES: Final = ("@skip", "@include(if: 1)", "@deprecated", "@word", "@skip(if: true) @skip(if: true)")
 VARIABLES: Final = ("$a: Int", "$a: Word", "$a: [ID!]", "$a: String = 1", "$a: User", "$a: Int, $a: ID!")
 

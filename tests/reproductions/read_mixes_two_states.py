@@ -29,7 +29,7 @@ READ = "query($i: ID!) { user(id: $i) { organization } }"
 
 
 async def mixed(world: World) -> str:
-    """The answer to a reading, in the middle of which the case is closed and the subject writes."""
+    """The answer to a read. In its middle the case is closed and the subject writes."""
     subject, owner = await world.member("subject@example.org")
     agent, chief = await world.person("agent@example.org"), await world.person("chief@example.org")
     of_agent, of_chief = await world.token(Role.SUPPORT, agent), await world.token(Role.OPERATIONS, chief)

@@ -1,4 +1,4 @@
-"""A browser whose access cookie has expired is told to refresh its session, and is never taken for a visitor."""
+"""The answer to a browser whose access cookie has expired says to refresh, and is never the answer to a visitor."""
 
 from typing import Any
 

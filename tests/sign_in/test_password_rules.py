@@ -78,8 +78,8 @@ def test_no_password_contains_a_part_of_its_owners_address(address: str) -> None
     before=st.sampled_from(["", "n", "é", " ", "7", "_", "-"]),
     after=st.sampled_from(["", "n", "é", " ", "7", "_", "-"]),
 )
-def test_a_short_word_counts_only_by_itself(word: str, before: str, after: str) -> None:
-    """By itself: as the whole password, or between two characters that are no letters."""
+def test_a_short_word_counts_only_on_its_own(word: str, before: str, after: str) -> None:
+    """That is: as the whole password, or between two characters that are not letters."""
     apart = all(each and not each.isalpha() for each in (before, after))
     expected = len(word) >= MIN_WORD_LENGTH or apart
     found = faults(f"RIVER{before}{word}{after}GANTRY", words=(word,))
