@@ -25,7 +25,7 @@ from app.graphql.execution import OperationExtension, ServedSchema
 from app.graphql.trusted_documents import TrustedDocuments, load_documents
 from app.http import health
 from app.http.client_address import ClientAddressMiddleware, TrustedProxies
-from app.http.json_answers import error_response
+from app.http.json_answers import WRONG_METHOD, error_response
 from app.http.request_rate import RequestRate, TooManyRequests, too_many_requests
 from app.http.response_headers import BoundaryMiddleware
 from app.mail import letter_pages, transport
@@ -141,6 +141,5 @@ async def _http_error(home: HomePage, request: Request, problem: Exception) -> R
         raise problem
     if problem.status_code == 404:
         return home.not_found(request)
-    return error_response(
-        request, problem.status_code, ErrorCode.BAD_USER_INPUT, str(problem.detail), **(problem.headers or {})
-    )
+    sentence = WRONG_METHOD if problem.status_code == 405 else str(problem.detail)
+    return error_response(request, problem.status_code, ErrorCode.BAD_USER_INPUT, sentence, **(problem.headers or {}))

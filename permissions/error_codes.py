@@ -48,7 +48,7 @@ ERRORS: Final[Mapping[ErrorCode, ErrorText]] = {
         "See the reasons below. In a browser, send `X-ConsentQL-Client: browser` from an allowed origin.",
     ),
     ErrorCode.BAD_USER_INPUT: ErrorText(
-        (200, 400, 403, 404, 405, 406, 408, 413, 415, 431),
+        (200, 400, 404, 405, 406, 408, 413, 415, 431),
         "An argument, a variable or the request itself is invalid.",
         "Correct the input that `extensions.argument` names. Without `argument`, see the status below.",
     ),
@@ -59,12 +59,13 @@ ERRORS: Final[Mapping[ErrorCode, ErrorText]] = {
     ),
     ErrorCode.RATE_LIMITED: ErrorText(
         (200, 429),
-        "The caller repeats an operation too often, or sends too many requests (429).",
+        "The caller repeats an operation too often, other requests are changing the same records, or the caller sends "
+        "too many requests (429).",
         "Wait `extensions.retryAfterSeconds`, or the seconds in the header `Retry-After`.",
     ),
     ErrorCode.NOT_RECORDED: ErrorText(
         (200,),
-        "The ledger could not record the disclosure, so the answer contains no data.",
+        "The ledger could not record the disclosure, so the root field is null.",
         "Repeat the query. If it fails again, tell the operator.",
     ),
     ErrorCode.INTERNAL: ErrorText(

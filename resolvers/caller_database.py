@@ -53,7 +53,7 @@ class CallerDatabase:
         """Opens a transaction that acts under the caller's authority, which stands until it commits.
 
         `ends` names the authority that it ends: it waits for those who act under it, and never gives up.
-        `replaces` names authority that it grants anew, for which it waits as others do.
+        `replaces` names authority that it grants again. For that it waits as others do.
         """
         ended = tuple(ends)
         opened = self.database.writing(patient=bool(ended))

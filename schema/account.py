@@ -29,7 +29,8 @@ class ConsentState:
     id = strawberry.field(
         resolver=consent_state_id,
         graphql_type=strawberry.ID,
-        description="An opaque id, the same each time, for caches of clients. Another for each caller and purpose.",
+        description="An opaque id, the same each time, for caches of clients, another for each caller and "
+        "purpose. `node` does not find it.",
     )
     purpose: Purpose = strawberry.field(description="The purpose.")
     granted: bool = strawberry.field(
@@ -170,7 +171,8 @@ class Account(Node):
 @strawberry.type(description="The caller, as their token describes them.")
 class Viewer:
     id: strawberry.ID = strawberry.field(
-        description="An opaque id for caches of clients. Another for each token, and the same for all visitors."
+        description="An opaque id for caches of clients. It differs for each session or token and stays the same "
+        "after a refresh. All visitors share one."
     )
     role: Role = strawberry.field(description="The role of the token. ANONYMOUS without a token.")
     user: User | None = strawberry.field(

@@ -22,7 +22,8 @@ class ProcessorState:
     id = strawberry.field(
         resolver=objections.processor_state_id,
         graphql_type=strawberry.ID,
-        description="An opaque id, the same each time, for caches of clients. Another for each caller and processor.",
+        description="An opaque id, the same each time, for caches of clients, another for each caller and "
+        "processor. `node` does not find it.",
     )
     processor: Processor = strawberry.field(description="The processor.")
     fields: list[PersonalField] = strawberry.field(

@@ -33,7 +33,8 @@ class IdentityMutation:
         resolver=login_challenge.complete_login,
         graphql_type=LoginResult | None,
         extensions=[RootFieldAccess("Mutation.completeLogin")],
-        description="The second step of a two-factor sign-in, with an authenticator code or a recovery code.",
+        description="The second step of a two-factor sign-in, with an authenticator code or a recovery code. A sign-in "
+        "that began with COOKIE is completed only in the same browser.",
     )
     refresh_session = strawberry.field(
         resolver=login_refresh_logout.refresh_session,

@@ -23,7 +23,8 @@ from schema.user import User
 
 
 @strawberry.type(
-    description="All queries. A field that the caller's role may not query is null, with a FORBIDDEN error."
+    description="All queries. A field that the caller may not query is null, with a FORBIDDEN error. Its "
+    "`extensions.reason` says why."
 )
 class Query:
     node = strawberry.field(

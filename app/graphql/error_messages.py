@@ -169,7 +169,7 @@ def public_error(error: GraphQLError) -> GraphQLError:
     error_id = secrets.token_hex(8)
     kind = type(cause or error).__name__
     log.error("an operation failed", extra={"error_id": error_id, "kind": kind, "at": _field(error)})
-    sentence = "Something went wrong here; nothing is shown."
+    sentence = f"Internal error. Quote id {error_id} when you contact support."
     return ApiError(
         sentence, nodes=error.nodes, path=error.path, extensions={"code": ErrorCode.INTERNAL, "id": error_id}
     )

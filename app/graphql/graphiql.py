@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
 from app.browser.html_pages import prefers_html
-from app.http.json_answers import error_response
+from app.http.json_answers import WRONG_METHOD, error_response
 from permissions.error_codes import ErrorCode
 
 WEB: Final = Path(__file__).parent.parent / "web"
@@ -44,7 +44,7 @@ def router(*, in_production: bool) -> APIRouter:
     @routes.get("/graphql")
     async def page(request: Request) -> Response:
         if in_production or not _asks_for_page(request):
-            return error_response(request, 405, ErrorCode.BAD_USER_INPUT, "Send operations by POST.", Allow="POST")
+            return error_response(request, 405, ErrorCode.BAD_USER_INPUT, WRONG_METHOD, Allow="POST")
         if is_installed():
             return _file(WEB / "graphiql.html", 200)
         return _file(WEB / "graphiql-missing.html", 503)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from app.http.media_types import JSON, error_type
 from permissions.error_codes import ErrorCode
 
+WRONG_METHOD: Final = "Send operations to `/graphql` by POST."
 READ_METHODS: Final = ["GET", "HEAD"]
 """The methods of a route that only reads."""
 

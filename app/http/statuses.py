@@ -29,7 +29,7 @@ STATUSES: Final[Mapping[int, StatusText]] = {
     ),
     404: StatusText("The path does not exist.", "Send operations to `/graphql`."),
     405: StatusText(
-        "The path does not accept this method. `GET /graphql` shows only browsers a page, in development.",
+        "The path does not accept this method. `GET /graphql` shows a page in development, and only to browsers.",
         "Send operations by `POST`.",
     ),
     406: StatusText("The `Accept` header allows no media type of the service.", "Accept `application/json`."),

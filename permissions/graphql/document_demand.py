@@ -71,7 +71,8 @@ class DocumentDemand:
             name = coordinate.partition(".")[2]
             dear = f"`{name}` with `{rule.dear_with}`" if rule.dear_with else f"`{name}`"
             raise bad_input(
-                rule.dear_with or name, f"A document may contain {dear} at most {rule.most} times. Send several."
+                rule.dear_with or name,
+                f"A document may contain {dear} at most {rule.most} times. Use several documents.",
             )
 
 

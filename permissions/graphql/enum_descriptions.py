@@ -111,8 +111,8 @@ REFUSAL_CODES: Final = {
     RefusalCode.CHALLENGE_EXPIRED: "The challenge was used, is older than 5 minutes, or had 5 tries. Call `login` "
     "again.",
     RefusalCode.TOO_MANY_ATTEMPTS: "A rate limit is reached. Wait `retryAfterSeconds`, then try again.",
-    RefusalCode.TRY_LATER: "The server is checking too many passwords now. The attempt was not counted. Repeat it "
-    "after `retryAfterSeconds`.",
+    RefusalCode.TRY_LATER: "The server is checking too many passwords, or other requests are changing the same "
+    "records. Nothing was changed or counted. Repeat it after `retryAfterSeconds`.",
     RefusalCode.WEAK_PASSWORD: "The new password is too short, too long, guessable, leaked, or contains a known name. "
     "Show `message`, which lists every reason.",
     RefusalCode.INVALID_INPUT: "An input has the wrong form or exceeds a limit. Correct the input that `field` names.",
@@ -162,8 +162,8 @@ DIMENSIONS: Final = {
 
 TOKEN_TRANSPORTS: Final = {
     TokenTransport.BEARER: "The tokens are in the answer. Send the access token as `Authorization: Bearer …`.",
-    TokenTransport.COOKIE: "The tokens are set as cookies that no script can read. The browser sends "
-    "`X-ConsentQL-Client: browser` with each request.",
+    TokenTransport.COOKIE: "The tokens are set as cookies that no script can read. The app sends "
+    "`X-ConsentQL-Client: browser` with each request, from a page of the API's own site.",
 }
 
 DESCRIPTIONS: Final[Mapping[type[StrEnum], Mapping[Any, str]]] = {

