@@ -51,12 +51,17 @@ class Database:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         # the default pool keeps five connections and opens a new one, with a thread, for each further request
         options: dict[str, Any] = {"pool_size": pool, "max_overflow": pool, "hide_parameters": True}
-        self.engine = self._sqlite(url, **options) if self.is_sqlite else create_async_engine(url, **options)
+        self.engine = self._sqlite(url, **options) if self.is_sqlite else self._postgresql(url, **options)
         self._writer = self.engine.execution_options(**{IS_WRITER: True})
         self._impatient_writer = self.engine.execution_options(**{IS_WRITER: True, WAITS: False})
         # a statement sees the data committed before it began, with or without a transaction;
         # without one PostgreSQL saves two round trips per read
         self._reader = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @staticmethod
+    def _postgresql(url: str, **options: Any) -> AsyncEngine:
+        # an authority is read again after its lock was waited for, so the server's own default must not apply
+        return create_async_engine(url, isolation_level="READ COMMITTED", **options)
 
     @staticmethod
     def _sqlite(url: str, **options: Any) -> AsyncEngine:
