@@ -1,6 +1,7 @@
 """Execution of an operation: parse and validate, check variables, decide refusals."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from graphql import (
@@ -133,7 +134,8 @@ def _coerced_variables(
         kind: Any = type_from_ast(schema.graphql, definition.type)
         if name in given and kind is not None:
             collect = _collector(faults, f"${name}", schema.graphql, names_fields=names_fields)
-            validate_input_value(given[name], kind, collect)
+            with suppress(_EnoughFaults):
+                validate_input_value(given[name], kind, collect)
         elif name not in given and definition.default_value is None and is_non_null_type(kind):
             faults.append(InputFault(f"${name}", f"`${name}` is missing."))
     found = faults[:MAX_ERRORS] or [InputFault("$variables", "The variables are invalid.")]
@@ -156,10 +158,19 @@ def _misplaced_nulls(
     ]
 
 
+class _EnoughFaults(Exception):
+    """Ends the validation of a variable: no answer has more errors."""
+
+
 def _collector(
     faults: list[InputFault], root: str, schema: GraphQLSchema, *, names_fields: bool
 ) -> Callable[[GraphQLError, list[str | int]], None]:
-    return lambda error, path: faults.append(input_fault(error, root, path, schema, names_fields=names_fields))
+    def collect(error: GraphQLError, path: list[str | int]) -> None:
+        if len(faults) >= MAX_ERRORS:
+            raise _EnoughFaults
+        faults.append(input_fault(error, root, path, schema, names_fields=names_fields))
+
+    return collect
 
 
 class ServedSchema(ClassifiedSchema):

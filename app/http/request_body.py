@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from app.http import strict_json
 from app.http.media_types import GRAPHQL_RESPONSE, JSON, accepted_type
 from permissions.error_codes import ErrorCode
+from permissions.graphql.document_demand import MOST_VALUES
 
 MAX_BYTES: Final = 64 * 1024
 TIMEOUT_SECONDS: Final = 10
@@ -98,9 +99,26 @@ def _graphql_request(body: Any) -> GraphQLRequest:
         raise RequestError(400, "`query` must be the text of a document.", "query")
     if variables is not None and not isinstance(variables, dict):
         raise RequestError(400, "`variables` must be an object or null.", "variables")
+    if _has_more_values(variables or {}, MOST_VALUES):
+        raise RequestError(
+            400, f"`variables` may contain at most {MOST_VALUES:,} values, nested ones too.", "variables"
+        )
     if name is not None and not isinstance(name, str):
         raise RequestError(400, "`operationName` must be a string or null.", "operationName")
     return GraphQLRequest(query or None, variables, name, id)
+
+
+def _has_more_values(value: Any, most: int) -> bool:
+    """Whether the items of lists and the fields of objects in a value, at every depth, are more than this many."""
+    waiting, found = [value], 0
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict | list):
+            found += len(each)
+            if found > most:
+                return True
+            waiting.extend(each.values() if isinstance(each, dict) else each)
+    return False
 
 
 def _document_id(body: dict[str, Any]) -> str | None:

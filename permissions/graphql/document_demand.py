@@ -23,6 +23,8 @@ DEFAULT_PAGE: Final = 20
 LARGEST_PAGE: Final = 100
 MOST_SUBJECTS: Final = 1000
 """Subjects and other items of lists that one document may ask for, as the sum of its pages and ids."""
+MOST_VALUES: Final = 2000
+"""Items of lists and fields of objects in the variables of a request, at every depth. A processor view needs 1,003."""
 ID_ARGUMENTS: Final = "id arguments"
 
 Place = tuple[str, ...]

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, get_named_type, is_required_input_field, parse
 
-from app.graphql.document_cache import DocumentCache
+from app.graphql import execution
+from app.graphql.document_cache import MAX_ERRORS, DocumentCache
 from app.graphql.execution import _coerced_variables
+from app.graphql.input_faults import InputFault
 from app.main import make_schema
 from tests.graphql.documents import refused_errors
 from tests.graphql.test_input_values import value_of
@@ -83,6 +85,15 @@ def test_each_misspelt_field_is_named_in_development_with_the_right_spelling(
             sent = {**whole, secret: "x"}
             (error,) = faults_of_variable(mutation, argument, kind, sent, development=True)
             assert CANARY not in error.message
+
+
+@pytest.mark.parametrize("items", [[{}], [None], [{"x": 1}], [[]], [1]])
+def test_no_more_faults_are_looked_for_than_an_answer_has(items: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[object] = []
+    monkeypatch.setattr(execution, "input_fault", lambda *found, **_: looked_at.append(found) or InputFault("$v", "x"))
+    kind = SCHEMA.graphql.type_map["ProfileInput"]
+    found = faults_of_variable("updateProfile", "input", kind, {"publicPages": items * 1000}, development=False)
+    assert len(found) == len(looked_at) == MAX_ERRORS
 
 
 @ONE_DATABASE

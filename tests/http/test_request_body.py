@@ -4,10 +4,12 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from app.http import request_body
+from permissions.graphql.document_demand import MOST_VALUES
 from tests.http.requests import (
     CANARY,
     JSON,
@@ -72,6 +74,31 @@ async def test_an_invalid_body_is_refused_and_its_argument_named(world: World) -
         # a longer body than allowed is not parsed
         assert_refused(response, 413 if len(content) > request_body.MAX_BYTES else 400, "BAD_USER_INPUT", argument)
         assert "9999" not in response.text, name
+
+
+def values_of_shapes(number: int) -> list[dict[str, Any]]:
+    """Variables with this many values: beside each other, in a list, in objects, and in lists of one."""
+    nested: list[Any] = []
+    for _ in range(99):
+        nested = [nested]
+    return [
+        {f"x{place}": 1 for place in range(number)},
+        {"ids": [1] * (number - 1)},
+        {"input": {"pages": [{"a": None}] * ((number - 2) // 2), **{f"b{place}": "" for place in range(number % 2)}}},
+        {f"x{place}": nested for place in range(number // 100)} | {f"y{place}": [] for place in range(number % 100)},
+    ]
+
+
+@ONE_DATABASE
+async def test_variables_may_have_2000_values_at_every_depth(world: World) -> None:
+    """More are refused before any of them is coerced, because coercion holds the event loop."""
+    for variables in values_of_shapes(MOST_VALUES):
+        response = await send(world, json.dumps({"query": "{ viewer { role } }", "variables": variables}).encode())
+        assert response.status_code == 200
+    for variables in values_of_shapes(MOST_VALUES + 1):
+        response = await send(world, json.dumps({"query": "{ viewer { role } }", "variables": variables}).encode())
+        assert_refused(response, 400, "BAD_USER_INPUT", "variables")
+        assert f"{MOST_VALUES:,}" in response.text
 
 
 @ONE_DATABASE
