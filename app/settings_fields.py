@@ -53,8 +53,8 @@ class ServiceSettings(Section):
     )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="Origins of web apps that may use the API with cookies, for example `https://app.example.org`. "
-        "Separate them with commas. In production each must use https. Apps of another site use bearer tokens.",
+        description="Origins of web apps that may use the API, for example `https://app.example.org`. "
+        "Separate them with commas. In production each must use https. Apps of another site must use bearer tokens.",
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),

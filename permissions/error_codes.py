@@ -86,7 +86,7 @@ ERRORS: Final[Mapping[ErrorCode, ErrorText]] = {
     ErrorCode.PERSISTED_QUERY_NOT_FOUND: ErrorText(
         (400,),
         "The list of trusted documents does not have this id (`prefer`).",
-        "Send the text of the document. Apollo and urql do so by themselves.",
+        "Send the text of the document. Apollo's `PersistedQueryLink` and urql's `persistedExchange` do so.",
     ),
     ErrorCode.PERSISTED_QUERY_NOT_IN_LIST: ErrorText(
         (400,),
@@ -96,7 +96,7 @@ ERRORS: Final[Mapping[ErrorCode, ErrorText]] = {
     ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED: ErrorText(
         (400,),
         "The server has no trusted documents (`off`), and the request has an id but no text.",
-        "Send the text of the document. Apollo and urql do so by themselves.",
+        "Send the text of the document. Apollo's `PersistedQueryLink` and urql's `persistedExchange` do so.",
     ),
 }
 

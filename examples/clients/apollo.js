@@ -13,7 +13,9 @@ const cacheFor = (possibleTypes) =>
     typePolicies: {
       Query: { fields: { users: relayStylePagination(["search"]), supportCases: relayStylePagination() } },
       Account: { fields: { disclosures: relayStylePagination(), consentHistory: relayStylePagination() } },
-      User: { fields: { preRegistration: { merge: true } } },
+      Policy: { merge: true }, // objects without an id: two screens may ask for different fields of one
+      Place: { merge: true },
+      PreRegistration: { merge: true },
     },
   });
 //#endregion
@@ -58,13 +60,16 @@ export function createClient({ url, possibleTypes, fetch, onSignedOut }) {
 export async function signIn(client, email, password) {
   const input = { email, password, transport: "COOKIE", client: "Example with Apollo" };
   const { data } = await client.mutate({ mutation: SIGN_IN, variables: { input }, fetchPolicy: "no-cache" });
-  if (data.login.__typename === "SignedIn") await client.resetStore();
+  if (data.login.__typename === "SignedIn") await client.resetStore().catch(() => {}); // each query shows its own error
   return data.login;
 }
 
 export async function signOut(client) {
-  await client.mutate({ mutation: SIGN_OUT, fetchPolicy: "no-cache" });
-  await client.resetStore();
+  try {
+    await client.mutate({ mutation: SIGN_OUT, fetchPolicy: "no-cache" });
+  } finally {
+    await client.clearStore(); // `resetStore` would ask the mounted queries again, as a visitor
+  }
 }
 //#endregion
 

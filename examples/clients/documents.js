@@ -133,3 +133,13 @@ export const POLICY = parse(`
     }
   }
 `);
+
+export const PURPOSES = parse(`
+  query Purposes {
+    policy {
+      purposes {
+        purpose
+      }
+    }
+  }
+`);

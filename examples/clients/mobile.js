@@ -27,9 +27,10 @@ export class Session {
   async signIn(email, password) {
     const deviceToken = await this.keychain.read("device");
     const input = { email, password, deviceToken, client: "Example for phones" };
-    const { login } = (await this.#post(SIGN_IN, { input })).result.data;
-    if (login.__typename === "SignedIn") await this.#keep(login);
-    return login;
+    const { data, errors } = (await this.#post(SIGN_IN, { input })).result;
+    if (!data) throw new Error(errors[0].message);
+    if (data.login.__typename === "SignedIn") await this.#keep(data.login);
+    return data.login;
   }
 
   //#region refresh
@@ -38,7 +39,7 @@ export class Session {
     const { status, result } = await this.#post(query, variables);
     if (status !== 401) return result;
     await this.#refresh();
-    return (await this.#post(query, variables)).result;
+    return this.#accessToken ? (await this.#post(query, variables)).result : result;
   }
 
   /** Requests that fail together wait for one refresh. */
@@ -51,17 +52,21 @@ export class Session {
     if (!token) return;
     this.#accessToken = null; // an expired access token would make this request a 401 too
     const { refreshSession } = (await this.#post(REFRESH, { token })).result.data ?? {};
-    if (refreshSession?.accessToken) await this.#keep(refreshSession);
-    if (refreshSession?.code === "TOKEN_EXPIRED") {
-      await this.#forget();
-      this.onSignedOut();
+    if (refreshSession?.accessToken) return this.#keep(refreshSession);
+    if (refreshSession?.code !== "TOKEN_EXPIRED") {
+      throw new Error("The session could not be refreshed. Try again later.");
     }
+    await this.#forget();
+    this.onSignedOut();
   }
   //#endregion
 
   async signOut() {
-    await this.ask("mutation SignOut { logout }");
-    await this.#forget();
+    try {
+      await this.ask("mutation SignOut { logout }");
+    } finally {
+      await this.#forget();
+    }
   }
 
   async #keep({ accessToken, refreshToken, deviceToken }) {

@@ -14,8 +14,32 @@ SIGN_IN: Final = """mutation SignIn($input: LoginInput!) {
   }
 }"""
 REFRESH: Final = """mutation Refresh($token: String!) {
-  refreshSession(refreshToken: $token) { ... on SignedIn { accessToken refreshToken } }
+  refreshSession(refreshToken: $token) {
+    ... on SignedIn { accessToken refreshToken }
+    ... on Refusal { code }
+  }
 }"""
+
+
+class RequestFailed(Exception):
+    """The errors of an answer. `codes` says what to do."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__("; ".join(error["message"] for error in errors))
+        self.codes = {error["extensions"]["code"] for error in errors}
+
+
+class SessionEnded(Exception):
+    """The session has ended. Sign in again."""
+
+
+def data_of(response: httpx.Response) -> dict[str, Any]:
+    """The `data` of an answer. Raises RequestFailed if the answer has errors."""
+    answer = response.json()
+    if "errors" in answer:
+        raise RequestFailed(answer["errors"])
+    data: dict[str, Any] = answer["data"]
+    return data
 
 
 # region session
@@ -33,10 +57,11 @@ class Session(httpx.Auth):
         if response.status_code != 401:
             return
         body = {"query": REFRESH, "variables": {"token": self._tokens["refreshToken"]}}
-        answer = yield httpx.Request("POST", request.url, json=body)
-        if answer.is_success and (tokens := answer.json()["data"]["refreshSession"]):
-            self._tokens = tokens
-            yield self._signed(request)
+        tokens = data_of((yield httpx.Request("POST", request.url, json=body)))["refreshSession"]
+        if tokens.get("code") == "TOKEN_EXPIRED":
+            raise SessionEnded
+        self._tokens = tokens
+        yield self._signed(request)
 
     def _signed(self, request: httpx.Request) -> httpx.Request:
         request.headers["Authorization"] = f"Bearer {self._tokens['accessToken']}"
@@ -44,14 +69,6 @@ class Session(httpx.Auth):
 
 
 # endregion
-
-
-class RequestFailed(Exception):
-    """The errors of an answer. `codes` says what to do."""
-
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
-        super().__init__("; ".join(error["message"] for error in errors))
-        self.codes = {error["extensions"]["code"] for error in errors}
 
 
 class Client:
@@ -71,16 +88,14 @@ class Client:
 
     def sign_out(self) -> None:
         """Ends the session."""
-        self.ask("mutation { logout }")
-        self._http.auth = None
+        try:
+            self.ask("mutation { logout }")
+        finally:
+            self._http.auth = None
 
     def ask(self, document: str, **variables: Any) -> dict[str, Any]:
         """The `data` of one answer."""
-        answer = self._http.post(self._url, json={"query": document, "variables": variables}).json()
-        if "errors" in answer:
-            raise RequestFailed(answer["errors"])
-        data: dict[str, Any] = answer["data"]
-        return data
+        return data_of(self._http.post(self._url, json={"query": document, "variables": variables}))
 
     def close(self) -> None:
         """Closes the connections. The session stays."""

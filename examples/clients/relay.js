@@ -32,5 +32,17 @@ function networkFor({ url, fetch, onSignedOut }) {
 }
 //#endregion
 
+//#region ids
+/** Their ids also name another object: a `User`, or a token in another type. */
+const SHARED = new Set(["StaffMember", "RoleToken", "LiveToken"]);
+export const getDataID = ({ id }, type) => (id && SHARED.has(type) ? `${type}:${id}` : id);
+//#endregion
+
+//#region environment
 export const createEnvironment = (options) =>
-  new Environment({ network: Network.create(networkFor(options)), store: new Store(new RecordSource()) });
+  new Environment({
+    network: Network.create(networkFor(options)),
+    store: new Store(new RecordSource(), { getDataID }),
+    getDataID,
+  });
+//#endregion

@@ -26,8 +26,10 @@ const refreshExchange = (onSignedOut) =>
     addAuthToOperation: (operation) => operation,
     didAuthError: ({ response }) => response?.status === 401,
     async refreshAuth() {
-      const { data } = await mutate(REFRESH, {});
-      if (data?.refreshSession?.code === "TOKEN_EXPIRED") onSignedOut();
+      const { data, error } = await mutate(REFRESH, {});
+      if (data?.refreshSession.__typename === "SignedIn") return;
+      if (data?.refreshSession.code === "TOKEN_EXPIRED") onSignedOut();
+      throw error ?? new Error("The session has ended."); // else the query is repeated as a visitor
     },
   }));
 //#endregion

@@ -1,18 +1,27 @@
 """The example clients sign in, read pages, see a change of consent, refresh their session and sign out."""
 
+import json
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import httpx
 import pytest
+from graphql import GraphQLObjectType, build_schema, get_nullable_type
 from playwright.sync_api import Browser
 
 from app.commands.people.demo_people import PASSWORD
-from examples.clients.python_client import Client, RequestFailed
+from examples.clients.python_client import Client, RequestFailed, Session, SessionEnded
+from models.vocabulary import Role
+from permissions.graphql.root_field_rules import ROOT_FIELD_RULES
+from schema.build import build
 from tests.browsing import needs_chromium
-from tests.clients.journeys import EMAIL, Service, run
+from tests.clients.journeys import EMAIL, EXAMPLES, Service, run
 from tests.serving import ROOT
 
 STEPS = ["sign-in", "paging", "consent", "refresh", "log-out"]
@@ -34,13 +43,30 @@ SIGN_IN = f"""mutation {{ login(input: {{email: "{EMAIL}", password: "{PASSWORD}
 VIEWER = "{ viewer { role } }"
 
 
-@pytest.mark.parametrize("client", ["apollo", "urql", "relay"])
-def test_a_web_app_ends_its_journey(node: None, service: Service, client: str) -> None:
-    assert service.journey(client) == [*STEPS, "session that ended"]
+@pytest.mark.parametrize(
+    ("client", "own"), [("apollo", {"two screens on one part"}), ("urql", set()), ("relay", {"ids of two types"})]
+)
+def test_a_web_app_ends_its_journey(node: None, service: Service, client: str, own: set[str]) -> None:
+    steps = service.journey(client)
+    assert [step for step in steps if step not in own] == [*STEPS, "session that ended"]
+    assert own <= set(steps)
+
+
+def test_relay_sends_texts_if_its_compiler_writes_no_list(node: None, service: Service, tmp_path: Path) -> None:
+    folder = tmp_path / "clients"
+    shutil.copytree(EXAMPLES, folder, ignore=shutil.ignore_patterns("node_modules"))
+    (folder / "node_modules").symlink_to(EXAMPLES / "node_modules")
+    config = json.loads((folder / "relay.config.json").read_text())
+    del config["persistConfig"]
+    (folder / "relay.config.json").write_text(json.dumps(config))
+    built = run("npm", "run", "build", folder=folder)
+    assert built.returncode == 0, built.stdout + built.stderr
+    assert "session that ended" in service.journey("relay", folder, SENDS="texts")
 
 
 def test_a_mobile_app_ends_its_journey(node: None, service: Service) -> None:
-    assert service.journey("mobile") == STEPS
+    own = ["refresh that is not answered", "log-out", "log-out without a network", "session that ended"]
+    assert service.journey("mobile") == [*STEPS[:-1], *own]
 
 
 def test_a_client_of_python_ends_its_journey(service: Service) -> None:
@@ -66,6 +92,59 @@ def test_a_client_of_python_ends_its_journey(service: Service) -> None:
         with pytest.raises(RequestFailed) as refused:
             list(client.nodes(MEMBERS, "users"))
         assert refused.value.codes == {"FORBIDDEN"}
+
+        client.sign_in(EMAIL, PASSWORD)
+        service.end_sessions()
+        for _ in range(2):
+            with pytest.raises(SessionEnded):
+                client.ask(VIEWER)
+        with pytest.raises(SessionEnded):
+            client.sign_out()
+        assert client.ask(VIEWER) == {"viewer": {"role": "ANONYMOUS"}}
+
+
+def test_a_client_of_python_that_cannot_refresh_its_session_does_not_become_a_visitor() -> None:
+    refused = {"errors": [{"message": "Too many requests.", "extensions": {"code": "RATE_LIMITED"}}]}
+    sent: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("Authorization"))
+        return httpx.Response(429 if b"refreshSession" in request.content else 401, json=refused)
+
+    session = Session({"accessToken": "expired", "refreshToken": "valid"})
+    with httpx.Client(transport=httpx.MockTransport(answer), auth=session) as client:
+        for _ in range(2):
+            with pytest.raises(RequestFailed, match="Too many requests"):
+                client.post("http://localhost/graphql", json={"query": VIEWER})
+    assert sent == ["Bearer expired", None] * 2
+
+
+def test_apollo_merges_every_object_without_an_id_that_a_member_may_read() -> None:
+    schema = build_schema(build().as_str())
+    types = [each for each in schema.type_map.values() if isinstance(each, GraphQLObjectType)]
+    parts = {
+        part.name
+        for parent in types
+        if parent is schema.query_type or "id" in parent.fields
+        for name, field in parent.fields.items()
+        if parent is not schema.query_type or Role.MEMBER in ROOT_FIELD_RULES[f"Query.{name}"].roles
+        if isinstance(part := get_nullable_type(field.type), GraphQLObjectType) and "id" not in part.fields
+    }
+    merged = set(re.findall(r"(\w+): \{ merge: true \}", (EXAMPLES / "apollo.js").read_text()))
+    assert merged == {part for part in parts if not part.endswith("Connection")}
+
+
+def test_relay_keeps_apart_every_type_whose_ids_another_type_shares() -> None:
+    """Ids of `Node` are unique. An opaque id is derived for its type. Any other id is the id of something else."""
+    types = [each for each in build_schema(build().as_str()).type_map.values() if isinstance(each, GraphQLObjectType)]
+    shared = {
+        each.name
+        for each in types
+        if "id" in each.fields and not str(each.fields["id"].description).startswith("An opaque id")
+    }
+    listed = re.search(r"new Set\(\[(.*)\]\)", (EXAMPLES / "relay.js").read_text())
+    assert listed
+    assert set(re.findall(r"\w+", listed[1])) == shared
 
 
 def test_graphql_http_finds_no_error_and_the_page_lists_every_warning_and_notice(node: None, service: Service) -> None:

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { filter, firstValueFrom } from "rxjs";
 import { createClient, nextPage, signIn, signOut } from "../apollo.js";
-import { CONSENTS, GRANT, MEMBERS, POLICY, VIEWER, WITHDRAW } from "../documents.js";
+import { CONSENTS, GRANT, MEMBERS, POLICY, PURPOSES, VIEWER, WITHDRAW } from "../documents.js";
 import { Browser } from "./browser.js";
 import { done, email, generated, granted, password, url } from "./steps.js";
 
@@ -40,8 +40,12 @@ const { policy } = await ask(POLICY);
 await client.mutate({ mutation: GRANT, variables: { purpose: "SOCIAL", policyVersion: policy.version } });
 assert.deepEqual(seen, [true, false, true]);
 assert.equal(browser.requests.length, before + 3);
-watching.unsubscribe();
 done("consent");
+
+const { policy: purposes } = await ask(PURPOSES);
+const parts = await client.query({ query: POLICY, fetchPolicy: "cache-only" });
+assert.ok(purposes.purposes.length && parts.data.policy.version === policy.version);
+done("two screens on one part");
 
 browser.letAccessLapse();
 const [mine, others] = await Promise.all([ask(CONSENTS), ask(MEMBERS, { first: 1 })]);
@@ -50,9 +54,10 @@ assert.ok(browser.requests.some(({ body }) => body.operationName === "RefreshSes
 assert.ok(browser.requests.every(({ body }) => body.query === undefined));
 done("refresh");
 
-await signOut(client);
+await signOut(client); // a screen with `me` is still mounted
 assert.deepEqual(browser.cookies, ["__Host-consentql-device"]);
-assert.equal(client.extract().ROOT_QUERY?.me, undefined);
+assert.deepEqual(client.extract(), {});
+watching.unsubscribe();
 assert.equal((await ask(VIEWER)).viewer.role, "ANONYMOUS");
 done("log-out");
 
@@ -63,5 +68,12 @@ await assert.rejects(ask(CONSENTS));
 assert.equal(signedOut, 1);
 assert.deepEqual(browser.cookies, ["__Host-consentql-device"]);
 assert.equal((await ask(VIEWER)).viewer.role, "ANONYMOUS");
+
+await signIn(client, email, password);
+await ask(CONSENTS);
+browser.letSessionEnd();
+await assert.rejects(signOut(client));
+assert.deepEqual(client.extract(), {});
+assert.equal(signedOut, 2);
 done("session that ended");
 client.stop();

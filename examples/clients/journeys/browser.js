@@ -39,9 +39,8 @@ export class Browser {
     this.#cookies.delete("__Host-consentql");
   }
 
-  /** What an end of the session elsewhere does: the refresh cookie is there, and works no more. */
+  /** What an end of the session elsewhere does: the cookies are there, and work no more. */
   letSessionEnd() {
-    this.letAccessLapse();
-    this.#cookies.get("__Host-consentql-refresh").value = "ended";
+    for (const name of ["__Host-consentql", "__Host-consentql-refresh"]) this.#cookies.get(name).value = "ended";
   }
 }

@@ -51,8 +51,37 @@ session = begin(); // the app is started again
 assert.equal((await ask("{ viewer { role } }")).viewer.role, "MEMBER");
 done("refresh");
 
+await toldToGoOn("lapse");
+const { fetch } = globalThis;
+const refused = { errors: [{ message: "Too many requests.", extensions: { code: "RATE_LIMITED" } }] };
+globalThis.fetch = async (address, options) =>
+  JSON.parse(options.body).query.includes("refreshSession")
+    ? Response.json(refused, { status: 429 })
+    : fetch(address, options);
+await assert.rejects(session.ask("{ viewer { role } }"), /Try again later/);
+await assert.rejects(session.ask("{ viewer { role } }"), /Try again later/);
+globalThis.fetch = async () => Response.json(refused, { status: 429 });
+await assert.rejects(session.signIn(email, password), /Too many requests/);
+globalThis.fetch = fetch;
+assert.equal((await ask("{ viewer { role } }")).viewer.role, "MEMBER");
+done("refresh that is not answered");
+
 await session.signOut();
 assert.deepEqual([...kept.keys()], ["device"]);
 assert.equal((await ask("{ viewer { role } }")).viewer.role, "ANONYMOUS");
 assert.equal(signedOut, 0);
 done("log-out");
+
+await session.signIn(email, password);
+globalThis.fetch = async () => Promise.reject(new TypeError("fetch failed"));
+await assert.rejects(session.signOut(), /fetch failed/);
+assert.deepEqual([...kept.keys()], ["device"]);
+globalThis.fetch = fetch;
+done("log-out without a network");
+
+await session.signIn(email, password);
+await toldToGoOn("end");
+assert.equal((await session.ask("{ me { id } }")).errors[0].extensions.code, "UNAUTHENTICATED");
+assert.equal(signedOut, 1);
+assert.deepEqual([...kept.keys()], ["device"]);
+done("session that ended");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { commitMutation, createOperationDescriptor, fetchQuery } from "relay-runtime";
-import { createEnvironment } from "../relay.js";
+import { createEnvironment, getDataID } from "../relay.js";
 import { Browser } from "./browser.js";
 import { done, email, generated, granted, password, url } from "./steps.js";
 
@@ -55,11 +55,19 @@ assert.deepEqual(seen, [true, false, true]);
 assert.equal(browser.requests.length, before + 2);
 done("consent");
 
+const ids = ["User", "StaffMember", "RoleToken", "LiveToken"].map((type) => getDataID({ id: "1" }, type));
+assert.equal(new Set(ids).size, 4);
+assert.equal(getDataID({ id: "1" }, "Account"), "1");
+assert.equal(getDataID({}, "StaffMember"), undefined);
+done("ids of two types");
+
 browser.letAccessLapse();
 const [mine, others] = await Promise.all([ask("Consents"), ask("Members", { first: 1 })]);
 assert.ok(mine.me && others.users);
 const documents = generated("documents.json");
-assert.ok(browser.requests.some(({ body }) => documents[body.documentId].startsWith("mutation AppRefreshMutation")));
+const sent = browser.requests.map(({ body }) => body.query ?? documents[body.documentId]);
+assert.ok(sent.some((text) => text.startsWith("mutation AppRefreshMutation")));
+assert.ok(browser.requests.every(({ body }) => Boolean(body.documentId) === (process.env.SENDS !== "texts")));
 done("refresh");
 
 await act("SignOut");

@@ -10,6 +10,7 @@ export const done = (step) => console.log(step);
 /** Asks the test for something that happens at the server, and waits until it is done. */
 export async function toldToGoOn(what) {
   done(what);
+  process.stdin.resume();
   await once(process.stdin, "data");
-  process.stdin.destroy();
+  process.stdin.pause(); // so that the journey can end
 }

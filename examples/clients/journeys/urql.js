@@ -61,7 +61,7 @@ done("log-out");
 await signIn(password);
 assert.equal(signedOut, 0);
 browser.letSessionEnd();
-await assert.rejects(ask(CONSENTS));
+await assert.rejects(ask(CONSENTS), /The session has ended/);
 assert.equal(signedOut, 1);
 assert.deepEqual(browser.cookies, ["__Host-consentql-device"]);
 assert.equal((await ask(VIEWER)).viewer.role, "ANONYMOUS");
