@@ -1,6 +1,6 @@
 """The `POST /graphql` endpoint: authenticates a request, executes its operation and writes the answer."""
 
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from app.browser import cookies
 from app.browser.cookies import SessionCookies
 from app.graphql.error_messages import public_error
 from app.graphql.execution import ServedSchema
+from app.graphql.known_device import is_sign_in_of_known_device
 from app.graphql.trusted_documents import TrustedDocuments
 from app.http import request_body
 from app.http.authentication import Credential, Unauthenticated
@@ -28,7 +29,7 @@ from permissions.errors import UNKNOWN_TOKEN
 from permissions.ip_network import site_of
 from resolvers.context import BrowserCookies, Context
 from resolvers.hashing.anonymous_queue import AnonymousQueue
-from resolvers.sessions.known_devices import is_device_token
+from resolvers.hashing.worker_pool import from_site
 
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 """The header that every answer with status 401 has."""
@@ -56,14 +57,13 @@ class Endpoint:
             asked = replace(sent, query=self.documents.text_of(sent))
             browser = self.cookies.read(request)
             credential = cookies.credential(request)
-            known = self._is_known_device(asked, browser)
-            site = site_of(address_of(request))
-            async with self.queue.slot(site, known_device=known) if credential is None else nullcontext():
-                context = Context(await self._caller(request, credential), self.services, browser)
-                with limited_connections():
-                    response = await self._executed(request, asked, context, media_type)
-                cookies.write(response, browser, self.services.now())
-                return response
+            with from_site(site_of(address_of(request))):
+                async with await self._lane(asked, browser) if credential is None else nullcontext():
+                    context = Context(await self._caller(request, credential), self.services, browser)
+                    with limited_connections():
+                        response = await self._executed(request, asked, context, media_type)
+                    cookies.write(response, browser, self.services.now())
+                    return response
         except request_body.RequestError as problem:
             # otherwise a client that sends its body slowly keeps the connection
             ended = {"Connection": "close"} if problem.status == 408 else {}
@@ -79,10 +79,12 @@ class Endpoint:
             failed = {"errors": [public_error(GraphQLError("", original_error=problem)).formatted]}
             return json_response(failed, 500, error_type(request.headers))
 
-    def _is_known_device(self, asked: request_body.GraphQLRequest, browser: BrowserCookies) -> bool:
-        """Whether the request has a device token of this service, as a cookie or as `deviceToken` of an input."""
-        sent = (value.get("deviceToken") for value in (asked.variables or {}).values() if isinstance(value, dict))
-        return any(is_device_token(self.services.keys, token) for token in (browser.device, *sent))
+    async def _lane(
+        self, asked: request_body.GraphQLRequest, browser: BrowserCookies
+    ) -> AbstractAsyncContextManager[None]:
+        """A slot of the queue for a request without a credential."""
+        known = await is_sign_in_of_known_device(self.schema, self.services.keys, asked, browser)
+        return self.queue.slot(known_device=known)
 
     async def _executed(
         self, request: Request, asked: request_body.GraphQLRequest, context: Context, media_type: str

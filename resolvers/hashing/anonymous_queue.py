@@ -14,11 +14,10 @@ MAX_WAIT_SECONDS: Final = 0.5
 
 
 class Slot:
-    """The place of one request among those that run. `site` is the network that it came from, if that is known."""
+    """The place of one request among those that run."""
 
-    def __init__(self, free: asyncio.Semaphore, site: str | None = None) -> None:
+    def __init__(self, free: asyncio.Semaphore) -> None:
         self._free = free
-        self.site = site
         self.held = False
 
     async def acquire(self) -> None:
@@ -48,9 +47,9 @@ class AnonymousQueue:
         self._free_for_known = asyncio.Semaphore(concurrent_requests)
 
     @asynccontextmanager
-    async def slot(self, site: str | None = None, *, known_device: bool = False) -> AsyncIterator[None]:
-        """Runs the body in a slot of the queue. The site counts where one network may take only a share."""
-        slot = Slot(self._free_for_known, None) if known_device else Slot(self._free, site)
+    async def slot(self, *, known_device: bool = False) -> AsyncIterator[None]:
+        """Runs the body in a slot of the queue."""
+        slot = Slot(self._free_for_known if known_device else self._free)
         before = CURRENT_SLOT.set(slot)
         try:
             await slot.acquire()

@@ -4,72 +4,118 @@ import asyncio
 import os
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, Generic, ParamSpec, TypeVar
 
-from resolvers.hashing.anonymous_queue import CURRENT_SLOT, slot_released
+from resolvers.hashing.anonymous_queue import slot_released
+from resolvers.hashing.fair_queue import FairQueue
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_WAIT_SECONDS: Final = 2.0
-SITE_SHARE: Final = 8
-"""One network without credentials may have the queue's length divided by this in the pool at a time."""
 NICENESS: Final = 10
 MAX_REST_SECONDS: Final = 0.02
 """After each job a thread rests as long as the job took, at most this long, which leaves CPU time to reads."""
+
+CURRENT_SITE: Final[ContextVar[str | None]] = ContextVar("site", default=None)
+"""The network that the request came from."""
 
 
 class PoolFull(Exception):
     """The queue of the pool is full, or a job did not start in time."""
 
 
+@contextmanager
+def from_site(site: str) -> Iterator[None]:
+    """Runs the body for a request from this network."""
+    before = CURRENT_SITE.set(site)
+    try:
+        yield
+    finally:
+        CURRENT_SITE.reset(before)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job(Generic[T]):
+    """Work that waits for a thread, and its result."""
+
+    work: Callable[[], T]
+    result: Future[T] = field(default_factory=Future)
+
+    def run(self) -> None:
+        """Does the work, unless nobody waits for it any more."""
+        if not self.result.set_running_or_notify_cancel():
+            return
+        try:
+            self.result.set_result(self.work())
+        except BaseException as problem:  # noqa: BLE001  # whoever waits for the result gets it
+            self.result.set_exception(problem)
+
+
 class WorkerPool:
-    """Runs jobs in threads; argon2 releases the interpreter lock, so reads are not blocked."""
+    """Runs jobs in threads; argon2 releases the interpreter lock, so reads are not blocked.
+
+    Each network has a line, and the lines are served in rotation. A full pool gives the last place of the longest line
+    to a network with fewer jobs.
+    """
 
     def __init__(self, name: str, threads: int, queue_length: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_lower_priority)
         self._queue_length = queue_length
-        self._jobs: Counter[str | None] = Counter()
+        self._queue: FairQueue[Job[Any]] = FairQueue()
+        self._jobs = 0
         self._thread = threading.local()
 
     @property
     def is_full(self) -> bool:
-        """Whether a new job of this request is refused, because the queue is full or its network has its share."""
-        site = _site()
-        of_site = 0 if site is None else self._jobs[site]
-        return self._jobs.total() >= self._queue_length or of_site >= max(1, self._queue_length // SITE_SHARE)
+        """Whether a new job of this request is refused, because no other network has more jobs that wait."""
+        return self._jobs >= self._queue_length and not self._queue.has_longer_line(CURRENT_SITE.get())
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Returns the result of the work.
 
-        Raises PoolFull if the queue is full, or if the job has not started after MAX_WAIT_SECONDS.
+        Raises PoolFull if there is no place in the queue, or if the job has not started after MAX_WAIT_SECONDS.
         """
         if self.is_full:
             raise PoolFull
-        job = self._pool.submit(self._run_and_rest, partial(work, *args, **kwargs))
-        site = _site()
-        self._jobs[site] += 1
+        if self._jobs >= self._queue_length and (surplus := self._queue.take_surplus()):
+            surplus.result.set_exception(PoolFull())
+        job, site = Job(partial(work, *args, **kwargs)), CURRENT_SITE.get()
+        self._queue.put(site, job)
+        self._jobs += 1
         try:
-            result = asyncio.wrap_future(job)
+            self._pool.submit(self._run_next)
             async with slot_released():
-                done, _ = await asyncio.wait([result], timeout=MAX_WAIT_SECONDS)
-                if not done and job.cancel():
-                    raise PoolFull
-                return await result  # a job that has started is awaited
+                return await self._result(site, job)
         finally:
-            job.cancel()
-            self._jobs[site] -= 1
-            self._jobs = +self._jobs
+            self._jobs -= 1
 
-    def _run_and_rest(self, work: Callable[[], T]) -> T:
+    async def _result(self, site: str | None, job: Job[T]) -> T:
+        """The result of a job, which must start in time."""
+        result = asyncio.wrap_future(job.result)
+        try:
+            done, _ = await asyncio.wait([result], timeout=MAX_WAIT_SECONDS)
+            if not done and job.result.cancel():
+                raise PoolFull
+            return await result  # a job that has started is awaited
+        finally:
+            job.result.cancel()
+            self._queue.remove(site, job)
+
+    def _run_next(self) -> None:
         time.sleep(max(0.0, getattr(self._thread, "rests_until", 0.0) - time.monotonic()))
+        job = self._queue.take()
+        if job is None:  # the request gave up before its turn
+            return
         began = time.monotonic()
         try:
-            return work()
+            job.run()
         finally:
             ended = time.monotonic()
             self._thread.rests_until = ended + min(ended - began, MAX_REST_SECONDS)
@@ -77,11 +123,6 @@ class WorkerPool:
     def close(self) -> None:
         """Ends the threads and drops queued jobs."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _site() -> str | None:
-    slot = CURRENT_SLOT.get()
-    return slot.site if slot else None
 
 
 def _lower_priority() -> None:

@@ -40,7 +40,7 @@ from resolvers.sessions.failed_sign_ins import (
     password_keys,
     tell_owner,
 )
-from resolvers.sessions.known_devices import SigningInDevice, device_digest, is_device_token, is_known_device
+from resolvers.sessions.known_devices import SigningInDevice, device_digest, is_known_device
 from resolvers.sessions.revoke_tokens import end_challenges
 from resolvers.subjects.account_lock import lock_account_if_any
 from resolvers.validation.free_text import InvalidValue, clean_line
@@ -79,8 +79,8 @@ async def login(
     if isinstance(attempt, Refused):
         return attempt
     network = attempt_limits.per_network(context, "login")
-    ours = is_device_token(context.services.keys, attempt.token)
-    if refusal := await attempt_limits.count_password_attempt(context, network, known_device=ours):
+    made_for_it = bool(device_digest(context.services.keys, attempt.token, attempt.email))
+    if refusal := await attempt_limits.count_password_attempt(context, network, known_device=made_for_it):
         return refusal
     person = await _find_person(context, attempt)
     device = SigningInDevice(attempt.email, attempt.token, bool(person and person.device_known))

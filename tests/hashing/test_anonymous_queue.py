@@ -8,7 +8,9 @@ import pytest
 from resolvers.hashing import anonymous_queue
 from resolvers.hashing.anonymous_queue import AnonymousQueue, slot_released
 from resolvers.hashing.password_hash import Hashing
-from tests.identity import STRONG, sign_in
+from resolvers.hashing.worker_pool import CURRENT_SITE
+from resolvers.sessions.known_devices import new_device_token
+from tests.identity import CHANGE, LOGIN, OTHER, STRONG, sign_in
 from tests.statements import recorded_statements
 from tests.world import World
 
@@ -127,9 +129,9 @@ async def test_strangers_do_not_delay_a_known_device(world: World, monkeypatch: 
     queues: list[AnonymousQueue] = []
     slot = AnonymousQueue.slot
 
-    def watched(self: AnonymousQueue, site: str, *, known_device: bool) -> Any:
+    def watched(self: AnonymousQueue, *, known_device: bool) -> Any:
         queues.append(self)
-        return slot(self, site, known_device=known_device)
+        return slot(self, known_device=known_device)
 
     monkeypatch.setattr(AnonymousQueue, "slot", watched)
     monkeypatch.setattr(world.services.hashing._usual, "_queue_length", 0)
@@ -140,3 +142,61 @@ async def test_strangers_do_not_delay_a_known_device(world: World, monkeypatch: 
         assert "accessToken" in await sign_in(world, "p@example.org", deviceToken=device), "the lane is free again"
         assert not waiting.done()
     assert (await waiting)["code"] == "TRY_LATER"
+
+
+LITERAL = 'mutation { login(input: {email: "%s", password: "x", deviceToken: "%s"}) { __typename } }'
+TWO = LOGIN.replace("login(", 'other: login(input: {email: "q@example.org", password: "x"}) { __typename } login(')
+OTHER_FIELD = LOGIN.replace("mutation ($input: LoginInput!) {", "mutation ($input: LoginInput!) { logout")
+FRAGMENT = (
+    LOGIN.replace("mutation ($input: LoginInput!) {", "mutation ($input: LoginInput!) { ...F")
+    + " fragment F on Mutation { logout }"
+)
+
+
+async def test_only_a_sign_in_to_the_address_of_its_device_token_gets_the_lane(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = world.services.keys
+    mine, other = (new_device_token(keys, f"{who}@example.org") for who in ("p", "q"))
+    lanes: list[bool] = []
+    slot = AnonymousQueue.slot
+
+    def watched(self: AnonymousQueue, *, known_device: bool) -> Any:
+        lanes.append(known_device)
+        return slot(self, known_device=known_device)
+
+    monkeypatch.setattr(AnonymousQueue, "slot", watched)
+
+    async def lane(document: str, token: str | None, **more: Any) -> bool:
+        variables = {"input": {"email": "P@example.org", "password": "x", "deviceToken": token}, **more}
+        await world.post(document, None, variables)
+        return lanes[-1]
+
+    assert await lane(LOGIN, mine)
+    assert await lane(LOGIN, None) is False
+    assert await lane(LOGIN, other) is False
+    assert await lane(LOGIN, None, other={"deviceToken": mine}) is False
+    assert await lane("{ policy { version } }", mine) is False
+    assert await lane("{", mine) is False
+    for document in (TWO, OTHER_FIELD, FRAGMENT):
+        assert await lane(document, mine) is False
+    assert await lane(LITERAL % ("q@example.org", other), None, unused={"deviceToken": other})
+    assert await lane(LITERAL % ("p@example.org", other), None, unused={"deviceToken": other}) is False
+
+
+async def test_every_request_brings_its_network_to_the_pool(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    sites: list[str | None] = []
+    verify = Hashing.verify
+
+    async def watched(self: Hashing, stored: str | None, password: str, **more: bool) -> Any:
+        sites.append(CURRENT_SITE.get())
+        return await verify(self, stored, password, **more)
+
+    monkeypatch.setattr(Hashing, "verify", watched)
+    await world.person("p@example.org", password=STRONG)
+    first = await sign_in(world, "p@example.org")
+    await sign_in(world, "p@example.org", deviceToken=first["deviceToken"])
+    changed = {"input": {"currentPassword": "wrong", "newPassword": OTHER}}
+    await world.data(CHANGE, first["accessToken"], changed)
+    assert len(sites) == 3
+    assert set(sites) == {sites[0]} - {None}

@@ -2,12 +2,12 @@
 
 import asyncio
 import threading
+from unittest.mock import ANY
 
 import pytest
 
 from resolvers.hashing import worker_pool
-from resolvers.hashing.anonymous_queue import AnonymousQueue
-from resolvers.hashing.worker_pool import SITE_SHARE, PoolFull, WorkerPool
+from resolvers.hashing.worker_pool import PoolFull, WorkerPool, from_site
 from tests.identity import (
     STRONG,
     sign_in,
@@ -39,22 +39,59 @@ async def test_a_full_pool_refuses_a_job() -> None:
     pool.close()
 
 
-async def test_one_network_without_credentials_gets_only_a_share_of_the_pool() -> None:
-    pool, gate, queue = WorkerPool("test", 1, 4 * SITE_SHARE), Gate(), AnonymousQueue(100)
+async def crowd_of(pool: WorkerPool, gate: Gate, *sites: str | None) -> list[asyncio.Task[str]]:
+    """Starts jobs of these networks. The first one runs until the gate opens."""
 
     async def job(site: str | None) -> str:
-        async with queue.slot(site):
+        if site is None:
+            return await pool.run(gate.pass_through)
+        with from_site(site):
             return await pool.run(gate.pass_through)
 
-    crowd = [asyncio.create_task(job("2001:db8::/48")) for _ in range(20)]
+    tasks = [asyncio.create_task(job(site)) for site in sites]
     await asyncio.to_thread(gate.started.wait, 60)
-    others = [asyncio.create_task(job(site)) for site in ("198.51.100.7", None, "2001:db8:1::/48")]
-    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_one_network_may_fill_an_idle_pool() -> None:
+    pool, gate = WorkerPool("test", 1, 24), Gate()
+    classroom = await crowd_of(pool, gate, *["198.51.100.7"] * 25)
     gate.open.set()
-    answers = await asyncio.gather(*crowd, *others, return_exceptions=True)
-    assert sum(isinstance(answer, PoolFull) for answer in answers[:20]) == 16
-    assert answers[20:] == ["through"] * 3
-    assert await job("2001:db8::/48") == "through", "the share is free again"
+    answers = await asyncio.gather(*classroom, return_exceptions=True)
+    assert answers[:24] == ["through"] * 24
+    assert isinstance(answers[24], PoolFull)
+    pool.close()
+
+
+@pytest.mark.parametrize("networks", [1, 3])
+async def test_a_full_pool_gives_a_place_to_a_network_with_fewer_jobs(networks: int) -> None:
+    pool, gate = WorkerPool("test", 1, 12), Gate()
+    crowd = await crowd_of(pool, gate, *[f"2001:db8:{number % networks}::/48" for number in range(12)])
+    others = await crowd_of(pool, gate, "198.51.100.7", None)
+    more_of_the_crowd = await crowd_of(pool, gate, "2001:db8:0::/48")
+    gate.open.set()
+    assert await asyncio.gather(*others) == ["through"] * 2
+    answers = await asyncio.gather(*crowd, *more_of_the_crowd, return_exceptions=True)
+    assert [answer for answer in answers if answer != "through"] == [ANY] * 3
+    assert sum(isinstance(answer, PoolFull) for answer in answers) == 3, "as many as the others got, and the last one"
+    assert isinstance(answers[-1], PoolFull)
+    assert await pool.run(gate.pass_through) == "through"
+    pool.close()
+
+
+async def test_networks_are_served_in_rotation() -> None:
+    pool, gate, order = WorkerPool("test", 1, 12), Gate(), []
+    sites = ["first", *["crowd"] * 4, "one", "two"]
+
+    async def job(site: str) -> None:
+        with from_site(site):
+            await pool.run(lambda: (gate.pass_through(), order.append(site)))
+
+    jobs = [asyncio.create_task(job(site)) for site in sites]
+    await asyncio.to_thread(gate.started.wait, 60)
+    gate.open.set()
+    await asyncio.gather(*jobs)
+    assert order == ["first", "crowd", "one", "two", "crowd", "crowd", "crowd"]
     pool.close()
 
 
