@@ -30,6 +30,7 @@ from resolvers.second_factor.totp_enrolment import check_code_if_on, confirm_pas
 from resolvers.sessions import attempt_limits
 from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, SENDER_LIMITS
 from resolvers.sessions.confirm_password import ConfirmedPassword, confirm_password, wrong_password
+from resolvers.sessions.failed_sign_ins import clear_failures, password_keys
 from resolvers.sessions.revoke_tokens import end_sessions
 from resolvers.sign_in import link_tokens
 from resolvers.subjects.account_lock import lock_account_if_any
@@ -77,6 +78,7 @@ async def verify_email(info: Info[Context, None], token: LinkToken) -> EmailVeri
             if row.use == LinkUse.CHANGE:
                 await _change_address(context, connection, account, row.email)
             await mark_verified(connection, account, context.services.geolocation)
+            await _unlock_sign_in(context, connection, row.email or account.email)
     except IntegrityError:  # someone else took the new address; the link stays live
         return link_tokens.LINK_EXPIRED
     return EmailVerified(row.email or account.email)
@@ -158,6 +160,11 @@ async def mark_verified(connection: AsyncConnection, account: Any, geolocation: 
     await connection.execute(account_update.values(email_verified=True, **begins))
     if grant_is_current(account, Purpose.SOCIAL):
         await store_place(connection, account.id, place_columns(geolocation, account.ip_address))
+
+
+async def _unlock_sign_in(context: Context, connection: AsyncConnection, email: str) -> None:
+    """Forgets wrong passwords at an address whose owner has just proved it: strangers may have entered them before."""
+    await clear_failures(connection, *password_keys(context.services.keys, canonical_address(email)))
 
 
 async def _change_address(context: Context, connection: AsyncConnection, account: Any, email: str) -> None:

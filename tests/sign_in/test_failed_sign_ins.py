@@ -12,6 +12,7 @@ from resolvers.sessions import failed_sign_ins
 from resolvers.sign_in import login_refresh_logout
 from tests.identity import (
     ASK_RESET,
+    CHANGE_EMAIL,
     LOGIN,
     OTHER,
     STRONG,
@@ -21,8 +22,11 @@ from tests.identity import (
     letters,
     mailed_tokens,
     new_challenge,
+    register,
+    registration_input,
     reset_password,
     sign_in,
+    verify_email,
 )
 from tests.statements import recorded_statements
 from tests.world import World
@@ -139,6 +143,24 @@ async def test_three_wrong_codes_after_the_right_password_are_told_once_a_day(wo
     assert await enter(wrong, wrong) == 1
     clock.forward(days=1)
     assert await enter(wrong) == 2
+
+
+@pytest.mark.parametrize("link", [LinkUse.VERIFY, LinkUse.CHANGE])
+async def test_wrong_passwords_before_an_address_has_an_owner_do_not_lock_the_owner_out(
+    world: World, link: LinkUse
+) -> None:
+    await guess(world, "new@example.org", times=MOST + 1)
+    password = STRONG
+    if link is LinkUse.VERIFY:
+        password = registration_input("new@example.org")["password"]
+        await register(world, "new@example.org")
+    else:
+        await world.person("p@example.org", password=STRONG)
+        token = (await sign_in(world, "p@example.org"))["accessToken"]
+        await world.data(CHANGE_EMAIL, token, {"e": "New@example.org", "p": STRONG})
+    await guess(world, "new@example.org", times=1)
+    await verify_email(world, (await mailed_tokens(world, link))[0])
+    assert "accessToken" in await sign_in(world, "new@example.org", password)
 
 
 async def test_addresses_without_an_account_are_counted_alike(world: World) -> None:
