@@ -56,17 +56,20 @@ class Hashing:
         """The hash to store; raises PoolFull."""
         return await self._usual.run(self.hash, password)
 
-    async def verify(self, stored: str | None, password: str, *, known_device: bool = False) -> Verification:
+    async def verify(
+        self, stored: str | None, password: str, *, known_device: bool = False, refuses: bool = False
+    ) -> Verification:
         """Verifies a password; raises PoolFull.
 
         If there is no stored hash, a decoy is verified, which takes the same time. Sign-ins from known devices have a
-        separate pool, so that strangers do not delay them.
+        separate pool, so that strangers do not delay them. With `refuses` no password is
+        right, and each costs as much as a wrong one.
         """
         if is_too_long(password):
             return Verification(right=False)
         heavy = stored is not None and cost(split_key_id(stored)[1]) > HEAVY_FACTOR * self._our_cost
         usual = self._known if known_device else self._usual
-        return await (self._heavy if heavy else usual).run(self._verify, stored, password)
+        return await (self._heavy if heavy else usual).run(self._verify, stored, password, refuses=refuses)
 
     async def run_in_pool(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs other work on a password in the same pool; raises PoolFull."""
@@ -86,15 +89,16 @@ class Hashing:
     def _our_cost(self) -> int:
         return self._hasher.memory_cost * self._hasher.time_cost
 
-    def _verify(self, stored: str | None, password: str) -> Verification:
+    def _verify(self, stored: str | None, password: str, *, refuses: bool) -> Verification:
         id, hashed = split_key_id(stored or "")
         place = self._keys.index_of(id) if id else None
         if not hashed or (id and place is None):  # no account, no valid hash, or the key was removed
-            hashed, place, stored = self._decoy, 0, None
+            hashed, place, refuses = self._decoy, 0, True
         for form, spelled in enumerate(_spellings(password)):
             if self._matches(hashed, spelled, place):
-                if stored is None:
-                    break
+                if refuses:  # do the rest of the work of a wrong password
+                    self._pad_work(hashed, spelled)
+                    continue
                 renews = form > 0 or self._is_outdated(place, hashed)
                 return Verification(right=True, rehashed=self.hash(password) if renews else None)
         return Verification(right=False)

@@ -1,6 +1,5 @@
 """Signs in with a password, refreshes a session and signs out."""
 
-import secrets
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
@@ -67,6 +66,7 @@ class LoginAttempt:
     transport: TokenTransport
     client: str | None
     token: str | None
+    is_locked: bool = False
 
 
 async def login(
@@ -87,9 +87,7 @@ async def login(
     buckets = attempt_limits.per_device_or_email(context, "login", device, ACCOUNT_LIMITS)
     if refusal := await attempt_limits.count_attempt(context, *buckets):
         return refusal
-    if not await _count_password(context, device, person):
-        # do the work of a wrong password for any password
-        attempt = replace(attempt, password=secrets.token_hex(len(attempt.password) // 2))
+    attempt = replace(attempt, is_locked=not await _count_password(context, device, person))
     outcome = await _verify_and_begin(context, attempt, person, device)
     if not isinstance(outcome, SessionTokens):
         return outcome
@@ -115,11 +113,14 @@ async def _verify_and_begin(
 ) -> SessionTokens | TotpRequired | Refused:
     """Verifies the password before it looks at the state of the account, then begins a session or a challenge."""
     stored = person.password_hash if person else None
+    refuses = person is None or person.disabled_at is not None or attempt.is_locked
     try:
-        verification = await context.services.hashing.verify(stored, attempt.password, known_device=device.known)
+        verification = await context.services.hashing.verify(
+            stored, attempt.password, known_device=device.known, refuses=refuses
+        )
     except PoolFull:
         return TRY_LATER
-    if person is None or not verification.right or person.disabled_at is not None:
+    if refuses or not verification.right:
         return WRONG_CREDENTIALS
     outcome = await _begin(context, attempt, person, verification, device)
     if outcome is WRONG_CREDENTIALS and retry:  # another sign-in may just have replaced the hash of the same password

@@ -49,6 +49,27 @@ async def test_a_wrong_password_costs_the_same_for_every_account(
     assert set(results.values()) == {(64, 1, 200, results["nobody"][3])}, results
 
 
+@pytest.mark.parametrize("password", [STRONG, "Zoë's café, Ångström 7"])
+@pytest.mark.parametrize("made", ["now", "with an older key", "elsewhere", "elsewhere from NFD", "never"])
+async def test_a_password_that_is_refused_anyway_costs_as_much_as_a_wrong_one(
+    made: str, password: str, make_hashing: Callable[..., Hashing], argon2_calls: list[tuple[str, int, str]]
+) -> None:
+    hashing = make_hashing(NEWER, KEY)
+    stored = {
+        "now": hashing.hash(password),
+        "with an older key": make_hashing(KEY).hash(password),
+        "elsewhere": PasswordHasher(1, 8, 1).hash(unicodedata.normalize("NFC", password)),
+        "elsewhere from NFD": PasswordHasher(1, 8, 1).hash(unicodedata.normalize("NFD", password)),
+        "never": None,
+    }[made]
+    work = []
+    for given, refuses in ((password, True), (password[::-1], True), (password[::-1], False)):
+        argon2_calls.clear()
+        assert await hashing.verify(stored, given, refuses=refuses) == password_hash.Verification(right=False)
+        work.append([(name, cost) for name, cost, _ in argon2_calls])
+    assert work[0] == work[1] == work[2]
+
+
 async def test_a_stolen_hash_cannot_be_verified_without_the_key(make_hashing: Callable[..., Hashing]) -> None:
     stored = make_hashing(KEY).hash(STRONG)
     id, _, hashed = stored.partition("$")

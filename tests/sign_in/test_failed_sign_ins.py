@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app.commands.access.disable import disable_account
 from app.commands.access.unlock import unlock_account
 from models.letters import LinkUse
 from models.tables import FAILED_SIGN_INS
@@ -97,6 +98,23 @@ async def test_a_locked_sign_in_answers_and_works_like_a_wrong_password(
         assert known == unknown
     assert len({text for ((text, *_), _) in work.values()}) == 1
     assert work[str(MOST + 1)] == work[str(MOST + 2)]
+
+
+async def test_the_right_password_of_an_account_that_cannot_sign_in_costs_as_much_as_a_wrong_one(
+    world: World, argon2_calls: list[tuple[str, int, str]]
+) -> None:
+    right = "Zoë's café, Ångström 7"
+    for who in ("locked", "disabled"):
+        await world.person(f"{who}@example.org", password=right)
+    await guess(world, "locked@example.org", times=MOST)
+    await disable_account(world.services, "disabled@example.org")
+    work = []
+    for email in ("locked@example.org", "disabled@example.org", "nobody@example.org"):
+        for password in (right, right[::-1]):
+            argon2_calls.clear()
+            assert (await sign_in(world, email, password))["code"] == "INVALID_CREDENTIALS"
+            work.append([(name, cost) for name, cost, _ in argon2_calls])
+    assert work == [[("verify", 8)] * 2] * 6
 
 
 async def test_known_devices_have_a_count_of_their_own(world: World) -> None:
