@@ -45,6 +45,12 @@ async def count_failure(connection: AsyncConnection, key: str, now: datetime) ->
     return (await connection.execute(counted.returning(*FAILED_SIGN_INS.c))).one()
 
 
+async def take_back_failure(connection: AsyncConnection, key: str) -> None:
+    """Takes back a count of an attempt that was never checked."""
+    counted = (FAILED_SIGN_INS.c.key == key) & (FAILED_SIGN_INS.c.failures > 0)
+    await connection.execute(update(FAILED_SIGN_INS).where(counted).values(failures=FAILED_SIGN_INS.c.failures - 1))
+
+
 async def tell_owner(connection: AsyncConnection, row: Any, subject_id: str, notice: Notice, now: datetime) -> None:
     """Writes to the owner of a count, at most once a day."""
     if row.told_at is not None and now - row.told_at < LETTER_INTERVAL:

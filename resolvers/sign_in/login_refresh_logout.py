@@ -37,6 +37,7 @@ from resolvers.sessions.failed_sign_ins import (
     count_failure,
     failure_key,
     password_keys,
+    take_back_failure,
     tell_owner,
 )
 from resolvers.sessions.known_devices import SigningInDevice, device_digest, is_known_device
@@ -98,14 +99,18 @@ async def login(
 async def _count_password(context: Context, device: SigningInDevice, person: Any) -> bool:
     """Counts the attempt before its password is verified. Returns whether the password may still sign in."""
     keys, now = context.services.keys, context.now()
-    key = failure_key(keys, Failure.KNOWN_DEVICE if device.known else Failure.UNKNOWN_DEVICE, device.email)
     owner = person.id if person and person.disabled_at is None else stand_in_id(keys, device.email)
     async with context.database.writing() as connection:
-        row = await count_failure(connection, key, now)
+        row = await count_failure(connection, _count_key(context, device), now)
         if row.failures <= MAX_WRONG_PASSWORDS:
             return True
         await tell_owner(connection, row, owner, Notice.SIGN_IN_LOCKED, now)
     return False
+
+
+def _count_key(context: Context, device: SigningInDevice) -> str:
+    failure = Failure.KNOWN_DEVICE if device.known else Failure.UNKNOWN_DEVICE
+    return failure_key(context.services.keys, failure, device.email)
 
 
 async def _verify_and_begin(
@@ -119,6 +124,8 @@ async def _verify_and_begin(
             stored, attempt.password, known_device=device.known, refuses=refuses
         )
     except PoolFull:
+        async with context.database.writing() as connection:
+            await take_back_failure(connection, _count_key(context, device))
         return TRY_LATER
     if refuses or not verification.right:
         return WRONG_CREDENTIALS

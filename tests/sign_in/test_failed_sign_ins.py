@@ -9,6 +9,8 @@ from app.commands.access.disable import disable_account
 from app.commands.access.unlock import unlock_account
 from models.letters import LinkUse
 from models.tables import FAILED_SIGN_INS
+from resolvers.hashing.password_hash import Hashing
+from resolvers.hashing.worker_pool import PoolFull
 from resolvers.sessions import failed_sign_ins
 from resolvers.sign_in import login_refresh_logout
 from tests.identity import (
@@ -161,6 +163,32 @@ async def test_three_wrong_codes_after_the_right_password_are_told_once_a_day(wo
     assert await enter(wrong, wrong) == 1
     clock.forward(days=1)
     assert await enter(wrong) == 2
+
+
+async def test_a_password_that_was_not_verified_is_not_counted_as_wrong(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.person("p@example.org", password=STRONG)
+    emails = ("p@example.org", "nobody@example.org")
+    for email in emails:
+        await guess(world, email, times=2)
+
+    async def verify(*_: Any, **__: Any) -> None:
+        raise PoolFull
+
+    work = []
+    with monkeypatch.context() as patched:
+        patched.setattr(Hashing, "verify", verify)
+        for email in emails:
+            async with recorded_statements(world.services.database) as statements:
+                assert (await sign_in(world, email))["code"] == "TRY_LATER"
+            work.append(list(statements))
+    assert work[0] == work[1]
+    async with world.services.database.reading() as connection:
+        assert set((await connection.execute(select(FAILED_SIGN_INS.c.failures))).scalars()) == {2}
+    for email in emails:
+        await guess(world, email, times=MOST - 2)
+    assert "accessToken" not in await sign_in(world, "p@example.org"), "verified ones still count"
 
 
 @pytest.mark.parametrize("link", [LinkUse.VERIFY, LinkUse.CHANGE])
