@@ -19,8 +19,6 @@ from permissions.caller import Caller
 from permissions.errors import LockNotFree, RoleEnded, not_recorded, unknown_token
 
 IS_CHECKED: Final[ContextVar[bool]] = ContextVar("the authority of this root field was checked", default=False)
-"""True for the first root field of a request, which the authentication has just checked."""
-
 
 RECORDS: Final = "records_disclosures"
 
@@ -77,10 +75,15 @@ class CallerDatabase:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """Opens a connection that sees one state of the database for the whole block."""
+        """Opens a connection that sees one state of the database for the whole block, in which the caller may act."""
         async with self.database.snapshot() as connection:
-            await self._check_once(connection)
+            await self._check(connection)
             yield connection
+
+    async def check(self) -> None:
+        """Checks the caller's authority for a root field whose parts are read later, or not at all."""
+        async with self.reading():
+            return
 
     @asynccontextmanager
     async def _locked(

@@ -95,7 +95,6 @@ class Context:
     cookies: BrowserCookies = field(default_factory=BrowserCookies)
     selection: DocumentSelection = field(default_factory=DocumentSelection)
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
-    has_begun: bool = False
     has_ended: bool = False
 
     @property
@@ -105,8 +104,7 @@ class Context:
 
     def begin_root_field(self) -> bool:
         """Notes that a root field begins. Returns False if an earlier one ended the caller's token."""
-        IS_CHECKED.set(not self.has_begun)
-        self.has_begun = True
+        IS_CHECKED.set(False)
         return not self.has_ended
 
     @property

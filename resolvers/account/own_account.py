@@ -51,7 +51,8 @@ def read_once(read: Callable[[Info[Context, None]], Coroutine[Any, Any, Any]]) -
 
 
 async def me(info: Info[Context, None]) -> OwnAccount:
-    """Returns the account of the session, without a database read."""
+    """Returns the account of the session. Reads only whether the session still stands."""
+    await info.context.database.check()
     return OwnAccount(info.context.caller)
 
 

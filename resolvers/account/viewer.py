@@ -3,6 +3,7 @@
 from strawberry.types.info import Info
 
 from models.mutation_outcomes import Viewer
+from permissions.errors import ApiError
 from permissions.subject import Subject
 from resolvers.context import Context
 from resolvers.sessions.session_state import session_of_caller, viewer_id
@@ -11,7 +12,7 @@ from resolvers.subjects.own_record import own_record
 
 
 async def viewer(info: Info[Context, None]) -> Viewer:
-    """Returns the caller. Fails only if the token is invalid."""
+    """Returns the caller as the authentication read them. Only `user` is read here, and fails if the token ended."""
     context = info.context
     return Viewer(
         id=viewer_id(context.services.keys, context.caller),
@@ -23,12 +24,14 @@ async def viewer(info: Info[Context, None]) -> Viewer:
     )
 
 
-async def _holder(context: Context, bits: int) -> Subject | None:
+async def _holder(context: Context, bits: int) -> Subject | ApiError | None:
+    """Returns the holder of the token, or the error that replaces them: `viewer` itself is never null."""
     caller = context.caller
     if caller.subject_id is None:
         return None
-    return (
-        await own_record(context, caller, bits)
-        if caller.is_member
-        else read_subjects.withheld_subject(caller.subject_id)
-    )
+    if not caller.is_member:
+        return read_subjects.withheld_subject(caller.subject_id)
+    try:
+        return await own_record(context, caller, bits)
+    except ApiError as problem:
+        return problem
