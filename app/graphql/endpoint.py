@@ -28,11 +28,19 @@ from permissions.error_codes import ErrorCode
 from permissions.errors import UNKNOWN_TOKEN
 from permissions.ip_network import site_of
 from resolvers.context import BrowserCookies, Context
+from resolvers.export.document import MOST_BYTES
 from resolvers.hashing.anonymous_queue import AnonymousQueue
 from resolvers.hashing.worker_pool import from_site
 
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 """The header that every answer with status 401 has."""
+
+MOST_ANSWER_BYTES: Final = MOST_BYTES + 100_000
+"""The largest answer: an export of the largest size, and room for what is beside it."""
+ANSWER_TOO_LARGE: Final = (
+    f"The answer has more than {MOST_BYTES // 1_000_000} MB. Use smaller pages, fewer ids or several documents. "
+    "A mutation was carried out all the same."
+)
 
 
 class Endpoint:
@@ -108,7 +116,10 @@ class Endpoint:
         content: dict[str, Any] = {"errors": errors} if errors else {}
         if not isinstance(result, PreExecutionError):
             extensions = {"extensions": result.extensions} if result.extensions else {}
-            return json_response({"data": result.data, **content, **extensions}, 200, media_type)
+            answer = json_response({"data": result.data, **content, **extensions}, 200, media_type)
+            if len(answer.body) > MOST_ANSWER_BYTES:
+                return error_response(request, 400, ErrorCode.BAD_USER_INPUT, ANSWER_TOO_LARGE)
+            return answer
         codes = {error["extensions"]["code"] for error in errors}
         if ErrorCode.UNAUTHENTICATED in codes:
             return json_response(content, 401, media_type, **CHALLENGE)

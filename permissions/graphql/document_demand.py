@@ -12,6 +12,7 @@ from graphql import (
     GraphQLInputObjectType,
     get_named_type,
     get_nullable_type,
+    is_leaf_type,
     is_list_type,
     value_from_ast_untyped,
 )
@@ -23,9 +24,16 @@ DEFAULT_PAGE: Final = 20
 LARGEST_PAGE: Final = 100
 MOST_SUBJECTS: Final = 1000
 """Subjects and other items of lists that one document may ask for, as the sum of its pages and ids."""
+MOST_READS: Final = 80
+"""Root fields and other fields with a reading of their own that one document may contain."""
+UNPAGED_LENGTH: Final = 20
+"""The length that a list without pages counts as. Public pages and sessions, the longest ones, have at most 20."""
+MOST_LISTED_VALUES: Final = 20_000
+"""Fields of items of lists without pages that one answer may have, if each list has its full length."""
 MOST_VALUES: Final = 2000
 """Items of lists and fields of objects in the variables of a request, at every depth. A processor view needs 1,003."""
 ID_ARGUMENTS: Final = "id arguments"
+DEFINITION: Final = "strawberry-definition"
 
 Place = tuple[str, ...]
 """Where a field is in the answer, without the indexes of lists."""
@@ -37,18 +45,28 @@ class DocumentDemand:
 
     variables: dict[str, Any]
     subjects: int = 0
-    _pages: dict[Place, int] = field(default_factory=dict)
+    reads: int = 0
+    listed_values: int = 0
+    _lengths: dict[Place, int] = field(default_factory=dict)
+    _paged: set[Place] = field(default_factory=set)
+    _unpaged: set[Place] = field(default_factory=set)
     _dear_fields: Counter[str] = field(default_factory=Counter)
 
     def add(self, place: Place, coordinate: str, node: FieldNode, definition: GraphQLField) -> None:
-        """Counts a field. Raises BAD_USER_INPUT with the argument that asks for too much."""
-        if place in self._pages or not (definition.args or coordinate in ROOT_FIELD_RULES):
+        """Counts a field. Raises BAD_USER_INPUT with the argument or the field that asks for too much."""
+        if place in self._lengths:
             return
         values = {each.name.value: value_from_ast_untyped(each.value, self.variables) for each in node.arguments or ()}
         self._add_dear_field(coordinate, values)
         page, ids = _page(definition, values), _ids(definition, values)
-        self._pages[place] = page or (len(ids) if _answers_each_id(definition) else 0) or 1
-        self.subjects += self._times_read(place) * (page + len(ids))
+        self._lengths[place] = page or (len(ids) if _answers_each_id(definition) else 0) or 1
+        if page:
+            self._paged.add(place)
+        elif _is_list_of_objects(definition) and not ids and place[:-1] not in self._paged:
+            self._unpaged.add(place)
+            self._lengths[place] = UNPAGED_LENGTH
+        times = self._times_read(place)
+        self.subjects += times * (page + len(ids))
         if self.subjects > MOST_SUBJECTS:
             argument = next((name for name in ("first", "last") if values.get(name)), "first") if page else ids[0]
             raise bad_input(
@@ -56,12 +74,33 @@ class DocumentDemand:
                 f"A document may ask for at most {MOST_SUBJECTS:,} subjects and items of lists altogether. This one "
                 f"asks for {self.subjects:,} or more. Use smaller pages, fewer ids or several documents.",
             )
+        self._add_work(place, node, definition, times)
+
+    def _add_work(self, place: Place, node: FieldNode, definition: GraphQLField, times: int) -> None:
+        """Counts what a field costs beside its items: its reading, and its values in lists without pages."""
+        if _reads(definition):
+            # without arguments, a part of an account is read once, however often a list contains the account
+            self.reads += times if definition.args else 1
+        if any(place[:length] in self._unpaged for length in range(1, len(place))):
+            self.listed_values += times
+        if self.reads > MOST_READS:
+            raise bad_input(
+                node.name.value,
+                f"A document may contain at most {MOST_READS} root fields and parts of accounts, such as `sessions`. "
+                "Use several documents.",
+            )
+        if self.listed_values > MOST_LISTED_VALUES:
+            raise bad_input(
+                node.name.value,
+                f"The lists without `first` in this document could have more than {MOST_LISTED_VALUES:,} values "
+                "altogether. Use smaller pages, fewer ids or several documents.",
+            )
 
     def _times_read(self, place: Place) -> int:
-        """How many times a field is read: the product of the pages that it is in."""
+        """How many times a field is read: the product of the lengths of the lists that it is in."""
         times = 1
         for length in range(1, len(place)):
-            times *= self._pages.get(place[:length], 1)
+            times *= self._lengths.get(place[:length], 1)
         return times
 
     def _add_dear_field(self, coordinate: str, values: dict[str, Any]) -> None:
@@ -100,6 +139,16 @@ def _ids(definition: GraphQLField, values: dict[str, Any]) -> list[str]:
         number = len(sent if _answers_each_id(definition) else set(sent))
         found += [".".join(path)] * min(number, MOST_SUBJECTS)
     return found
+
+
+def _is_list_of_objects(definition: GraphQLField) -> bool:
+    return is_list_type(get_nullable_type(definition.type)) and not is_leaf_type(get_named_type(definition.type))
+
+
+def _reads(definition: GraphQLField) -> bool:
+    """Whether a resolver of its own answers the field. It is asynchronous if it reads from the database."""
+    resolver = getattr(definition.extensions.get(DEFINITION), "base_resolver", None)
+    return resolver is not None and resolver.is_async
 
 
 def _answers_each_id(definition: GraphQLField) -> bool:

@@ -8,14 +8,17 @@ from graphql import OperationDefinitionNode, parse
 from graphql.execution.values import VariableValues, get_variable_values
 from sqlalchemy import event
 
+from app.graphql.endpoint import MOST_ANSWER_BYTES
 from app.graphql.execution import ServedSchema
 from app.main import make_schema
 from models.connection_limit import REQUEST_CONNECTIONS
-from models.vocabulary import Processor, Role
+from models.vocabulary import PersonalField, Processor, Purpose, Role
 from permissions.caller import Caller
 from permissions.errors import ApiError
-from permissions.graphql.document_demand import MOST_SUBJECTS, DocumentDemand
+from permissions.graphql.document_demand import MOST_SUBJECTS, UNPAGED_LENGTH, DocumentDemand
 from permissions.graphql.document_selection import SelectionWalk
+from resolvers.sessions.begin_session import MAX_SESSIONS
+from resolvers.validation.profile_values import MOST_PAGES
 from tests.http.requests import ONE_DATABASE
 from tests.statements import recorded_statements
 from tests.world import World, codes
@@ -53,6 +56,12 @@ SMALL_PAGES = aliased(10, "users { edges { cursor } }")
 NODES = "nodes(ids: $ids) { id }"
 OWN_NODES = "nodes(ids: $ids) { ... on Account { disclosures(first: 10) { edges { cursor } } } }"
 VIEW = 'openProcessorView(input: {userIds: $ids, reason: "why"}) { __typename }'
+PARTS = """totpEnabled roles consents { id } hiddenFromMembers processors { id } sessions { id }
+  disclosures(first: 1) { edges { cursor } } consentHistory(first: 1) { edges { cursor } }"""
+"""Eight parts of an account, each with a reading of its own."""
+CHANGE = f"liftRestriction {{ ... on RestrictionChanged {{ account {{ {PARTS} }} }} }}"
+PAGES = "nodes(ids: $ids) { ... on User { publicPages { title url body } } }"
+STATES = "nodes(ids: $ids) { ... on Account { consents { id purpose status } sessions { id } processors { id } } }"
 SEARCHED = '"plate works"'
 SEARCH = f"users(first: 1, search: {SEARCHED}) {{ edges {{ cursor }} }}"
 
@@ -68,6 +77,12 @@ ALLOWED: list[tuple[Caller, str, dict[str, Any]]] = [
     (MEMBER, "query ($s: String) { " + aliased(5, "users(search: $s) { edges { cursor } }") + " }", {"s": "  "}),
     (PROCESSOR, f"mutation ($ids: [ID!]!) {{ {VIEW} }}", {"ids": IDS[:1000] * 2}),
     (MEMBER, f"query ($ids: [ID!]!) {{ {aliased(10, NODES)} }}", {"ids": IDS[:100]}),
+    (MEMBER, f"{{ {aliased(8, f'me {{ {PARTS} }}')} }}", {}),
+    (MEMBER, f"mutation {{ {aliased(8, CHANGE)} }}", {}),
+    (MEMBER, f"mutation {{ {aliased(30, 'liftRestriction { ... on RestrictionChanged { account { id } } }')} }}", {}),
+    (MEMBER, "{ users(first: 100) { edges { node { publicPages { title url body } withheld { field } } } } }", {}),
+    (MEMBER, f"query ($ids: [ID!]!) {{ {aliased(3, PAGES)} }}", {"ids": IDS[:1] * 100}),
+    (MEMBER, f"query ($ids: [ID!]!) {{ {STATES} }}", {"ids": IDS[:1] * 100}),
     (SUPPORT, f"{{ {aliased(11, PAGE)} }}", {}),
 ]
 """The last one is refused for the role of its caller."""
@@ -86,6 +101,12 @@ TOO_MUCH: list[tuple[Caller, str, dict[str, Any], str]] = [
     (MEMBER, f"query ($ids: [ID!]!) {{ {aliased(11, NODES)} }}", {"ids": IDS[:100]}, "ids"),
     (MEMBER, f"query ($ids: [ID!]!) {{ {aliased(11, NODES)} }}", {"ids": IDS[:1] * 100}, "ids"),
     (MEMBER, f"query ($ids: [ID!]!) {{ {OWN_NODES} }}", {"ids": IDS[:1] * 91}, "first"),
+    (MEMBER, f"query ($ids: [ID!]!) {{ {aliased(4, PAGES)} }}", {"ids": IDS[:100]}, "url"),
+    (MEMBER, f"query ($ids: [ID!]!) {{ {aliased(4, PAGES)} }}", {"ids": IDS[:1] * 100}, "url"),
+    (MEMBER, f"query ($ids: [ID!]!) {{ {aliased(3, STATES)} }}", {"ids": IDS[:1] * 100}, "id"),
+    (MEMBER, f"{{ {aliased(9, f'me {{ {PARTS} }}')} }}", {}, "consentHistory"),
+    (MEMBER, f"mutation {{ {aliased(9, CHANGE)} }}", {}, "liftRestriction"),
+    (MEMBER, f"query ($ids: [ID!]!) {{ {OWN_NODES.replace('10', '1')} }}", {"ids": IDS[:1] * 81}, "disclosures"),
     (MEMBER, f"{{ {aliased(3, SEARCH)} }}", {}, "search"),
     (MEMBER, f"query ($s: String) {{ {aliased(3, SEARCH.replace(SEARCHED, '$s'))} }}", {"s": "plate"}, "search"),
     (MEMBER, f"{{ {aliased(3, 'userMap { count }')} }}", {}, "userMap"),
@@ -136,6 +157,32 @@ async def test_a_document_that_asks_for_too_much_reads_nothing(world: World) -> 
     assert response.json()["errors"][0]["extensions"]["argument"] == "first"
     assert f"{MOST_SUBJECTS:,}" in response.json()["errors"][0]["message"]
     assert len(statements) <= len(usual), "only the token is looked up"
+
+
+def test_every_root_field_and_every_part_that_is_read_on_its_own_counts(schema: ServedSchema) -> None:
+    """A page in a list is read for each item. A part of an account is read once."""
+    tree = parse(
+        f"{{ me {{ id user {{ id email publicPages {{ title }} }} {PARTS} }} viewer {{ role }} policy {{ version }} }}"
+    )
+    walk = SelectionWalk(schema, tree, VariableValues({}, {}), MEMBER)
+    walk.operation(next(node for node in tree.definitions if isinstance(node, OperationDefinitionNode)))
+    assert walk._demand.reads == 3 + 9
+
+
+def test_a_list_without_pages_is_no_longer_than_it_counts_as() -> None:
+    longest = (MOST_PAGES, MAX_SESSIONS, len(Purpose), len(Processor), len(PersonalField))
+    assert max(longest) <= UNPAGED_LENGTH
+
+
+@ONE_DATABASE
+async def test_an_answer_has_at_most_10_megabytes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = {"title": "t" * 200, "url": f"https://x.example.org/{'p' * 1900}", "body": "b" * 4000}
+    id = await world.person("p@example.org", profile={"publicPages": [page] * 20})
+    document = f"query ($ids: [ID!]!) {{ {PAGES} }}"
+    assert len((await world.post(document, None, {"ids": [id] * 50})).content) < MOST_ANSWER_BYTES
+    response = await world.post(document, None, {"ids": [id] * 100})
+    assert (response.status_code, codes(response.json())) == (400, ["BAD_USER_INPUT"])
+    assert "data" not in response.json()
 
 
 @ONE_DATABASE

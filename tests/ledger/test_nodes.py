@@ -71,17 +71,17 @@ async def test_more_ids_take_no_more_statements(readers: Readers) -> None:
         assert len(sent) <= numbers.pop() + 8, "grounds and ledger, once for all ids"
 
 
-async def test_an_account_asked_for_a_hundred_times_is_read_once(readers: Readers) -> None:
+async def test_an_account_asked_for_many_times_is_read_once(readers: Readers) -> None:
     account: Any = build().graphql.type_map["Account"]
     parts = " ".join(name + BELOW.get(name, "") for name, field in account.fields.items() if not field.args)
     document = f"query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Account {{ {parts} }} }} }}"
     id = (await readers.world.data("{ me { id } }", readers.mine))["me"]["id"]
     numbers, answers = [], []
-    for times in (1, 100):
+    for times in (1, 50):
         async with recorded_statements(readers.world.services.database) as sent:
             answers.append((await readers.world.data(document, readers.mine, {"ids": [id] * times}))["nodes"])
         numbers.append(len(sent))
-    assert answers[1] == answers[0] * 100
+    assert answers[1] == answers[0] * 50
     assert numbers[0] == numbers[1]
 
 
