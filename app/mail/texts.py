@@ -177,7 +177,7 @@ sign-in page. If you work for {site}, you can also ask an administrator.
         """\
 On {at}, someone entered the password of your account at {site} and then wrong
 codes of the authenticator, three or more in a row. Without a code they cannot
-sign in.
+sign in, and cannot change how you sign in.
 
 If this was not you, someone else has your password. Choose "forgot password"
 on the sign-in page and set a new one. This ends every session.

@@ -147,13 +147,22 @@ async def _complete(context: Context, challenge: Any, code: str, device: Signing
         if counted.rowcount != 1 or account.disabled_at is not None:
             return CHALLENGE_EXPIRED
         factors = await verify_code(context, connection, challenge.subject_id, code)
-        await _report_codes(context, connection, account.id, right=factors is not None)
         if factors is None:
             return WRONG_CODE
         await connection.execute(challenge_update.values(ended_at=now))
         transport = TokenTransport(challenge.transport)
         session = NewSession(challenge.subject_id, transport, factors, challenge.client, now)
         return await begin_session(context, connection, account, session, device)
+
+
+async def verify_code(context: Context, connection: AsyncConnection, subject_id: str, code: str) -> Factors | None:
+    """Uses a code of a person whose account is locked and whose password was right. Counts and reports wrong codes.
+
+    Returns the factors that the code proves, or None.
+    """
+    factors = await _factors_of(context, connection, subject_id, code)
+    await _report_codes(context, connection, subject_id, right=factors is not None)
+    return factors
 
 
 async def _report_codes(context: Context, connection: AsyncConnection, subject_id: str, *, right: bool) -> None:
@@ -165,8 +174,7 @@ async def _report_codes(context: Context, connection: AsyncConnection, subject_i
         await tell_owner(connection, row, subject_id, Notice.CODES_WRONG, now)
 
 
-async def verify_code(context: Context, connection: AsyncConnection, subject_id: str, code: str) -> Factors | None:
-    """Uses a code of a person whose account is locked. Returns the factors that it proves, or None."""
+async def _factors_of(context: Context, connection: AsyncConnection, subject_id: str, code: str) -> Factors | None:
     authenticator, now = await confirmed_authenticator(connection, subject_id), context.now()
     if authenticator is None:
         return None

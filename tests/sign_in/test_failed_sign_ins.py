@@ -12,12 +12,15 @@ from models.tables import FAILED_SIGN_INS
 from resolvers.hashing.password_hash import Hashing
 from resolvers.hashing.worker_pool import PoolFull
 from resolvers.sessions import failed_sign_ins
+from resolvers.sessions.failed_sign_ins import REPORTED_CODES
 from resolvers.sign_in import login_refresh_logout
 from tests.identity import (
     ASK_RESET,
     CHANGE_EMAIL,
+    DISABLE,
     LOGIN,
     OTHER,
+    REGENERATE,
     STRONG,
     Clock,
     complete_login,
@@ -35,6 +38,8 @@ from tests.statements import recorded_statements
 from tests.world import World
 
 MOST = 4
+LEAVE = """mutation ($p: String!, $c: String) { requestErasure(password: $p, code: $c) {
+  __typename ... on Refusal { code } } }"""
 WRONG = "not it, nor like it"
 
 
@@ -163,6 +168,19 @@ async def test_three_wrong_codes_after_the_right_password_are_told_once_a_day(wo
     assert await enter(wrong, wrong) == 1
     clock.forward(days=1)
     assert await enter(wrong) == 2
+
+
+@pytest.mark.parametrize("mutation", [CHANGE_EMAIL, DISABLE, REGENERATE, LEAVE])
+async def test_wrong_codes_are_told_wherever_a_code_is_asked_for_again(world: World, mutation: str) -> None:
+    Clock(world)
+    id = await world.person("p@example.org", password=STRONG)
+    token = (await sign_in(world, "p@example.org"))["accessToken"]
+    await enrol_authenticator(world, token)
+    more = {"e": "new@example.org"} if mutation == CHANGE_EMAIL else {}
+    for number in range(1, REPORTED_CODES + 1):
+        (answer,) = (await world.data(mutation, token, {"p": STRONG, "c": "000000", **more})).values()
+        assert answer["code"] == "INVALID_CODE"
+        assert (await letters(world, id)).count("CODES_WRONG") == int(number == REPORTED_CODES)
 
 
 async def test_a_password_that_was_not_verified_is_not_counted_as_wrong(
