@@ -1,7 +1,9 @@
 """The rate limits for all requests: by network without a token, else by token and by its holder."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import Final
+from weakref import WeakValueDictionary
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,9 +12,12 @@ from app.http.authentication import Credential, UnknownToken, authenticate
 from app.http.json_answers import error_response
 from permissions.caller import Caller
 from permissions.error_codes import ErrorCode
-from permissions.ip_network import counted_networks
+from permissions.ip_network import counted_networks, site_of
 from permissions.rate_limits import REQUESTS_PER_MINUTE, multiplied
 from resolvers.context import Services
+
+LOOKUPS_AT_ONCE: Final = 8
+"""How many tokens of one network are looked up at the same time. Others wait, and are refused if those are unknown."""
 
 HOLDER_FACTOR: Final = 2
 """How many times the limit of one token its holder has, over all their tokens."""
@@ -32,6 +37,7 @@ class RequestRate:
 
     services: Services
     per_minute: int = REQUESTS_PER_MINUTE
+    lookups: WeakValueDictionary[str, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
 
     async def count_request(self, credential: Credential | None, address: str) -> None:
         """Counts a request before anything is looked up. Raises TooManyRequests.
@@ -46,15 +52,24 @@ class RequestRate:
 
     async def caller(self, credential: Credential | None, address: str) -> Caller:
         """Returns the caller, and counts the request for them. An unknown token counts for its network."""
-        try:
-            caller = await authenticate(self.services, credential, address)
-        except UnknownToken:
-            await self._count_networks("unknown tokens", address)
-            await self._count_networks("requests", address)
-            raise
+        caller = await (
+            self._looked_up(credential, address) if credential else authenticate(self.services, None, address)
+        )
         if holder := caller.subject_id or caller.processor or caller.token_id:
             _require(await self._count("holder", holder, HOLDER_FACTOR))
         return caller
+
+    async def _looked_up(self, credential: Credential, address: str) -> Caller:
+        """Looks the token up, unless too many unknown ones came since the request was counted: its body took time."""
+        free = self.lookups.setdefault(site_of(address), asyncio.Semaphore(LOOKUPS_AT_ONCE))
+        async with free:
+            _require(await self._wait_after_unknown_tokens(address))
+            try:
+                return await authenticate(self.services, credential, address)
+            except UnknownToken:
+                await self._count_networks("unknown tokens", address)
+                await self._count_networks("requests", address)
+                raise
 
     async def _count(self, kind: str, key: str, factor: int = 1) -> int:
         return await self.services.limits.count_attempt(multiplied(self._rate, factor), kind, key)

@@ -1,4 +1,4 @@
-"""A transaction that acts sees what was committed before each statement, whatever the server's default is."""
+"""A transaction that acts sees what was committed before each statement, on a server with any default."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager

@@ -1,12 +1,16 @@
 """Requests are counted by network, or by token and holder. A flood of unknown tokens reads nothing."""
 
+import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import httpx
 import pytest
 
+from app.http.request_rate import LOOKUPS_AT_ONCE
 from app.main import create
 from app.settings_fields import ServiceSettings
 from models.database import Database
@@ -109,6 +113,56 @@ async def test_a_flood_of_unknown_tokens_is_refused_before_it_is_looked_up(door:
         assert await door.statuses(token, None) == [429, 429]
     assert statements == []
     assert await door.statuses(token, unknown_token(), address=ELSEWHERE) == [200, 401]
+
+
+@dataclass
+class HeldBodies:
+    """Requests whose bodies arrive only once `released` is set."""
+
+    door: Door
+    begun: int = 0
+    all_begun: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def statuses(self, requests: list[tuple[str, str]]) -> list[int]:
+        """Sends tokens from addresses, lets all bodies arrive at once, and returns the statuses."""
+
+        async def body() -> AsyncIterator[bytes]:
+            self.begun += 1
+            if self.begun == len(requests):
+                self.all_begun.set()
+            await self.released.wait()
+            yield json.dumps(VIEWER).encode()
+
+        async def send(token: str, address: str) -> int:
+            transport = httpx.ASGITransport(app=self.door.app, client=(address, 1))
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+            async with httpx.AsyncClient(transport=transport, base_url="http://consentql.test") as client:
+                return (await client.post("/graphql", content=body(), headers=headers)).status_code
+
+        sent = asyncio.gather(*(send(token, address) for token, address in requests))
+        await asyncio.wait_for(self.all_begun.wait(), 20)
+        self.released.set()
+        return await sent
+
+
+def lookups(statements: list[str]) -> int:
+    return sum("WHERE access_tokens.digest =" in statement for statement in statements)
+
+
+@pytest.mark.parametrize(("prefix", "most"), [("", MOST), ("2001:db8:7:%x::1", 10 * MOST)])
+async def test_unknown_tokens_whose_bodies_arrive_at_once_cost_few_lookups(door: Door, prefix: str, most: int) -> None:
+    """They were counted before any of them was found to be unknown. The networks of a site count together."""
+    requests = [(unknown_token(), prefix % number if prefix else HERE) for number in range(most + 30)]
+    async with recorded_statements(door.services.database) as statements:
+        answers = await HeldBodies(door).statuses(requests)
+    assert set(answers) == {401, 429}
+    assert most <= answers.count(401) == lookups(statements) < most + LOOKUPS_AT_ONCE
+
+
+async def test_known_tokens_of_a_network_are_all_looked_up(door: Door, people: World) -> None:
+    tokens = [(await people.member(f"p{number}@example.org"))[1] for number in range(LOOKUPS_AT_ONCE + 4)]
+    assert set(await HeldBodies(door).statuses([(token, HERE) for token in tokens])) == {200}
 
 
 @ONE_DATABASE
