@@ -30,7 +30,7 @@ from resolvers.sessions.failed_sign_ins import (
     Failure,
     clear_failures,
     count_failure,
-    failure_key,
+    failure_keys,
     tell_owner,
 )
 from resolvers.sessions.known_devices import SigningInDevice, device_digest, is_known_device
@@ -167,10 +167,10 @@ async def verify_code(context: Context, connection: AsyncConnection, subject_id:
 
 async def _report_codes(context: Context, connection: AsyncConnection, subject_id: str, *, right: bool) -> None:
     """Counts wrong codes in a row after the right password, and writes to the subject from the third on."""
-    key, now = failure_key(context.services.keys, Failure.CODE, subject_id), context.now()
+    keys, now = failure_keys(context.services.keys, Failure.CODE, subject_id), context.now()
     if right:
-        await clear_failures(connection, key)
-    elif (row := await count_failure(connection, key, now)).failures >= REPORTED_CODES:
+        await clear_failures(connection, keys)
+    elif (row := await count_failure(connection, keys, now)).failures >= REPORTED_CODES:
         await tell_owner(connection, row, subject_id, Notice.CODES_WRONG, now)
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,24 +30,39 @@ class Failure(StrEnum):
     CODE = "code after the right password"
 
 
-def failure_key(keys: KeyRing, failure: Failure, whose: str) -> str:
-    """The key of the count of a canonical address, or of a subject id for codes."""
-    return keys.tag(USE, f"{failure.value} {whose}".encode())
+CountKeys = tuple[str, ...]
+"""The keys of one count: the present one, then those from before each rotation of the secret keys."""
 
 
-async def count_failure(connection: AsyncConnection, key: str, now: datetime) -> Any:
+def failure_keys(keys: KeyRing, failure: Failure, whose: str) -> CountKeys:
+    """The keys of the count of a canonical address, or of a subject id for codes."""
+    return tuple(keys.tag(USE, f"{failure.value} {whose}".encode(), place) for place in range(len(keys)))
+
+
+async def count_failure(connection: AsyncConnection, keys: CountKeys, now: datetime) -> Any:
     """Counts a failure. Returns the row, whose `failures` include this one."""
+    present, *earlier = keys
+    before, told_at = await _take_earlier(connection, earlier) if earlier else (0, None)
     insert = INSERTS[connection.dialect.name](FAILED_SIGN_INS)
-    counted = insert.values(key=key, failures=1, last_failed_at=now).on_conflict_do_update(
+    counted = insert.values(key=present, failures=before + 1, last_failed_at=now, told_at=told_at)
+    counted = counted.on_conflict_do_update(
         index_elements=[FAILED_SIGN_INS.c.key],
-        set_={"failures": FAILED_SIGN_INS.c.failures + 1, "last_failed_at": now},
+        set_={"failures": FAILED_SIGN_INS.c.failures + counted.excluded.failures, "last_failed_at": now},
     )
     return (await connection.execute(counted.returning(*FAILED_SIGN_INS.c))).one()
 
 
-async def take_back_failure(connection: AsyncConnection, key: str) -> None:
+async def _take_earlier(connection: AsyncConnection, earlier: list[str]) -> tuple[int, datetime | None]:
+    """Removes the rows under earlier keys. Returns their failures and the time of their last letter."""
+    removed = delete(FAILED_SIGN_INS).where(FAILED_SIGN_INS.c.key.in_(earlier)).returning(*FAILED_SIGN_INS.c)
+    rows = (await connection.execute(removed)).all()
+    told = [row.told_at for row in rows if row.told_at is not None]
+    return sum(row.failures for row in rows), max(told, default=None)
+
+
+async def take_back_failure(connection: AsyncConnection, keys: CountKeys) -> None:
     """Takes back a count of an attempt that was never checked."""
-    counted = (FAILED_SIGN_INS.c.key == key) & (FAILED_SIGN_INS.c.failures > 0)
+    counted = (FAILED_SIGN_INS.c.key == keys[0]) & (FAILED_SIGN_INS.c.failures > 0)
     await connection.execute(update(FAILED_SIGN_INS).where(counted).values(failures=FAILED_SIGN_INS.c.failures - 1))
 
 
@@ -60,11 +75,12 @@ async def tell_owner(connection: AsyncConnection, row: Any, subject_id: str, not
     await write_letter(connection, subject_id=subject_id, notice=notice, now=now)
 
 
-async def clear_failures(connection: AsyncConnection, *cleared: str) -> None:
+async def clear_failures(connection: AsyncConnection, *cleared: CountKeys) -> None:
     """Sets counts to zero. The time of the last letter stays."""
-    await connection.execute(update(FAILED_SIGN_INS).where(FAILED_SIGN_INS.c.key.in_(cleared)).values(failures=0))
+    rows = FAILED_SIGN_INS.c.key.in_([key for keys in cleared for key in keys])
+    await connection.execute(update(FAILED_SIGN_INS).where(rows).values(failures=0))
 
 
-def password_keys(keys: KeyRing, email: str) -> tuple[str, str]:
+def password_keys(keys: KeyRing, email: str) -> tuple[CountKeys, CountKeys]:
     """The keys of both counts of wrong passwords of a canonical address."""
-    return failure_key(keys, Failure.UNKNOWN_DEVICE, email), failure_key(keys, Failure.KNOWN_DEVICE, email)
+    return failure_keys(keys, Failure.UNKNOWN_DEVICE, email), failure_keys(keys, Failure.KNOWN_DEVICE, email)

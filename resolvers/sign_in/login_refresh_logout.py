@@ -32,10 +32,11 @@ from resolvers.sessions.begin_session import begin_session, signed_in_result
 from resolvers.sessions.confirm_password import is_current_hash
 from resolvers.sessions.failed_sign_ins import (
     MAX_WRONG_PASSWORDS,
+    CountKeys,
     Failure,
     clear_failures,
     count_failure,
-    failure_key,
+    failure_keys,
     password_keys,
     take_back_failure,
     tell_owner,
@@ -101,16 +102,16 @@ async def _count_password(context: Context, device: SigningInDevice, person: Any
     keys, now = context.services.keys, context.now()
     owner = person.id if person and person.disabled_at is None else stand_in_id(keys, device.email)
     async with context.database.writing() as connection:
-        row = await count_failure(connection, _count_key(context, device), now)
+        row = await count_failure(connection, _count_keys(context, device), now)
         if row.failures <= MAX_WRONG_PASSWORDS:
             return True
         await tell_owner(connection, row, owner, Notice.SIGN_IN_LOCKED, now)
     return False
 
 
-def _count_key(context: Context, device: SigningInDevice) -> str:
+def _count_keys(context: Context, device: SigningInDevice) -> CountKeys:
     failure = Failure.KNOWN_DEVICE if device.known else Failure.UNKNOWN_DEVICE
-    return failure_key(context.services.keys, failure, device.email)
+    return failure_keys(context.services.keys, failure, device.email)
 
 
 async def _verify_and_begin(
@@ -125,7 +126,7 @@ async def _verify_and_begin(
         )
     except PoolFull:
         async with context.database.writing() as connection:
-            await take_back_failure(connection, _count_key(context, device))
+            await take_back_failure(connection, _count_keys(context, device))
         return TRY_LATER
     if refuses or not verification.right:
         return WRONG_CREDENTIALS
@@ -182,8 +183,8 @@ async def _begin(
         if verification.rehashed:
             credentials_update = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == person.id)
             await connection.execute(credentials_update.values(password_hash=verification.rehashed))
-        unknown_key, known_key = password_keys(context.services.keys, attempt.email)
-        await clear_failures(connection, unknown_key, *([known_key] if device.known else []))
+        unknown, known = password_keys(context.services.keys, attempt.email)
+        await clear_failures(connection, unknown, *([known] if device.known else []))
         session = NewSession(person.id, attempt.transport, Factors.PASSWORD, attempt.client, now)
         if await confirmed_authenticator(connection, person.id):
             return await begin_challenge(context, connection, session)

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from app.commands.access.disable import disable_account
 from app.commands.access.unlock import unlock_account
+from models.key_ring import KeyRing
 from models.letters import LinkUse
 from models.tables import FAILED_SIGN_INS
 from resolvers.hashing.password_hash import Hashing
@@ -35,7 +36,7 @@ from tests.identity import (
     verify_email,
 )
 from tests.statements import recorded_statements
-from tests.world import World
+from tests.world import KEY, World
 
 MOST = 4
 LEAVE = """mutation ($p: String!, $c: String) { requestErasure(password: $p, code: $c) {
@@ -225,6 +226,32 @@ async def test_wrong_passwords_before_an_address_has_an_owner_do_not_lock_the_ow
     await guess(world, "new@example.org", times=1)
     await verify_email(world, (await mailed_tokens(world, link))[0])
     assert "accessToken" in await sign_in(world, "new@example.org", password)
+
+
+async def test_counts_continue_under_a_new_secret_key(world: World) -> None:
+    id = await world.person("p@example.org", password=STRONG)
+    emails = ("p@example.org", "nobody@example.org")
+    for email in emails:
+        await guess(world, email, times=MOST + 1)
+    world.services.keys = KeyRing(("another key that is long enough to be accepted", KEY))
+    work = []
+    for email in emails:
+        async with recorded_statements(world.services.database) as statements:
+            assert (await sign_in(world, email))["code"] == "INVALID_CREDENTIALS"
+        work.append(list(statements))
+    assert work[0] == work[1]
+    assert (await letters(world, id)).count("SIGN_IN_LOCKED") == 1, "the time of the letter is kept, too"
+    await unlock_account(world.services, "p@example.org")
+    assert "accessToken" in await sign_in(world, "p@example.org")
+
+
+async def test_counts_under_an_earlier_key_are_cleared(world: World) -> None:
+    await world.person("p@example.org", password=STRONG)
+    await guess(world, times=MOST + 1)
+    world.services.keys = KeyRing(("another key that is long enough to be accepted", KEY))
+    await unlock_account(world.services, "p@example.org")
+    await guess(world, times=MOST - 1)
+    assert "accessToken" in await sign_in(world, "p@example.org")
 
 
 async def test_addresses_without_an_account_are_counted_alike(world: World) -> None:
