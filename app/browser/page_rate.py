@@ -11,7 +11,7 @@ from slowapi.errors import RateLimitExceeded
 
 from app.http.client_address import address_of
 from app.http.request_rate import TooManyRequests
-from permissions.ip_network import network_of
+from permissions.ip_network import SITE_FACTOR, counted_networks
 from permissions.rate_limits import LOCAL_DIVISOR, TIMEOUT_SECONDS
 
 NOT_COUNTING: Final = "The rate limit does not count requests. Check the version of slowapi."
@@ -20,13 +20,29 @@ NOT_COUNTING: Final = "The rate limit does not count requests. Check the version
 def page_rate(redis_url: str | None, per_minute: int) -> Callable[[Request], None]:
     """A dependency that raises TooManyRequests. It is synchronous, so Redis is queried off the event loop.
 
-    As a middleware slowapi does not find endpoints behind an included router and limits nothing. Therefore the
-    dependency itself is decorated. Raises RuntimeError if slowapi counts nothing, because it fails silently.
+    Raises RuntimeError if slowapi counts nothing, because it fails silently.
     """
     _require_counting()
+    levels = [_counter(redis_url, per_minute * factor, level) for level, factor in enumerate((1, SITE_FACTOR))]
+
+    def count_networks(request: Request) -> None:
+        """Counts this request for each of its networks."""
+        for level, _ in enumerate(counted_networks(address_of(request))):
+            # slowapi notes in the state that a request was counted, and counts it once only
+            levels[level](Request({**request.scope, "state": {}}))
+
+    return count_networks
+
+
+def _counter(redis_url: str | None, per_minute: int, level: int) -> Callable[[Request], None]:
+    """Counts requests for the network at this place in `counted_networks`.
+
+    As a middleware slowapi does not find endpoints behind an included router and limits nothing. Therefore a function
+    is decorated.
+    """
     timeouts: dict[str, Any] = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), TIMEOUT_SECONDS)
     limiter = Limiter(
-        key_func=lambda request: network_of(address_of(request)),
+        key_func=lambda request: counted_networks(address_of(request))[level][0],
         storage_uri=redis_url,
         storage_options=timeouts if redis_url else {},
         in_memory_fallback=[f"{max(1, per_minute // LOCAL_DIVISOR)}/minute"] if redis_url else [],

@@ -16,7 +16,7 @@ from app.settings_fields import ServiceSettings
 from models.database import Database
 from models.tokens.token_format import TokenKind, new_token
 from models.vocabulary import Role
-from permissions.rate_limits import LocalStorage, RateLimiter
+from permissions.rate_limits import PRUNED_AT_ONCE, LocalStorage, RateLimiter
 from tests.http.requests import ONE_DATABASE
 from tests.statements import recorded_statements
 from tests.world import World, codes, services_on, settings_for, world_of
@@ -203,3 +203,28 @@ async def test_counters_in_the_process_are_pruned_once_a_minute(monkeypatch: pyt
     assert await storage.acquire_entry("mine", 10, 60)
     assert set(storage.events) == {"mine"}
     assert len(storage.events["mine"]) == 1
+
+
+async def test_pruning_lets_other_requests_run_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    last = f"key{10 * PRUNED_AT_ONCE - 1}"
+    storage, began, uptime, steps = LocalStorage(), time.time(), time.monotonic(), 0
+    for number in range(10 * PRUNED_AT_ONCE):
+        await storage.acquire_entry(f"key{number}", 10, 60)
+
+    async def others() -> None:
+        nonlocal steps
+        while True:
+            steps += 1
+            if steps == 2:
+                await storage.clear(last)
+                await storage.acquire_entry(last, 10, 60)
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(time, "time", lambda: began + 61)
+    monkeypatch.setattr(time, "monotonic", lambda: uptime + 61)
+    running = asyncio.create_task(others())
+    await asyncio.sleep(0)
+    assert await storage.acquire_entry("mine", 10, 60)
+    running.cancel()
+    assert steps >= 10
+    assert set(storage.events) == {"mine", last}, "an attempt during the pruning is kept"
