@@ -36,10 +36,10 @@ CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 """The header that every answer with status 401 has."""
 
 MOST_ANSWER_BYTES: Final = MOST_BYTES + 100_000
-"""The largest answer: an export of the largest size, and room for what is beside it."""
+"""The largest answer: an export of the largest size, and room for the rest of the answer."""
 ANSWER_TOO_LARGE: Final = (
     f"The answer has more than {MOST_BYTES // 1_000_000} MB. Use smaller pages, fewer ids or several documents. "
-    "A mutation was carried out all the same."
+    "A mutation took effect all the same."
 )
 
 

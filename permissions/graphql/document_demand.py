@@ -25,7 +25,7 @@ LARGEST_PAGE: Final = 100
 MOST_SUBJECTS: Final = 1000
 """Subjects and other items of lists that one document may ask for, as the sum of its pages and ids."""
 MOST_READS: Final = 80
-"""Root fields and other fields with a reading of their own that one document may contain."""
+"""Root fields, and other fields that read from the database separately, that one document may contain."""
 UNPAGED_LENGTH: Final = 20
 """The length that a list without pages counts as. Public pages and sessions, the longest ones, have at most 20."""
 MOST_LISTED_VALUES: Final = 20_000
@@ -77,7 +77,7 @@ class DocumentDemand:
         self._add_work(place, node, definition, times)
 
     def _add_work(self, place: Place, node: FieldNode, definition: GraphQLField, times: int) -> None:
-        """Counts what a field costs beside its items: its reading, and its values in lists without pages."""
+        """Counts what a field costs in addition to its items: its reading, and its values in lists without pages."""
         if _reads(definition):
             # without arguments, a part of an account is read once, however often a list contains the account
             self.reads += times if definition.args else 1
@@ -146,7 +146,7 @@ def _is_list_of_objects(definition: GraphQLField) -> bool:
 
 
 def _reads(definition: GraphQLField) -> bool:
-    """Whether a resolver of its own answers the field. It is asynchronous if it reads from the database."""
+    """Whether a separate resolver answers the field. It is asynchronous if it reads from the database."""
     resolver = getattr(definition.extensions.get(DEFINITION), "base_resolver", None)
     return resolver is not None and resolver.is_async
 

@@ -58,7 +58,7 @@ OWN_NODES = "nodes(ids: $ids) { ... on Account { disclosures(first: 10) { edges 
 VIEW = 'openProcessorView(input: {userIds: $ids, reason: "why"}) { __typename }'
 PARTS = """totpEnabled roles consents { id } hiddenFromMembers processors { id } sessions { id }
   disclosures(first: 1) { edges { cursor } } consentHistory(first: 1) { edges { cursor } }"""
-"""Eight parts of an account, each with a reading of its own."""
+"""Eight parts of an account. Each is read separately."""
 CHANGE = f"liftRestriction {{ ... on RestrictionChanged {{ account {{ {PARTS} }} }} }}"
 PAGES = "nodes(ids: $ids) { ... on User { publicPages { title url body } } }"
 STATES = "nodes(ids: $ids) { ... on Account { consents { id purpose status } sessions { id } processors { id } } }"

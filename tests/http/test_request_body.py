@@ -77,7 +77,7 @@ async def test_an_invalid_body_is_refused_and_its_argument_named(world: World) -
 
 
 def values_of_shapes(number: int) -> list[dict[str, Any]]:
-    """Variables with this many values: beside each other, in a list, in objects, and in lists of one."""
+    """Variables with this many values: next to each other, in a list, in objects, and in lists of one."""
     nested: list[Any] = []
     for _ in range(99):
         nested = [nested]

@@ -86,7 +86,9 @@ async def test_imports_cases_commands_and_exports_keep_mailboxes_apart(
     async with world.services.database.reading() as connection:
         cases = select(SUPPORT_CASES.c.subject_id).order_by(SUPPORT_CASES.c.reference)
         assert list((await connection.execute(cases)).scalars()) == list(ids.values())
-    document = json.loads(b"".join([part async for part in write_document(world.services, second)]))
+    document = json.loads(
+        b"".join([part async for part in write_document(world.services, world.services.database, second)])
+    )
     assert document["import"]["email"] == late
     async with world.services.database.reading() as connection:
         with pytest.raises(CommandError):
