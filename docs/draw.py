@@ -144,7 +144,7 @@ def pictures() -> dict[str, str]:
             (
                 ("box", "query", ("by staff or a", "processor")),
                 ("box", "values are read", ("only fields that the", "policy allows")),
-                ("read", "one ledger entry", ("a person and root field:", "who, what, why, when")),
+                ("read", "one ledger entry", ("person and root field:", "who, what, why, when")),
                 ("box", "answer is sent", ("never before the", "entry is written")),
             ),
         ),

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 from models.database import Database
-from models.tables import ACCESS_TOKENS
+from models.tables import ACCESS_TOKENS, ACCOUNTS
 from tests.world import World
 
 VIEWER = "{ viewer { role } }"
@@ -39,6 +39,7 @@ async def test_other_writers_still_wait_after_a_use_was_not_recorded(world: Worl
     database = world.services.database
     async with database.writing() as writer:
         await writer.execute(update(ACCESS_TOKENS).values(name="locked"))
+        await writer.execute(update(ACCOUNTS).values(created_at=ACCOUNTS.c.created_at))
         for _ in range(3):
             await world.data(VIEWER, token)
         waiting = asyncio.create_task(world.data("mutation { withdrawConsent(purpose: SOCIAL) { __typename } }", token))

@@ -26,6 +26,7 @@ from tests.test_architecture import MODULES, ROOT, tree
 
 MEMBER = "member@demo.example.org"
 USERS = "../users.jsonl"
+DOCUMENTS = "../documents.json"
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "migrate": (),
@@ -42,6 +43,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "token": ("MEMBER", "--holder", MEMBER, "--expires", "1h"),
     "disable": (MEMBER,),
     "enable": (MEMBER,),
+    "unlock": (MEMBER,),
+    "documents": (DOCUMENTS,),
     "policy": (),
     "policy lint": (),
     "policy diff": ("2026-01-01", "2026-01-01"),
@@ -81,6 +84,7 @@ def leaves(command: Any, name: str = "") -> Iterator[str]:
 def test_each_command_makes_private_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(leaves(typer.main.get_command(app))) == set(COMMANDS)
     (tmp_path / "users.jsonl").write_text('{"email": "p@example.org", "password": "violet kettle marble 9921"}\n')
+    (tmp_path / "documents.json").write_text('{"a": "{ viewer { role } }"}')
     for name in [name for name in os.environ if name.startswith("CONSENTQL_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(uvicorn, "run", lambda *_, **__: None)  # the command has prepared everything before
