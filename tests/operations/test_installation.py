@@ -74,8 +74,10 @@ def test_an_installed_wheel_serves_graphiql_and_the_pages(
     program = folder / "bin" / "consentql"
     with serving(database_url, tmp_path, program=[str(program)], PYTHONPATH="") as server:
         paths = ["/graphql", "/verify", "/reset", "/letter/letter-page.js", *(f"/graphiql/{name}" for name in FILES)]
-        assert {path: httpx.get(server.url + path).status_code for path in paths} == dict.fromkeys(paths, 200)
-        assert "GraphiQL" in httpx.get(f"{server.url}/graphql").text
+        html = {"Accept": "text/html"}
+        found = {path: httpx.get(server.url + path, headers=html).status_code for path in paths}
+        assert found == dict.fromkeys(paths, 200)
+        assert "GraphiQL" in httpx.get(f"{server.url}/graphql", headers=html).text
 
 
 def test_a_build_without_graphiql_says_so(tmp_path: Path) -> None:
