@@ -4,14 +4,13 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from app.durations import parse_duration
 from app.http.client_address import ProxyHeader
-from app.settings_documents import DocumentSettings
 from app.settings_section import Section
 from permissions.rate_limits import REQUESTS_PER_MINUTE
 from permissions.retention_periods import GRACE, RecordKind
@@ -224,14 +223,3 @@ class RetentionSettings(Section):
         if len(set(kinds)) < len(kinds) or not set(kinds) <= set(allowed):
             raise ValueError(f"must be pairs such as KIND=30d, each KIND once and one of {' '.join(allowed)}")
         return {RecordKind(kind.strip()): parse_duration(period) for kind, _, period in pairs}
-
-
-SECTIONS: Final[tuple[type[Section], ...]] = (
-    ServiceSettings,
-    DatabaseSettings,
-    SecuritySettings,
-    DocumentSettings,
-    MailSettings,
-    StatisticsSettings,
-    RetentionSettings,
-)

@@ -59,15 +59,16 @@ class Endpoint:
     async def post(self, request: Request) -> Response:
         """Answers one request."""
         try:
-            await self.rate.count_request(cookies.well_formed_credential(request), address_of(request))
+            address = address_of(request)
+            await self.rate.count_request(cookies.well_formed_credential(request), address)
             media_type = request_body.response_type(request)
             sent = await request_body.read_request(request)
             asked = replace(sent, query=self.documents.text_of(sent))
             browser = self.cookies.read(request)
             credential = cookies.credential(request)
-            with from_site(site_of(address_of(request))):
+            with from_site(site_of(address)):
                 async with await self._lane(asked, browser) if credential is None else nullcontext():
-                    context = Context(await self._caller(request, credential), self.services, browser)
+                    context = Context(await self._caller(request, credential, address), self.services, browser)
                     with limited_connections():
                         response = await self._executed(request, asked, context, media_type)
                     cookies.write(response, browser, self.services.now())
@@ -125,8 +126,8 @@ class Endpoint:
             return json_response(content, 401, media_type, **CHALLENGE)
         return json_response(content, 500 if ErrorCode.INTERNAL in codes else 400, media_type)
 
-    async def _caller(self, request: Request, credential: Credential | None) -> Caller:
-        caller = await self.rate.caller(credential, address_of(request))
+    async def _caller(self, request: Request, credential: Credential | None, address: str) -> Caller:
+        caller = await self.rate.caller(credential, address)
         return replace(caller, opts_out=request.headers.get("sec-gpc") == "1")
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic.fields import FieldInfo
 
-from app.settings_fields import SECTIONS
+from app.settings import Settings
 from app.settings_section import PREFIX
 from docs.generated.markdown import code, codes, sections, table
 from permissions.retention_periods import RETENTION, period_text
@@ -20,7 +20,7 @@ def parts() -> dict[str, str]:
     """The generated parts of `settings.md`."""
     periods = [(code(kind), kept.what, period_text(kept.period), kept.since) for kind, kept in RETENTION.items()]
     return {
-        "settings": sections(part for section in SECTIONS for part in _section(section)),
+        "settings": sections(part for section in Settings.__bases__ for part in _section(section)),
         "periods": table(("kind", "records", "period", "counted"), periods),
     }
 
