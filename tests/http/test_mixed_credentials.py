@@ -60,11 +60,14 @@ async def stolen(world: World, thief: Thief) -> None:
     await world.data(ASK_RESET, None, {"e": "p@example.org"})
     await register(world, "new@example.org")
     staff = await world.person("staff@example.org", password=STRONG)
+    given = {"input": {"email": "p@example.org", "password": STRONG, "transport": "COOKIE"}}
+    begun = await thief.sends(LOGIN, BROWSER, **given)
     thief.tokens = {
         "session": first["accessToken"],
         "refresh": first["refreshToken"],
         "device": first["deviceToken"],
         "challenge": (await sign_in(world, "p@example.org"))["challenge"],
+        "browser": begun.cookies[cookies.CHALLENGE].strip('"'),
         "role": await world.token(Role.SUPPORT, staff),
         "processor": await world.token(Role.PROCESSOR, processor=Processor.MANDRILL),
         "reset link": (await mailed_tokens(world, LinkUse.RESET))[0],
@@ -109,6 +112,7 @@ async def test_each_kind_of_token_works_only_for_its_purpose(thief: Thief) -> No
         "refresh": {"refreshSession"},
         "device": set(),
         "challenge": {"completeLogin"},
+        "browser": set(),
         "role": {"bearer"},
         "processor": {"bearer"},
         "reset link": {"resetPassword"},

@@ -5,16 +5,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert
 
 from models.columns import new_id, sort_key
 from models.tables import (
-    ACCOUNTS,
     LEGAL_REQUESTS,
     SUPPORT_CASES,
     WITHDRAWALS,
 )
-from models.vocabulary import Processor, Role
+from models.vocabulary import ObjectionSource, Processor, Role
+from resolvers.consent.objections import record_objection
+from resolvers.subjects.account_lock import lock_account
 from tests.expectation import FIELDS, Circumstances, decision, possible_fields
 from tests.ledger.stored import case_row, execute, names, request_row
 from tests.world import GRAPHQL_NAMES, PROFILE, World
@@ -103,8 +104,7 @@ class Population:
         stands = frozenset(standing) if verified else frozenset()
         self.people.append(Person(id, stands, not verified, objected, owes, frozenset({"EMAIL", *has})))
         if objected:
-            mark = update(ACCOUNTS).where(ACCOUNTS.c.id == id).values(objected=Processor(objected).bit)
-            await execute(world, mark)
+            await self._object(id, Processor(objected))
         if owes:
             now = world.services.now()
             due = {
@@ -116,6 +116,11 @@ class Population:
             }
             row = {"id": new_id(), "processor": owes, "subject_id": id, **due}
             await execute(world, insert(WITHDRAWALS).values(row))
+
+    async def _object(self, id: str, processor: Processor) -> None:
+        async with self.world.services.database.writing() as connection:
+            account = await lock_account(connection, id)
+            await record_objection(connection, account, processor, ObjectionSource.SETTINGS, self.world.services.now())
 
     def readable(self, caller: str, person: Person) -> frozenset[str] | None:
         """The fields of this person that the caller may read, according to `tests.expectation`. None if absent."""
