@@ -22,7 +22,7 @@ from app.http.client_address import address_of
 from app.http.json_answers import error_response, json_response
 from app.http.media_types import error_type
 from app.http.request_rate import RequestRate, TooManyRequests, too_many_requests
-from models.connection_limit import limited_connections
+from models.connections.connection_limit import limited_connections
 from permissions.caller import Caller
 from permissions.error_codes import ErrorCode
 from permissions.errors import UNKNOWN_TOKEN

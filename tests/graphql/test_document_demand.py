@@ -11,7 +11,7 @@ from sqlalchemy import event
 from app.graphql.endpoint import MOST_ANSWER_BYTES
 from app.graphql.execution import ServedSchema
 from app.main import make_schema
-from models.connection_limit import REQUEST_CONNECTIONS
+from models.connections.connection_limit import REQUEST_CONNECTIONS
 from models.vocabulary import PersonalField, Processor, Purpose, Role
 from permissions.caller import Caller
 from permissions.errors import ApiError

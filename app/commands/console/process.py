@@ -12,7 +12,7 @@ from app.commands.console.command_error import CommandError
 from app.main import make_services
 from app.operations.schema_version import is_current, migrate
 from app.settings import load
-from models.database import file_of
+from models.connections.sqlite import file_of
 from models.email_address import InvalidAddress, canonical_address
 from models.tables import CREDENTIALS
 from resolvers.context import Services

@@ -16,7 +16,8 @@ from app.mail.transport import is_server
 from app.operations.erasure_register import ErasureRegister
 from app.operations.secure_deletion import overwrite_deleted
 from app.settings import DEVELOPMENT_MAIL, Settings, load
-from models.database import Database, file_of
+from models.connections.sqlite import file_of
+from models.database import Database
 from models.tables import OUTBOX
 from resolvers.context import Services
 from resolvers.erasure.retention_run import BATCH, RetentionRun

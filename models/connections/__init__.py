@@ -1,0 +1,1 @@
+"""How connections to a database are made, prepared and limited."""
