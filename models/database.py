@@ -8,6 +8,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.connections.after_commit import committing
 from models.connections.connection_limit import connection_slot
 from models.connections.postgresql import postgresql_engine
 from models.connections.sqlite import IS_WRITER, WAITS, sqlite_engine
@@ -53,8 +54,9 @@ class Database:
     @asynccontextmanager
     async def acting(self) -> AsyncIterator[AsyncConnection]:
         """Opens a READ COMMITTED transaction, in which locks can be held. On SQLite it reads one state."""
-        async with connection_slot(), self.engine.begin() as connection:
-            yield connection
+        with committing():
+            async with connection_slot(), self.engine.begin() as connection:
+                yield connection
 
     @asynccontextmanager
     async def writing(self, *, waits: bool = True, patient: bool = False) -> AsyncIterator[AsyncConnection]:
@@ -66,9 +68,10 @@ class Database:
         engine, begun = self._writer if waits else self._impatient_writer, False
         while not begun:
             try:
-                async with connection_slot(), engine.begin() as connection:
-                    begun = True
-                    yield connection
+                with committing():
+                    async with connection_slot(), engine.begin() as connection:
+                        begun = True
+                        yield connection
             except OperationalError as problem:
                 if begun or not patient or not waited_too_long(problem):
                     raise

@@ -26,7 +26,9 @@ from models.connections.connection_limit import limited_connections
 from permissions.caller import Caller
 from permissions.error_codes import ErrorCode
 from permissions.errors import UNKNOWN_TOKEN
-from permissions.ip_network import site_of
+from permissions.events.origin import Origin, acting
+from permissions.events.values import Source
+from permissions.ip_network import network_of, site_of
 from resolvers.context import BrowserCookies, Context
 from resolvers.export.document import MOST_BYTES
 from resolvers.hashing.anonymous_queue import AnonymousQueue
@@ -69,7 +71,7 @@ class Endpoint:
             with from_site(site_of(address)):
                 async with await self._lane(asked, browser) if credential is None else nullcontext():
                     context = Context(await self._caller(request, credential, address), self.services, browser)
-                    with limited_connections():
+                    with limited_connections(), acting(self._origin(context.caller)):
                         response = await self._executed(request, asked, context, media_type)
                     cookies.write(response, browser, self.services.now())
                     return response
@@ -87,6 +89,11 @@ class Endpoint:
         except Exception as problem:  # noqa: BLE001  # `public_error` logs its kind and answers with an id
             failed = {"errors": [public_error(GraphQLError("", original_error=problem)).formatted]}
             return json_response(failed, 500, error_type(request.headers))
+
+    def _origin(self, caller: Caller) -> Origin:
+        """The origin of the security events of this request."""
+        network = network_of(caller.address)
+        return Origin(Source.REQUEST, self.services.keys, caller.subject_id, caller.role, network)
 
     async def _lane(
         self, asked: request_body.GraphQLRequest, browser: BrowserCookies

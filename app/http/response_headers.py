@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.media_types import error_type
+from app.operations.log import REQUEST_ID
 from app.operations.metrics import ANSWERS, SECONDS
 from permissions.error_codes import ErrorCode
 
@@ -22,7 +23,7 @@ MAX_HEADERS: Final = 100
 MAX_HEADER_BYTES: Final = 32 * 1024
 DRAIN_SECONDS: Final = 2
 DRAIN_BYTES: Final = 16 * 1024 * 1024
-REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
+REQUEST_ID_FORM: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 PATHS: Final = frozenset({"/", "/graphql", "/health/live", "/health/ready", "/metrics", "/verify", "/reset"})
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """The paths and methods named in metrics and log lines. Any other is `other`."""
@@ -44,7 +45,7 @@ class BoundaryMiddleware:
             await self.app(scope, receive, send)
             return
         marked = ResponseSender(receive, send, _request_id(scope), secure=self.secure, closes=_closes_connection(scope))
-        began = time.perf_counter()
+        began, named = time.perf_counter(), REQUEST_ID.set(marked.id)
         try:
             refusal = _header_fault(scope)
             if refusal:
@@ -57,6 +58,7 @@ class BoundaryMiddleware:
                 await _refuse(scope, marked, 500, "Internal error.")
         finally:
             _record(scope, marked, time.perf_counter() - began)
+            REQUEST_ID.reset(named)
 
 
 class ResponseSender:
@@ -113,7 +115,7 @@ def _closes_connection(scope: Scope) -> bool:
 
 def _request_id(scope: Scope) -> str:
     asked = Headers(scope=scope).get("x-request-id", "")
-    return asked if REQUEST_ID.fullmatch(asked) else secrets.token_hex(12)
+    return asked if REQUEST_ID_FORM.fullmatch(asked) else secrets.token_hex(12)
 
 
 def _header_fault(scope: Scope) -> tuple[int, str] | None:

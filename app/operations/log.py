@@ -3,9 +3,14 @@
 import json
 import logging
 import logging.config
+from contextvars import ContextVar
 from typing import Any, Final
 
+from permissions.events.record import SecurityEvent
+
 FIELDS: Final = ("request_id", "seconds", "error_id", "kind", "at", "problem", "chain", "sequence", "hash", "letter")
+
+REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("the id of the present request", default=None)
 
 QUIET_LOGGERS: Final = {"uvicorn.access": "WARNING", "alembic": "WARNING"}
 """The levels of loggers that would log query strings."""
@@ -24,6 +29,11 @@ class JsonFormatter(logging.Formatter):
             "message": (record.getMessage().splitlines() or [""])[0],
         }
         line |= {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
+        if (request_id := REQUEST_ID.get()) is not None:
+            line.setdefault("request_id", request_id)
+        event = getattr(record, "event", None)
+        if isinstance(event, SecurityEvent):
+            line |= event.line()
         if record.exc_info and record.exc_info[0]:
             line["kind"] = record.exc_info[0].__name__
         return json.dumps(line, default=str)
@@ -39,3 +49,14 @@ def logging_config(level: str = "INFO") -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {name: {"level": level} for name, level in QUIET_LOGGERS.items()},
     }
+
+
+def show_security_events() -> None:
+    """Writes the security events of a command to standard error, where a server process writes all of its lines."""
+    logger = logging.getLogger("consentql.security")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(JsonFormatter())
+        logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False

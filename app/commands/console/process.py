@@ -10,11 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.commands.console.command_error import CommandError
 from app.main import make_services
+from app.operations import log
 from app.operations.schema_version import is_current, migrate
 from app.settings import load
 from models.connections.sqlite import file_of
 from models.email_address import InvalidAddress, canonical_address
 from models.tables import CREDENTIALS
+from permissions.events.origin import Origin, acting
+from permissions.events.values import Source
 from resolvers.context import Services
 
 T = TypeVar("T")
@@ -46,11 +49,13 @@ async def open_services(*, creating: bool = False) -> AsyncIterator[Services]:
 def run(act: Callable[[Services], Awaitable[T]], *, creating: bool = False) -> T:
     """Runs a function with the services and returns its result."""
 
-    async def acting() -> T:
+    async def act_with_services() -> T:
         async with open_services(creating=creating) as made:
-            return await act(made)
+            with acting(Origin(Source.COMMAND_LINE, made.keys)):
+                return await act(made)
 
-    return asyncio.run(acting())
+    log.show_security_events()
+    return asyncio.run(act_with_services())
 
 
 async def find_person(connection: AsyncConnection, email: str) -> str:

@@ -1,0 +1,1 @@
+"""Security events: their closed list, their origin, and the record of each."""
