@@ -23,6 +23,8 @@ MAX_HEADERS: Final = 100
 MAX_HEADER_BYTES: Final = 32 * 1024
 DRAIN_SECONDS: Final = 2
 DRAIN_BYTES: Final = 16 * 1024 * 1024
+NOTHING: Final = "default-src 'none'; frame-ancestors 'none'"
+"""The Content-Security-Policy of an answer that is no page."""
 REQUEST_ID_FORM: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 PATHS: Final = frozenset({"/", "/graphql", "/health/live", "/health/ready", "/metrics", "/verify", "/reset"})
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -95,6 +97,7 @@ class ResponseSender:
             headers["X-Content-Type-Options"] = "nosniff"
             headers["Referrer-Policy"] = "no-referrer"
             headers.setdefault("Cache-Control", "no-store")
+            headers.setdefault("Content-Security-Policy", NOTHING)
             headers.add_vary_header("Accept, Authorization, Cookie, Origin")
             if self.secure:
                 headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"

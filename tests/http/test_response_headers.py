@@ -99,3 +99,21 @@ async def test_a_websocket_is_refused(world: World) -> None:
     scope = {**http_scope(), "type": "websocket", "subprotocols": ["graphql-transport-ws"]}
     _, sent, _ = await call_application(world, scope, [])
     assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+@ONE_DATABASE
+async def test_every_answer_of_production_has_the_headers_that_protect_browsers(database: Database) -> None:
+    world = world_of(database, settings_for(database, environment="production"))
+    for method, path in (
+        ("POST", "/graphql"),
+        ("GET", "/"),
+        ("GET", "/verify"),
+        ("GET", "/none"),
+        ("GET", "/health/live"),
+    ):
+        headers = (await world.client.request(method, path)).headers
+        assert headers["strict-transport-security"] == "max-age=63072000; includeSubDomains", path
+        assert headers["x-content-type-options"] == "nosniff", path
+        assert headers["referrer-policy"] == "no-referrer", path
+        assert "default-src 'none'" in headers["content-security-policy"], path
+        assert "frame-ancestors 'none'" in headers["content-security-policy"], path
