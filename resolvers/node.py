@@ -3,16 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
 from models.columns import is_storable
 from models.logs.ledger import LEDGER
-from models.tables import ACCESS_TOKENS, CONSENT_RECORDS, LEGAL_REQUESTS, SUPPORT_CASES, WITHDRAWALS
-from models.vocabulary import Role
+from models.tables import ACCESS_TOKENS, CONSENT_RECORDS, SUPPORT_CASES, WITHDRAWALS
+from models.vocabulary import Audience, Role
 from permissions.errors import bad_input
-from permissions.subject import Subject
 from resolvers.account.own_account import OwnAccount, own_consent_records, own_live_sessions
 from resolvers.arguments import NodeId, NodeIds
 from resolvers.consent.state import consent_record
@@ -21,7 +19,7 @@ from resolvers.ledger import own_disclosures
 from resolvers.processors import withdrawals
 from resolvers.sessions.session_state import session_of_row
 from resolvers.staff import legal_requests, support_case_lists
-from resolvers.subjects.read_by_ground import read_by_ground
+from resolvers.subjects.read_by_ground import Wanted, read_by_ground
 from resolvers.subjects.read_subjects import read_many_without_ground
 
 MOST_IDS: Final = 100
@@ -43,13 +41,16 @@ async def nodes(info: Info[Context, None], ids: NodeIds) -> list[Any]:
     return [found.get(str(id)) for id in ids]
 
 
-async def _by_id(info: Info[Context, None], ids: list[str], argument: str) -> dict[str, Any]:
+async def _by_id(info: Info[Context, None], ids: list[str], argument: str) -> Mapping[str, Any]:
     """Returns the objects with these ids. Each kind is looked up with one query, for the ids not found before."""
     context = info.context
     if not all(is_storable(id) for id in ids):
         raise bad_input(argument, f"`{argument}` contains a character that cannot be part of an id.")
     async with context.database.reading() as connection:
-        found: dict[str, Any] = {**await _subjects(info, connection, ids)}
+        if context.caller.case_audience:
+            return await _by_ground(info, connection, ids)
+        bits = context.requested_fields(info).bits
+        found: dict[str, Any] = {**await read_many_without_ground(connection, context.caller, ids, bits)}
         if context.caller.is_member and context.caller.account_id in ids:
             found[context.caller.account_id] = OwnAccount(context.caller)
         for lookup in LOOKUPS[context.caller.role]:
@@ -58,14 +59,16 @@ async def _by_id(info: Info[Context, None], ids: list[str], argument: str) -> di
     return found
 
 
-async def _subjects(
-    info: Info[Context, None], connection: AsyncConnection, ids: Sequence[str]
-) -> Mapping[str, Subject]:
+async def _by_ground(info: Info[Context, None], connection: AsyncConnection, ids: list[str]) -> Mapping[str, Any]:
+    """Returns subjects, and the cases or requests that the caller can list, as one statement reads them."""
     context, asked = info.context, info.context.requested_fields(info)
-    if context.caller.case_audience is None:
-        return await read_many_without_ground(connection, context.caller, ids, asked.bits)
-    bits = asked.bits_below.get(f"Query.{info.field_name}", 0)
-    return (await read_by_ground(context, connection, ids, bits)).subjects
+    is_case = context.caller.case_audience is Audience.SUPPORT_CASE
+    below = support_case_lists.SUBJECT if is_case else legal_requests.SUBJECT
+    bits_below = asked.bits_below.get(below, 0) if below in asked.coordinates else None
+    wanted = Wanted(ids, asked.bits_below.get(f"Query.{info.field_name}", 0), ids, bits_below)
+    reading = await read_by_ground(context, connection, wanted)
+    state = support_case_lists.case_state if is_case else legal_requests.request_state
+    return {**{id: state(context, row, reading.subjects) for id, row in reading.grounds.items()}, **reading.subjects}
 
 
 async def _cases(info: Info[Context, None], connection: AsyncConnection, ids: Sequence[str]) -> Iterable[Any]:
@@ -74,12 +77,6 @@ async def _cases(info: Info[Context, None], connection: AsyncConnection, ids: Se
     named = support_case_lists.select_cases(context.now()).where(SUPPORT_CASES.c.id.in_(ids), mine)
     rows = (await connection.execute(named)).all()
     return filter(None, await support_case_lists.listed_states(info, connection, rows)) if rows else ()
-
-
-async def _requests(info: Info[Context, None], connection: AsyncConnection, ids: Sequence[str]) -> Iterable[Any]:
-    open_ones = legal_requests.is_pending_or_open(info.context)
-    rows = (await connection.execute(select(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id.in_(ids), open_ones))).all()
-    return filter(None, await legal_requests.listed_states(info, connection, rows)) if rows else ()
 
 
 async def _records(info: Info[Context, None], connection: AsyncConnection, ids: Sequence[str]) -> Iterable[Any]:
@@ -105,9 +102,10 @@ async def _withdrawals(info: Info[Context, None], connection: AsyncConnection, i
 LOOKUPS: Final[dict[Role, tuple[Lookup, ...]]] = {
     Role.ANONYMOUS: (),
     Role.MEMBER: (_records, _sessions, _disclosures, _cases),
-    Role.SUPPORT: (_cases,),
+    Role.SUPPORT: (),
     Role.ANALYTICS: (),
-    Role.COMPLIANCE: (_requests,),
+    Role.COMPLIANCE: (),
     Role.OPERATIONS: (_cases,),
     Role.PROCESSOR: (_withdrawals,),
 }
+"""What is found besides subjects. SUPPORT and COMPLIANCE find everything with one statement."""

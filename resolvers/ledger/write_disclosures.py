@@ -118,11 +118,9 @@ async def record_entries(connection: AsyncConnection, keys: KeyRing, entries: Se
     await mark_as_recording(connection)
 
 
-async def record_subjects(
-    connection: AsyncConnection, context: Context, subjects: Iterable[Subject], bits: int
-) -> None:
-    """Records the subjects that staff read through a case or a legal request, with the requested fields."""
-    entries = [entry for subject in subjects for entry in _entries(context, subject, subject.mask & bits)]
+async def record_subjects(connection: AsyncConnection, context: Context, shown: Iterable[tuple[Subject, int]]) -> None:
+    """Records the subjects that staff read through a case or a legal request, each with the requested fields."""
+    entries = [entry for subject, bits in shown for entry in _entries(context, subject, subject.mask & bits)]
     if entries:
         await record_entries(connection, context.services.keys, entries, context.now())
 

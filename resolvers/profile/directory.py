@@ -17,7 +17,7 @@ from resolvers.arguments import After, Before, First, Last, Search, UserId
 from resolvers.context import Context
 from resolvers.pagination.keyset import Connection, CursorCipher, Keyset, PageRequest, connection_of, read_page
 from resolvers.subjects import read_subjects
-from resolvers.subjects.read_by_ground import read_by_ground
+from resolvers.subjects.read_by_ground import Wanted, read_by_ground
 from resolvers.validation.free_text import fold_for_search
 
 SHORTEST_SEARCH = 2
@@ -35,7 +35,7 @@ async def user(info: Info[Context, None], id: UserId) -> Subject | None:
     async with context.database.reading() as connection:
         if context.caller.case_audience is None:
             return await read_subjects.read_without_ground(connection, context.caller, str(id), asked.bits)
-        return (await read_by_ground(context, connection, [str(id)], asked.bits)).subjects.get(str(id))
+        return (await read_by_ground(context, connection, Wanted([str(id)], asked.bits))).subjects.get(str(id))
 
 
 async def users(

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Any, Final
 
 import strawberry
-from sqlalchemy import ColumnElement, and_, insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry import argument
 from strawberry.types.info import Info
@@ -23,12 +23,14 @@ from resolvers.pagination.keyset import Keyset
 from resolvers.pagination.listing import Listing, ReadNodes, paged
 from resolvers.staff import case_scope
 from resolvers.staff.case_scope import ExpiryLimit
-from resolvers.subjects.read_by_ground import read_by_ground
+from resolvers.subjects.access_grounds import is_pending_or_open
+from resolvers.subjects.read_by_ground import Wanted, read_by_ground
 
 EXPIRY: Final = ExpiryLimit(longest=timedelta(days=90))
 LONGEST_NOTICE: Final = timedelta(days=366)
 LONGEST_ID: Final = 48
 NEWEST_FIRST: Final = Keyset(LEGAL_REQUESTS.c.ordinal, descending=True)
+SUBJECT: Final = "LegalRequest.subject"
 
 NOT_FOUND: Final = Refused(RefusalCode.NOT_FOUND, "No such legal request.", "id")
 ABOUT_CALLER: Final = Refused(
@@ -141,19 +143,15 @@ async def close_legal_request(info: Info[Context, None], id: RequestId) -> Reque
         return await _read_state(info, connection, row.id)
 
 
-def is_pending_or_open(context: Context) -> ColumnElement[bool]:
+def _reachable(context: Context) -> ColumnElement[bool]:
     """The condition for requests that are open or await approval, except those about the caller."""
-    return and_(
-        LEGAL_REQUESTS.c.closed_at.is_(None),
-        LEGAL_REQUESTS.c.expires_at > context.now(),
-        LEGAL_REQUESTS.c.subject_id != context.caller.subject_id,
-    )
+    return is_pending_or_open(context.now(), context.caller.subject_id)
 
 
 async def _lock_request(connection: AsyncConnection, context: Context, id: strawberry.ID) -> Any:
     one = LEGAL_REQUESTS.c.id == lookup_id(str(id))
     return (
-        await connection.execute(select(LEGAL_REQUESTS).where(one, is_pending_or_open(context)).with_for_update())
+        await connection.execute(select(LEGAL_REQUESTS).where(one, _reachable(context)).with_for_update())
     ).one_or_none()
 
 
@@ -167,8 +165,12 @@ async def request_states(
     info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]
 ) -> list[RequestState]:
     """Turns rows into states. Reads their subjects in bulk if the query selects them."""
-    subjects, _ = await _read_subjects(info, connection, rows)
-    return [_state(row, info.context.now(), subjects.get(row.subject_id)) for row in rows]
+    context, asked = info.context, info.context.requested_fields(info)
+    if SUBJECT not in asked.coordinates:
+        return [request_state(context, row, {}) for row in rows]
+    wanted = Wanted(list({row.subject_id for row in rows}), asked.bits_below.get(SUBJECT, 0))
+    subjects = (await read_by_ground(context, connection, wanted)).subjects
+    return [request_state(context, row, subjects) for row in rows]
 
 
 async def listed_states(
@@ -178,23 +180,13 @@ async def listed_states(
 
     None for a request that was closed meanwhile.
     """
-    now = info.context.now()
-    subjects, again = await _read_subjects(info, connection, rows)
-    found = rows if again is None else [again.get(row.id) for row in rows]
-    return [_state(row, now, subjects.get(row.subject_id)) if row and row.closed_at is None else None for row in found]
-
-
-async def _read_subjects(
-    info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]
-) -> tuple[Mapping[str, Subject], Mapping[str, Any] | None]:
-    """Reads the subjects of the requests if they are requested, and the requests again, in one statement."""
     context, asked = info.context, info.context.requested_fields(info)
-    if "LegalRequest.subject" not in asked.coordinates:
-        return {}, None
-    bits = asked.bits_below.get("LegalRequest.subject", 0)
-    ids = list({row.subject_id for row in rows})
-    reading = await read_by_ground(context, connection, ids, bits, [row.id for row in rows])
-    return reading.subjects, reading.grounds
+    if SUBJECT not in asked.coordinates:
+        return [request_state(context, row, {}) for row in rows]
+    wanted = Wanted(ground_ids=[row.id for row in rows], bits_below=asked.bits_below.get(SUBJECT, 0))
+    reading = await read_by_ground(context, connection, wanted)
+    found = [reading.grounds.get(row.id) for row in rows]
+    return [request_state(context, row, reading.subjects) if row else None for row in found]
 
 
 def status(row: Any, now: datetime) -> LegalRequestStatus:
@@ -206,10 +198,11 @@ def status(row: Any, now: datetime) -> LegalRequestStatus:
     return LegalRequestStatus.OPEN if row.approved_at is not None else LegalRequestStatus.AWAITING_APPROVAL
 
 
-def _state(row: Any, now: datetime, subject: Subject | None) -> RequestState:
+def request_state(context: Context, row: Any, subjects: Mapping[str, Subject]) -> RequestState:
+    """A request as COMPLIANCE sees it, with its subject if the request gives access."""
     return RequestState(
         id=row.id,
-        status=status(row, now),
+        status=status(row, context.now()),
         authority=row.authority,
         reference=row.reference,
         basis=row.basis,
@@ -217,13 +210,13 @@ def _state(row: Any, now: datetime, subject: Subject | None) -> RequestState:
         opened_at=row.opened_at,
         expires_at=row.expires_at,
         notice_after=row.notice_after,
-        subject=subject,
+        subject=subjects.get(row.subject_id),
     )
 
 
 @paged
 def legal_requests(info: Info[Context, None]) -> tuple[Listing, ReadNodes]:
     """Requests that are open or await approval, newest first."""
-    rows = select(LEGAL_REQUESTS).where(is_pending_or_open(info.context))
+    rows = select(LEGAL_REQUESTS).where(_reachable(info.context))
     requests = Listing("Query.legalRequests", rows, NEWEST_FIRST)
     return requests, partial(listed_states, info)

@@ -21,10 +21,11 @@ from resolvers.pagination.keyset import Keyset
 from resolvers.pagination.listing import Listing, ReadNodes, paged
 from resolvers.subjects import read_subjects
 from resolvers.subjects.access_grounds import agent_serves, case_is_open
-from resolvers.subjects.read_by_ground import read_by_ground
+from resolvers.subjects.read_by_ground import Wanted, read_by_ground
 
 NEWEST_FIRST = Keyset(SUPPORT_CASES.c.ordinal, descending=True)
 OLDEST_FIRST = Keyset(SUPPORT_CASES.c.ordinal)
+SUBJECT = "SupportCase.subject"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,13 @@ def status(row: Any, now: datetime) -> SupportCaseStatus:
 
 async def case_states(info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]) -> list[CaseState]:
     """Turns rows into states. The number of SQL statements does not depend on the number of rows."""
-    subjects, _ = await _read_subjects(info, connection, rows)
-    return [_case_state(info.context, row, subjects) for row in rows]
+    context, caller = info.context, info.context.caller
+    if caller.is_member or not _selects_subjects(info):
+        return await _without_ground(info, connection, rows)
+    ids = list({row.subject_id for row in rows if _opens_subject(caller, row)})
+    wanted = Wanted(ids, context.requested_fields(info).bits_below.get(SUBJECT, 0))
+    subjects = (await read_by_ground(context, connection, wanted)).subjects
+    return [case_state(context, row, subjects) for row in rows]
 
 
 async def listed_states(
@@ -85,11 +91,14 @@ async def listed_states(
 
     None for a case that no longer gives the agent access.
     """
-    subjects, again = await _read_subjects(info, connection, rows)
-    if again is None:
-        return [_case_state(info.context, row, subjects) for row in rows]
-    found = [again.get(row.id) for row in rows]
-    return [_case_state(info.context, row, subjects) if row and row.gives_access else None for row in found]
+    context = info.context
+    if context.caller.is_member or not _selects_subjects(info):
+        return [*await _without_ground(info, connection, rows)]
+    bits = context.requested_fields(info).bits_below.get(SUBJECT, 0)
+    wanted = Wanted(ground_ids=[row.id for row in rows], bits_below=bits)
+    reading = await read_by_ground(context, connection, wanted)
+    found = [reading.grounds.get(row.id) for row in rows]
+    return [case_state(context, row, reading.subjects) if row else None for row in found]
 
 
 def _opens_subject(caller: Caller, row: Any) -> bool:
@@ -99,25 +108,26 @@ def _opens_subject(caller: Caller, row: Any) -> bool:
     return bool(row.subject_id == caller.subject_id if caller.is_member else row.agent_id == caller.subject_id)
 
 
-async def _read_subjects(
+def _selects_subjects(info: Info[Context, None]) -> bool:
+    """Whether the query selects the subjects of cases, for a caller who may read some."""
+    caller = info.context.caller
+    return SUBJECT in info.context.requested_fields(info).coordinates and bool(caller.is_member or caller.case_audience)
+
+
+async def _without_ground(
     info: Info[Context, None], connection: AsyncConnection, rows: Sequence[Any]
-) -> tuple[Mapping[str, Subject], Mapping[str, Any] | None]:
-    """Reads the subjects of the cases if they are requested. For staff it reads the cases again, in one statement."""
-    context, asked = info.context, info.context.requested_fields(info)
-    caller = context.caller
-    if "SupportCase.subject" not in asked.coordinates or not (caller.is_member or caller.case_audience):
-        return {}, None
-    if caller.is_member:
-        ids = {row.subject_id for row in rows}
-        own = await read_subjects.read_without_ground(connection, caller, str(caller.subject_id), asked.bits)
-        return ({own.id: own} if own and own.id in ids else {}), None
-    ids = {row.subject_id for row in rows if _opens_subject(caller, row)}
-    bits = asked.bits_below.get("SupportCase.subject", 0)
-    reading = await read_by_ground(context, connection, list(ids), bits, [row.id for row in rows])
-    return reading.subjects, reading.grounds
+) -> list[CaseState]:
+    """Turns rows into states. Only members see their subject, which is themselves."""
+    context, subjects = info.context, dict[str, Subject]()
+    if _selects_subjects(info):
+        id, bits = str(context.caller.subject_id), context.requested_fields(info).bits
+        own = await read_subjects.read_without_ground(connection, context.caller, id, bits)
+        subjects = {own.id: own} if own else {}
+    return [case_state(context, row, subjects) for row in rows]
 
 
-def _case_state(context: Context, row: Any, subjects: Mapping[str, Subject]) -> CaseState:
+def case_state(context: Context, row: Any, subjects: Mapping[str, Subject]) -> CaseState:
+    """A case as the caller sees it, with its subject if the case gives the caller access."""
     return _state(context, row, subjects.get(row.subject_id) if _opens_subject(context.caller, row) else None)
 
 

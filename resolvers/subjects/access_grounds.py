@@ -30,6 +30,15 @@ def request_is_open(now: datetime) -> ColumnElement[bool]:
     )
 
 
+def is_pending_or_open(now: datetime, reader: Any) -> ColumnElement[bool]:
+    """Whether a request is open or awaits approval, and is not about its reader."""
+    return and_(
+        LEGAL_REQUESTS.c.closed_at.is_(None),
+        LEGAL_REQUESTS.c.expires_at > now,
+        LEGAL_REQUESTS.c.subject_id != reader,
+    )
+
+
 def notice_is_allowed(now: datetime) -> ColumnElement[bool]:
     """Whether the subject may know of the request by now."""
     return or_(LEGAL_REQUESTS.c.notice_after.is_(None), LEGAL_REQUESTS.c.notice_after <= now)

@@ -23,6 +23,10 @@ MOST_STATEMENTS: Final = 30
 
 BY_USER = "query ($id: ID!) { user(id: $id) { email firstName } }"
 BY_NODE = "query ($id: ID!) { node(id: $id) { ... on User { email firstName } } }"
+SEEN = """... on User { email firstName } ... on SupportCase { extent subject { email firstName } }
+  ... on LegalRequest { extent subject { email firstName } }"""
+BY_GROUND = f"query ($ground: ID!) {{ node(id: $ground) {{ {SEEN} }} }}"
+BY_NODES = f"query ($id: ID!, $ground: ID!) {{ nodes(ids: [$id, $ground]) {{ {SEEN} }} }}"
 BY_CASES = "{ supportCases(first: 9) { edges { node { status extent subject { email firstName } } } } }"
 BY_REQUESTS = "{ legalRequests(first: 9) { edges { node { status extent subject { email firstName } } } } }"
 WRITE = """mutation ($name: String!) { updateProfile(input: { firstName: $name }) { ... on Refusal { code }
@@ -58,10 +62,23 @@ async def written(world: World, token: str, name: str) -> None:
     assert (await world.data(WRITE, token, {"name": name}))["updateProfile"] == {"user": {"firstName": name}}
 
 
-@pytest.mark.parametrize(
-    ("document", "end"),
-    [(BY_USER, CLOSE_CASE), (BY_NODE, NARROW_CASE), (BY_CASES, CLOSE_CASE), (BY_CASES, NARROW_CASE)],
-)
+def given_to(document: str, subject: str, ground: str) -> dict[str, str] | None:
+    """The variables of a document: the subject, and the case or request."""
+    variables = {"id": subject, "ground": ground}
+    return {name: value for name, value in variables.items() if f"${name}" in document} or None
+
+
+def check_one_state(answer: dict[str, Any]) -> None:
+    """Checks that `nodes` shows a subject and a case or request about them from the same state, or neither."""
+    if found := answer["data"].get("nodes"):
+        direct, ground = found
+        assert (direct is None) is (ground is None), answer
+        assert direct is None or ground["subject"] == direct, answer
+        assert ground is None or (direct["firstName"] is not None) is ("FIRST_NAME" in ground["extent"]), answer
+
+
+@pytest.mark.parametrize("end", [CLOSE_CASE, NARROW_CASE], ids=["closed", "narrowed"])
+@pytest.mark.parametrize("document", [BY_USER, BY_NODE, BY_GROUND, BY_NODES, BY_CASES])
 async def test_an_agent_never_sees_what_was_written_after_the_case_ended(world: World, document: str, end: str) -> None:
     subject, mine = await world.member("subject@example.org")
     agent, chief = [await world.person(f"{name}@example.org") for name in ("agent", "chief")]
@@ -77,10 +94,10 @@ async def test_an_agent_never_sees_what_was_written_after_the_case_ended(world: 
             assert await world.data(end, mine, {"id": case})
             await written(world, mine, "After")
 
-        given = {"id": subject} if "$id" in document else None
-        answer = await interrupted(world, document, token, given, place, change)
+        answer = await interrupted(world, document, token, given_to(document, subject, id), place, change)
         if answer is None:
             break
+        check_one_state(answer)
         assert "After" not in str(answer), (place, answer)
         assert "FIRST_NAME" not in str(answer) or "Before" in str(answer), (place, answer)
         shown += "Before" in str(answer)
@@ -88,7 +105,7 @@ async def test_an_agent_never_sees_what_was_written_after_the_case_ended(world: 
     assert 0 < shown < place, "the case ended in front of some statements, and after the reading of others"
 
 
-@pytest.mark.parametrize("document", [BY_USER, BY_REQUESTS])
+@pytest.mark.parametrize("document", [BY_USER, BY_NODE, BY_GROUND, BY_NODES, BY_REQUESTS])
 async def test_an_officer_never_sees_what_was_written_after_the_request_was_closed(world: World, document: str) -> None:
     office = await office_of(world)
     shown = 0
@@ -100,10 +117,11 @@ async def test_an_officer_never_sees_what_was_written_after_the_request_was_clos
             await office.close(request)
             await written(world, office.mine, "After")
 
-        given = {"id": office.subject} if "$id" in document else None
+        given = given_to(document, office.subject, id)
         answer = await interrupted(world, document, office.second, given, place, change)
         if answer is None:
             break
+        check_one_state(answer)
         assert "After" not in str(answer), (place, answer)
         shown += "Before" in str(answer)
     assert 0 < shown < place, "the request was closed in front of some statements, and after the reading of others"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from models.tables import LEGAL_REQUESTS, SUPPORT_CASES, WITHDRAWALS
@@ -69,6 +70,45 @@ async def test_more_ids_take_no_more_statements(readers: Readers) -> None:
             await world.ask("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", token, {"ids": ids})
         assert len(numbers) == 1
         assert len(sent) <= numbers.pop() + 8, "grounds and ledger, once for all ids"
+
+
+@pytest.mark.parametrize("who", ["support", "compliance"])
+@pytest.mark.parametrize("below", ["subject { email }", "extent"])
+async def test_subjects_and_their_cases_or_requests_come_from_one_statement(
+    readers: Readers, who: str, below: str
+) -> None:
+    world, ids = readers.world, await every_id(readers)
+    document = f"""query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ __typename ... on User {{ email }}
+      ... on SupportCase {{ {below} }} ... on LegalRequest {{ {below} }} }} }}"""
+    sent_for = []
+    for some in ([UNKNOWN], ids):
+        async with recorded_statements(world.services.database) as sent:
+            found = (await world.data(document, readers.tokens[who], {"ids": some}))["nodes"]
+        sent_for.append(
+            [each for each in sent if "support_cases" in each or "legal_requests" in each or "profiles" in each]
+        )
+        assert any(found) is (some is ids)
+    assert len(sent_for[0]) == len(sent_for[1]) == 1
+    assert {each["__typename"] for each in found if each} == {
+        "User",
+        "SupportCase" if who == "support" else "LegalRequest",
+    }
+
+
+async def test_a_subject_asked_for_twice_in_different_ways_is_one_entry_with_all_fields(readers: Readers) -> None:
+    async with readers.world.services.database.reading() as connection:
+        cases = list((await connection.execute(select(SUPPORT_CASES.c.id))).scalars())
+    document = """query ($ids: [ID!]!) { nodes(ids: $ids) { ... on User { email }
+      ... on SupportCase { subject { city } } } }"""
+    for ids, fields in (
+        ([readers.subject], {"EMAIL"}),
+        (cases, {"CITY"}),
+        ([readers.subject, *cases], {"EMAIL", "CITY"}),
+    ):
+        before = len(await entries(readers.world))
+        await readers.world.data(document, readers.tokens["support"], {"ids": ids})
+        (entry,) = (await entries(readers.world))[before:]
+        assert names(entry.fields) == fields
 
 
 async def test_an_account_asked_for_many_times_is_read_once(readers: Readers) -> None:

@@ -14,6 +14,7 @@ from models.tokens import token_rows
 from models.vocabulary import Lock, Role
 from permissions import masked_columns
 from resolvers.subjects import read_by_ground, read_subjects
+from tests.staff.staff_requests import OPEN_CASE
 from tests.staff.support_desk import ASSIGN, CASES, CLOSE, NARROW, QUEUE, READ, SupportDesk
 from tests.world import GRAPHQL_NAMES, codes
 
@@ -325,6 +326,20 @@ async def test_the_number_of_statements_does_not_depend_on_the_number_of_cases(d
             assert len(edges[field]["edges"]) >= upto
             sent.add(len(statements))
     assert (len(numbers), len(queued)) == (1, 1)
+
+
+async def test_a_case_about_an_unknown_address_is_listed_whether_or_not_its_subject_is_selected(
+    desk: SupportDesk,
+) -> None:
+    opened = {"email": "nobody@example.org", "reference": "T", "reason": "r", "extent": ["EMAIL"]}
+    id = (await desk.world.data(OPEN_CASE, desk.support, {"input": opened}))["openSupportCase"]["id"]
+    await desk.world.data(ASSIGN, desk.operations, {"id": id, "agent": desk.agent})
+    for below in ("reference", "subject { id }"):
+        document = f"""query ($id: ID!) {{ supportCases {{ edges {{ node {{ id {below} }} }} }}
+          node(id: $id) {{ id ... on SupportCase {{ {below} }} }} }}"""
+        shown = await desk.world.data(document, desk.support, {"id": id})
+        assert [edge["node"] for edge in shown["supportCases"]["edges"]] == [shown["node"]]
+        assert shown["node"] == {"id": id, "reference": "T"} if below == "reference" else {"id": id, "subject": None}
 
 
 async def test_every_path_to_a_subject_of_a_case_agrees(desk: SupportDesk) -> None:
