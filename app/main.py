@@ -33,6 +33,7 @@ from app.mail.letter_documents import LETTER_DOCUMENTS
 from app.mail.letters import LetterTexts
 from app.mail.outbox import Outbox
 from app.operations import checkpoints
+from app.operations.process_events import process_events
 from app.settings import DEVELOPMENT_MAIL, Settings, load
 from models.database import Database
 from models.key_ring import KeyRing
@@ -104,7 +105,8 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         checkpointing, ended = asyncio.create_task(checkpoints.write_every_minute(services)), asyncio.Event()
         sending = asyncio.create_task(make_outbox(settings, services).run(ended))
-        yield
+        async with process_events(services.database):
+            yield
         checkpointing.cancel()
         ended.set()
         await asyncio.wait([sending], timeout=OUTBOX_STOP_SECONDS)

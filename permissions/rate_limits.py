@@ -12,6 +12,9 @@ from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.storage import storage_from_string
 
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+
 log = logging.getLogger(__name__)
 
 REQUESTS_PER_MINUTE: Final = 600
@@ -66,6 +69,7 @@ class RateLimiter:
         self._shared = MovingWindowRateLimiter(self._store) if self._store else None
         self._local = MovingWindowRateLimiter(LocalStorage())
         self._shared_retry_at = 0.0
+        self._is_local = False
 
     async def count_attempt(self, rate: str, *key: str) -> int:
         """Counts one attempt. Returns 0, or the seconds until the next attempt is allowed.
@@ -87,9 +91,12 @@ class RateLimiter:
         if time.monotonic() >= self._shared_retry_at:
             try:
                 async with asyncio.timeout(TIMEOUT_SECONDS):
-                    return await act(self._shared, item, key)
+                    seconds = await act(self._shared, item, key)
             except Exception as problem:  # noqa: BLE001  # after any failure the attempt is counted here
                 self._use_local(problem)
+            else:
+                self._use_shared()
+                return seconds
         return await act(self._local, _local_rate(item), key)
 
     async def reset_count(self, rate: str, *key: str) -> None:
@@ -116,7 +123,15 @@ class RateLimiter:
         except TimeoutError:
             return True
 
+    def _use_shared(self) -> None:
+        if self._is_local:
+            self._is_local = False
+            record(EventKind.LIMITS_SHARED)
+
     def _use_local(self, problem: Exception) -> None:
+        if not self._is_local:
+            self._is_local = True
+            record(EventKind.LIMITS_LOCAL)
         self._shared_retry_at = time.monotonic() + RETRY_SECONDS
         log.error("rate limits are counted in this process", extra={"problem": type(problem).__name__})
 

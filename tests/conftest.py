@@ -19,6 +19,8 @@ from sqlalchemy.engine import URL, make_url
 
 from app.operations.schema_version import migrate
 from models.database import Database
+from permissions.events import record as recording
+from permissions.events.record import SecurityEvent, observe
 from permissions.rate_limits import RateLimiter
 from tests.browsing import chromium
 from tests.serving import free_port
@@ -201,3 +203,12 @@ def browser() -> Iterator[Browser]:
 async def office(world: World) -> ComplianceOffice:
     """A subject and two compliance officers."""
     return await office_of(world)
+
+
+@pytest.fixture
+def security_events(monkeypatch: pytest.MonkeyPatch) -> list[SecurityEvent]:
+    """The security events so far."""
+    monkeypatch.setattr(recording, "_OBSERVERS", [])
+    seen: list[SecurityEvent] = []
+    observe(seen.append)
+    return seen

@@ -39,10 +39,15 @@ def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+async def revision(database: Database) -> str | None:
+    """The revision of the database."""
+    async with database.reading() as connection:
+        return await connection.run_sync(_revision)
+
+
 async def is_current(database: Database) -> bool:
     """Whether the database has the newest revision."""
-    async with database.reading() as connection:
-        return await connection.run_sync(_revision) == newest()
+    return await revision(database) == newest()
 
 
 async def migrate(database: Database) -> None:

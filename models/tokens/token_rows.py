@@ -134,11 +134,16 @@ async def grant_role(
     await connection.execute(insert(ROLE_GRANTS), row)
 
 
-async def revoke_role(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> None:
-    """Revokes every live grant and token of this role of this person, and unassigns their cases."""
+async def revoke_role(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> bool:
+    """Revokes every live grant and token of this role of this person, and unassigns their cases.
+
+    Returns whether the person held the role.
+    """
     await lock_exclusively(connection, (key_of_role(subject_id, role),))
-    await connection.execute(update(ROLE_GRANTS).where(is_live_grant_of(subject_id, role, now)).values(revoked_at=now))
+    live = update(ROLE_GRANTS).where(is_live_grant_of(subject_id, role, now))
+    ended = await connection.execute(live.values(revoked_at=now))
     await _revoke_dependents(connection, subject_id, role, now)
+    return ended.rowcount > 0
 
 
 async def _revoke_dependents(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> None:

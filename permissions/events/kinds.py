@@ -5,100 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from models.vocabulary import Factors, ForbiddenReason, Processor, Role
-from permissions.events import values
+from permissions.events.fields import COMMON, EventField
 from permissions.events.values import Outcome
-from permissions.retention_periods import RecordKind
-
-
-class EventField(StrEnum):
-    """The name of a field."""
-
-    SOURCE = "source"
-    ACTOR = "actor"
-    ACTOR_ROLE = "actor_role"
-    NETWORK = "network"
-    SUBJECT = "subject"
-    ADDRESS = "address"
-    RECORD = "record"
-    ROLE = "role"
-    PROCESSOR = "processor"
-    FACTORS = "factors"
-    CODE = "code"
-    CHANGE = "change"
-    CAUSE = "cause"
-    REASON = "reason"
-    ROOT_FIELD = "root_field"
-    DATA = "data"
-    COUNT = "count"
-    UNREADABLE = "unreadable"
-    OLDER_PASSWORDS = "older_passwords"
-    VERSION = "version"
-    POLICY_VERSION = "policy_version"
-    SCHEMA_REVISION = "schema_revision"
-
-
-class Pseudonym:
-    """A keyed tag of a person, an address, a network or a record. Nobody without the keys can turn it back."""
-
-
-class Name:
-    """A name of a root field, or of a version or revision."""
-
-
-FIELD_VALUES: Final[Mapping[EventField, tuple[type, ...]]] = {
-    EventField.SOURCE: (values.Source,),
-    EventField.ACTOR: (Pseudonym,),
-    EventField.ACTOR_ROLE: (Role,),
-    EventField.NETWORK: (Pseudonym,),
-    EventField.SUBJECT: (Pseudonym,),
-    EventField.ADDRESS: (Pseudonym,),
-    EventField.RECORD: (Pseudonym,),
-    EventField.ROLE: (Role,),
-    EventField.PROCESSOR: (Processor,),
-    EventField.FACTORS: (Factors,),
-    EventField.CODE: (values.CodeKind,),
-    EventField.CHANGE: (values.FactorChange, values.PasswordChange),
-    EventField.CAUSE: (values.EndCause, values.LockCause),
-    EventField.REASON: (values.RoleRefusal, ForbiddenReason),
-    EventField.ROOT_FIELD: (Name,),
-    EventField.DATA: (values.Exported, values.Erased, RecordKind),
-    EventField.COUNT: (int,),
-    EventField.UNREADABLE: (int,),
-    EventField.OLDER_PASSWORDS: (int,),
-    EventField.VERSION: (Name,),
-    EventField.POLICY_VERSION: (Name,),
-    EventField.SCHEMA_REVISION: (Name,),
-}
-"""What a field may contain. A value of any other type is not recorded."""
-
-FIELD_MEANINGS: Final[Mapping[EventField, str]] = {
-    EventField.SOURCE: "Where the event comes from.",
-    EventField.ACTOR: "The person who acts. Missing for visitors, processors and the command line.",
-    EventField.ACTOR_ROLE: "The role of the caller.",
-    EventField.NETWORK: "The network of the caller: an IPv4 address or an IPv6 /64.",
-    EventField.SUBJECT: "The person that the event concerns. The same person has the same value as `actor`.",
-    EventField.ADDRESS: "The e-mail address as it was entered, in its canonical form, with or without an account.",
-    EventField.RECORD: "The session, token, case or request.",
-    EventField.ROLE: "The role that is granted, revoked or refused, or that a token has.",
-    EventField.PROCESSOR: "The processor that a token or an export is for.",
-    EventField.FACTORS: "The factors that the sign-in used.",
-    EventField.CODE: "The kind of code that was entered.",
-    EventField.CHANGE: "What changed, or how.",
-    EventField.CAUSE: "What ended or locked it.",
-    EventField.REASON: "Why it was refused.",
-    EventField.ROOT_FIELD: "The root field of the schema.",
-    EventField.DATA: "Which data it was.",
-    EventField.COUNT: "How many sessions, tokens, people, records or secrets it concerns.",
-    EventField.UNREADABLE: "How many secrets no key can open.",
-    EventField.OLDER_PASSWORDS: "How many passwords still need an older key.",
-    EventField.VERSION: "The version of the program.",
-    EventField.POLICY_VERSION: "The current version of the policy.",
-    EventField.SCHEMA_REVISION: "The revision of the database's schema.",
-}
-
-COMMON: Final = (EventField.SOURCE, EventField.ACTOR, EventField.ACTOR_ROLE, EventField.NETWORK)
-"""Fields of every kind. A field without a value is left out."""
 
 
 class EventKind(StrEnum):
@@ -123,6 +31,7 @@ class EventKind(StrEnum):
     ROLE_REVOKED = "role_revoked"
     ROLE_REFUSED = "role_refused"
     FIELD_REFUSED = "field_refused"
+    APPROVAL_REFUSED = "approval_refused"
     TOKEN_ISSUED = "token_issued"  # noqa: S105  # a kind of event
     TOKEN_APPROVED = "token_approved"  # noqa: S105  # a kind of event
     TOKEN_REVOKED = "token_revoked"  # noqa: S105  # a kind of event
@@ -171,7 +80,7 @@ EVENT_RULES: Final[Mapping[EventKind, EventRule]] = {
         "An operator set the counts of wrong passwords of an account to zero.", (_F.SUBJECT,)
     ),
     EventKind.PASSWORD_NOT_CONFIRMED: EventRule(
-        "A person who is signed in entered a wrong password.", (_F.SUBJECT,), Outcome.REFUSED
+        "A person who is signed in entered a wrong password, or too many.", (_F.SUBJECT, _F.CAUSE), Outcome.REFUSED
     ),
     EventKind.PASSWORD_CHANGED: EventRule("A password was changed.", (_F.SUBJECT, _F.CHANGE)),
     EventKind.EMAIL_CHANGED: EventRule("A new e-mail address of an account counts.", (_F.SUBJECT,)),
@@ -187,7 +96,7 @@ EVENT_RULES: Final[Mapping[EventKind, EventRule]] = {
         Outcome.REFUSED,
     ),
     EventKind.SECOND_FACTOR_LOCKED: EventRule(
-        "A code was refused because of earlier attempts.", (_F.SUBJECT, _F.CAUSE), Outcome.REFUSED
+        "A code was refused because of earlier attempts.", (_F.SUBJECT, _F.CODE), Outcome.REFUSED
     ),
     EventKind.SECOND_FACTOR_CHANGED: EventRule("The second factor of a person changed.", (_F.SUBJECT, _F.CHANGE)),
     EventKind.SESSION_ENDED: EventRule(
@@ -197,7 +106,9 @@ EVENT_RULES: Final[Mapping[EventKind, EventRule]] = {
     EventKind.ACCOUNT_DISABLED: EventRule("An operator disabled an account.", (_F.SUBJECT,)),
     EventKind.ACCOUNT_ENABLED: EventRule("An operator enabled an account.", (_F.SUBJECT,)),
     EventKind.ROLE_GRANTED: EventRule("A person was granted a staff role.", (_F.SUBJECT, _F.ROLE)),
-    EventKind.ROLE_REVOKED: EventRule("A staff role of a person ended before its time.", (_F.SUBJECT, _F.ROLE)),
+    EventKind.ROLE_REVOKED: EventRule(
+        "A staff role of a person ended before its time, with its tokens.", (_F.SUBJECT, _F.ROLE)
+    ),
     EventKind.ROLE_REFUSED: EventRule(
         "A staff role was not granted.", (_F.SUBJECT, _F.ROLE, _F.REASON), Outcome.REFUSED
     ),
@@ -205,6 +116,9 @@ EVENT_RULES: Final[Mapping[EventKind, EventRule]] = {
         "A caller asked for a root field that they may not use. One line for each field and request.",
         (_F.ROOT_FIELD, _F.PROCESSOR, _F.REASON),
         Outcome.REFUSED,
+    ),
+    EventKind.APPROVAL_REFUSED: EventRule(
+        "A person tried to approve what they began themselves.", (_F.RECORD, _F.REASON), Outcome.REFUSED
     ),
     EventKind.TOKEN_ISSUED: EventRule(
         "A token of a role or processor was issued.", (_F.SUBJECT, _F.RECORD, _F.ROLE, _F.PROCESSOR)

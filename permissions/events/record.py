@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any, Final
 
 from models.connections.after_commit import after_commit
-from permissions.events.kinds import EVENT_RULES, FIELD_VALUES, EventField, EventKind, Name, Pseudonym, fields_of
+from permissions.events.fields import FIELD_VALUES, EventField, Name, Pseudonym
+from permissions.events.kinds import EVENT_RULES, EventKind, fields_of
 from permissions.events.origin import Origin, present_origin
 from permissions.events.values import Outcome
 

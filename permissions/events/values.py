@@ -32,14 +32,12 @@ class EndCause(StrEnum):
     LOGOUT = "logout"
     REVOKED = "revoked"
     PASSWORD_CHANGED = "password changed"  # noqa: S105
-    PASSWORD_RESET = "password reset"  # noqa: S105
     EMAIL_CHANGED = "e-mail changed"
     SECOND_FACTOR_CHANGED = "second factor changed"
     SPENT_TOKEN = "spent refresh token"  # noqa: S105
     TOO_MANY_SESSIONS = "too many sessions"
     ERASURE_REQUESTED = "erasure requested"
     ACCOUNT_DISABLED = "account disabled"
-    ROLE_REVOKED = "role revoked"
 
 
 class CodeKind(StrEnum):
@@ -72,6 +70,13 @@ class RoleRefusal(StrEnum):
     NOT_STAFF = "not a staff role"
     WRONG_PERIOD = "wrong period"
     NO_ACCOUNT = "no account, or one that is leaving"
+    NOT_HELD = "not held"
+
+
+class ApprovalRefusal(StrEnum):
+    """Why an approval was refused."""
+
+    SAME_PERSON = "same person"
 
 
 class Erased(StrEnum):

@@ -8,6 +8,7 @@ from strawberry.types.info import Info
 
 from models.mutation_outcomes import Refused
 from models.vocabulary import ForbiddenReason, RefusalCode
+from permissions.caller import Caller
 from permissions.error_codes import FORBIDDEN_REASONS
 from permissions.errors import (
     LOCK_NOT_FREE,
@@ -18,6 +19,8 @@ from permissions.errors import (
     rate_limited,
     unknown_token,
 )
+from permissions.events.kinds import EventKind
+from permissions.events.record import record_once
 from permissions.graphql.root_field_rules import ROOT_FIELD_RULES, RootFieldRule
 from permissions.ip_network import network_of
 
@@ -39,7 +42,7 @@ class RootFieldAccess(FieldExtension):
         if not context.begin_root_field():
             raise unknown_token()
         if reason := self.rule.refusal_reason(context.caller):
-            return self._refused(reason)
+            return self._refused(context.caller, reason)
         if self.rule.rate and self.rule.is_dear(arguments):
             caller = context.caller
             counted_by = caller.subject_id or caller.processor or network_of(caller.address)
@@ -48,13 +51,15 @@ class RootFieldAccess(FieldExtension):
         try:
             return await next_(source, info, **arguments)
         except RoleEnded:
-            return self._refused(ForbiddenReason.ROLE)
+            return self._refused(context.caller, ForbiddenReason.ROLE)
         except LockNotFree:
             if not self.rule.returns_refusal:
                 raise
             return Refused(RefusalCode.TRY_LATER, LOCK_NOT_FREE, retry_after_seconds=LOCK_RETRY_SECONDS)
 
-    def _refused(self, reason: ForbiddenReason) -> Refused:
+    def _refused(self, caller: Caller, reason: ForbiddenReason) -> Refused:
+        field, processor = self.coordinate, caller.processor
+        record_once(EventKind.FIELD_REFUSED, field, root_field=field, processor=processor, reason=reason)
         if not self.rule.returns_refusal:
             raise forbidden(reason)
         if reason is ForbiddenReason.ROLE:

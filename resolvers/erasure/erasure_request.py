@@ -16,6 +16,9 @@ from models.tokens.authority_locks import keys_of_person
 from models.tokens.mailed_tokens import end_mailed_tokens, write_letter
 from models.vocabulary import STAFF, RefusalCode
 from permissions.errors import AUTHENTICATOR_REQUIRED
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import EndCause
 from permissions.retention_periods import KeptRecord, account_erasure_date
 from resolvers.arguments import CodeIfOn, Password
 from resolvers.context import Context
@@ -87,6 +90,7 @@ async def cancel_erasure(info: Info[Context, None]) -> ErasureCancelled | Refuse
             return ERASURE_DUE
         await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(leaving_since=None))
         await write_letter(connection, subject_id=account.id, notice=Notice.ERASURE_CANCELLED, now=now)
+        record(EventKind.ERASURE_CANCELLED, subject=account.id)
     return ErasureCancelled(now)
 
 
@@ -94,7 +98,9 @@ async def _schedule(connection: AsyncConnection, subject_id: str, now: datetime)
     """Marks the locked account, then ends roles and tokens in the lock order of all other code."""
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id).values(leaving_since=now))
     for role in STAFF:
-        await token_rows.revoke_role(connection, subject_id, role, now)
-    await end_sessions(connection, subject_id, now)
+        if await token_rows.revoke_role(connection, subject_id, role, now):
+            record(EventKind.ROLE_REVOKED, subject=subject_id, role=role)
+    await end_sessions(connection, subject_id, now, EndCause.ERASURE_REQUESTED)
     await end_mailed_tokens(connection, subject_id, now, *LinkUse)
     await write_letter(connection, subject_id=subject_id, notice=Notice.ERASURE_SCHEDULED, now=now)
+    record(EventKind.ERASURE_REQUESTED, subject=subject_id)

@@ -26,6 +26,7 @@ from models.tables import (
 )
 from models.tokens.authority_locks import lock_exclusively
 from models.tokens.token_rows import keys_in_use
+from permissions.events.values import Erased
 from permissions.masked_columns import floor_parameters
 from permissions.retention_periods import RecordKind
 from resolvers.consent import erasure_date
@@ -44,9 +45,9 @@ BATCH: Final = 500
 READINGS_AT_ONCE: Final = 50
 """Readings per transaction. A reading has up to 1,000 entries."""
 
-RESTORED: Final = "erased_again"
+RESTORED: Final = Erased.AGAIN.value
 """Counts people in the register who have an account, because a backup was restored."""
-RELEASED: Final = "held_back"
+RELEASED: Final = Erased.HELD_VALUES.value
 """Counts people with retained values that are no longer under legal hold."""
 
 BatchAction = Callable[[AsyncConnection], Awaitable[int]]

@@ -14,6 +14,9 @@ from models.columns import rfc3339
 from models.database import Database
 from permissions import version_numbers
 from permissions.errors import authenticator_required, export_too_large
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import Exported
 from permissions.policy import PROCESSORS
 from permissions.processing_record import COMPLAINT, RIGHTS, TRANSFERS
 from resolvers.caller_database import CallerDatabase
@@ -48,6 +51,7 @@ async def export_my_data(info: Info[Context, None]) -> Any:
             size += len(part)
             if size > MOST_BYTES:
                 raise export_too_large()
+    record(EventKind.DATA_EXPORTED, subject=context.caller.subject_id, data=Exported.OWN)
     return orjson.loads(b"".join(parts))
 
 

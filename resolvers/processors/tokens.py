@@ -10,8 +10,11 @@ from models.columns import lookup_id
 from models.mutation_outcomes import IssuedToken, Refused
 from models.tables import ACCESS_TOKENS
 from models.tokens.token_rows import NewToken, issue_token
-from models.vocabulary import RefusalCode, Role
+from models.vocabulary import Processor, RefusalCode, Role
 from permissions.errors import bad_input
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import ApprovalRefusal
 from resolvers.arguments import OfProcessor, ProcessorTokenEnd, TokenId
 from resolvers.context import Context
 
@@ -31,6 +34,7 @@ async def issue_processor_token(
     )
     async with context.database.writing() as connection:
         token, row = await issue_token(connection, issuance)
+        record(EventKind.TOKEN_ISSUED, record=row["id"], role=Role.PROCESSOR, processor=processor)
     return IssuedToken(row["id"], token, Role.PROCESSOR, processor, expires_at)
 
 
@@ -43,9 +47,12 @@ async def approve_processor_token(info: Info[Context, None], id: TokenId) -> boo
         row = (await connection.execute(select(ACCESS_TOKENS).where(one, alive).with_for_update())).one_or_none()
         if row is None:
             return False
-        if row.issuer_id == context.caller.subject_id:
-            raise bad_input("id", "You cannot approve a token that you issued.")
-        if row.approved_at is None:
+        is_own = row.issuer_id == context.caller.subject_id
+        if row.approved_at is None and not is_own:
             approval = {"approved_at": context.now(), "approved_by": context.caller.subject_id}
             await connection.execute(update(ACCESS_TOKENS).where(one).values(**approval))
+            record(EventKind.TOKEN_APPROVED, record=row.id, processor=Processor(row.processor))
+    if is_own:
+        record(EventKind.APPROVAL_REFUSED, record=row.id, reason=ApprovalRefusal.SAME_PERSON)
+        raise bad_input("id", "You cannot approve a token that you issued.")
     return True

@@ -18,6 +18,9 @@ from models.tokens.mailed_tokens import write_letter
 from models.tokens.session_tokens import NewSession, SessionTokens
 from models.tokens.token_format import TokenKind, digest_of, kind_of, new_token
 from models.vocabulary import Factors, RefusalCode, Role, TokenTransport
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import FactorChange
 from resolvers.context import Context
 from resolvers.inputs import CompleteLoginInput
 from resolvers.second_factor import recovery_codes
@@ -100,6 +103,7 @@ async def complete_login(
     device = SigningInDevice(challenge.email_canonical, _device_token(context, input), challenge.device_known)
     buckets = attempt_limits.per_device_or_email(context, "second step", device, CODE_LIMITS)
     if refusal := await attempt_limits.count_attempt(context, address, *buckets):
+        record(EventKind.SECOND_FACTOR_LOCKED, subject=challenge.subject_id)
         return refusal
     if not _is_same_browser(context, challenge):
         return OTHER_BROWSER
@@ -184,4 +188,5 @@ async def _factors_of(context: Context, connection: AsyncConnection, subject_id:
     if not await recovery_codes.spend(connection, context.services.keys, subject_id, code, now):
         return None
     await write_letter(connection, subject_id=subject_id, notice=Notice.RECOVERY_CODE_USED, now=now)
+    record(EventKind.SECOND_FACTOR_CHANGED, subject=subject_id, change=FactorChange.RECOVERY_CODE_USED)
     return Factors.RECOVERY

@@ -4,12 +4,15 @@ import secrets
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.key_ring import KeyRing
 from models.pasted_text import plain
 from models.tables import RECOVERY_CODES
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import CodeKind
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32, which has no letter that looks like a digit."""
@@ -44,11 +47,17 @@ async def spend(connection: AsyncConnection, keys: KeyRing, subject_id: str, wri
     typed = plain(written) if len(written) <= MAX_WRITTEN else ""
     code = typed.upper().translate(LOOKALIKES) if typed.isascii() else ""
     if len(code) != LENGTH:
+        record(EventKind.SECOND_FACTOR_WRONG, subject=subject_id, code=CodeKind.RECOVERY)
         return False
     digests = [_digest(keys, subject_id, code, place) for place in range(len(keys))]
-    unused = update(RECOVERY_CODES).where(RECOVERY_CODES.c.subject_id == subject_id)
-    unused = unused.where(RECOVERY_CODES.c.digest.in_(digests), RECOVERY_CODES.c.used_at.is_(None))
-    return (await connection.execute(unused.values(used_at=now))).rowcount == 1
+    mine = (RECOVERY_CODES.c.subject_id == subject_id) & RECOVERY_CODES.c.digest.in_(digests)
+    unused = update(RECOVERY_CODES).where(mine, RECOVERY_CODES.c.used_at.is_(None))
+    if (await connection.execute(unused.values(used_at=now))).rowcount == 1:
+        return True
+    was_used = (await connection.execute(select(RECOVERY_CODES.c.used_at).where(mine))).first() is not None
+    kind = EventKind.SECOND_FACTOR_REUSED if was_used else EventKind.SECOND_FACTOR_WRONG
+    record(kind, subject=subject_id, code=CodeKind.RECOVERY)
+    return False
 
 
 def _digest(keys: KeyRing, subject_id: str, code: str, place: int) -> str:

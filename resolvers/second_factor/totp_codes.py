@@ -13,6 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.key_ring import KeyRing, UnsealError
 from models.pasted_text import plain
 from models.tables import AUTHENTICATORS
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import CodeKind
 
 log = logging.getLogger(__name__)
 
@@ -65,11 +68,18 @@ async def accept_code(
         accepted = row_update.where(AUTHENTICATORS.c.last_step < step, AUTHENTICATORS.c.failures < MAX_FAILURES)
         if (await connection.execute(accepted.values(last_step=step, failures=0))).rowcount == 1:
             return True
-        if authenticator.failures < MAX_FAILURES:
-            log.warning("a code was used twice: someone may have observed it", extra={"id": authenticator.id})
+    _record_failure(authenticator, is_current=step is not None)
     failed = row_update.where(AUTHENTICATORS.c.failures < MAX_FAILURES)
     await connection.execute(failed.values(failures=AUTHENTICATORS.c.failures + 1))
     return False
+
+
+def _record_failure(authenticator: Any, *, is_current: bool) -> None:
+    """Records a code that was not accepted. A current one was used before: someone may have observed it."""
+    kind = EventKind.SECOND_FACTOR_REUSED if is_current else EventKind.SECOND_FACTOR_WRONG
+    if authenticator.failures >= MAX_FAILURES:
+        kind = EventKind.SECOND_FACTOR_LOCKED
+    record(kind, subject=authenticator.subject_id, code=CodeKind.TOTP)
 
 
 def _matching_step(keys: KeyRing, authenticator: Any, written: str, now: datetime) -> int | None:

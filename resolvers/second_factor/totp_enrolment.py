@@ -19,6 +19,9 @@ from models.tokens.authority_locks import keys_of_person
 from models.tokens.mailed_tokens import write_letter
 from models.tokens.token_rows import is_staff
 from models.vocabulary import Factors, RefusalCode
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import EndCause, FactorChange
 from resolvers.arguments import Code, EnrolmentCode, Password
 from resolvers.context import Context
 from resolvers.second_factor import login_challenge, recovery_codes
@@ -71,7 +74,7 @@ async def confirm_totp_enrolment(info: Info[Context, None], code: EnrolmentCode)
     """Turns two-factor sign-in on. The session of the caller then counts as signed in with both factors."""
     context, now = info.context, info.context.now()
     subject_id = str(context.caller.subject_id)
-    if refusal := await attempt_limits.count_attempt(context, Bucket("enrolment", subject_id, CODE_LIMITS)):
+    if refusal := await _count_code(context, "enrolment"):
         return refusal
     async with context.database.writing(ends=keys_of_person(subject_id)) as connection:
         await lock_account(connection, subject_id)
@@ -86,6 +89,7 @@ async def confirm_totp_enrolment(info: Info[Context, None], code: EnrolmentCode)
         await connection.execute(row_update.values(confirmed_at=now))
         await _end_other_sessions(context, connection, Factors.TOTP)
         await write_letter(connection, subject_id=subject_id, notice=Notice.TOTP_ENABLED, now=now)
+        record(EventKind.SECOND_FACTOR_CHANGED, subject=subject_id, change=FactorChange.ENABLED)
         return RecoveryCodes(tuple(await recovery_codes.replace_all(connection, context.services.keys, subject_id)))
 
 
@@ -102,6 +106,7 @@ async def disable_totp(info: Info[Context, None], password: Password, code: Code
             await recovery_codes.delete_all(connection, confirmed.subject_id)
             await _end_other_sessions(context, connection, Factors.PASSWORD)
             await write_letter(connection, subject_id=confirmed.subject_id, notice=Notice.TOTP_DISABLED, now=now)
+            record(EventKind.SECOND_FACTOR_CHANGED, subject=confirmed.subject_id, change=FactorChange.DISABLED)
     return refusal or TotpDisabled(now)
 
 
@@ -118,6 +123,8 @@ async def regenerate_recovery_codes(
             return refusal
         notice, now = Notice.RECOVERY_CODES_REPLACED, context.now()
         await write_letter(connection, subject_id=confirmed.subject_id, notice=notice, now=now)
+        change = FactorChange.RECOVERY_CODES_REPLACED
+        record(EventKind.SECOND_FACTOR_CHANGED, subject=confirmed.subject_id, change=change)
         return RecoveryCodes(
             tuple(await recovery_codes.replace_all(connection, context.services.keys, confirmed.subject_id))
         )
@@ -125,8 +132,17 @@ async def regenerate_recovery_codes(
 
 async def confirm_password_before_code(context: Context, password: str) -> ConfirmedPassword | Refused:
     """Counts an attempt at the code, then verifies the password of the caller."""
-    bucket = Bucket("second factor again", str(context.caller.subject_id), CODE_LIMITS)
-    return await attempt_limits.count_attempt(context, bucket) or await confirm_password(context, password, "password")
+    refusal = await _count_code(context, "second factor again")
+    return refusal or await confirm_password(context, password, "password")
+
+
+async def _count_code(context: Context, bucket: str) -> Refused | None:
+    """Counts an attempt at a code of the caller."""
+    subject_id = str(context.caller.subject_id)
+    refusal = await attempt_limits.count_attempt(context, Bucket(bucket, subject_id, CODE_LIMITS))
+    if refusal:
+        record(EventKind.SECOND_FACTOR_LOCKED, subject=subject_id)
+    return refusal
 
 
 async def check_code_if_on(
@@ -165,7 +181,7 @@ async def _delete_authenticators(connection: AsyncConnection, subject_id: str) -
 async def _end_other_sessions(context: Context, connection: AsyncConnection, factors: Factors) -> None:
     """Ends the other sessions and tokens, and sets the factors of this one."""
     subject_id, now, this = str(context.caller.subject_id), context.now(), context.caller.token_id
-    await end_sessions(connection, subject_id, now, except_id=this)
+    await end_sessions(connection, subject_id, now, EndCause.SECOND_FACTOR_CHANGED, except_id=this)
     await connection.execute(update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id == this).values(factors=factors.value))
 
 

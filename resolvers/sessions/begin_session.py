@@ -15,6 +15,9 @@ from models.tokens.mailed_tokens import write_letter
 from models.tokens.session_tokens import NewSession, SessionTokens, open_session
 from models.vocabulary import ObjectionSource, Processor, Purpose, Role, TokenTransport
 from permissions.caller import Caller
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import EndCause
 from permissions.ip_network import network_of
 from resolvers.consent.objections import record_objection
 from resolvers.consent.state import stands
@@ -38,7 +41,10 @@ async def begin_session(
     await _end_oldest_sessions(connection, account.id, now)
     held = device.token if device.known else None
     token = await remember_device(connection, keys, account.id, device.email, held, now)
-    return replace(await open_session(connection, keys, session), device=token)
+    begun = await open_session(connection, keys, session)
+    factors, id = session.factors, begun.row.id
+    record(EventKind.SIGN_IN_SUCCEEDED, subject=account.id, address=device.email, record=id, factors=factors)
+    return replace(begun, device=token)
 
 
 async def signed_in_result(info: Info[Context, None], tokens: SessionTokens) -> SignedIn:
@@ -79,3 +85,5 @@ async def _end_oldest_sessions(connection: AsyncConnection, subject_id: str, now
     if surplus:
         ended = update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id.in_(surplus))
         await connection.execute(ended.values(revoked_at=now))
+        cause = EndCause.TOO_MANY_SESSIONS
+        record(EventKind.SESSION_ENDED, subject=subject_id, cause=cause, count=len(surplus))

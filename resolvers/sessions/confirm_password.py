@@ -9,6 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.mutation_outcomes import Refused
 from models.tables import ACCOUNTS, CREDENTIALS
 from models.vocabulary import RefusalCode
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import LockCause
 from resolvers.context import Context
 from resolvers.hashing.worker_pool import PoolFull
 from resolvers.sessions import attempt_limits
@@ -45,7 +48,10 @@ def wrong_password(field: str) -> Refused:
 async def confirm_password(context: Context, password: str, field: str) -> ConfirmedPassword | Refused:
     """Verifies the password of the caller; the attempt is counted first."""
     bucket = attempt_limits.per_caller(context, "password again", ACCOUNT_LIMITS)
+    subject_id = context.caller.subject_id
     if refusal := await attempt_limits.count_password_attempt(context, bucket):
+        if refusal is not TRY_LATER:
+            record(EventKind.PASSWORD_NOT_CONFIRMED, subject=subject_id, cause=LockCause.ACCOUNT_ATTEMPTS)
         return refusal
     person = await _find_caller(context)
     try:
@@ -53,6 +59,7 @@ async def confirm_password(context: Context, password: str, field: str) -> Confi
     except PoolFull:
         return TRY_LATER
     if not verdict.right:
+        record(EventKind.PASSWORD_NOT_CONFIRMED, subject=subject_id)
         return wrong_password(field)
     await attempt_limits.reset(context, bucket)
     return ConfirmedPassword(person.id, person.email, person.email_canonical, person.password_hash)

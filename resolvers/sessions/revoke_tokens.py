@@ -10,7 +10,10 @@ from strawberry.types.info import Info
 from models.columns import lookup_id
 from models.tables import ACCESS_TOKENS, CHALLENGES
 from models.tokens.authority_locks import key_of_token, keys_of_person, lock_exclusively
-from models.vocabulary import Role
+from models.vocabulary import Processor, Role
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import EndCause
 from resolvers.arguments import SessionId, TokenId
 from resolvers.context import Context
 from resolvers.sessions.known_devices import forget_devices
@@ -36,7 +39,7 @@ async def revoke_role_token(info: Info[Context, None], id: TokenId) -> bool:
 
 
 async def end_sessions(
-    connection: AsyncConnection, subject_id: str, now: datetime, *, except_id: str | None = None
+    connection: AsyncConnection, subject_id: str, now: datetime, cause: EndCause, *, except_id: str | None = None
 ) -> None:
     """Ends all sessions, tokens and pending sign-ins of a person, except the token with `except_id`.
 
@@ -46,7 +49,9 @@ async def end_sessions(
     tokens = update(ACCESS_TOKENS).where(
         ACCESS_TOKENS.c.holder_id == subject_id, ACCESS_TOKENS.c.id != (except_id or "")
     )
-    await connection.execute(tokens.where(ACCESS_TOKENS.c.revoked_at.is_(None)).values(revoked_at=now))
+    ended = await connection.execute(tokens.where(ACCESS_TOKENS.c.revoked_at.is_(None)).values(revoked_at=now))
+    if ended.rowcount:
+        record(EventKind.SESSION_ENDED, subject=subject_id, cause=cause, count=ended.rowcount)
     await end_challenges(connection, subject_id, now)
     await forget_devices(connection, subject_id)
 
@@ -61,7 +66,19 @@ async def _revoke(context: Context, id: str, reach: ColumnElement[bool]) -> bool
     within = and_(ACCESS_TOKENS.c.id == lookup_id(id), reach)
     live = and_(within, ACCESS_TOKENS.c.revoked_at.is_(None))
     async with context.database.writing(ends=(key_of_token(id),)) as connection:
-        await connection.execute(update(ACCESS_TOKENS).where(live).values(revoked_at=context.now()))
-        found = (await connection.execute(select(ACCESS_TOKENS.c.id).where(within))).first() is not None
-    context.has_ended = context.has_ended or (found and id == context.caller.token_id)
-    return found
+        ended = await connection.execute(update(ACCESS_TOKENS).where(live).values(revoked_at=context.now()))
+        found = (await connection.execute(select(ACCESS_TOKENS).where(within))).one_or_none()
+        if ended.rowcount and found is not None:
+            record_end(found, EndCause.REVOKED)
+    context.has_ended = context.has_ended or (found is not None and id == context.caller.token_id)
+    return found is not None
+
+
+def record_end(row: Any, cause: EndCause) -> None:
+    """Records the end of a session, or of a token of a role or processor."""
+    if row.role == Role.MEMBER:
+        record(EventKind.SESSION_ENDED, subject=row.holder_id, record=row.id, cause=cause, count=1)
+        return
+    processor = Processor(row.processor) if row.processor else None
+    role = Role(row.role)
+    record(EventKind.TOKEN_REVOKED, subject=row.holder_id, record=row.id, role=role, processor=processor, cause=cause)

@@ -20,6 +20,9 @@ from models.tokens.mailed_tokens import (
     write_mailed_token,
 )
 from models.vocabulary import Purpose, RefusalCode
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import EndCause
 from permissions.ip_network import network_of
 from resolvers.arguments import CodeIfOn, LinkToken, NewEmail, Password
 from resolvers.consent.state import grant_is_current
@@ -174,4 +177,6 @@ async def _change_address(context: Context, connection: AsyncConnection, account
     await connection.execute(credentials_update.values(email_canonical=canonical_address(email)))
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(email=email))
     await end_mailed_tokens(connection, account.id, now, *LinkUse)
-    await end_sessions(connection, account.id, now, except_id=_session_of(context, account.id))
+    kept = _session_of(context, account.id)
+    await end_sessions(connection, account.id, now, EndCause.EMAIL_CHANGED, except_id=kept)
+    record(EventKind.EMAIL_CHANGED, subject=account.id)

@@ -1,13 +1,12 @@
 """Signs in with a password, refreshes a session and signs out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from sqlalchemy import select, update
 from strawberry import argument
 from strawberry.types.info import Info
 
-from models.email_address import lookup_address
 from models.letters import Notice
 from models.mutation_outcomes import Refused, SignedIn, TotpRequired
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CREDENTIALS
@@ -18,10 +17,13 @@ from models.tokens.session_tokens import NewSession, ReusedRefreshToken, Session
 from models.vocabulary import Factors, ForbiddenReason, ObjectionSource, Processor, RefusalCode, Role, TokenTransport
 from permissions.caller import Caller
 from permissions.errors import forbidden
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import EndCause, LockCause
 from resolvers.arguments import RefreshToken
 from resolvers.consent.objections import record_objection
 from resolvers.context import Context
-from resolvers.hashing.password_hash import MAX_PASSWORD_BYTES, Verification, is_too_long
+from resolvers.hashing.password_hash import Verification
 from resolvers.hashing.worker_pool import PoolFull
 from resolvers.inputs import LoginInput
 from resolvers.second_factor.login_challenge import begin_challenge
@@ -42,33 +44,12 @@ from resolvers.sessions.failed_sign_ins import (
     tell_owner,
 )
 from resolvers.sessions.known_devices import SigningInDevice, device_digest, is_known_device
-from resolvers.sessions.revoke_tokens import end_challenges
+from resolvers.sessions.revoke_tokens import end_challenges, record_end
+from resolvers.sign_in.login_attempt import LoginAttempt, parse_attempt
 from resolvers.subjects.account_lock import lock_account_if_any
-from resolvers.validation.free_text import InvalidValue, clean_line
 
 WRONG_CREDENTIALS: Final = Refused(RefusalCode.INVALID_CREDENTIALS, "The e-mail address or the password is wrong.")
-NOT_A_BROWSER: Final = Refused(
-    RefusalCode.INVALID_INPUT, "COOKIE needs the header `X-ConsentQL-Client: browser`.", "input.transport"
-)
-OTHER_SITE: Final = Refused(
-    RefusalCode.INVALID_INPUT,
-    "COOKIE does not work on a page of another site, because browsers drop its cookies. Sign in on a page of this "
-    "service's own site, or use BEARER.",
-    "input.transport",
-)
 SESSION_EXPIRED: Final = Refused(RefusalCode.TOKEN_EXPIRED, "The session has ended. Sign in again.", "refreshToken")
-
-
-@dataclass(frozen=True, slots=True)
-class LoginAttempt:
-    """A validated sign-in request. An invalid address is empty, which no account has."""
-
-    email: str
-    password: str
-    transport: TokenTransport
-    client: str | None
-    token: str | None
-    is_locked: bool = False
 
 
 async def login(
@@ -77,24 +58,42 @@ async def login(
 ) -> SignedIn | TotpRequired | Refused:
     """Signs in, with the same answer and the same work for a wrong password and an unknown address."""
     context = info.context
-    attempt = _parse_attempt(context, input)
+    attempt = parse_attempt(context, input)
     if isinstance(attempt, Refused):
         return attempt
     network = attempt_limits.per_network(context, "login")
     made_for_it = bool(device_digest(context.services.keys, attempt.token, attempt.email))
     if refusal := await attempt_limits.count_password_attempt(context, network, known_device=made_for_it):
-        return refusal
+        return _locked(attempt, refusal, LockCause.NETWORK_ATTEMPTS)
     person = await _find_person(context, attempt)
     device = SigningInDevice(attempt.email, attempt.token, bool(person and person.device_known))
     buckets = attempt_limits.per_device_or_email(context, "login", device, ACCOUNT_LIMITS)
     if refusal := await attempt_limits.count_attempt(context, *buckets):
-        return refusal
+        return _locked(attempt, refusal, LockCause.ACCOUNT_ATTEMPTS)
     attempt = replace(attempt, is_locked=not await _count_password(context, device, person))
     outcome = await _verify_and_begin(context, attempt, person, device)
     if not isinstance(outcome, SessionTokens):
+        _record_outcome(attempt, person, outcome)
         return outcome
     await attempt_limits.reset(context, buckets[0])
     return await signed_in_result(info, outcome)
+
+
+def _locked(attempt: LoginAttempt, refusal: Refused, cause: LockCause) -> Refused:
+    """Records that an attempt was not even checked, unless the service was only busy, and returns the refusal."""
+    if refusal is not TRY_LATER:
+        record(EventKind.SIGN_IN_LOCKED, address=attempt.email, cause=cause)
+    return refusal
+
+
+def _record_outcome(attempt: LoginAttempt, person: Any, outcome: TotpRequired | Refused) -> None:
+    """Records how an attempt without a session ended, alike for an address with and without an account."""
+    if isinstance(outcome, TotpRequired):
+        record(EventKind.SECOND_FACTOR_ASKED, subject=person.id, address=attempt.email)
+    elif outcome is WRONG_CREDENTIALS and attempt.is_locked:
+        _locked(attempt, outcome, LockCause.WRONG_PASSWORDS)
+    elif outcome is WRONG_CREDENTIALS:
+        record(EventKind.SIGN_IN_FAILED, address=attempt.email)
 
 
 async def _count_password(context: Context, device: SigningInDevice, person: Any) -> bool:
@@ -135,24 +134,6 @@ async def _verify_and_begin(
         person = await _find_person(context, attempt)
         return await _verify_and_begin(context, attempt, person, device, retry=False)
     return outcome
-
-
-def _parse_attempt(context: Context, input: LoginInput) -> LoginAttempt | Refused:
-    transport = input.transport or TokenTransport.BEARER
-    if transport is TokenTransport.COOKIE and not context.cookies.from_browser:
-        return NOT_A_BROWSER
-    if transport is TokenTransport.COOKIE and context.cookies.cross_site:
-        return OTHER_SITE
-    try:
-        client = clean_line("client", input.client or None, 100)
-    except InvalidValue as problem:
-        return Refused(RefusalCode.INVALID_INPUT, f"`client` {problem.reason}.", "input.client")
-    if is_too_long(input.password):
-        return Refused(
-            RefusalCode.INVALID_INPUT, f"`password` must have at most {MAX_PASSWORD_BYTES:,} bytes.", "input.password"
-        )
-    email = lookup_address(input.email)
-    return LoginAttempt(email, input.password, transport, client, input.device_token or context.cookies.device)
 
 
 async def _find_person(context: Context, attempt: LoginAttempt) -> Any:
@@ -212,6 +193,8 @@ async def refresh_session(info: Info[Context, None], refresh_token: RefreshToken
         outcome = await session_tokens.refresh_session(connection, context.services.keys, token, transport, now)
         if isinstance(outcome, ReusedRefreshToken):
             await write_letter(connection, subject_id=outcome.subject_id, notice=Notice.SESSION_STOLEN, now=now)
+            cause, owner = EndCause.SPENT_TOKEN, outcome.subject_id
+            record(EventKind.SESSION_ENDED, subject=owner, record=id, cause=cause, count=1)
         if isinstance(outcome, SessionTokens) and context.caller.opts_out:
             await record_objection(connection, account, Processor.GOOGLE_ANALYTICS, ObjectionSource.GPC, now)
     if not isinstance(outcome, SessionTokens):
@@ -241,7 +224,9 @@ async def logout(info: Info[Context, None]) -> bool:
             await lock_account_if_any(connection, holder)  # the account is locked first, as everywhere else
             await end_challenges(connection, holder, now)
         live = (ACCESS_TOKENS.c.id == id) & ACCESS_TOKENS.c.revoked_at.is_(None)
-        await connection.execute(update(ACCESS_TOKENS).where(live).values(revoked_at=now))
+        row = (await connection.execute(select(ACCESS_TOKENS).where(live))).one_or_none()
+        if (await connection.execute(update(ACCESS_TOKENS).where(live).values(revoked_at=now))).rowcount:
+            record_end(row, EndCause.LOGOUT)
     context.cookies.ended, context.cookies.refresh = context.cookies.from_browser, None
     context.caller = Caller(address=caller.address)
     context.has_ended = True

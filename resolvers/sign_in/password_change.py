@@ -20,6 +20,9 @@ from models.tokens.mailed_tokens import end_mailed_tokens, stand_in_id, write_le
 from models.vocabulary import ConsentSource, Purpose
 from permissions import version_numbers
 from permissions.errors import rate_limited
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import EndCause, PasswordChange
 from resolvers.arguments import Email, LinkToken, NewPassword
 from resolvers.consent.state import granted_version
 from resolvers.context import Context
@@ -60,6 +63,7 @@ async def change_password(
         if await confirmed.lock_account(connection) is None:
             return wrong_password("input.currentPassword")
         await _store_hash(connection, confirmed.subject_id, hashed, now, except_id=context.caller.token_id)
+        record(EventKind.PASSWORD_CHANGED, subject=confirmed.subject_id, change=PasswordChange.OWN)
     return PasswordChanged(now)
 
 
@@ -125,6 +129,7 @@ async def reset_password(
             await mark_verified(connection, account, context.services.geolocation)
             await end_mailed_tokens(connection, account.id, now, LinkUse.VERIFY)
         await _store_hash(connection, account.id, hashed, now)
+        record(EventKind.PASSWORD_CHANGED, subject=account.id, change=PasswordChange.RESET)
         await clear_failures(connection, *password_keys(context.services.keys, canonical_address(person.email)))
     return PasswordChanged(now)
 
@@ -135,7 +140,7 @@ async def _store_hash(
     """Stores the hash, ends the other sessions and pending changes, and mails the subject."""
     credentials_update = update(CREDENTIALS).where(CREDENTIALS.c.subject_id == subject_id)
     await connection.execute(credentials_update.values(password_hash=hashed))
-    await end_sessions(connection, subject_id, now, except_id=except_id)
+    await end_sessions(connection, subject_id, now, EndCause.PASSWORD_CHANGED, except_id=except_id)
     pending = (AUTHENTICATORS.c.subject_id == subject_id) & AUTHENTICATORS.c.confirmed_at.is_(None)
     await connection.execute(
         delete(AUTHENTICATORS).where(pending)

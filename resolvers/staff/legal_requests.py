@@ -16,6 +16,9 @@ from models.columns import lookup_id, new_id, sort_key
 from models.mutation_outcomes import Refused
 from models.tables import LEGAL_REQUESTS
 from models.vocabulary import Audience, LegalRequestStatus, PersonalField, RefusalCode, fields_of
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import ApprovalRefusal
 from permissions.subject import Subject
 from resolvers.arguments import RequestId
 from resolvers.context import Context
@@ -86,6 +89,7 @@ async def open_legal_request(
         return ABOUT_CALLER
     async with context.database.writing() as connection:
         await connection.execute(insert(LEGAL_REQUESTS), row)
+        record(EventKind.LEGAL_REQUEST_OPENED, record=row["id"])
         return await _read_state(info, connection, row["id"])
 
 
@@ -123,10 +127,12 @@ async def approve_legal_request(info: Info[Context, None], id: RequestId) -> Req
         if row is None:
             return NOT_FOUND
         if row.opened_by == context.caller.subject_id:
+            record(EventKind.APPROVAL_REFUSED, record=row.id, reason=ApprovalRefusal.SAME_PERSON)
             return SAME_PERSON
         if row.approved_at is None:
             approval = {"approved_by": context.caller.subject_id, "approved_at": context.now()}
             await connection.execute(update(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == row.id).values(**approval))
+            record(EventKind.LEGAL_REQUEST_APPROVED, record=row.id)
         return await _read_state(info, connection, row.id)
 
 
@@ -140,6 +146,7 @@ async def close_legal_request(info: Info[Context, None], id: RequestId) -> Reque
         await connection.execute(
             update(LEGAL_REQUESTS).where(LEGAL_REQUESTS.c.id == row.id).values(closed_at=context.now())
         )
+        record(EventKind.LEGAL_REQUEST_CLOSED, record=row.id)
         return await _read_state(info, connection, row.id)
 
 

@@ -19,6 +19,8 @@ from models.tables import ACCOUNTS, CREDENTIALS, SUPPORT_CASES
 from models.tokens.mailed_tokens import write_letter
 from models.vocabulary import Audience, PersonalField, RefusalCode
 from permissions.caller import Caller
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
 from resolvers.context import Context
 from resolvers.staff import case_scope
 from resolvers.staff.case_scope import ExpiryLimit
@@ -77,6 +79,7 @@ async def open_support_case(
             return NOT_OWN_CASE
         row = _row(caller, subject_id, checked, context.now())
         await connection.execute(insert(SUPPORT_CASES), row)
+        record(EventKind.CASE_OPENED, record=row["id"])
         if not caller.is_member:
             await write_letter(
                 connection,

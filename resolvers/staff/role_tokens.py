@@ -9,6 +9,9 @@ from strawberry.types.info import Info
 from models.mutation_outcomes import IssuedToken, Refused
 from models.tokens.token_rows import NewToken, issue_token, lock_role_grant
 from models.vocabulary import STAFF, Factors, RefusalCode
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import RoleRefusal
 from resolvers.context import Context
 from resolvers.inputs import IssueRoleTokenInput
 from resolvers.second_factor.totp_codes import confirmed_authenticator
@@ -46,12 +49,14 @@ async def issue_role_token(
     async with context.database.writing() as connection:
         await lock_account(connection, holder)
         if input.role not in STAFF or not await lock_role_grant(connection, holder, input.role, now):
+            record(EventKind.ROLE_REFUSED, subject=holder, role=input.role, reason=RoleRefusal.NOT_HELD)
             return NOT_HELD
         authenticator = await confirmed_authenticator(connection, holder)
         if context.caller.factors is not Factors.TOTP or authenticator is None or not _is_fresh(context, authenticator):
             return SECOND_FACTOR_NEEDED
         issuance = NewToken(input.role, ISSUED_BY, now, expires_at, holder, name=name)
         token, row = await issue_token(connection, issuance)
+        record(EventKind.TOKEN_ISSUED, subject=holder, record=row["id"], role=input.role)
     return IssuedToken(row["id"], token, input.role, None, expires_at)
 
 

@@ -14,6 +14,8 @@ from models.tables import SUPPORT_CASES
 from models.tokens.mailed_tokens import write_letter
 from models.tokens.token_rows import lock_role_grant
 from models.vocabulary import RefusalCode, Role, SupportCaseStatus, mask_of
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
 from resolvers.arguments import AgentId, CaseId, RemainingExtent
 from resolvers.context import Context
 from resolvers.staff.case_scope import MOST_FIELDS
@@ -43,6 +45,7 @@ async def assign_support_case(info: Info[Context, None], id: CaseId, agent_id: A
                 about=row.id,
                 now=context.now(),
             )
+            record(EventKind.CASE_ASSIGNED, record=row.id, subject=agent)
         return await _update_case(info, connection, row, agent_id=agent)
 
 
@@ -55,6 +58,7 @@ async def close_support_case(info: Info[Context, None], id: CaseId) -> CaseState
             return NOT_FOUND
         if row.closed_at is not None:
             return await _read_state(info, connection, row)
+        record(EventKind.CASE_CLOSED, record=row.id)
         agent_id = row.agent_id if row.agent_serves else None
         return await _update_case(info, connection, row, closed_at=context.now(), agent_id=agent_id)
 
@@ -77,6 +81,7 @@ async def narrow_support_case(info: Info[Context, None], id: CaseId, extent: Rem
             return NOT_FOUND
         if bits & ~row.extent:
             return NOT_NARROWER
+        record(EventKind.CASE_NARROWED, record=row.id)
         return await _update_case(info, connection, row, extent=bits)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from models.tables import ACCOUNTS, ROLE_GRANTS
 from models.tokens import token_rows
 from models.vocabulary import Role
+from permissions.events.values import EndCause
 from resolvers.second_factor import totp_enrolment
 from resolvers.sessions.revoke_tokens import end_sessions
 from tests.erasure.requester import CANCEL, DIRECTORY, GRANT_ROLE, REQUEST, Requester, instant_text
@@ -79,7 +80,7 @@ async def test_a_session_that_ends_during_the_request_changes_nothing(
     async def ended_meanwhile(context: Any, password: str) -> Any:
         proven = await both(context, password)
         async with requester.world.services.database.writing() as connection:
-            await end_sessions(connection, requester.id, requester.clock.at)
+            await end_sessions(connection, requester.id, requester.clock.at, EndCause.REVOKED)
         return proven
 
     monkeypatch.setattr(totp_enrolment, "confirm_password_before_code", ended_meanwhile)

@@ -11,8 +11,8 @@ from app.operations.log import REQUEST_ID, JsonFormatter
 from models.database import Database
 from models.key_ring import KeyRing
 from models.vocabulary import Role
-from permissions.events import record as recording
-from permissions.events.kinds import EVENT_RULES, FIELD_MEANINGS, FIELD_VALUES, EventField, EventKind
+from permissions.events.fields import FIELD_MEANINGS, FIELD_VALUES, EventField
+from permissions.events.kinds import EVENT_RULES, EventKind
 from permissions.events.origin import Origin, acting
 from permissions.events.record import SecurityEvent, observe, record, record_once
 from permissions.events.values import Outcome, Source
@@ -25,15 +25,6 @@ class Stopped(Exception):
     """Ends a transaction without a commit."""
 
 
-@pytest.fixture
-def events(monkeypatch: pytest.MonkeyPatch) -> list[SecurityEvent]:
-    """The events so far."""
-    monkeypatch.setattr(recording, "_OBSERVERS", [])
-    seen: list[SecurityEvent] = []
-    observe(seen.append)
-    return seen
-
-
 def kinds(events: list[SecurityEvent]) -> list[EventKind]:
     """The kinds of these events, in order."""
     return [event.kind for event in events]
@@ -44,57 +35,61 @@ def test_every_kind_and_field_is_explained() -> None:
     assert set(FIELD_VALUES) == set(FIELD_MEANINGS) == set(EventField)
 
 
-def test_an_event_outside_of_a_transaction_is_recorded_at_once(events: list[SecurityEvent]) -> None:
+def test_an_event_outside_of_a_transaction_is_recorded_at_once(security_events: list[SecurityEvent]) -> None:
     record(EventKind.LIMITS_LOCAL)
-    assert kinds(events) == [EventKind.LIMITS_LOCAL]
+    assert kinds(security_events) == [EventKind.LIMITS_LOCAL]
 
 
-async def test_an_event_waits_for_the_commit(database: Database, events: list[SecurityEvent]) -> None:
+async def test_an_event_waits_for_the_commit(database: Database, security_events: list[SecurityEvent]) -> None:
     async with database.writing() as connection:
         record(EventKind.CASE_OPENED, record="case-1")
         await connection.execute(text("SELECT 1"))
-        assert not events
-    assert kinds(events) == [EventKind.CASE_OPENED]
+        assert not security_events
+    assert kinds(security_events) == [EventKind.CASE_OPENED]
     record(EventKind.LIMITS_SHARED)
-    assert kinds(events) == [EventKind.CASE_OPENED, EventKind.LIMITS_SHARED]
+    assert kinds(security_events) == [EventKind.CASE_OPENED, EventKind.LIMITS_SHARED]
 
 
-async def test_a_rolled_back_transaction_records_nothing(database: Database, events: list[SecurityEvent]) -> None:
+async def test_a_rolled_back_transaction_records_nothing(
+    database: Database, security_events: list[SecurityEvent]
+) -> None:
     with suppress(Stopped):
         async with database.writing():
             record(EventKind.CASE_OPENED, record="case-1")
             raise Stopped
-    assert not events
+    assert not security_events
 
 
 async def test_a_transaction_within_another_records_its_own_events(
-    database: Database, events: list[SecurityEvent]
+    database: Database, security_events: list[SecurityEvent]
 ) -> None:
     with suppress(Stopped):
         async with database.acting():
             record(EventKind.CASE_CLOSED, record="case-1")
             async with database.acting():
                 record(EventKind.CASE_OPENED, record="case-2")
-            assert kinds(events) == [EventKind.CASE_OPENED]
+            assert kinds(security_events) == [EventKind.CASE_OPENED]
             raise Stopped
-    assert kinds(events) == [EventKind.CASE_OPENED]
+    assert kinds(security_events) == [EventKind.CASE_OPENED]
 
 
-def test_people_and_networks_are_pseudonyms_and_the_same_person_is_recognized(events: list[SecurityEvent]) -> None:
+def test_people_and_networks_are_pseudonyms_and_the_same_person_is_recognized(
+    security_events: list[SecurityEvent],
+) -> None:
     with acting(REQUEST):
         record(EventKind.PASSWORD_CHANGED, subject="person-1")
         record(EventKind.SIGN_IN_FAILED, address="ada@example.org")
-    changed, failed = (event.fields for event in events)
+    changed, failed = (event.fields for event in security_events)
     assert changed[EventField.SUBJECT] == changed[EventField.ACTOR] == failed[EventField.ACTOR]
     assert changed[EventField.NETWORK] == failed[EventField.NETWORK]
-    assert not any(part in str(events) for part in ("person-1", "203.0.113.7", "ada", "example"))
+    assert not any(part in str(security_events) for part in ("person-1", "203.0.113.7", "ada", "example"))
 
 
-def test_pseudonyms_depend_on_the_key(events: list[SecurityEvent]) -> None:
+def test_pseudonyms_depend_on_the_key(security_events: list[SecurityEvent]) -> None:
     for key in (KEY, KEY[::-1]):
         with acting(Origin(Source.REQUEST, KeyRing((key,)), "person-1")):
             record(EventKind.EMAIL_CHANGED)
-    assert len({event.fields[EventField.ACTOR] for event in events}) == 2
+    assert len({event.fields[EventField.ACTOR] for event in security_events}) == 2
 
 
 @pytest.mark.parametrize(
@@ -102,36 +97,38 @@ def test_pseudonyms_depend_on_the_key(events: list[SecurityEvent]) -> None:
     [{"address": "ada@example.org"}, {"role": "typed text"}, {"nonsense": 1}, {"record": "x", "count": "many"}],
 )
 def test_a_field_or_value_that_is_not_on_the_list_is_never_logged(
-    fields: dict[str, object], events: list[SecurityEvent], caplog: pytest.LogCaptureFixture
+    fields: dict[str, object], security_events: list[SecurityEvent], caplog: pytest.LogCaptureFixture
 ) -> None:
     record(EventKind.ROLE_GRANTED, **fields)
-    assert not events
+    assert not security_events
     (line,) = caplog.records
     assert line.levelno == logging.ERROR
     assert str(next(iter(fields.values()))) not in line.getMessage()
 
 
-def test_a_name_has_no_spaces_or_signs(events: list[SecurityEvent]) -> None:
+def test_a_name_has_no_spaces_or_signs(security_events: list[SecurityEvent]) -> None:
     record(EventKind.SERVICE_STARTED, version="1.0 secret@example.org")
-    assert not events
+    assert not security_events
 
 
-def test_an_observer_that_fails_disturbs_nobody(events: list[SecurityEvent], caplog: pytest.LogCaptureFixture) -> None:
+def test_an_observer_that_fails_disturbs_nobody(
+    security_events: list[SecurityEvent], caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(_event: SecurityEvent) -> None:
         raise RuntimeError("secret")
 
     observe(fail)
     record(EventKind.LIMITS_LOCAL)
-    assert kinds(events) == [EventKind.LIMITS_LOCAL]
+    assert kinds(security_events) == [EventKind.LIMITS_LOCAL]
     assert "secret" not in caplog.text
 
 
-def test_a_refusal_is_told_once_in_a_request(events: list[SecurityEvent]) -> None:
+def test_a_refusal_is_told_once_in_a_request(security_events: list[SecurityEvent]) -> None:
     for _ in range(2):
         with acting(Origin(Source.REQUEST)):
             for _ in range(3):
                 record_once(EventKind.FIELD_REFUSED, "Query.staff", root_field="Query.staff")
-    assert len(events) == 2
+    assert len(security_events) == 2
 
 
 def test_a_line_is_one_json_object_with_the_id_of_its_request(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,6 +10,7 @@ from models.tables import ACCESS_TOKENS
 from models.tokens.authority_locks import keys_of_person, lock_exclusively
 from models.tokens.token_format import digest_of
 from models.vocabulary import Processor, Role
+from permissions.events.values import EndCause
 from resolvers.sessions.revoke_tokens import end_sessions
 from tests.identity import (
     ROLE_TOKEN,
@@ -108,5 +109,5 @@ async def test_a_session_that_ended_meanwhile_issues_no_role_token(world: World)
         await lock_exclusively(connection, keys_of_person(id))
         pending = asyncio.create_task(world.ask(ROLE_TOKEN, token, variables))
         await asyncio.sleep(0.3)  # by then it is authenticated and waits
-        await end_sessions(connection, id, world.services.now())
+        await end_sessions(connection, id, world.services.now(), EndCause.REVOKED)
     assert codes(await pending) == ["UNAUTHENTICATED"]

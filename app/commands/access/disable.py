@@ -8,6 +8,9 @@ from models.letters import LinkUse
 from models.tables import ACCOUNTS
 from models.tokens.authority_locks import keys_of_person, lock_exclusively
 from models.tokens.mailed_tokens import end_mailed_tokens
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import EndCause
 from resolvers.context import Services
 from resolvers.sessions.revoke_tokens import end_sessions
 from resolvers.subjects.account_lock import lock_account
@@ -34,8 +37,9 @@ async def disable_account(services: Services, email: str) -> None:
         await lock_account(connection, subject_id)
         mine = update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id, ACCOUNTS.c.disabled_at.is_(None))
         await connection.execute(mine.values(disabled_at=now))
-        await end_sessions(connection, subject_id, now)
+        await end_sessions(connection, subject_id, now, EndCause.ACCOUNT_DISABLED)
         await end_mailed_tokens(connection, subject_id, now, *LinkUse)
+        record(EventKind.ACCOUNT_DISABLED, subject=subject_id)
 
 
 async def enable_account(services: Services, email: str) -> None:
@@ -43,3 +47,4 @@ async def enable_account(services: Services, email: str) -> None:
     async with services.database.writing() as connection:
         subject_id = await find_person(connection, email)
         await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id).values(disabled_at=None))
+        record(EventKind.ACCOUNT_ENABLED, subject=subject_id)

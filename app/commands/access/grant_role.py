@@ -8,6 +8,8 @@ from app.durations import parse_duration
 from models.tokens import token_rows
 from models.tokens.authority_locks import key_of_role, lock_exclusively
 from models.vocabulary import STAFF, Role
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
 from resolvers.context import Services
 
 
@@ -30,6 +32,7 @@ def grant_role(email: str, role: Role, expires: str) -> None:
             await token_rows.grant_role(
                 connection, subject_id, role, now=now, expires_at=now + lifetime, granted_by=None
             )
+            record(EventKind.ROLE_GRANTED, subject=subject_id, role=role)
 
     run(act)
     typer.echo(f"{role.value} is granted for {expires}.", err=True)

@@ -7,6 +7,8 @@ from app.commands.console.process import find_person, run
 from app.durations import parse_duration
 from models.tokens.token_rows import NewToken, issue_token, lock_role_grant
 from models.vocabulary import STAFF, Processor, Role
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
 from resolvers.context import Services
 
 ISSUED_BY = "command line"
@@ -24,9 +26,9 @@ def token(role: Role, holder: str | None, processor: Processor | None, expires: 
                 raise CommandError(
                     f"This person does not have the role {role.value}. Grant it with `consentql grant-role`."
                 )
-            issued, _ = await issue_token(
-                connection, NewToken(role, ISSUED_BY, now, now + lifetime, holder_id, processor, name=ISSUED_BY)
-            )
+            issuance = NewToken(role, ISSUED_BY, now, now + lifetime, holder_id, processor, name=ISSUED_BY)
+            issued, row = await issue_token(connection, issuance)
+            record(EventKind.TOKEN_ISSUED, subject=holder_id, record=row["id"], role=role, processor=processor)
         return issued
 
     return run(act)

@@ -4,6 +4,8 @@ import typer
 
 from app.commands.console.process import find_person, run
 from models.email_address import canonical_address
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
 from resolvers.context import Services
 from resolvers.sessions.failed_sign_ins import clear_failures, password_keys
 
@@ -17,5 +19,6 @@ def unlock(email: str) -> None:
 async def unlock_account(services: Services, email: str) -> None:
     """Unlocks the account with this address."""
     async with services.database.writing() as connection:
-        await find_person(connection, email)
+        subject_id = await find_person(connection, email)
         await clear_failures(connection, *password_keys(services.keys, canonical_address(email)))
+        record(EventKind.SIGN_IN_UNLOCKED, subject=subject_id)

@@ -9,6 +9,9 @@ from app.commands.console.process import find_person, run
 from models.columns import new_id
 from models.vocabulary import EVERY_FIELD, Audience
 from permissions.access_ground import Ground
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import Exported
 from resolvers.context import Services
 from resolvers.export.document import write_document
 from resolvers.ledger import write_disclosures
@@ -36,4 +39,5 @@ async def _record_disclosure(services: Services, email: str) -> str:
         ground = Ground(new_id(), EVERY_FIELD, REASON)
         entry = write_disclosures.Entry(subject_id, Audience.SELF, RECIPIENT, EVERY_FIELD, ground)
         await write_disclosures.append_entries(connection, services.keys, [entry], services.now())
+        record(EventKind.DATA_EXPORTED, subject=subject_id, data=Exported.WRITTEN_REQUEST)
     return subject_id

@@ -17,6 +17,9 @@ from models.database import Database
 from models.tables import ACCOUNTS
 from models.vocabulary import Audience, Processor
 from permissions.decision import possible_bits
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import Exported
 from permissions.subject import Subject
 from resolvers.context import Services
 from resolvers.processors.views import MOST_IDS, ViewRequest
@@ -86,6 +89,7 @@ async def _write(services: Services, processor: Processor, target: BinaryIO) -> 
             target.writelines(shape(row).encode() for row in view.rows)
             seen, written = seen + len(ids), written + len(view.rows)
             advance(seen)
+    record(EventKind.DATA_EXPORTED, processor=processor, data=Exported.PROCESSOR_FIELDS, count=written)
     return written
 
 

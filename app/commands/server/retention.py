@@ -19,6 +19,10 @@ from app.settings import DEVELOPMENT_MAIL, Settings, load
 from models.connections.sqlite import file_of
 from models.database import Database
 from models.tables import OUTBOX
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
+from permissions.events.values import Erased
+from permissions.retention_periods import RecordKind
 from resolvers.context import Services
 from resolvers.erasure.retention_run import BATCH, RetentionRun
 
@@ -70,11 +74,21 @@ def retention(*, dry_run: bool, as_json: bool) -> int:
 async def erase(services: Services, places: ErasurePlaces) -> tuple[Counter[str], list[str]]:
     """Erases the due rows. Returns their numbers by kind, and a sentence for each file where bytes may remain."""
     work = RetentionRun(services, places.register)
-    with progress("retention", (await work.due()).total()) as work.advance:
-        counts = await work.delete_due()
+    try:
+        with progress("retention", (await work.due()).total()) as work.advance:
+            counts = await work.delete_due()
+    finally:  # what an earlier batch erased stays erased
+        _record_erasures(work.counts)
     if places.letters is not None:
         await _delete_letters(services.database, places.letters)
     return counts, await overwrite_deleted(services.database)
+
+
+def _record_erasures(counts: Counter[str]) -> None:
+    """Records how many records of each kind were erased."""
+    for kind, many in counts.items():
+        if many:
+            record(EventKind.DATA_ERASED, data=Erased(kind) if kind in set(Erased) else RecordKind(kind), count=many)
 
 
 async def _delete_letters(database: Database, folder: Path) -> None:

@@ -12,6 +12,8 @@ from app.commands.console.process import run
 from app.commands.console.progress_bar import progress
 from models.key_ring import UnsealError
 from models.tables import AUTHENTICATORS, CREDENTIALS
+from permissions.events.kinds import EventKind
+from permissions.events.record import record
 from resolvers.context import Services
 from resolvers.second_factor.totp_codes import reseal_secret
 
@@ -20,7 +22,7 @@ PAGE: Final = 500
 
 def rotate_keys(*, as_json: bool) -> None:
     """Can be repeated, and run while the service runs. A secret that changes meanwhile is left to the next run."""
-    changed, unreadable, older = run(_rotate)
+    changed, unreadable, older = run(rotate)
     if as_json:
         print_json({"sealed": changed, "unreadable": unreadable, "passwords_of_older_keys": older})
     typer.echo(f"{changed} secrets were re-encrypted.", err=True)
@@ -34,7 +36,8 @@ def rotate_keys(*, as_json: bool) -> None:
         )
 
 
-async def _rotate(services: Services) -> tuple[int, int, int]:
+async def rotate(services: Services) -> tuple[int, int, int]:
+    """Returns how many secrets were re-encrypted, how many no key opens, and how many passwords need an older key."""
     newest = services.keys.id()
     old = AUTHENTICATORS.c.secret.not_like(f"{newest}.%")
     hashed = CREDENTIALS.c.password_hash.not_like(f"{newest}$%") & CREDENTIALS.c.password_hash.not_like("$%")
@@ -49,6 +52,7 @@ async def _rotate(services: Services) -> tuple[int, int, int]:
             outcomes = [await _reseal(services, row) for row in page]
             changed, unreadable = changed + outcomes.count(True), unreadable + outcomes.count(False)
             advance(changed + unreadable)
+    record(EventKind.KEYS_ROTATED, count=changed, unreadable=unreadable, older_passwords=older)
     return changed, unreadable, older
 
 
