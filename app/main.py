@@ -104,10 +104,12 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         checkpointing, ended = asyncio.create_task(checkpoints.write_every_minute(services)), asyncio.Event()
+        recording = asyncio.create_task(services.last_uses.record_forever(services.database))
         sending = asyncio.create_task(make_outbox(settings, services).run(ended))
         async with process_events(services.database):
             yield
         checkpointing.cancel()
+        recording.cancel()
         ended.set()
         await asyncio.wait([sending], timeout=OUTBOX_STOP_SECONDS)
         sending.cancel()

@@ -1,17 +1,21 @@
 """Connections to SQLite or PostgreSQL: `reading()`, `snapshot()` and `writing()`, a transaction."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final
 
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.connections.after_commit import committing
 from models.connections.connection_limit import connection_slot
 from models.connections.postgresql import postgresql_engine
-from models.connections.sqlite import IS_WRITER, WAITS, sqlite_engine
+from models.connections.sqlite import reader_engine, writer_engine
+from models.connections.write_queue import WriteQueue, is_busy
+
+WRITE_WAIT_SECONDS: Final = 4
+"""How long a transaction on SQLite waits for those that write before it, unless it is patient."""
 
 LOCK_UNAVAILABLE = frozenset({"55P03", "40P01"})
 """SQLSTATE of a lock that was not free in time, and of a deadlock."""
@@ -20,7 +24,7 @@ LOCK_UNAVAILABLE = frozenset({"55P03", "40P01"})
 def waited_too_long(problem: DBAPIError) -> bool:
     """Whether a statement failed because other transactions held a lock."""
     state = getattr(problem.orig, "sqlstate", None)
-    return state in LOCK_UNAVAILABLE or "database is locked" in str(problem.orig)
+    return state in LOCK_UNAVAILABLE or is_busy(problem.orig)
 
 
 class Database:
@@ -31,12 +35,17 @@ class Database:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         # the default pool keeps five connections and opens a new one, with a thread, for each further request
         options: dict[str, Any] = {"pool_size": pool, "max_overflow": pool, "hide_parameters": True}
-        self.engine = (sqlite_engine if self.is_sqlite else postgresql_engine)(url, **options)
-        self._writer = self.engine.execution_options(**{IS_WRITER: True})
-        self._impatient_writer = self.engine.execution_options(**{IS_WRITER: True, WAITS: False})
+        self.engine = (reader_engine if self.is_sqlite else postgresql_engine)(url, **options)
+        self.write_wait_seconds: float = WRITE_WAIT_SECONDS
+        self._queue = WriteQueue(writer_engine(url, hide_parameters=True)) if self.is_sqlite else None
         # a statement sees the data committed before it began, with or without a transaction;
         # without one PostgreSQL saves two round trips per read
         self._reader = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @property
+    def engines(self) -> tuple[AsyncEngine, ...]:
+        """Every engine that sends statements. SQLite has a second one, for the connection that writes."""
+        return (self.engine, self._queue.engine) if self._queue else (self.engine,)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -59,23 +68,24 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def writing(self, *, waits: bool = True, patient: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def writing(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
         """Opens a transaction. It commits when the block ends and rolls back if the block raises.
 
-        On SQLite it raises OperationalError if another transaction is writing: with `waits=False` at once, otherwise
-        after BUSY_SECONDS. A patient one never does.
+        On SQLite it raises OperationalError if others write for longer than `write_wait_seconds`. A patient one waits.
         """
-        engine, begun = self._writer if waits else self._impatient_writer, False
-        while not begun:
-            try:
-                with committing():
-                    async with connection_slot(), engine.begin() as connection:
-                        begun = True
-                        yield connection
-            except OperationalError as problem:
-                if begun or not patient or not waited_too_long(problem):
-                    raise
+        wait = None if patient else self.write_wait_seconds
+        opened = self._queue.writing(wait) if self._queue else self.engine.begin()
+        with committing():
+            async with connection_slot(), opened as connection:
+                yield connection
+
+    def sqlite_writer(self, wait_seconds: int) -> AbstractAsyncContextManager[Any]:
+        """Opens SQLite's connection that writes, as the driver has it, for statements that no transaction may hold."""
+        if self._queue is None:
+            raise TypeError("Only SQLite has one connection that writes.")
+        return self._queue.without_transaction(wait_seconds)
 
     async def close(self) -> None:
         """Closes every connection."""
-        await self.engine.dispose()
+        for engine in self.engines:
+            await engine.dispose()

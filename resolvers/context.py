@@ -10,6 +10,7 @@ from strawberry.types.info import Info
 from models.database import Database
 from models.key_ring import KeyRing
 from models.statistics.discrete_laplace import Noise
+from models.tokens.last_uses import LastUses
 from permissions.caller import Caller
 from permissions.graphql.document_selection import DocumentSelection, RootFieldSelection
 from permissions.rate_limits import RateLimiter
@@ -53,6 +54,7 @@ class Services:
     releases_per_year: int = 6
     now: Callable[[], datetime] = utc_now
     breached_list: SortedListFile | None = None
+    last_uses: LastUses = field(default_factory=LastUses)
 
 
 @dataclass(frozen=True, slots=True)

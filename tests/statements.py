@@ -1,12 +1,25 @@
-"""Records the SQL statements that a block sends to a database."""
+"""Listens to the events of a database, and records the SQL statements that a block sends to it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from sqlalchemy import event
 
 from models.database import Database
+
+
+@contextmanager
+def listening(database: Database, name: str, act: Callable[..., None]) -> Iterator[None]:
+    """Calls `act` for each event of this name on any connection of the database within the block."""
+    engines = [engine.sync_engine for engine in database.engines]
+    for engine in engines:
+        event.listen(engine, name, act)
+    try:
+        yield
+    finally:
+        for engine in engines:
+            event.remove(engine, name, act)
 
 
 @asynccontextmanager
@@ -17,9 +30,5 @@ async def recorded_statements(database: Database) -> AsyncIterator[list[str]]:
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         statements.append(statement)
 
-    engine = database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with listening(database, "before_cursor_execute", note):
         yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", note)

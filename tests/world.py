@@ -114,6 +114,10 @@ class World:
         """Stores one person and returns their id."""
         return (await self.store_people(line(email, purposes, **more)))[0]
 
+    async def record_uses(self) -> None:
+        """Records the uses of tokens, which a server process does by itself."""
+        await self.services.last_uses.record(self.services.database)
+
     async def token(
         self, role: Role = Role.MEMBER, holder: str | None = None, processor: Processor | None = None, **more: Any
     ) -> str:

@@ -1,12 +1,10 @@
 """Turns a token into a `Caller`. An invalid token is an error, never an anonymous caller."""
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import bindparam, select
 from starlette.requests import Request
 
 from models.columns import UtcDateTime
@@ -19,8 +17,6 @@ from models.vocabulary import STAFF, TokenTransport
 from permissions.caller import Caller
 from resolvers.context import Services
 from resolvers.staff import role_tokens
-
-log = logging.getLogger(__name__)
 
 SCHEME: Final = "bearer"
 ACCESS_KINDS: Final = (TokenKind.SESSION, TokenKind.ROLE, TokenKind.PROCESSOR)
@@ -68,7 +64,7 @@ async def authenticate(services: Services, credential: Credential | None, addres
     if not _is_valid(row, now) or (row.transport or TokenTransport.BEARER) != credential.transport:
         raise Unauthenticated
     if row.last_used_at is None or now - row.last_used_at > LAST_USE_INTERVAL:
-        await _record_use(services.database, row.id, now)
+        services.last_uses.note(row.id, now)
     return Caller.from_row(row, address)
 
 
@@ -110,14 +106,3 @@ def _is_idle(row: Any, now: datetime) -> bool:
     return bool(
         row.issued_by == role_tokens.ISSUED_BY and now - (row.last_used_at or row.created_at) > STAFF_IDLE_TIMEOUT
     )
-
-
-async def _record_use(database: Database, id: str, now: datetime) -> None:
-    """Records the use of a token, unless that would wait for another writer or fails. The request continues."""
-    free = select(ACCESS_TOKENS.c.id).where(ACCESS_TOKENS.c.id == id).with_for_update(skip_locked=True)
-    used = update(ACCESS_TOKENS).where(ACCESS_TOKENS.c.id.in_(free)).values(last_used_at=now)
-    try:
-        async with database.writing(waits=False) as connection:
-            await connection.execute(used)
-    except (SQLAlchemyError, OSError) as problem:
-        log.warning("the use of a token was not recorded", extra={"problem": type(problem).__name__})

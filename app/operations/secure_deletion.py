@@ -2,10 +2,10 @@
 
 import sqlite3
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import delete, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from models.database import Database
 from models.tables import UNSCRUBBED
@@ -35,15 +35,14 @@ async def _vacuum_sqlite(database: Database, names: list[str]) -> dict[str, str]
 
     SQLite overwrites the rows that it deletes, but not older copies that it has moved to other pages.
     """
-    async with database.engine.connect() as connection:
-        raw: Any = (await connection.get_raw_connection()).driver_connection  # VACUUM cannot run in a transaction
-        await (await raw.execute(f"PRAGMA busy_timeout = {1000 * TIMEOUT_SECONDS}")).close()
-        try:
-            await raw.execute("VACUUM")
-        except sqlite3.OperationalError as problem:  # another process writes all the time, or the disk is full
-            return dict.fromkeys(names, f"was not rewritten ({problem.sqlite_errorname})")
-        async with raw.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
-            (busy, *_) = await cursor.fetchone()
+    try:
+        async with database.sqlite_writer(TIMEOUT_SECONDS) as writer:
+            await writer.execute("VACUUM")
+            async with writer.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
+                (busy, *_) = await cursor.fetchone()
+    except (sqlite3.OperationalError, OperationalError) as problem:  # others write all the time, or the disk is full
+        failure = problem.orig if isinstance(problem, OperationalError) else problem
+        return dict.fromkeys(names, f"was not rewritten ({getattr(failure, 'sqlite_errorname', None)})")
     return dict.fromkeys(names, "may still be in the write-ahead log, which another process is reading") if busy else {}
 
 

@@ -1,4 +1,4 @@
-"""Makes the engine of a SQLite database: pragmas, file mode, and how a writer waits for another one."""
+"""Makes the engines of a SQLite database, one for readers and one for the writer: pragmas and the file's mode."""
 
 import contextlib
 from pathlib import Path
@@ -10,18 +10,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from models.private_files import create_file
 
-IS_WRITER: Final = "writes"
-WAITS: Final = "waits"
-BUSY_SECONDS: Final = 30
-"""How long a writer waits for another one."""
+BUSY_SECONDS: Final = 5
+"""How long SQLite itself waits for a lock. A reader needs one only while the file is opened or recovered."""
 
 PRAGMAS: Final = (
     "journal_mode=WAL",
-    "synchronous=NORMAL",
+    "synchronous=FULL",  # with NORMAL, a power cut can undo a commit that was answered
     "foreign_keys=ON",
     "secure_delete=ON",
     "recursive_triggers=ON",  # otherwise REPLACE deletes a log entry without firing the trigger against it
 )
+READER_PRAGMAS: Final = ("query_only=ON",)
+WRITER_PRAGMAS: Final = ("busy_timeout=0",)
+"""The writer's queue waits for other processes, because it can be cancelled and SQLite's own wait cannot."""
 
 
 def file_of(url: str) -> Path | None:
@@ -31,8 +32,17 @@ def file_of(url: str) -> Path | None:
     return Path(str(address.database)) if is_file else None
 
 
-def sqlite_engine(url: str, **options: Any) -> AsyncEngine:
-    """The engine. A transaction with the option IS_WRITER takes the write lock when it begins."""
+def reader_engine(url: str, **options: Any) -> AsyncEngine:
+    """The engine of the readers. Its connections cannot write, so they wait for no writer."""
+    return _engine(url, "BEGIN", READER_PRAGMAS, options)
+
+
+def writer_engine(url: str, **options: Any) -> AsyncEngine:
+    """The engine of the writer, with one connection. A transaction takes the write lock when it begins."""
+    return _engine(url, "BEGIN IMMEDIATE", WRITER_PRAGMAS, {**options, "pool_size": 1, "max_overflow": 0})
+
+
+def _engine(url: str, begin_with: str, more_pragmas: tuple[str, ...], options: dict[str, Any]) -> AsyncEngine:
     engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS}, **options)
 
     @event.listens_for(engine.sync_engine, "do_connect")
@@ -46,20 +56,12 @@ def sqlite_engine(url: str, **options: Any) -> AsyncEngine:
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver's BEGIN comes too late to stop a second writer
         cursor = connection.cursor()
-        for pragma in PRAGMAS:
+        for pragma in (*PRAGMAS, *more_pragmas):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Any) -> None:
-        options = connection.get_execution_options()
-        if options.get(WAITS, True):
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(IS_WRITER) else "BEGIN")
-            return
-        connection.exec_driver_sql("PRAGMA busy_timeout = 0")
-        try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        finally:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        connection.exec_driver_sql(begin_with)
 
     return engine

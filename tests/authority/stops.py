@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.util import await_only
 
 from models.database import Database
+from tests import statements
 
 WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
 
@@ -32,13 +33,11 @@ class Stop:
 @contextmanager
 def listening(database: Database, stop: Stop) -> Iterator[Stop]:
     """Stops the statements of the database within the block."""
-    engine = database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", stop.before)
-    try:
-        yield stop
-    finally:
-        stop.onward.set()
-        event.remove(engine, "before_cursor_execute", stop.before)
+    with statements.listening(database, "before_cursor_execute", stop.before):
+        try:
+            yield stop
+        finally:
+            stop.onward.set()
 
 
 @asynccontextmanager

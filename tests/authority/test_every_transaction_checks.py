@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import event
 
 from models.database import Database
 from tests.staff.test_root_fields_by_role import MAY, ROLES, document_of, roots, token_of
+from tests.statements import listening
 from tests.world import World
 
 LOCK: Final = "pg_advisory_xact_lock"
 CHECK: Final = "WHERE access_tokens.id ="
-SIGN_IN: Final = ("WHERE access_tokens.digest =", "UPDATE access_tokens SET last_used_at")
+SIGN_IN: Final = ("WHERE access_tokens.digest =",)
 """The statements before a root field begins."""
 
 JOBS: Final = {"resolvers/erasure/retention_run.py", "resolvers/statistics/release.py"}
@@ -33,12 +33,8 @@ async def recorded_transactions(database: Database) -> AsyncIterator[dict[Any, l
         if not statement.startswith(("BEGIN", "PRAGMA")):
             sent.setdefault(connection, []).append(statement)
 
-    engine = database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with listening(database, "before_cursor_execute", note):
         yield sent
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 def acts(statements: list[str]) -> bool:

@@ -19,7 +19,6 @@ Opened = Callable[[Database], AbstractAsyncContextManager[AsyncConnection]]
 ACTING: Final[dict[str, Opened]] = {
     "acting": Database.acting,
     "writing": Database.writing,
-    "writing at once": lambda database: database.writing(waits=False),
     "writing patiently": lambda database: database.writing(patient=True),
 }
 EARLIER: Final[dict[str, Opened]] = {"reading": Database.reading, "snapshot": Database.snapshot}

@@ -155,9 +155,8 @@ async def send_mail(harness: RetentionHarness, database: Database) -> None:
 
 async def analyze(database: Database) -> None:
     """Runs ANALYZE, so that the planner has its samples."""
-    async with database.engine.connect() as connection:
-        alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await alone.execute(text("ANALYZE"))
+    async with database.writing() as connection:
+        await connection.execute(text("ANALYZE"))
 
 
 async def test_erasure_leaves_no_byte_of_a_person(

@@ -147,7 +147,7 @@ class Inside(Database):
 @asynccontextmanager
 async def attacked(world: World, name: str) -> AsyncIterator[Attacker]:
     """An attacker on a log. Rolls back at the end of the block."""
-    async with world.services.database.engine.connect() as connection:
+    async with world.services.database.engines[-1].connect() as connection:
         attacker = Attacker(connection, LOGS[name])
         await attacker.disarm()
         yield attacker

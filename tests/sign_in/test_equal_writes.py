@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from app.commands.access.disable import disable_account
 from models.vocabulary import Role
 from tests.identity import ASK_RESET, CHANGE_EMAIL, LOGIN, REGISTER, STRONG, registration_input, sign_in
-from tests.statements import recorded_statements
+from tests.statements import listening, recorded_statements
 from tests.world import World
 
 ACCOUNTS = ("known", "unverified", "staff", "disabled", "passwordless")
@@ -62,12 +62,8 @@ async def committed(world: World) -> AsyncIterator[list[str]]:
     def note(_connection: Any) -> None:
         commits.append("commit")
 
-    engine = world.services.database.engine.sync_engine
-    event.listen(engine, "commit", note)
-    try:
+    with listening(world.services.database, "commit", note):
         yield commits
-    finally:
-        event.remove(engine, "commit", note)
 
 
 REQUESTS: dict[str, tuple[str, Any]] = {

@@ -110,6 +110,7 @@ async def test_the_token_list_shows_live_tokens_ordered_by_id_without_secrets(wo
         ids = {row.digest: row.id for row in await connection.execute(known)}
     end = "mutation ($id: ID!) { revokeRoleToken(id: $id) }"
     assert await world.data(end, operations, {"id": ids[digest_of(revoked)]}) == {"revokeRoleToken": True}
+    await world.record_uses()
     seen = await listed(world, operations, TOKENS_PAGE)
     expected = {ids[digest_of(token)]: kind for token, kind in alive.items()}
     assert [each["id"] for each in seen] == sorted(expected)
