@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.connections.after_commit import committing
+from models.connections.commit import note_commit, transaction
 from models.connections.connection_limit import connection_slot
 from models.connections.postgresql import postgresql_engine
 from models.connections.sqlite import reader_engine, writer_engine
@@ -71,13 +72,16 @@ class Database:
     async def writing(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
         """Opens a transaction. It commits when the block ends and rolls back if the block raises.
 
-        On SQLite it raises OperationalError if others write for longer than `write_wait_seconds`. A patient one waits.
+        Raises CommitOutcomeUnknown if the connection was lost during COMMIT and PostgreSQL does not tell what became
+        of it. On SQLite it raises OperationalError if others write for longer than `write_wait_seconds`. A patient one
+        waits.
         """
         wait = None if patient else self.write_wait_seconds
-        opened = self._queue.writing(wait) if self._queue else self.engine.begin()
+        opened = self._queue.writing(wait) if self._queue else transaction(self.engine)
         with committing():
             async with connection_slot(), opened as connection:
                 yield connection
+            note_commit()
 
     def sqlite_writer(self, wait_seconds: int) -> AbstractAsyncContextManager[Any]:
         """Opens SQLite's connection that writes, as the driver has it, for statements that no transaction may hold."""

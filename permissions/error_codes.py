@@ -17,6 +17,7 @@ class ErrorCode(StrEnum):
     INVALID_CURSOR = "INVALID_CURSOR"
     RATE_LIMITED = "RATE_LIMITED"
     NOT_RECORDED = "NOT_RECORDED"
+    UNAVAILABLE = "UNAVAILABLE"
     INTERNAL = "INTERNAL"
     GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
     GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
@@ -67,6 +68,13 @@ ERRORS: Final[Mapping[ErrorCode, ErrorText]] = {
         (200,),
         "The ledger could not record the disclosure, so the root field is null.",
         "Repeat the query. If it fails again, tell the operator.",
+    ),
+    ErrorCode.UNAVAILABLE: ErrorText(
+        (200, 503),
+        "The service cannot answer now: it is overloaded, or its database is out of reach, read-only or full. With "
+        "200, other fields have an answer, or `extensions.outcome` is `unknown`.",
+        "Wait `extensions.retryAfterSeconds`, or the seconds in the header `Retry-After`. If the outcome is "
+        "`unknown`, see below.",
     ),
     ErrorCode.INTERNAL: ErrorText(
         (200, 500),

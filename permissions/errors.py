@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from graphql import GraphQLError
 
+from models.connections.unavailable import RETRY_SECONDS
 from models.vocabulary import ForbiddenReason
 from permissions.error_codes import FORBIDDEN_REASONS, ErrorCode
 
@@ -14,6 +15,10 @@ AUTHENTICATOR_REQUIRED: Final = (
 )
 LOCK_NOT_FREE: Final = "Someone else is changing the same records. Repeat the request in a moment."
 LOCK_RETRY_SECONDS: Final = 1
+UNAVAILABLE: Final = "The service cannot answer now. Repeat the request in a moment."
+OUTCOME_UNKNOWN: Final = "The connection to the database was lost. The change may or may not have taken effect."
+UNKNOWN: Final = "unknown"
+"""The value of `extensions.outcome` if a change may or may not have taken effect."""
 
 
 class ApiError(GraphQLError):
@@ -62,6 +67,14 @@ def invalid_cursor(argument: str) -> ApiError:
     """The cursor was not issued to this caller for these arguments."""
     message = f"`{argument}` is not a cursor that you received for these arguments."
     return ApiError(message, extensions={"code": ErrorCode.INVALID_CURSOR, "argument": argument})
+
+
+def unavailable(*, outcome_unknown: bool = False) -> ApiError:
+    """The database cannot answer now. If the outcome is unknown, the client does not learn when to try again."""
+    extensions: dict[str, Any] = {"code": ErrorCode.UNAVAILABLE}
+    if outcome_unknown:
+        return ApiError(OUTCOME_UNKNOWN, extensions={**extensions, "outcome": UNKNOWN})
+    return ApiError(UNAVAILABLE, extensions={**extensions, "retryAfterSeconds": RETRY_SECONDS})
 
 
 def not_recorded() -> ApiError:

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.connections.unavailable import is_unavailable
 from models.database import Database, waited_too_long
 from models.tokens import authority_locks
 from models.tokens.authority_locks import AuthorityKey
@@ -102,9 +103,10 @@ class CallerDatabase:
                 yield connection
                 is_recording = _is_recording(connection)
         except Exception as problem:
-            if is_recording:  # the commit failed
+            waited = isinstance(problem, DBAPIError) and waited_too_long(problem)
+            if is_recording and (waited or not is_unavailable(problem)):  # the commit failed
                 raise not_recorded() from problem
-            if isinstance(problem, DBAPIError) and waited_too_long(problem):
+            if waited:
                 raise LockNotFree from problem
             raise
 

@@ -98,6 +98,7 @@ class Context:
     selection: DocumentSelection = field(default_factory=DocumentSelection)
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
     has_ended: bool = False
+    has_committed: bool = False
 
     @property
     def database(self) -> CallerDatabase:

@@ -1,11 +1,12 @@
 """The `POST /graphql` endpoint: authenticates a request, executes its operation and writes the answer."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLFormattedError
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import PreExecutionError
@@ -16,6 +17,7 @@ from app.graphql.error_messages import public_error
 from app.graphql.execution import ServedSchema
 from app.graphql.known_device import is_sign_in_of_known_device
 from app.graphql.trusted_documents import TrustedDocuments
+from app.graphql.unavailable_answers import RETRY_AFTER, is_unanswered
 from app.http import request_body
 from app.http.authentication import Credential, Unauthenticated
 from app.http.client_address import address_of
@@ -23,6 +25,7 @@ from app.http.json_answers import error_response, json_response
 from app.http.media_types import error_type
 from app.http.request_rate import RequestRate, TooManyRequests, too_many_requests
 from models.connections.connection_limit import limited_connections
+from models.connections.deadline import within
 from permissions.caller import Caller
 from permissions.error_codes import ErrorCode
 from permissions.errors import UNKNOWN_TOKEN
@@ -36,6 +39,9 @@ from resolvers.hashing.worker_pool import from_site
 
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 """The header that every answer with status 401 has."""
+
+AUTHENTICATION_SECONDS: Final = 4
+"""How long a request waits for its caller. A database that is slower than that is unavailable."""
 
 MOST_ANSWER_BYTES: Final = MOST_BYTES + 100_000
 """The largest answer: an export of the largest size, and room for the rest of the answer."""
@@ -87,8 +93,8 @@ class Endpoint:
                 cookies.delete(response, cookies.ACCESS)
             return response
         except Exception as problem:  # noqa: BLE001  # `public_error` logs its kind and answers with an id
-            failed = {"errors": [public_error(GraphQLError("", original_error=problem)).formatted]}
-            return json_response(failed, 500, error_type(request.headers))
+            errors = [public_error(GraphQLError("", original_error=problem)).formatted]
+            return _unexecuted(errors, error_type(request.headers))
 
     def _origin(self, caller: Caller) -> Origin:
         """The origin of the security events of this request."""
@@ -124,18 +130,31 @@ class Endpoint:
         content: dict[str, Any] = {"errors": errors} if errors else {}
         if not isinstance(result, PreExecutionError):
             extensions = {"extensions": result.extensions} if result.extensions else {}
-            answer = json_response({"data": result.data, **content, **extensions}, 200, media_type)
+            unanswered = is_unanswered(errors, result.data) and not context.has_committed
+            status, headers = (503, RETRY_AFTER) if unanswered else (200, {})
+            answer = json_response({"data": result.data, **content, **extensions}, status, media_type, **headers)
             if len(answer.body) > MOST_ANSWER_BYTES:
                 return error_response(request, 400, ErrorCode.BAD_USER_INPUT, ANSWER_TOO_LARGE)
             return answer
-        codes = {error["extensions"]["code"] for error in errors}
-        if ErrorCode.UNAUTHENTICATED in codes:
-            return json_response(content, 401, media_type, **CHALLENGE)
-        return json_response(content, 500 if ErrorCode.INTERNAL in codes else 400, media_type)
+        return _unexecuted(errors, media_type)
 
     async def _caller(self, request: Request, credential: Credential | None, address: str) -> Caller:
-        caller = await self.rate.caller(credential, address)
+        found = self.rate.caller(credential, address)
+        caller = await (within(AUTHENTICATION_SECONDS, found) if credential else found)
         return replace(caller, opts_out=request.headers.get("sec-gpc") == "1")
+
+
+def _unexecuted(errors: Sequence[GraphQLFormattedError], media_type: str) -> Response:
+    """The answer to a request whose operation did not run."""
+    codes = {error["extensions"]["code"] for error in errors}
+    status, headers = 400, {}
+    if ErrorCode.UNAUTHENTICATED in codes:
+        status, headers = 401, CHALLENGE
+    elif is_unanswered(errors, None):
+        status, headers = 503, RETRY_AFTER
+    elif ErrorCode.INTERNAL in codes:
+        status = 500
+    return json_response({"errors": errors}, status, media_type, **headers)
 
 
 def router(endpoint: Endpoint) -> APIRouter:

@@ -27,8 +27,9 @@ from graphql.utilities import validate_input_literal
 
 from app.graphql.document_limits import MAX_TOKENS
 from app.graphql.input_faults import InputFault, input_fault
+from models.connections.unavailable import CommitOutcomeUnknown, is_unavailable
 from permissions.error_codes import ErrorCode
-from permissions.errors import ApiError
+from permissions.errors import ApiError, unavailable
 
 log = logging.getLogger(__name__)
 
@@ -160,14 +161,18 @@ def invalid_variable(fault: InputFault) -> ApiError:
 
 
 def public_error(error: GraphQLError) -> GraphQLError:
-    """Returns an ApiError unchanged, and any other error as INTERNAL with an id that is also logged."""
+    """Returns an ApiError unchanged, and any other error as UNAVAILABLE, or as INTERNAL with an id that is logged."""
     cause = error.original_error
     if isinstance(error, ApiError):
         return error
     if isinstance(cause, ApiError):
         return ApiError(cause.message, nodes=error.nodes, path=error.path, extensions=cause.extensions)
-    error_id = secrets.token_hex(8)
     kind = type(cause or error).__name__
+    if cause is not None and is_unavailable(cause):
+        log.error("the database is unavailable", extra={"kind": kind, "at": _field(error)})
+        told = unavailable(outcome_unknown=isinstance(cause, CommitOutcomeUnknown))
+        return ApiError(told.message, nodes=error.nodes, path=error.path, extensions=told.extensions)
+    error_id = secrets.token_hex(8)
     log.error("an operation failed", extra={"error_id": error_id, "kind": kind, "at": _field(error)})
     sentence = f"Internal error. Quote id {error_id} when you contact support."
     return ApiError(

@@ -15,7 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.http.media_types import error_type
 from app.operations.log import REQUEST_ID
 from app.operations.metrics import ANSWERS, SECONDS
+from models.connections.unavailable import RETRY_SECONDS, is_unavailable
 from permissions.error_codes import ErrorCode
+from permissions.errors import UNAVAILABLE
 
 log = logging.getLogger("consentql.http")
 
@@ -57,7 +59,9 @@ class BoundaryMiddleware:
         except Exception as problem:  # noqa: BLE001  # log only the type: the message may contain sent values
             log.error("a request failed: %s", type(problem).__name__, extra={"request_id": marked.id})
             if not marked.started:
-                await _refuse(scope, marked, 500, "Internal error.")
+                await _refuse(
+                    scope, marked, *((503, UNAVAILABLE) if is_unavailable(problem) else (500, "Internal error."))
+                )
         finally:
             _record(scope, marked, time.perf_counter() - began)
             REQUEST_ID.reset(named)
@@ -131,12 +135,14 @@ def _header_fault(scope: Scope) -> tuple[int, str] | None:
 
 
 async def _refuse(scope: Scope, send: Send, status: int, message: str) -> None:
-    code = ErrorCode.INTERNAL if status >= 500 else ErrorCode.BAD_USER_INPUT
+    code = {500: ErrorCode.INTERNAL, 503: ErrorCode.UNAVAILABLE}.get(status, ErrorCode.BAD_USER_INPUT)
     content = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
     headers = [
         (b"content-type", error_type(Headers(scope=scope)).encode()),
         (b"content-length", str(len(content)).encode()),
     ]
+    if code is ErrorCode.UNAVAILABLE:
+        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 

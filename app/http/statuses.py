@@ -45,8 +45,9 @@ STATUSES: Final[Mapping[int, StatusText]] = {
     431: StatusText("The request has more than 100 headers, or more than 32 KiB of them.", "Send fewer headers."),
     500: StatusText("The server failed. The log has the same id.", "Send `extensions.id` to the operator."),
     503: StatusText(
-        "`/health/ready`: the database cannot be reached or its schema is outdated. "
+        "The service cannot answer now, and nothing has changed. `/health/ready`: the answer names what is wrong. "
         "`GET /graphql`: GraphiQL is not installed.",
-        "Run `consentql migrate`, check the database, or run `make graphiql`.",
+        "Wait for the seconds that the header `Retry-After` names. Operators check the database, run `consentql "
+        "migrate` or `make graphiql`.",
     ),
 }

@@ -6,6 +6,8 @@ from typing import Any
 from strawberry.extensions import FieldExtension
 from strawberry.types.info import Info
 
+from models.connections.commit import noted_commits
+from models.connections.unavailable import CommitOutcomeUnknown, is_unavailable
 from models.mutation_outcomes import Refused
 from models.vocabulary import ForbiddenReason, RefusalCode
 from permissions.caller import Caller
@@ -13,6 +15,7 @@ from permissions.error_codes import FORBIDDEN_REASONS
 from permissions.errors import (
     LOCK_NOT_FREE,
     LOCK_RETRY_SECONDS,
+    ApiError,
     LockNotFree,
     RoleEnded,
     forbidden,
@@ -32,6 +35,7 @@ class RootFieldAccess(FieldExtension):
 
     def __init__(self, coordinate: str) -> None:
         self.coordinate = coordinate
+        self.changes = coordinate.startswith("Mutation.")
         self.rule: RootFieldRule = ROOT_FIELD_RULES[coordinate]
 
     async def resolve_async(
@@ -49,13 +53,29 @@ class RootFieldAccess(FieldExtension):
             if seconds := await context.limits.count_attempt(self.rule.rate, self.coordinate, counted_by):
                 return self._rate_limited(seconds)
         try:
-            return await next_(source, info, **arguments)
+            return await self._answered(next_, source, info, arguments)
         except RoleEnded:
             return self._refused(context.caller, ForbiddenReason.ROLE)
         except LockNotFree:
             if not self.rule.returns_refusal:
                 raise
             return Refused(RefusalCode.TRY_LATER, LOCK_NOT_FREE, retry_after_seconds=LOCK_RETRY_SECONDS)
+
+    async def _answered(
+        self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info[Any, Any], arguments: dict[str, Any]
+    ) -> Any:
+        """Returns the resolver's answer. A mutation that fails after a commit may have taken effect."""
+        with noted_commits() as commits:
+            try:
+                return await next_(source, info, **arguments)
+            except ApiError:
+                raise
+            except Exception as problem:
+                if commits.happened and self.changes and is_unavailable(problem):
+                    raise CommitOutcomeUnknown from problem
+                raise
+            finally:
+                info.context.has_committed |= commits.happened and self.changes
 
     def _refused(self, caller: Caller, reason: ForbiddenReason) -> Refused:
         field, processor = self.coordinate, caller.processor

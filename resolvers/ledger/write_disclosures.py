@@ -10,10 +10,13 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import bulk_insert
 from models.columns import sort_key
+from models.connections.unavailable import is_unavailable
+from models.database import waited_too_long
 from models.key_ring import KeyRing
 from models.logs import hash_chain
 from models.tables import DISCLOSURES, READINGS
@@ -108,10 +111,15 @@ async def _append(
 
 
 async def record_entries(connection: AsyncConnection, keys: KeyRing, entries: Sequence[Entry], now: datetime) -> None:
-    """Appends entries within the transaction that read. Raises NOT_RECORDED if that fails."""
+    """Appends entries within the transaction that read. Raises NOT_RECORDED if that fails.
+
+    A failure because the database itself is out of reach, read-only or full is raised as it is.
+    """
     try:
         await append_entries(connection, keys, entries, now)
     except Exception as problem:
+        if is_unavailable(problem) and not (isinstance(problem, DBAPIError) and waited_too_long(problem)):
+            raise
         # without a traceback, which may hold values
         log.error("a reading could not be recorded", extra={"kind": type(problem).__name__})
         raise not_recorded() from problem
