@@ -115,6 +115,12 @@ class Account(Node):
         description="Whether the caller has verified their e-mail address. Until then only they and a legal request "
         "read their data."
     )
+    email_unreachable_since = strawberry.field(
+        resolver=own_account.read_once(own_account.email_unreachable_since),
+        graphql_type=datetime | None,
+        description="Since when the mail server refuses e-mails to the caller's address for good. Null if it does "
+        "not. The next e-mail that it accepts, or a new address, sets it to null.",
+    )
     totp_enabled = strawberry.field(
         resolver=own_account.read_once(own_account.totp_enabled),
         graphql_type=bool,

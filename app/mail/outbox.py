@@ -1,15 +1,17 @@
 """Sends the e-mails of the outbox: each at least once, and exactly once if nothing fails."""
 
 import asyncio
+import contextlib
 import logging
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.mail.delivery import DeliveryState, MailboxUnreachable, MailServerFailed
 from app.mail.letters import LetterFacts, LetterTexts
 from app.mail.transport import MessageBuilder, Transport
 from models.email_address import lookup_address
@@ -22,6 +24,10 @@ from resolvers.context import Services
 log = logging.getLogger("consentql.outbox")
 
 POLL_SECONDS: Final = 1
+MAX_REST: Final = 60
+"""The most polls that the outbox skips while the mail server fails."""
+IDLE_SECONDS: Final = 10
+"""How long a connection to the mail server stays open without e-mails."""
 BATCH: Final = 8
 LEASE: Final = timedelta(minutes=2)
 """How long one process may try an e-mail before another may. It is longer than the timeout of a transport."""
@@ -29,6 +35,8 @@ LEASE: Final = timedelta(minutes=2)
 RETRY_PERIOD: Final = timedelta(days=7)
 FIRST_DELAY: Final = timedelta(seconds=30)
 MAX_DELAY: Final = timedelta(hours=4)
+SERVER_FAILED: Final = "mail_server_failed"
+"""The message of the log line about a mail server that takes no e-mail. Alerts look for it."""
 CASE_NOTICES: Final = frozenset({Notice.CASE_OPENED, Notice.CASE_ASSIGNED})
 
 
@@ -38,8 +46,9 @@ class UnknownKey(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """An e-mail: recipient, subject and body."""
+    """An e-mail: the account that it is for, recipient, subject and body."""
 
+    subject_id: str
     to: str
     subject: str
     body: str
@@ -53,35 +62,74 @@ class Outbox:
     transport: Transport
     texts: LetterTexts
     messages: MessageBuilder
+    state: DeliveryState = field(default_factory=DeliveryState)
 
     async def run(self, ended: asyncio.Event) -> None:
-        """Runs until `ended` is set. If the database is unreachable, it tries again after a second."""
-        while not ended.is_set():
-            try:
-                while await self.send_due() == BATCH and not ended.is_set():
-                    pass
-            except Exception as problem:  # noqa: BLE001  # tries again after a second
-                log.warning("the outbox could not be read", extra={"kind": type(problem).__name__})
-            try:
-                await asyncio.wait_for(ended.wait(), POLL_SECONDS)
-            except TimeoutError:
-                continue
+        """Runs until `ended` is set. If the database is unreachable, it tries again after a second.
+
+        While the mail server fails, it rests longer each time, so that a backlog does not burden the server.
+        """
+        try:
+            while not ended.is_set():
+                try:
+                    while await self.send_due() == BATCH and not ended.is_set():
+                        pass
+                    await self.transport.close(unused_for=IDLE_SECONDS)
+                except Exception as problem:  # noqa: BLE001  # tries again after a second
+                    log.warning("the outbox could not be read", extra={"kind": type(problem).__name__})
+                rest = POLL_SECONDS * min(2 ** min(self.state.consecutive_server_failures, 16), MAX_REST)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(ended.wait(), rest)
+        finally:
+            await self.transport.close()
 
     async def send_due(self) -> int:
-        """Tries the e-mails that are due longest, concurrently, and returns their number."""
+        """Tries the e-mails that are due longest, and returns their number. Stops if the mail server fails."""
         due = select(OUTBOX.c.id, OUTBOX.c.attempts, OUTBOX.c.written_at).where(OUTBOX.c.due_at <= self.services.now())
         async with self.services.database.reading() as connection:
             rows = (await connection.execute(due.order_by(OUTBOX.c.due_at).limit(BATCH))).all()
-        await asyncio.gather(*(self._attempt(row) for row in rows))
+        for tried, row in enumerate(rows):
+            if not await self._attempt(row):
+                return tried
         return len(rows)
 
-    async def _attempt(self, row: Any) -> None:
+    async def letters_by_state(self) -> dict[str, int]:
+        """Counts the e-mails that wait, that were sent, and whose delivery was abandoned."""
+        waits, sent = OUTBOX.c.due_at.is_not(None), OUTBOX.c.sent_at.is_not(None)
+        counted = select(
+            func.count().filter(waits).label("waiting"),
+            func.count().filter(sent).label("sent"),
+            func.count().filter(~waits, ~sent).label("given_up"),
+        ).select_from(OUTBOX)
+        async with self.services.database.reading() as connection:
+            return dict((await connection.execute(counted)).one()._mapping)
+
+    async def _attempt(self, row: Any) -> bool:
+        """Tries an e-mail. Returns False if the mail server takes no e-mail now."""
         try:
             if await self._claim(row):
                 await self._send(row)
+        except MailServerFailed as problem:
+            await self._note_server_failure(row, problem)
+            return False
         except Exception as problem:  # noqa: BLE001  # one e-mail must not block the others
+            self.state.add_delayed(self.services.now())
             log.warning("an e-mail could not be sent", extra={"letter": row.id, "kind": type(problem).__name__})
             await self._postpone(row)
+        return True
+
+    async def _note_server_failure(self, row: Any, problem: MailServerFailed) -> None:
+        self.state.add_server_failure(problem.step, self.services.now())
+        log.error(
+            SERVER_FAILED,
+            extra={
+                "letter": row.id,
+                "step": problem.step.value,
+                "kind": type(problem.__cause__ or problem).__name__,
+                "failures": self.state.consecutive_server_failures,
+            },
+        )
+        await self._postpone(row)
 
     async def _claim(self, row: Any) -> bool:
         """Whether this process may send the e-mail now. An e-mail that is too old is given up."""
@@ -99,8 +147,26 @@ class Outbox:
             return
         now = self.services.now()
         message = self.messages.message(row.id, outgoing.to, outgoing.subject, outgoing.body, now)
-        await self.transport.deliver(row.id, message)
-        await self._update(row.id, OUTBOX.c.sent_at.is_(None), sent_at=now, due_at=None, address=None)
+        try:
+            await self.transport.deliver(row.id, message)
+        except MailboxUnreachable:
+            self.state.add_unreachable()
+            await self._end(row.id, outgoing, sent_at=None, unreachable_since=now)
+            log.info("an e-mail was given up: its recipient cannot be reached", extra={"letter": row.id})
+        else:
+            self.state.add_accepted(now)
+            await self._end(row.id, outgoing, sent_at=now, unreachable_since=None)
+
+    async def _end(self, id: str, sent: Email, *, sent_at: datetime | None, unreachable_since: datetime | None) -> None:
+        """Ends the delivery, and notes whether the current address of the account can be reached."""
+        was_reachable = ACCOUNTS.c.unreachable_since.is_(None)
+        changes = was_reachable if unreachable_since else ~was_reachable
+        current = (ACCOUNTS.c.id == sent.subject_id) & (ACCOUNTS.c.email == sent.to)
+        account = update(ACCOUNTS).where(current, changes).values(unreachable_since=unreachable_since)
+        letter = update(OUTBOX).where(OUTBOX.c.id == id, OUTBOX.c.sent_at.is_(None))
+        async with self.services.database.writing() as connection:
+            await connection.execute(account)  # before the e-mail's row, as erasure locks them
+            await connection.execute(letter.values(sent_at=sent_at, due_at=None, address=None))
 
     async def _compose(self, id: str) -> Email | None:
         """The e-mail from current data, or None if its recipient, its reason or its link no longer exists."""
@@ -126,7 +192,7 @@ class Outbox:
             row.written_at, row.created_at, row.reference, use, token, row.expires_at or leaves, is_taken
         )
         text = self.texts.text(Notice(row.notice), about)
-        return Email(row.address or row.email, text.subject, text.body)
+        return Email(row.subject_id, row.address or row.email, text.subject, text.body)
 
     async def _postpone(self, row: Any) -> None:
         """Doubles the delay each time, and gives up at the end of the retry period."""

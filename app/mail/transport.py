@@ -1,9 +1,8 @@
-"""Delivers e-mails: to an SMTP server whose certificate is verified, or as `.eml` files in a folder."""
+"""Builds e-mails, and selects their transport: an SMTP server, or `.eml` files in a folder."""
 
 import asyncio
 import ipaddress
-import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -12,13 +11,11 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
-import aiosmtplib
-
+from app.mail.smtp_transport import SmtpTransport
 from models.email_address import deliverable_address
 from models.private_files import make_folder, replacement
 
 PORTS: Final = {"smtp": 587, "smtps": 465}
-TIMEOUT_SECONDS: Final = 30
 LONG_LINES: Final = SMTP.clone(max_line_length=900, cte_type="7bit")
 """Keeps a link on one line and unescaped, so that it can be copied from the file."""
 
@@ -28,6 +25,9 @@ class Transport(Protocol):
 
     async def deliver(self, id: str, message: EmailMessage) -> None:
         """Returns when the e-mail was accepted."""
+
+    async def close(self, *, unused_for: float = 0) -> None:
+        """Closes what was not used for this many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,35 +71,8 @@ class FolderTransport:
         with replacement(self.path / f"{id}.eml") as file:
             file.write(content)
 
-
-@dataclass(frozen=True, slots=True)
-class SmtpTransport:
-    """Sends e-mails to an SMTP server, with one connection per e-mail. A TLS certificate is always verified."""
-
-    host: str
-    port: int
-    encrypts: bool
-    starts_tls: bool | None
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
-
-    async def deliver(self, id: str, message: EmailMessage) -> None:
-        """Returns when the server has accepted the e-mail."""
-        client = aiosmtplib.SMTP(
-            hostname=self.host,
-            port=self.port,
-            username=self.username,
-            password=self.password,
-            use_tls=self.encrypts,
-            start_tls=self.starts_tls,
-            tls_context=self.tls,
-            timeout=TIMEOUT_SECONDS,
-        )
-        sender, recipient = message["From"].addresses[0].addr_spec, message["To"].addresses[0].addr_spec
-        options = [] if recipient.isascii() else ["SMTPUTF8"]
-        async with asyncio.timeout(TIMEOUT_SECONDS), client:
-            await client.sendmail(sender, [recipient], bytes(message), mail_options=options)
+    async def close(self, *, unused_for: float = 0) -> None:
+        """Nothing stays open between e-mails."""
 
 
 def transport_for(url: str, *, in_production: bool) -> Transport:

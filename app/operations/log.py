@@ -8,7 +8,20 @@ from typing import Any, Final
 
 from permissions.events.record import SecurityEvent
 
-FIELDS: Final = ("request_id", "seconds", "error_id", "kind", "at", "problem", "chain", "sequence", "hash", "letter")
+FIELDS: Final = (
+    "request_id",
+    "seconds",
+    "error_id",
+    "kind",
+    "at",
+    "problem",
+    "chain",
+    "sequence",
+    "hash",
+    "letter",
+    "step",
+    "failures",
+)
 
 REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("the id of the present request", default=None)
 

@@ -19,5 +19,5 @@ OVERDUE_WITHDRAWALS: Final = Gauge(
 LETTERS_WAITING: Final = Gauge("consentql_letters_waiting", "Letters not sent yet", registry=REGISTRY)
 OLDEST_LETTER: Final = Gauge("consentql_letter_oldest_seconds", "Age of the oldest of them", registry=REGISTRY)
 LETTERS_GIVEN_UP: Final = Gauge(
-    "consentql_letters_given_up", "Letters that could not be sent in 7 days", registry=REGISTRY
+    "consentql_letters_given_up", "Letters that were refused for good, or not accepted in 7 days", registry=REGISTRY
 )

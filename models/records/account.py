@@ -37,6 +37,7 @@ class Account(SQLModel, table=True):
     restricted_at: datetime | None = impersonal("since when processing is restricted", UtcDateTime, default=None)
     leaving_since: datetime | None = impersonal("when erasure was requested", UtcDateTime, default=None, index=True)
     disabled_at: datetime | None = impersonal("when the account was disabled", UtcDateTime, default=None)
+    unreachable_since: datetime | None = impersonal("since when mail is refused", UtcDateTime, default=None)
 
 
 class Credential(SQLModel, table=True):

@@ -113,6 +113,15 @@ async def erasure_scheduled_for(root: OwnAccount, info: Info[Context, None]) -> 
     return account_erasure_date(since, info.context.services.retention) if since else None
 
 
+async def email_unreachable_since(info: Info[Context, None]) -> datetime | None:
+    """Returns since when the mail server refuses e-mails to the caller's address, or None if it does not."""
+    context = info.context
+    since = select(ACCOUNTS.c.unreachable_since).where(ACCOUNTS.c.id == context.caller.subject_id)
+    async with context.database.reading() as connection:
+        found: datetime | None = (await connection.execute(since)).scalar_one()
+    return found
+
+
 async def hidden_from_members(info: Info[Context, None]) -> list[PersonalField]:
     """Lists the fields that other members cannot see even while SOCIAL stands."""
     context = info.context

@@ -107,6 +107,7 @@ class Eraser:
         purposes = (Purpose.SOCIAL, Purpose.EXPANSION)
         consents = {f"{each.lower()}_{name}": None for each in purposes for name in ("version", "lapsed_at")}
         states = {"email_verified": False, "hidden": 0, "objected": 0, "restricted_at": None, "disabled_at": None}
+        states |= {"unreachable_since": None}
         since = func.coalesce(ACCOUNTS.c.leaving_since, self.now)
         closed = update(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids)).values(**consents, **states, leaving_since=since)
         await self.connection.execute(closed)

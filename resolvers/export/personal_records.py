@@ -106,7 +106,8 @@ PERSONAL_SECTIONS: Final = (
         | columns_of(
             "social_lapsed_at", "expansion_lapsed_at", social_version=_version_name, expansion_version=_version_name
         )
-        | columns_of("restricted_at", "leaving_since", "disabled_at", hidden=_field_names, objected=_processor_names),
+        | columns_of("restricted_at", "leaving_since", "disabled_at", "unreachable_since")
+        | columns_of(hidden=_field_names, objected=_processor_names),
     ),
     ExportSection(
         "profile",

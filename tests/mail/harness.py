@@ -61,6 +61,9 @@ class RecordingTransport:
             raise ConnectionRefusedError("no such host, said to ada@example.org")
         self.letters.append(message_from_bytes(bytes(message), policy=SMTP))
 
+    async def close(self, *, unused_for: float = 0) -> None:
+        return
+
     @property
     def tokens(self) -> list[str]:
         return [found[2] for letter in self.letters for found in LINK.finditer(body_text(letter))]

@@ -21,7 +21,7 @@ from models.database import Database
 from models.letters import Notice
 from models.tables import ACCOUNTS
 from tests.mail.harness import MailHarness, RecordingTransport
-from tests.mail.smtp_server import SmtpServer, running
+from tests.mail.smtp_server import SmtpServer, running, sending_to
 from tests.serving import free_port, serving
 
 
@@ -150,7 +150,8 @@ async def test_the_outbox_continues_after_a_database_failure(
     "answers",
     [
         {"rcpt": "451 later"},
-        {"rcpt": "550 no such mailbox"},
+        {"mail": "451 later"},
+        {"rcpt": "550 5.7.1 blocked"},
         {"data": "452 full"},
         {"data": "554 no"},
         {"data": "drop"},
@@ -158,15 +159,15 @@ async def test_the_outbox_continues_after_a_database_failure(
 )
 async def test_an_email_that_a_server_refuses_is_sent_later(harness: MailHarness, answers: dict[str, str]) -> None:
     id, refusing, taking = await harness.write(), SmtpServer(**answers), SmtpServer()
-    with running(refusing) as port:
-        await harness.outbox(transport_for(f"smtp://127.0.0.1:{port}", in_production=True)).send_due()
-    (row,) = await harness.rows()
-    assert (refusing.taken, row.sent_at, row.attempts) == ([], None, 1)
-    await harness.outbox(transport_for(f"smtp://127.0.0.1:{port}", in_production=True)).send_due()
+    async with sending_to(refusing) as transport:
+        await harness.outbox(transport).send_due()
+        (row,) = await harness.rows()
+        assert (refusing.taken, row.sent_at, row.attempts) == ([], None, 1)
+        await harness.outbox(transport).send_due()
     assert (await harness.rows())[0].attempts == 1, "not before it is due"
     harness.clock.at = row.due_at
-    with running(taking) as port:
-        await harness.outbox(transport_for(f"smtp://127.0.0.1:{port}", in_production=True)).send_due()
+    async with sending_to(taking) as transport:
+        await harness.outbox(transport).send_due()
     assert [f"<{id}@example.org>".encode() in content for content in taking.taken] == [True]
     assert (await harness.rows())[0].sent_at == harness.clock()
 
@@ -202,7 +203,7 @@ async def test_a_killed_process_loses_no_email(harness: MailHarness, tmp_path: P
     (row,) = await harness.rows()
     assert (len(killing.taken), row.sent_at, row.attempts) == (1, None, 1)
     harness.clock.at = row.due_at
-    with running(smtp) as port:
-        await harness.outbox(transport_for(f"smtp://127.0.0.1:{port}", in_production=True)).send_due()
+    async with sending_to(smtp) as transport:
+        await harness.outbox(transport).send_due()
     tokens = {re.search(rb"#token=(\w+)", content)[1] for content in killing.taken + smtp.taken}  # type: ignore[index]
     assert (len(smtp.taken), len(tokens)) == (1, 1)

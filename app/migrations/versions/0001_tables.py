@@ -138,6 +138,7 @@ def _create_accounts() -> None:
         sa.Column("disabled_at", INSTANT),
         sa.Column("restricted_at", INSTANT),
         sa.Column("leaving_since", INSTANT, index=True),
+        sa.Column("unreachable_since", INSTANT),
     )
     op.create_table(
         "credentials",
