@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction
 
 PAUSES: Final = (0.001, 0.002, 0.005, 0.01, 0.02)
 """Seconds between the attempts to begin while another process writes. The last one repeats."""
@@ -37,9 +37,13 @@ class WriteQueue:
         """
         until = None if wait_seconds is None else asyncio.get_running_loop().time() + wait_seconds
         async with self._connection(until) as connection:
-            await _begin(connection, until)
+            transaction = await _begin(connection, until)
             yield connection
-            await connection.commit()
+            try:
+                await transaction.commit()
+            except BaseException:
+                await transaction.rollback()  # the one connection must not stay in the transaction
+                raise
 
     @asynccontextmanager
     async def without_transaction(self, wait_seconds: int) -> AsyncIterator[Any]:
@@ -66,18 +70,17 @@ class WriteQueue:
             self._turn.release()
 
 
-async def _begin(connection: AsyncConnection, until: float | None) -> None:
+async def _begin(connection: AsyncConnection, until: float | None) -> AsyncTransaction:
     """Takes the write lock of the file, for which transactions of other processes compete."""
     for pause in itertools.chain(PAUSES, itertools.repeat(PAUSES[-1])):
         try:
-            await connection.begin()
+            return await connection.begin()
         except OperationalError as problem:
             too_late = until is not None and asyncio.get_running_loop().time() + pause > until
             if too_late or not is_busy(problem.orig):
                 raise
-        else:
-            return
         await asyncio.sleep(pause)
+    raise AssertionError("the pauses have no end")
 
 
 def _busy() -> OperationalError:
