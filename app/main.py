@@ -35,6 +35,7 @@ from app.mail.outbox import Outbox
 from app.operations import checkpoints
 from app.operations.process_events import process_events
 from app.settings import DEVELOPMENT_MAIL, Settings, load
+from models.connections.time_limits import TimeLimits
 from models.database import Database
 from models.key_ring import KeyRing
 from models.statistics.discrete_laplace import Noise
@@ -51,11 +52,21 @@ OUTBOX_STOP_SECONDS: Final = 5
 """How long a process that stops waits for e-mails being sent. Another process sends the rest."""
 
 
-def make_services(settings: Settings) -> Services:
+def make_database(settings: Settings, limits: TimeLimits) -> Database:
+    """Opens the database of the settings, with the time limits of requests or of commands."""
+    return Database(
+        settings.database_url,
+        pool=settings.database_pool,
+        limits=limits,
+        prepared_statements=settings.postgres_prepared_statements,
+    )
+
+
+def make_services(settings: Settings, limits: TimeLimits | None = None) -> Services:
     """Creates the services from settings: database, keys, rate limits, hashing, geolocation."""
     keys = KeyRing(settings.secret_keys)
     return Services(
-        database=Database(settings.database_url, pool=settings.database_pool),
+        database=make_database(settings, limits or settings.request_limits),
         keys=keys,
         limits=RateLimiter(settings.redis_url, enabled=settings.counts_attempts),
         hashing=Hashing(keys, memory_kib=settings.password_memory_kib, passes=settings.password_passes),

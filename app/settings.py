@@ -22,8 +22,10 @@ from app.settings_fields import (
     StatisticsSettings,
     Switch,
 )
+from app.settings_postgresql import PostgresqlSettings
 from app.settings_section import PREFIX
 from app.settings_validation import (
+    fault_of_database_url,
     is_mail_url,
     is_narrow_network,
     is_sender_address,
@@ -59,6 +61,7 @@ class InvalidSettings(Exception):
 class Settings(
     ServiceSettings,
     DatabaseSettings,
+    PostgresqlSettings,
     SecuritySettings,
     DocumentSettings,
     MailSettings,
@@ -121,8 +124,8 @@ class Settings(
             faults.append(("SECRET_KEYS", f"must contain keys of at least {MIN_KEY_LENGTH} characters"))
         if (self.tls_certificate is None) != (self.tls_key is None):
             faults.append(("TLS_CERTIFICATE", f"and {PREFIX}TLS_KEY must be set together"))
-        if not self.database_url.startswith(("sqlite+aiosqlite:", "postgresql+asyncpg:")):
-            faults.append(("DATABASE_URL", "must begin with sqlite+aiosqlite: or postgresql+asyncpg:"))
+        if phrase := fault_of_database_url(self.database_url):
+            faults.append(("DATABASE_URL", phrase))
         if self.database_url.split("///")[-1] in (":memory:", "") or self.database_url.endswith("//"):
             faults.append(("DATABASE_URL", "must name a database on disk: one in memory loses its data"))
         faults += self._file_faults()

@@ -110,7 +110,9 @@ class DatabaseSettings(Section):
 
     database_url: str = Field(
         default="sqlite+aiosqlite:///./var/consentql.db",
-        description="Where the data is: `sqlite+aiosqlite:///PATH` or `postgresql+asyncpg://USER:PASSWORD@HOST/NAME`.",
+        description="Where the data is: `sqlite+aiosqlite:///PATH` or `postgresql+asyncpg://USER:PASSWORD@HOST/NAME`. "
+        "The latter takes parameters as `?sslmode=verify-full&sslrootcert=PATH`: those of libpq for TLS, "
+        "`application_name`, `connect_timeout`, `command_timeout`, `target_session_attrs`, `statement_cache_size`.",
     )
     database_pool: int = Field(
         default=10, ge=1, le=100, description="The most connections that each server process keeps open."

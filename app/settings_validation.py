@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from app.browser.origins import canonical_origin, origin_of
 from app.mail.transport import is_server
 from app.settings_section import PREFIX
+from models.connections.postgresql_url import InvalidUrl, parse
 from models.email_address import deliverable_address
 from resolvers.hashing.breached_passwords import SortedListFile
 
@@ -41,6 +42,18 @@ def is_mail_url(url: str) -> bool:
         return bool(parts.hostname) and parts.port != 0 if is_server(url) else "://" not in url
     except ValueError:
         return False
+
+
+def fault_of_database_url(url: str) -> str | None:
+    """Why this is not the URL of a database, as a phrase that does not contain a value of it."""
+    if not url.startswith(("sqlite+aiosqlite:", "postgresql+asyncpg:")):
+        return "must begin with sqlite+aiosqlite: or postgresql+asyncpg:"
+    try:
+        if url.startswith("postgresql"):
+            parse(url)
+    except InvalidUrl as problem:
+        return str(problem)
+    return None
 
 
 def is_sender_address(text: str) -> bool:

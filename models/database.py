@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.connections.after_commit import committing
 from models.connections.commit import note_commit, transaction
 from models.connections.connection_limit import connection_slot
-from models.connections.postgresql import postgresql_engine
+from models.connections.postgresql import PREPARED_STATEMENTS, postgresql_engines
 from models.connections.sqlite import reader_engine, writer_engine
+from models.connections.time_limits import REQUEST_LIMITS, TimeLimits
 from models.connections.write_queue import WriteQueue, is_busy
 
 WRITE_WAIT_SECONDS: Final = 4
@@ -31,17 +31,24 @@ def waited_too_long(problem: DBAPIError) -> bool:
 class Database:
     """A database, opened from its URL."""
 
-    def __init__(self, url: str, *, pool: int = 10) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool: int = 10,
+        limits: TimeLimits = REQUEST_LIMITS,
+        prepared_statements: int = PREPARED_STATEMENTS,
+    ) -> None:
         self.url = url
-        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self.is_sqlite = url.startswith("sqlite")
         # the default pool keeps five connections and opens a new one, with a thread, for each further request
         options: dict[str, Any] = {"pool_size": pool, "max_overflow": pool, "hide_parameters": True}
-        self.engine = (reader_engine if self.is_sqlite else postgresql_engine)(url, **options)
+        if self.is_sqlite:
+            self.engine = self._reader = reader_engine(url, **options)
+        else:
+            self.engine, self._reader = postgresql_engines(url, limits, prepared_statements, **options)
         self.write_wait_seconds: float = WRITE_WAIT_SECONDS
         self._queue = WriteQueue(writer_engine(url, hide_parameters=True)) if self.is_sqlite else None
-        # a statement sees the data committed before it began, with or without a transaction;
-        # without one PostgreSQL saves two round trips per read
-        self._reader = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def engines(self) -> tuple[AsyncEngine, ...]:

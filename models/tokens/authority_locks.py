@@ -21,6 +21,13 @@ LOCK_WAIT: Final = timedelta(seconds=5)
 MOST_AT_ONCE: Final = 1000
 """Locks per statement. PostgreSQL returns at most 1,664 columns."""
 
+WAITING: Final = (
+    "WITH before AS MATERIALIZED (SELECT current_setting('lock_timeout') AS value) "
+    "SELECT set_config('lock_timeout', coalesce($1, before.value), true), {locks}, "
+    "set_config('lock_timeout', before.value, true) FROM before"
+)
+"""Takes locks with a time limit of their own, and gives the transaction back the one that it had."""
+
 HELD: Final = "authority_held_exclusively"
 
 
@@ -65,7 +72,10 @@ async def lock(
     exclusive: Iterable[AuthorityKey] = (),
     wait: timedelta | None = None,
 ) -> None:
-    """Takes all locks of a transaction in one order, before it locks any row. Without `wait`, it never gives up.
+    """Takes all locks of a transaction in one order, before it locks any row.
+
+    It waits for `wait`. Without it, it waits as long as the transaction waits for locks, or as long as a statement may
+    take if it ends authority.
 
     On SQLite a transaction that writes excludes all others, so there is nothing to lock.
     """
@@ -74,11 +84,11 @@ async def lock(
     keys = sorted({*shared, *ends})
     if not keys or connection.dialect.name == "sqlite":
         return
-    limit = str(int(wait / timedelta(milliseconds=1)) if wait else 0)
+    limit = str(int(wait / timedelta(milliseconds=1))) if wait else "0" if ends else None
     for first in range(0, len(keys), MOST_AT_ONCE):
         some = keys[first : first + MOST_AT_ONCE]
         calls = (f"pg_advisory_xact_lock{'' if key in ends else '_shared'}(${n})" for n, key in enumerate(some, 2))
-        statement = f"SELECT set_config('lock_timeout', $1, true), {', '.join(calls)}"
+        statement = WAITING.format(locks=", ".join(calls))
         await connection.exec_driver_sql(statement, (limit, *(key.number for key in some)))
 
 

@@ -34,7 +34,7 @@ async def open_services(*, creating: bool = False) -> AsyncIterator[Services]:
     settings = load()
     if not creating and _is_missing(settings.database_url):
         raise CommandError("The database does not exist. Run `consentql migrate` to create it.")
-    made = make_services(settings)
+    made = make_services(settings, settings.command_limits)
     try:
         if made.database.is_sqlite:
             await migrate(made.database)

@@ -4,16 +4,17 @@ import asyncio
 
 import typer
 
+from app.main import make_database
 from app.operations import schema_version
 from app.settings import load
-from models.database import Database
 
 
 def migrate() -> None:
     """Applies the missing migrations in one transaction."""
 
     async def act() -> None:
-        database = Database(load().database_url)
+        settings = load()
+        database = make_database(settings, settings.command_limits)
         try:
             await schema_version.migrate(database)
         finally:
