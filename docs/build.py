@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Final
 
 from docs.draw import pictures
-from docs.generated import cli, clients, errors, exports, imports, settings
+from docs.generated import cli, clients, errors, events, exports, imports, settings
 
 FOLDER: Final = Path(__file__).parent
 TEMPLATES: Final = FOLDER / "templates"
@@ -18,6 +18,7 @@ PAGES: Final[Mapping[str, ModuleType]] = {
     "cli": cli,
     "clients": clients,
     "errors": errors,
+    "events": events,
     "export": exports,
     "import": imports,
     "settings": settings,

@@ -31,7 +31,7 @@ async def process_events(database: Database) -> AsyncIterator[None]:
 
 
 async def _revision(database: Database) -> str | None:
-    """The revision of the schema, or None if the database does not answer: that is no reason not to start."""
+    """The revision of the schema, or None if the database does not answer: the process starts all the same."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             return await revision(database)

@@ -35,7 +35,7 @@ class LoginAttempt:
 
 
 def parse_attempt(context: Context, input: LoginInput) -> LoginAttempt | Refused:
-    """Returns the attempt, or refuses an input that is invalid whoever sends it."""
+    """Returns the attempt, or refuses an invalid input."""
     transport = input.transport or TokenTransport.BEARER
     if transport is TokenTransport.COOKIE and not context.cookies.from_browser:
         return NOT_A_BROWSER

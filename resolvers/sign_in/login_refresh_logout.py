@@ -87,7 +87,7 @@ def _locked(attempt: LoginAttempt, refusal: Refused, cause: LockCause) -> Refuse
 
 
 def _record_outcome(attempt: LoginAttempt, person: Any, outcome: TotpRequired | Refused) -> None:
-    """Records how an attempt without a session ended, alike for an address with and without an account."""
+    """Records how an attempt without a session ended, in the same way with and without an account."""
     if isinstance(outcome, TotpRequired):
         record(EventKind.SECOND_FACTOR_ASKED, subject=person.id, address=attempt.email)
     elif outcome is WRONG_CREDENTIALS and attempt.is_locked:

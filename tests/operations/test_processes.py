@@ -156,6 +156,9 @@ def test_an_outdated_database_is_migrated_on_sqlite_and_refused_on_postgresql(
     if backend == "sqlite":
         with serving(empty_url, tmp_path) as server:
             assert httpx.get(f"{server.url}/health/live").status_code == 200
+        lines = [json.loads(line) for line in server.log.read_text().splitlines() if '"event"' in line]
+        assert [line["event"] for line in lines] == ["service_started", "service_stopped"]
+        assert all(line["schema_revision"] and line["policy_version"] and line["version"] for line in lines)
         return
     refused = consentql(empty_url, "serve", cwd=tmp_path)
     assert (refused.returncode, "migrate" in refused.stderr) == (2, True)
