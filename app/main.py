@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from fractions import Fraction
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -17,6 +17,8 @@ from app.browser.cookies import SessionCookies
 from app.browser.cross_origin import cors_options
 from app.browser.home_page import HomePage
 from app.browser.page_rate import page_rate
+from app.connections.cap import ConnectionCap
+from app.connections.protocol import CONNECTIONS
 from app.graphql import endpoint as graphql
 from app.graphql import graphiql
 from app.graphql.document_cache import DocumentCache
@@ -113,12 +115,12 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     services = services or make_services(settings)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         checkpointing, ended = asyncio.create_task(checkpoints.write_every_minute(services)), asyncio.Event()
         recording = asyncio.create_task(services.last_uses.record_forever(services.database))
         sending = asyncio.create_task(make_outbox(settings, services).run(ended))
         async with process_events(services.database):
-            yield
+            yield {CONNECTIONS: caps}
         checkpointing.cancel()
         recording.cancel()
         ended.set()
@@ -142,6 +144,7 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     ):
         app.include_router(pages, dependencies=counted)
     proxies = TrustedProxies(settings.trusted_proxies, settings.proxy_header)
+    caps = ConnectionCap(proxies, settings.connections_per_client, settings.connections_of_proxies)
     app.include_router(health.router(services.database, services.limits, proxies))
     app.add_exception_handler(TooManyRequests, too_many_requests)
     app.add_exception_handler(HTTPException, partial(_http_error, home))

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
+from app.connections.cap import CONNECTIONS_OF_PROXIES, CONNECTIONS_PER_CLIENT
 from app.durations import parse_duration
 from app.http.client_address import ProxyHeader
 from app.settings_section import Section
@@ -64,6 +65,17 @@ class ServiceSettings(Section):
         default=ProxyHeader.X_FORWARDED_FOR,
         description="The header in which these proxies name the client: `x-forwarded-for`, or `forwarded` (RFC 7239). "
         "The other one is ignored.",
+    )
+    connections_per_client: int = Field(
+        default=CONNECTIONS_PER_CLIENT,
+        ge=1,
+        description="The most connections of one client network to one server process. A further one takes the place "
+        "of one that waits for a request.",
+    )
+    connections_of_proxies: int = Field(
+        default=CONNECTIONS_OF_PROXIES,
+        ge=1,
+        description="The most connections of all trusted proxies together to one server process.",
     )
     tls_certificate: Path | None = Field(
         default=None,

@@ -56,14 +56,14 @@ class TrustedProxies:
 
     def client_of(self, peer: str, headers: Sequence[tuple[bytes, bytes]]) -> str | None:
         """The address of the client, or None if a trusted proxy does not name it. Headers of others are ignored."""
-        if not self._trusts(parse_address(peer)):
+        if not self.trusts(parse_address(peer)):
             return peer
         name = self.header.value.encode()
         text = ",".join(value.decode("latin1") for key, value in headers if key == name)
         client = None
         for node in _forwarded_nodes(text) if self.header is ProxyHeader.FORWARDED else reversed(text.split(",")):
             client = parse_address(node)
-            if not self._trusts(client):
+            if not self.trusts(client):
                 break
         return str(client) if client else None
 
@@ -77,7 +77,8 @@ class TrustedProxies:
                 self.header.value,
             )
 
-    def _trusts(self, address: Address | None) -> bool:
+    def trusts(self, address: Address | None) -> bool:
+        """Whether this is the address of a trusted proxy."""
         return address is not None and any(address in network for network in self._networks)
 
 

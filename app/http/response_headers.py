@@ -33,6 +33,23 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 """The paths and methods named in metrics and log lines. Any other is `other`."""
 
 
+LIVENESS: Final = "/health/live"
+"""The path that is answered however many connections and requests there are."""
+OVERLOADED: Final = "overloaded"
+"""Where the state of a request says that its connection is above a cap, or that too many requests run."""
+
+
+def answer_headers(id: str) -> dict[str, str]:
+    """The headers that every answer has, unless it has a policy of its own for caches or content."""
+    return {
+        "X-Request-Id": id,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": NOTHING,
+    }
+
+
 class BoundaryMiddleware:
     """The outermost middleware. It refuses malformed requests and WebSockets, and sets the headers of responses."""
 
@@ -97,11 +114,8 @@ class ResponseSender:
             self.started = True
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"] = self.id
-            headers["X-Content-Type-Options"] = "nosniff"
-            headers["Referrer-Policy"] = "no-referrer"
-            headers.setdefault("Cache-Control", "no-store")
-            headers.setdefault("Content-Security-Policy", NOTHING)
+            for name, value in answer_headers(self.id).items():
+                headers.setdefault(name, value)
             headers.add_vary_header("Accept, Authorization, Cookie, Origin")
             if self.secure:
                 headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
@@ -131,6 +145,8 @@ def _header_fault(scope: Scope) -> tuple[int, str] | None:
         return 431, "The request has too many or too large headers."
     if sum(name == b"host" for name, _ in headers) != 1:
         return 400, "The request must have exactly one Host header."
+    if scope.get("state", {}).get(OVERLOADED) and scope["path"] != LIVENESS:
+        return 503, UNAVAILABLE
     return None
 
 

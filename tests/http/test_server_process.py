@@ -92,6 +92,9 @@ def test_a_server_refuses_ambiguous_requests(server: Server) -> None:
         answer = exchange(server, sent)
         assert answer.count(b"HTTP/1.1 ") == 1, (sent, answer)
         assert answer.startswith(b"HTTP/1.1 400 "), (sent, answer)
+        _, headers, content = parse_answer(answer)
+        assert_marked(headers)
+        assert codes(json.loads(content)) == ["BAD_USER_INPUT"]
         assert b"alive" not in answer
         assert CANARY.encode() not in answer
     three = raw_request(HOST, LENGTH).replace(b"Connection: close\r\n", b"") * 2 + raw_request(HOST, LENGTH)

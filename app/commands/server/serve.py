@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from app.commands.console.command_error import CommandError
 from app.commands.console.process import open_services
+from app.connections.protocol import ConnectionProtocol
 from app.graphql.document_list import InvalidDocuments
 from app.graphql.document_mode import DocumentMode
 from app.main import create, make_schema, trusted_documents
@@ -38,7 +39,7 @@ def serve(host: str, port: int, workers: int) -> None:
         host=host,
         port=port,
         workers=workers,
-        http="httptools",
+        http=ConnectionProtocol,
         ws="none",
         log_config=logging_config(),
         access_log=False,
