@@ -4,7 +4,7 @@ import os
 import secrets
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -22,10 +22,12 @@ from app.settings_fields import (
     StatisticsSettings,
     Switch,
 )
+from app.settings_network import NetworkSettings, is_network_or_name, plain_text_faults
 from app.settings_postgresql import PostgresqlSettings
 from app.settings_section import PREFIX
 from app.settings_validation import (
     fault_of_database_url,
+    is_empty_in_environment,
     is_mail_url,
     is_narrow_network,
     is_sender_address,
@@ -62,6 +64,7 @@ class Settings(
     ServiceSettings,
     DatabaseSettings,
     PostgresqlSettings,
+    NetworkSettings,
     SecuritySettings,
     DocumentSettings,
     MailSettings,
@@ -126,8 +129,6 @@ class Settings(
             faults.append(("TLS_CERTIFICATE", f"and {PREFIX}TLS_KEY must be set together"))
         if phrase := fault_of_database_url(self.database_url):
             faults.append(("DATABASE_URL", phrase))
-        if self.database_url.split("///")[-1] in (":memory:", "") or self.database_url.endswith("//"):
-            faults.append(("DATABASE_URL", "must name a database on disk: one in memory loses its data"))
         faults += self._file_faults()
         if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://")):
             faults.append(("REDIS_URL", "must begin with redis:// or rediss://"))
@@ -137,6 +138,8 @@ class Settings(
             )
         if not all(is_narrow_network(network) for network in self.trusted_proxies):
             faults.append(("TRUSTED_PROXIES", "must contain addresses or networks of your proxies, not every network"))
+        if not all(is_network_or_name(each) for each in self.private_networks):
+            faults.append(("PRIVATE_NETWORKS", "must contain networks, addresses or host names"))
         if any(len(set(key)) < MIN_KEY_CHARACTERS for key in self.secret_keys):
             faults.append(("SECRET_KEYS", "must contain random keys"))
         if is_below_minimum(self.password_memory_kib, self.password_passes):
@@ -183,9 +186,9 @@ class Settings(
         return faults
 
     def _production_faults(self) -> list[tuple[str, str]]:
-        weak = []
-        if not self.secret_keys:
-            weak.append(("SECRET_KEYS", "is required in production"))
+        required = ("secret_keys", "mail_url", "controller_name", "controller_contact")
+        weak = [(name.upper(), "is required in production") for name in required if _is_blank(getattr(self, name))]
+        weak += plain_text_faults(self.database_url, self.redis_url, self.private_networks)
         if not self.counts_attempts:
             weak.append(("RATE_LIMITS", "must be `on` in production"))
         if self.statistics_epsilon > MAX_EPSILON:
@@ -208,9 +211,15 @@ class Settings(
         return weak
 
 
+def _is_blank(value: Any) -> bool:
+    return not (value.strip() if isinstance(value, str) else value)
+
+
 def from_environment() -> Settings:
     """Reads the settings from the environment. Raises InvalidSettings if a name is unknown or a value is invalid."""
     faults = unknown_names(Settings.model_fields)
+    if is_empty_in_environment("environment"):  # it may have been meant to be production
+        faults.append(f"{PREFIX}ENVIRONMENT must be `development` or `production`, or not be set.")
     try:
         settings = Settings()
     except ValidationError as problem:

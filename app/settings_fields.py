@@ -103,10 +103,12 @@ class ServiceSettings(Section):
     )
     controller_name: str | None = Field(
         default=None,
-        description="The name of the controller, for the service's pages, exports and the record of processing.",
+        description="The name of the controller, for the service's pages, exports and the record of processing. "
+        "Required in production.",
     )
     controller_contact: str | None = Field(
-        default=None, description="The contact of the controller, for exports and the record of processing."
+        default=None,
+        description="The contact of the controller, for exports and the record of processing. Required in production.",
     )
 
     @field_validator("allowed_origins", "trusted_proxies", mode="before")
@@ -169,7 +171,7 @@ class MailSettings(Section):
         default=None,
         repr=False,
         description="Where e-mails go: `smtp://USER:PASSWORD@HOST`, `smtps://USER:PASSWORD@HOST`, or a folder for "
-        "`.eml` files. The default is the folder `var/mail`, so set it in production.",
+        "`.eml` files. The default is the folder `var/mail`. Required in production.",
     )
     mail_from: str | None = Field(
         default=None,

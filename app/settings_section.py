@@ -11,4 +11,4 @@ class Section(BaseSettings):
     """Settings of one subject, read from the environment."""
 
     title: ClassVar[str]
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore")

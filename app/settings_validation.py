@@ -15,6 +15,7 @@ from app.browser.origins import canonical_origin, origin_of
 from app.mail.transport import is_server
 from app.settings_section import PREFIX
 from models.connections.postgresql_url import InvalidUrl, parse
+from models.connections.sqlite_url import fault_of_sqlite_url
 from models.email_address import deliverable_address
 from resolvers.hashing.breached_passwords import SortedListFile
 
@@ -53,7 +54,7 @@ def fault_of_database_url(url: str) -> str | None:
             parse(url)
     except InvalidUrl as problem:
         return str(problem)
-    return None
+    return fault_of_sqlite_url(url) if url.startswith("sqlite") else None
 
 
 def is_sender_address(text: str) -> bool:
@@ -90,6 +91,12 @@ def unknown_names(names: Iterable[str]) -> list[str]:
         nearest = get_close_matches(name.upper(), known, n=1, cutoff=NEAR)
         faults.append(f"{name} is not a setting. " + (f"Did you mean {nearest[0]}?" if nearest else "Remove it."))
     return faults
+
+
+def is_empty_in_environment(name: str) -> bool:
+    """Whether a variable of this setting is set to an empty text."""
+    ours = f"{PREFIX}{name}".upper()
+    return any(each.upper() == ours and not value.strip() for each, value in os.environ.items())
 
 
 def reason_of(error: ErrorDetails) -> str:

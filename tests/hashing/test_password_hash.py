@@ -22,6 +22,7 @@ from tests.identity import (
     STRONG,
     sign_in,
 )
+from tests.production import PRODUCTION
 from tests.world import KEY, World, settings_for
 
 NEWER = "another key that is long enough to be accepted"
@@ -221,13 +222,7 @@ async def test_a_hash_from_the_pool_is_verified(world: World) -> None:
 @pytest.mark.parametrize("passes", [*MIN_MEMORY_KIB, 9])
 def test_no_process_starts_below_the_minimum_of_owasp(environment: str, passes: int) -> None:
     floor = MIN_MEMORY_KIB[min(passes, 5)]
-    sound = {
-        "environment": environment,
-        "secret_keys": (KEY,),
-        "public_url": "https://consentql.example.org",
-        "trusted_proxies": ("10.0.0.0/8",),
-        "database_url": "postgresql+asyncpg://u@h/d",
-    }
+    sound = {**PRODUCTION, "environment": environment}
     Settings(**sound, password_memory_kib=floor, password_passes=passes).validated()
     with pytest.raises(InvalidSettings, match="CONSENTQL_PASSWORD_MEMORY_KIB"):
         Settings(**sound, password_memory_kib=floor - 1, password_passes=passes).validated()
