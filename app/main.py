@@ -37,6 +37,7 @@ from app.mail.outbox import Outbox
 from app.operations import checkpoints
 from app.operations.process_events import process_events
 from app.settings import DEVELOPMENT_MAIL, Settings, load
+from app.telemetry.process_metrics import ProcessMeter
 from models.connections.time_limits import TimeLimits
 from models.database import Database
 from models.key_ring import KeyRing
@@ -119,8 +120,10 @@ def create(settings: Settings | None = None, services: Services | None = None) -
         checkpointing, ended = asyncio.create_task(checkpoints.write_every_minute(services)), asyncio.Event()
         recording = asyncio.create_task(services.last_uses.record_forever(services.database))
         sending = asyncio.create_task(make_outbox(settings, services).run(ended))
+        measuring = asyncio.create_task(ProcessMeter().run())
         async with process_events(services.database):
             yield {CONNECTIONS: caps}
+        measuring.cancel()
         checkpointing.cancel()
         recording.cancel()
         ended.set()

@@ -22,6 +22,7 @@ from app.settings_fields import (
     StatisticsSettings,
     Switch,
 )
+from app.settings_metrics import MetricsSettings
 from app.settings_network import NetworkSettings, is_network_or_name, plain_text_faults
 from app.settings_postgresql import PostgresqlSettings
 from app.settings_section import PREFIX
@@ -70,6 +71,7 @@ class Settings(
     MailSettings,
     StatisticsSettings,
     RetentionSettings,
+    MetricsSettings,
 ):
     """All settings of the process."""
 

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Final
 
 from docs.draw import pictures
-from docs.generated import cli, clients, errors, events, exports, imports, settings
+from docs.generated import cli, clients, errors, events, exports, imports, metrics, settings
 
 FOLDER: Final = Path(__file__).parent
 TEMPLATES: Final = FOLDER / "templates"
@@ -21,6 +21,7 @@ PAGES: Final[Mapping[str, ModuleType]] = {
     "events": events,
     "export": exports,
     "import": imports,
+    "metrics": metrics,
     "settings": settings,
 }
 PLACE: Final = re.compile(r"^\{\{(\w+)\}\}$", re.MULTILINE)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from models.connections.after_commit import committing
 from models.connections.commit import note_commit, transaction
 from models.connections.connection_limit import connection_slot
+from models.connections.measured_pool import MeasuredPool
 from models.connections.postgresql import PREPARED_STATEMENTS, postgresql_engines
 from models.connections.sqlite import reader_engine, writer_engine
 from models.connections.time_limits import REQUEST_LIMITS, TimeLimits
@@ -43,12 +44,15 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         # the default pool keeps five connections and opens a new one, with a thread, for each further request
         options: dict[str, Any] = {"pool_size": pool, "max_overflow": pool, "hide_parameters": True}
+        options["poolclass"] = MeasuredPool
         if self.is_sqlite:
             self.engine = self._reader = reader_engine(url, **options)
         else:
             self.engine, self._reader = postgresql_engines(url, limits, prepared_statements, **options)
         self.write_wait_seconds: float = WRITE_WAIT_SECONDS
-        self._queue = WriteQueue(writer_engine(url, hide_parameters=True)) if self.is_sqlite else None
+        self._queue = (
+            WriteQueue(writer_engine(url, hide_parameters=True, poolclass=MeasuredPool)) if self.is_sqlite else None
+        )
 
     @property
     def engines(self) -> tuple[AsyncEngine, ...]:

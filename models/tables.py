@@ -14,6 +14,7 @@ from models.records import (
     disclosure,
     failed_sign_in,
     known_device,
+    last_success,
     legal_hold,
     legal_request,
     mailed_token,
@@ -67,3 +68,4 @@ RESTRICTIONS: Final = _table(restriction.Restriction)
 STATISTICS_RELEASES: Final = _table(statistics.StatisticsRelease)
 STATISTICS_CELLS: Final = _table(statistics.StatisticsCell)
 UNSCRUBBED: Final = _table(pending_vacuum.PendingVacuum)
+LAST_SUCCESSES: Final = _table(last_success.LastSuccess)

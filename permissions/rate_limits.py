@@ -71,6 +71,11 @@ class RateLimiter:
         self._shared_retry_at = 0.0
         self._is_local = False
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether the settings name counters that all processes share."""
+        return self._shared is not None
+
     async def count_attempt(self, rate: str, *key: str) -> int:
         """Counts one attempt. Returns 0, or the seconds until the next attempt is allowed.
 

@@ -12,6 +12,7 @@ from models.key_ring import KeyRing
 from models.statistics.discrete_laplace import Noise
 from models.tokens.last_uses import LastUses
 from permissions.caller import Caller
+from permissions.graphql.answered_field import AnsweredField
 from permissions.graphql.document_selection import DocumentSelection, RootFieldSelection
 from permissions.rate_limits import RateLimiter
 from permissions.retention_periods import RETENTION, RetentionTable
@@ -99,6 +100,7 @@ class Context:
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
     has_ended: bool = False
     has_committed: bool = False
+    answered: list[AnsweredField] = field(default_factory=list)
 
     @property
     def database(self) -> CallerDatabase:

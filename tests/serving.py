@@ -27,6 +27,7 @@ def environment(url: str, **more: str) -> dict[str, str]:
         "CONSENTQL_DATABASE_URL": url,
         "CONSENTQL_SECRET_KEYS": KEY,
         "CONSENTQL_RATE_LIMITS": "off",
+        "CONSENTQL_METRICS_ADDRESS": "off",
         **more,
     }
 

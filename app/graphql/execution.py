@@ -23,6 +23,7 @@ from strawberry.types.execution import PreExecutionError
 from app.graphql import document_limits, error_messages
 from app.graphql.document_cache import MAX_ERRORS, Document, DocumentCache
 from app.graphql.input_faults import InputFault, input_fault
+from app.graphql.operation_metrics import measure_answers
 from permissions.errors import ApiError, lapsed_session
 from permissions.graphql.classified_schema import ClassifiedSchema
 from permissions.graphql.document_selection import SelectionWalk
@@ -85,6 +86,7 @@ class OperationExtension(SchemaExtension):
         result = context.result
         if result is not None:
             result.errors = [error_messages.public_error(error) for error in result.errors or []] or None
+            measure_answers(context.context.answered, result.errors or [])
 
 
 def _schema(context: ExecutionContext) -> ClassifiedSchema:

@@ -1,15 +1,13 @@
-"""The routes for liveness, readiness and metrics."""
+"""The routes for liveness and readiness."""
 
 import asyncio
 import contextlib
 from typing import Final
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app.http.client_address import TrustedProxies
 from app.http.json_answers import READ_METHODS
-from app.operations.metrics import REGISTRY
 from app.operations.schema_version import is_current
 from models.database import Database
 from permissions.rate_limits import RateLimiter
@@ -18,7 +16,7 @@ TIMEOUT_SECONDS: Final = 3
 
 
 def router(database: Database, limits: RateLimiter, proxies: TrustedProxies) -> APIRouter:
-    """`/health/live`, `/health/ready` and `/metrics`."""
+    """`/health/live` and `/health/ready`."""
     routes = APIRouter()
 
     @routes.api_route("/health/live", methods=READ_METHODS)
@@ -33,10 +31,6 @@ def router(database: Database, limits: RateLimiter, proxies: TrustedProxies) -> 
                     return {"status": "ready", **await _impairments(limits, proxies)}
         response.status_code = 503
         return {"status": "not ready"}
-
-    @routes.api_route("/metrics", methods=READ_METHODS)
-    async def metrics() -> Response:
-        return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     return routes
 

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.media_types import error_type
 from app.operations.log import REQUEST_ID
-from app.operations.metrics import ANSWERS, SECONDS
+from app.operations.metrics import ANSWERS, PATHS, SECONDS
 from models.connections.unavailable import RETRY_SECONDS, is_unavailable
 from permissions.error_codes import ErrorCode
 from permissions.errors import UNAVAILABLE
@@ -28,9 +28,8 @@ DRAIN_BYTES: Final = 16 * 1024 * 1024
 NOTHING: Final = "default-src 'none'; frame-ancestors 'none'"
 """The Content-Security-Policy of an answer that is no page."""
 REQUEST_ID_FORM: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
-PATHS: Final = frozenset({"/", "/graphql", "/health/live", "/health/ready", "/metrics", "/verify", "/reset"})
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""The paths and methods named in metrics and log lines. Any other is `other`."""
+"""The methods named in log lines. Any other is `other`."""
 
 
 LIVENESS: Final = "/health/live"
@@ -165,7 +164,7 @@ async def _refuse(scope: Scope, send: Send, status: int, message: str) -> None:
 
 def _record(scope: Scope, answer: ResponseSender, seconds: float) -> None:
     path = scope["path"] if scope["path"] in PATHS else "other"
-    ANSWERS.labels(path, str(answer.status)).inc()
-    SECONDS.labels(path).observe(seconds)
+    ANSWERS.of(path, str(answer.status)).inc()
+    SECONDS.of(path).observe(seconds)
     method = scope["method"] if scope["method"] in METHODS else "other"
     log.info("%s %s %s", method, path, answer.status, extra={"request_id": answer.id, "seconds": seconds})

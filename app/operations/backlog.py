@@ -1,18 +1,37 @@
-"""Measures the backlog: withdrawals that processors have not acknowledged, e-mails that were not sent."""
+"""Measures each minute what the database tells: withdrawals, e-mails, and when tasks last succeeded."""
+
+import logging
 
 from sqlalchemy import func, select
 
+from app.operations.last_success import last_successes
 from app.operations.metrics import (
-    LETTERS_GIVEN_UP,
-    LETTERS_WAITING,
+    LAST_SUCCESS,
+    LETTERS,
+    LIMIT_STORES,
     OLDEST_LETTER,
     OLDEST_WITHDRAWAL,
     OUTSTANDING_WITHDRAWALS,
     OVERDUE_WITHDRAWALS,
+    LetterState,
+    LimitStore,
 )
+from models.records.last_success import Task
 from models.tables import OUTBOX, WITHDRAWALS
+from models.telemetry.failure import failure_fields
 from models.vocabulary import Processor
 from resolvers.context import Services
+
+log = logging.getLogger(__name__)
+
+
+async def measure(services: Services) -> None:
+    """Sets all gauges below. One that fails keeps its value."""
+    for act in (measure_withdrawals, measure_letters, measure_successes, measure_limits):
+        try:
+            await act(services)
+        except Exception as problem:  # noqa: BLE001  # tries again after a minute
+            log.warning("the backlog could not be measured", extra=failure_fields(problem))
 
 
 async def measure_withdrawals(services: Services) -> None:
@@ -31,10 +50,10 @@ async def measure_withdrawals(services: Services) -> None:
         rows = {row.processor: row for row in (await connection.execute(waiting)).all()}
     for processor in Processor:
         row = rows.get(processor.value)
-        OUTSTANDING_WITHDRAWALS.labels(processor.value).set(row.many if row else 0)
-        OVERDUE_WITHDRAWALS.labels(processor.value).set(row.overdue if row else 0)
+        OUTSTANDING_WITHDRAWALS.of(processor).set(row.many if row else 0)
+        OVERDUE_WITHDRAWALS.of(processor).set(row.overdue if row else 0)
         age = (services.now() - row.since).total_seconds() if row else 0
-        OLDEST_WITHDRAWAL.labels(processor.value).set(age)
+        OLDEST_WITHDRAWAL.of(processor).set(age)
 
 
 async def measure_letters(services: Services) -> None:
@@ -42,12 +61,31 @@ async def measure_letters(services: Services) -> None:
     waits = OUTBOX.c.due_at.is_not(None)
     given_up = OUTBOX.c.due_at.is_(None) & OUTBOX.c.sent_at.is_(None)
     counted = select(
-        func.count().filter(waits).label("waiting"),
+        func.count().filter(waits).label(LetterState.WAITING),
+        func.count().filter(waits & (OUTBOX.c.attempts > 0)).label(LetterState.RETRIED),
+        func.count().filter(given_up).label(LetterState.GIVEN_UP),
         func.min(OUTBOX.c.written_at).filter(waits).label("since"),
-        func.count().filter(given_up).label("given_up"),
     ).where(OUTBOX.c.sent_at.is_(None))
     async with services.database.reading() as connection:
         row = (await connection.execute(counted)).one()
-    LETTERS_WAITING.set(row.waiting)
+    for state in LetterState:
+        LETTERS.of(state).set(getattr(row, state))
     OLDEST_LETTER.set((services.now() - row.since).total_seconds() if row.since else 0)
-    LETTERS_GIVEN_UP.set(row.given_up)
+
+
+async def measure_successes(services: Services) -> None:
+    """Sets the gauges of when tasks of other processes last succeeded."""
+    async with services.database.reading() as connection:
+        found = await last_successes(connection)
+    for task in Task:
+        LAST_SUCCESS.of(task).set(found[task].timestamp() if task in found else 0)
+
+
+async def measure_limits(services: Services) -> None:
+    """Sets the gauge of where this process counts attempts."""
+    present = LimitStore.OFF
+    if services.limits.enabled:
+        is_shared = services.limits.is_shared and not await services.limits.counts_locally()
+        present = LimitStore.SHARED if is_shared else LimitStore.LOCAL
+    for store in LimitStore:
+        LIMIT_STORES.of(store).set(store is present)

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from app.operations import backlog
 from models.tables import CHAIN_HEADS
+from models.telemetry.failure import failure_fields
 from resolvers.context import Services
 
 log = logging.getLogger("consentql.checkpoint")
@@ -20,10 +21,9 @@ async def write_every_minute(services: Services) -> None:
     while True:
         try:
             await log_checkpoints(services)
-            await backlog.measure_withdrawals(services)
-            await backlog.measure_letters(services)
         except Exception as problem:  # noqa: BLE001  # tries again after a minute
-            log.warning("checkpoints could not be written", extra={"kind": type(problem).__name__})
+            log.warning("checkpoints could not be written", extra=failure_fields(problem))
+        await backlog.measure(services)
         await asyncio.sleep(INTERVAL_SECONDS)
 
 

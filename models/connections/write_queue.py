@@ -10,6 +10,8 @@ from typing import Any, Final
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction
 
+from models.connections.measured_pool import WAITING
+
 PAUSES: Final = (0.001, 0.002, 0.005, 0.01, 0.02)
 """Seconds between the attempts to begin while another process writes. The last one repeats."""
 
@@ -59,8 +61,9 @@ class WriteQueue:
     @asynccontextmanager
     async def _connection(self, until: float | None) -> AsyncIterator[AsyncConnection]:
         try:
-            async with asyncio.timeout_at(until):
-                await self._turn.acquire()
+            with WAITING.track_inprogress():
+                async with asyncio.timeout_at(until):
+                    await self._turn.acquire()
         except TimeoutError:
             raise _busy() from None
         try:

@@ -1,8 +1,10 @@
 """Hash chains: each record's keyed hash covers the record and the hash before it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from time import perf_counter
 from typing import Any, Final
 
 from sqlalchemy import FromClause, Table, select, update
@@ -10,9 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import bulk_insert
 from models.columns import new_id, rfc3339
+from models.connections.after_commit import after_commit
 from models.key_ring import KeyRing
 from models.logs.ledger import LEDGER
 from models.tables import CHAIN_HEADS, CONSENT_RECORDS, DISCLOSURES
+from models.telemetry.catalogue import counters, histograms
+from models.telemetry.spans import Attribute, SpanName, span
 
 GENESIS: Final = "0" * 64
 
@@ -70,7 +75,13 @@ SEALED: Final = Log("sealed", DISCLOSURES, LEDGER, ENTRY_COLUMNS, READING_COLUMN
 """Entries that a law keeps secret for a time. They have a separate chain, so no receipt reveals them."""
 
 LOGS: Final = (CONSENT, DISCLOSURE, SEALED)
+NAMES: Final = tuple(log.name for log in LOGS)
 
+ENTRIES_WRITTEN: Final = counters(
+    "consentql_log_entries", "Entries written to the consent history and to the ledger.", log=NAMES
+)
+WAIT: Final = histograms("consentql_log_wait_seconds", "Time that a writer waited for the end of a log.", log=NAMES)
+ENTRIES_WRITTEN.all()
 
 LENGTHS: Final = tuple(length.to_bytes(4, "big") for length in range(256))
 
@@ -102,12 +113,18 @@ class ChainEnd:
     log: Log
     sequence: int
     hash: str
+    _saved: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._saved = self.sequence
 
     @classmethod
     async def lock(cls, connection: AsyncConnection, log: Log) -> "ChainEnd":
         """Locks the end of the chain, after any other writer."""
         statement = select(CHAIN_HEADS.c.sequence, CHAIN_HEADS.c.hash).where(CHAIN_HEADS.c.name == log.name)
+        began = perf_counter()
         row = (await connection.execute(statement.with_for_update())).one()
+        WAIT.of(log.name).observe(perf_counter() - began)
         return cls(log, row.sequence, row.hash)
 
     def link(self, keys: KeyRing, shared: Mapping[str, Any], rows: Iterable[Iterable[object]]) -> list[str]:
@@ -124,6 +141,8 @@ class ChainEnd:
         """Stores the new end of the chain."""
         head = update(CHAIN_HEADS).where(CHAIN_HEADS.c.name == self.log.name)
         await connection.execute(head.values(sequence=self.sequence, hash=self.hash))
+        after_commit(partial(ENTRIES_WRITTEN.of(self.log.name).inc, self.sequence - self._saved))
+        self._saved = self.sequence
 
 
 async def append(
@@ -133,15 +152,16 @@ async def append(
     pending = list(records)
     if not pending:
         return []
-    for record in pending:
-        record["id"] = record.get("id") or new_id()
-    end = await ChainEnd.lock(connection, log)
-    first = end.sequence + 1
-    hashes = end.link(keys, {}, ([record[name] for name in log.own[1:]] for record in pending))
-    for sequence, (record, digest) in enumerate(zip(pending, hashes, strict=True), start=first):
-        record.update(sequence=sequence, hash=digest)
-    await bulk_insert.insert_rows(connection, log.table, bulk_insert.by_column(log.table, pending))
-    await end.save(connection)
+    with span(SpanName.LEDGER, {Attribute.LOG: log.name}):
+        for record in pending:
+            record["id"] = record.get("id") or new_id()
+        end = await ChainEnd.lock(connection, log)
+        first = end.sequence + 1
+        hashes = end.link(keys, {}, ([record[name] for name in log.own[1:]] for record in pending))
+        for sequence, (record, digest) in enumerate(zip(pending, hashes, strict=True), start=first):
+            record.update(sequence=sequence, hash=digest)
+        await bulk_insert.insert_rows(connection, log.table, bulk_insert.by_column(log.table, pending))
+        await end.save(connection)
     return pending
 
 

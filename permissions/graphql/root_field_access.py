@@ -1,6 +1,7 @@
 """The check in front of every root field: first the role, then the rate limit, then the resolver."""
 
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Any
 
 from strawberry.extensions import FieldExtension
@@ -24,6 +25,7 @@ from permissions.errors import (
 )
 from permissions.events.kinds import EventKind
 from permissions.events.record import record_once
+from permissions.graphql.answered_field import AnsweredField
 from permissions.graphql.root_field_rules import ROOT_FIELD_RULES, RootFieldRule
 from permissions.ip_network import network_of
 
@@ -42,6 +44,18 @@ class RootFieldAccess(FieldExtension):
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info[Any, Any], **arguments: Any
     ) -> Any:
         """Returns the resolver's answer, or refuses by a `Refusal` or an error, depending on the field."""
+        began, answer = perf_counter(), None
+        try:
+            answer = await self._answer(next_, source, info, arguments)
+            return answer
+        finally:
+            refusal = answer.code if isinstance(answer, Refused) else None
+            seconds = perf_counter() - began
+            info.context.answered.append(AnsweredField(str(info.path.key), self.coordinate, seconds, refusal))
+
+    async def _answer(
+        self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info[Any, Any], arguments: dict[str, Any]
+    ) -> Any:
         context = info.context
         if not context.begin_root_field():
             raise unknown_token()

@@ -37,6 +37,7 @@ TABLES_WITHOUT_SUBJECTS: Final[Mapping[Table, str]] = {
     tables.CHAIN_HEADS: "where each log ends",
     tables.CHAIN_GAPS: "where retention removed entries from a log",
     tables.UNSCRUBBED: "names of tables with deleted rows",
+    tables.LAST_SUCCESSES: "times of tasks of the service",
     tables.PROCESSOR_VIEWS: "names no subject; each disclosure contains the reason",
     tables.FAILED_SIGN_INS: "counts under keyed hashes, also of addresses without an account",
     tables.STATISTICS_RELEASES: "aggregates of many people",

@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -10,7 +11,9 @@ T = TypeVar("T")
 class FairQueue(Generic[T]):
     """The jobs that wait, in one line for each network. Threads may take jobs while the event loop adds some."""
 
-    def __init__(self) -> None:
+    def __init__(self, count_changed: Callable[[int], object] = lambda _count: None) -> None:
+        self._count = 0
+        self._count_changed = count_changed
         self._lines: dict[str | None, deque[T]] = {}
         self._lock = threading.Lock()
 
@@ -18,6 +21,7 @@ class FairQueue(Generic[T]):
         """Adds a job at the end of the line of its network."""
         with self._lock:
             self._lines.setdefault(site, deque()).append(job)
+            self._add(1)
 
     def take(self) -> T | None:
         """Removes the first job of the network whose turn it is; None if no job waits."""
@@ -27,6 +31,7 @@ class FairQueue(Generic[T]):
             site = next(iter(self._lines))
             line = self._lines.pop(site)
             job = line.popleft()
+            self._add(-1)
             if line:  # the next turn of this network comes after those of all others
                 self._lines[site] = line
             return job
@@ -37,6 +42,7 @@ class FairQueue(Generic[T]):
             line = self._lines.get(site, deque())
             if job in line:
                 line.remove(job)
+                self._add(-1)
                 if not line:
                     del self._lines[site]
 
@@ -52,6 +58,11 @@ class FairQueue(Generic[T]):
                 return None
             site, line = max(self._lines.items(), key=lambda each: len(each[1]))
             job = line.pop()
+            self._add(-1)
             if not line:
                 del self._lines[site]
             return job
+
+    def _add(self, change: int) -> None:
+        self._count += change
+        self._count_changed(self._count)

@@ -11,6 +11,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from models.key_ring import KeyRing
 from resolvers.hashing.argon2_parameters import ARGON2_MIN_MEMORY_KIB, MEMORY_KIB, PASSES, cost, split_key_id
+from resolvers.hashing.queue_metrics import PoolName
 from resolvers.hashing.worker_pool import WorkerPool
 
 P = ParamSpec("P")
@@ -41,9 +42,9 @@ class Hashing:
         self._keys = keys
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1, type=Type.ID)
         threads = max(1, (os.cpu_count() or 2) // 2)
-        self._usual = WorkerPool("argon2", threads, QUEUE_PER_THREAD * threads)
-        self._heavy = WorkerPool("argon2-heavy", 1, HEAVY_QUEUE)
-        self._known = WorkerPool("argon2-known", 1, QUEUE_PER_THREAD)
+        self._usual = WorkerPool(PoolName.USUAL, threads, QUEUE_PER_THREAD * threads)
+        self._heavy = WorkerPool(PoolName.HEAVY, 1, HEAVY_QUEUE)
+        self._known = WorkerPool(PoolName.KNOWN, 1, QUEUE_PER_THREAD)
         self._decoy = self._hasher.hash(os.urandom(32).hex())
 
     def hash(self, password: str) -> str:

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Generic, ParamSpec, TypeVar
 
+from models.telemetry.spans import Attribute, SpanName, span
 from resolvers.hashing.anonymous_queue import slot_released
 from resolvers.hashing.fair_queue import FairQueue
+from resolvers.hashing.queue_metrics import REFUSED, WAIT, WAITING, PoolName
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,6 +49,7 @@ class Job(Generic[T]):
 
     work: Callable[[], T]
     result: Future[T] = field(default_factory=Future)
+    queued_at: float = 0.0
 
     def run(self) -> None:
         """Does the work, unless nobody waits for it any more."""
@@ -65,10 +68,11 @@ class WorkerPool:
     to a network with fewer jobs.
     """
 
-    def __init__(self, name: str, threads: int, queue_length: int) -> None:
+    def __init__(self, name: PoolName, threads: int, queue_length: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=_lower_priority)
         self._queue_length = queue_length
-        self._queue: FairQueue[Job[Any]] = FairQueue()
+        self._name = name
+        self._queue: FairQueue[Job[Any]] = FairQueue(WAITING.of(name).set)
         self._jobs = 0
         self._thread = threading.local()
 
@@ -82,11 +86,19 @@ class WorkerPool:
 
         Raises PoolFull if there is no place in the queue, or if the job has not started after MAX_WAIT_SECONDS.
         """
+        try:
+            with span(SpanName.HASHING, {Attribute.POOL: self._name}):
+                return await self._run(partial(work, *args, **kwargs))
+        except PoolFull:
+            REFUSED.of(self._name).inc()
+            raise
+
+    async def _run(self, work: Callable[[], T]) -> T:
         if self.is_full:
             raise PoolFull
         if self._jobs >= self._queue_length and (surplus := self._queue.take_surplus()):
             surplus.result.set_exception(PoolFull())
-        job, site = Job(partial(work, *args, **kwargs)), CURRENT_SITE.get()
+        job, site = Job(work, queued_at=time.monotonic()), CURRENT_SITE.get()
         self._queue.put(site, job)
         self._jobs += 1
         try:
@@ -114,6 +126,7 @@ class WorkerPool:
         if job is None:  # the request gave up before its turn
             return
         began = time.monotonic()
+        WAIT.of(self._name).observe(began - job.queued_at)
         try:
             job.run()
         finally:

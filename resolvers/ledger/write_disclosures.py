@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
 from typing import Any, Final
 
@@ -15,11 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import bulk_insert
 from models.columns import sort_key
+from models.connections.after_commit import after_commit
 from models.connections.unavailable import is_unavailable
 from models.database import waited_too_long
 from models.key_ring import KeyRing
 from models.logs import hash_chain
 from models.tables import DISCLOSURES, READINGS
+from models.telemetry.catalogue import counters
+from models.telemetry.failure import failure_fields
+from models.telemetry.spans import Attribute, SpanName, span
 from models.vocabulary import Audience
 from permissions.access_ground import Ground, Grounds
 from permissions.errors import not_recorded
@@ -29,6 +34,9 @@ from resolvers.context import Context
 from resolvers.ledger.pseudonyms import pseudonym
 
 log = logging.getLogger(__name__)
+
+WRITTEN: Final = counters("consentql_disclosures", "Disclosures written to the ledger.", audience=Audience)
+WRITTEN.all()
 
 TITLES = {Audience.SUPPORT_CASE: "support agent", Audience.LEGAL_REQUEST: "compliance officer"}
 
@@ -64,7 +72,8 @@ async def append_entries(connection: AsyncConnection, keys: KeyRing, entries: Se
     readings = [(_reading(some[0], now), some) for some in groups]
     for log, sealed in ((hash_chain.DISCLOSURE, False), (hash_chain.SEALED, True)):
         if mine := [each for each in readings if (each[0]["visible_at"] is not None) is sealed]:
-            await _append(connection, keys, log, mine)
+            with span(SpanName.LEDGER, {Attribute.LOG: log.name}):
+                await _append(connection, keys, log, mine)
 
 
 def _reading(entry: Entry, now: datetime) -> dict[str, Any]:
@@ -108,6 +117,8 @@ async def _append(
     }
     await bulk_insert.insert_rows(connection, DISCLOSURES, columns)
     await end.save(connection)
+    for reading, entries in readings:
+        after_commit(partial(WRITTEN.of(reading["audience"]).inc, len(entries)))
 
 
 async def record_entries(connection: AsyncConnection, keys: KeyRing, entries: Sequence[Entry], now: datetime) -> None:
@@ -120,8 +131,7 @@ async def record_entries(connection: AsyncConnection, keys: KeyRing, entries: Se
     except Exception as problem:
         if is_unavailable(problem) and not (isinstance(problem, DBAPIError) and waited_too_long(problem)):
             raise
-        # without a traceback, which may hold values
-        log.error("a reading could not be recorded", extra={"kind": type(problem).__name__})
+        log.error("a reading could not be recorded", extra=failure_fields(problem))
         raise not_recorded() from problem
     await mark_as_recording(connection)
 

@@ -20,14 +20,20 @@ from tests.http.requests import (
     parse_answer,
     raw_request,
 )
-from tests.serving import Server, serving
+from tests.serving import Server, free_port, serving
 from tests.world import codes
 
 
 @pytest.fixture
-def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
+def metrics() -> str:
+    """The address of the server's metrics."""
+    return f"127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
+def server(database_url: str, metrics: str, tmp_path: Path) -> Iterator[Server]:
     """A server process. At the end its log must not contain the canary."""
-    with serving(database_url, tmp_path) as server:
+    with serving(database_url, tmp_path, CONSENTQL_METRICS_ADDRESS=metrics) as server:
         yield server
     assert CANARY not in server.log.read_text()
     assert "Traceback" not in server.log.read_text()
@@ -102,7 +108,7 @@ def test_a_server_refuses_ambiguous_requests(server: Server) -> None:
 
 
 @ONE_DATABASE
-def test_a_server_logs_no_sent_value(server: Server) -> None:
+def test_a_server_logs_no_sent_value(server: Server, metrics: str) -> None:
     with httpx.Client(base_url=server.url, timeout=60) as client:
         for document, variables in SECRETS.values():
             response = client.post("/graphql", json={"query": document, "variables": variables})
@@ -119,6 +125,6 @@ def test_a_server_logs_no_sent_value(server: Server) -> None:
         assert client.post("/graphql", content=VIEWER_BODY, headers={**JSON, **headers}).status_code == 401
         assert client.get(f"/{CANARY}?{CANARY}").status_code == 404
         assert client.get(f"/graphql?query={CANARY}").status_code == 405
-        assert CANARY not in client.get("/metrics").text
+        assert CANARY not in httpx.get(f"http://{metrics}/metrics").text
     lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
     assert len([line for line in lines if line["logger"] == "consentql.http"]) >= len(SECRETS)

@@ -16,10 +16,11 @@ from app.mail import outbox as sending
 from app.mail.outbox import LEASE, RETRY_PERIOD, Outbox
 from app.mail.transport import transport_for
 from app.operations import backlog
-from app.operations.metrics import REGISTRY
+from app.operations.metrics import LetterState
 from models.database import Database
 from models.letters import Notice
 from models.tables import ACCOUNTS
+from models.telemetry.catalogue import REGISTRY
 from tests.mail.harness import MailHarness, RecordingTransport
 from tests.mail.smtp_server import SmtpServer, running, sending_to
 from tests.serving import free_port, serving
@@ -109,8 +110,9 @@ async def test_the_gauges_count_unsent_emails(harness: MailHarness) -> None:
     harness.clock.at += timedelta(seconds=90)
     await harness.write()
     await backlog.measure_letters(harness.services)
-    named = ("letters_waiting", "letter_oldest_seconds", "letters_given_up")
-    assert [REGISTRY.get_sample_value(f"consentql_{name}") for name in named] == [2, 90, 1]
+    assert REGISTRY.get_sample_value("consentql_letter_oldest_seconds") == 90
+    found = {each: REGISTRY.get_sample_value("consentql_letters", {"state": each}) for each in LetterState}
+    assert found == {LetterState.WAITING: 2, LetterState.RETRIED: 0, LetterState.GIVEN_UP: 1}
 
 
 async def test_logs_name_emails_by_id_only(harness: MailHarness, caplog: pytest.LogCaptureFixture) -> None:

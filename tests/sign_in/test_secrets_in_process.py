@@ -36,7 +36,7 @@ from tests.identity import (
     VIEWER,
     registration_input,
 )
-from tests.serving import serving
+from tests.serving import free_port, serving
 from tests.world import World, world_of
 
 EMAIL = "ada@example.org"
@@ -122,11 +122,11 @@ async def misplace_secrets(client: Client) -> None:
         await client.http.post("/graphql", json={"query": VIEWER}, headers={"Authorization": f"Basic {secret}"})
 
 
-def lines(folder: Path, url: str) -> Iterator[str]:
+def lines(folder: Path, metrics: str) -> Iterator[str]:
     """The output of the process and its metrics, line by line."""
     (log,) = folder.glob("server-*.log")
     yield from log.read_text().splitlines()
-    yield from httpx.get(f"{url}/metrics").text.splitlines()
+    yield from httpx.get(f"http://{metrics}/metrics").text.splitlines()
 
 
 def stored(path: Path) -> bytes:
@@ -140,12 +140,14 @@ def stored(path: Path) -> bytes:
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_secrets_are_in_no_log_no_metric_and_no_copy_of_the_database(database: Database, tmp_path: Path) -> None:
     world = world_of(database)
-    with serving(database.url, tmp_path, CONSENTQL_RATE_LIMITS="on") as server:
+    metrics = f"127.0.0.1:{free_port()}"
+    more = {"CONSENTQL_RATE_LIMITS": "on", "CONSENTQL_METRICS_ADDRESS": metrics}
+    with serving(database.url, tmp_path, **more) as server:
         async with httpx.AsyncClient(base_url=server.url, timeout=60) as http:
             client = Client(world, http)
             await use_everything(client)
             await misplace_secrets(client)
-        output = list(lines(tmp_path, server.url))
+        output = list(lines(tmp_path, metrics))
     world.services.hashing.close()
     assert len(client.secrets) > 35
     assert len(output) > 100, "the process wrote logs and metrics"

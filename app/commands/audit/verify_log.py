@@ -19,9 +19,11 @@ from app.commands.console.command_error import CommandError
 from app.commands.console.json_report import print_json
 from app.commands.console.process import run
 from app.commands.console.progress_bar import progress
+from app.operations.last_success import record_success
 from models.columns import UtcDateTime
 from models.database import Database
 from models.logs import chain_gaps, hash_chain
+from models.records.last_success import Task
 from models.tables import CHAIN_HEADS, CREDENTIALS
 from resolvers.context import Services
 from resolvers.ledger.write_disclosures import commitment
@@ -56,7 +58,10 @@ def verify_log(checkpoint: Path | None, *, as_json: bool) -> int:
     taken: Counter[str] = Counter()
 
     async def act(services: Services) -> list[str]:
-        return await faults(services, known, taken)
+        found = await faults(services, known, taken)
+        if not found:
+            await record_success(services, Task.VERIFY_LOG)
+        return found
 
     found = run(act)
     if as_json:

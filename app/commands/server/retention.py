@@ -14,10 +14,12 @@ from app.commands.console.process import run
 from app.commands.console.progress_bar import progress
 from app.mail.transport import is_server
 from app.operations.erasure_register import ErasureRegister
+from app.operations.last_success import record_success
 from app.operations.secure_deletion import overwrite_deleted
 from app.settings import DEVELOPMENT_MAIL, Settings, load
 from models.connections.sqlite import file_of
 from models.database import Database
+from models.records.last_success import Task
 from models.tables import OUTBOX
 from permissions.events.kinds import EventKind
 from permissions.events.record import record
@@ -59,7 +61,10 @@ def retention(*, dry_run: bool, as_json: bool) -> int:
     async def act(services: Services) -> tuple[Counter[str], list[str]]:
         if dry_run:
             return await RetentionRun(services, places.register).due(), []
-        return await erase(services, places)
+        counts, undone = await erase(services, places)
+        if not undone:
+            await record_success(services, Task.RETENTION)
+        return counts, undone
 
     counts, undone = run(act)
     if as_json:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from logging.config import dictConfig
 
 import typer
 import uvicorn
@@ -15,6 +16,7 @@ from app.graphql.document_mode import DocumentMode
 from app.main import create, make_schema, trusted_documents
 from app.operations.log import logging_config
 from app.settings import Settings, load
+from app.telemetry.listener import metrics_served
 from permissions.versions.guard import UnannouncedChange, require_announced
 
 
@@ -33,6 +35,12 @@ def serve(host: str, port: int, workers: int) -> None:
         raise CommandError(str(problem)) from None
     asyncio.run(_prepare())
     _announce(settings, host, port)
+    dictConfig(logging_config())
+    with metrics_served(settings.metrics_address, workers=workers):
+        _listen(settings, host, port, workers)
+
+
+def _listen(settings: Settings, host: str, port: int, workers: int) -> None:
     uvicorn.run(
         "app.commands.server.serve:process",
         factory=True,

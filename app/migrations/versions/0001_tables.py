@@ -417,6 +417,11 @@ def _create_retention() -> None:
         sa.Column("tag", sa.String(64), nullable=False),
     )
     op.create_table(
+        "last_successes",
+        sa.Column("task", sa.String(32), primary_key=True),
+        sa.Column("at", INSTANT, nullable=False),
+    )
+    op.create_table(
         "unscrubbed",
         sa.Column("id", ID, primary_key=True),
         sa.Column("name", sa.String(64), nullable=False),
