@@ -117,20 +117,8 @@ def create(settings: Settings | None = None, services: Services | None = None) -
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        checkpointing, ended = asyncio.create_task(checkpoints.write_every_minute(services)), asyncio.Event()
-        recording = asyncio.create_task(services.last_uses.record_forever(services.database))
-        sending = asyncio.create_task(make_outbox(settings, services).run(ended))
-        measuring = asyncio.create_task(ProcessMeter().run())
-        async with process_events(services.database):
+        async with background_work(settings, services):
             yield {CONNECTIONS: caps}
-        measuring.cancel()
-        checkpointing.cancel()
-        recording.cancel()
-        ended.set()
-        await asyncio.wait([sending], timeout=OUTBOX_STOP_SECONDS)
-        sending.cancel()
-        services.hashing.close()
-        await services.database.close()
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     browser = SessionCookies(frozenset((*settings.app_origins, *settings.own_origins)))
@@ -154,6 +142,25 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     if settings.allowed_origins:
         app.add_middleware(CORSMiddleware, **cors_options(settings.app_origins))
     return ClientAddressMiddleware(BoundaryMiddleware(app, secure=settings.in_production), proxies)
+
+
+@asynccontextmanager
+async def background_work(settings: Settings, services: Services) -> AsyncIterator[None]:
+    """Writes checkpoints, sends e-mails and measures while a process serves. Closes the services at the end."""
+    checkpointing, ended = asyncio.create_task(checkpoints.write_every_minute(services)), asyncio.Event()
+    recording = asyncio.create_task(services.last_uses.record_forever(services.database))
+    sending = asyncio.create_task(make_outbox(settings, services).run(ended))
+    measuring = asyncio.create_task(ProcessMeter().run())
+    async with process_events(services.database):
+        yield
+    measuring.cancel()
+    checkpointing.cancel()
+    recording.cancel()
+    ended.set()
+    await asyncio.wait([sending], timeout=OUTBOX_STOP_SECONDS)
+    sending.cancel()
+    services.hashing.close()
+    await services.database.close()
 
 
 async def _http_error(home: HomePage, request: Request, problem: Exception) -> Response:
