@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 from in_process import service_on
 
-from models.tokens.token_rows import NewToken, grant_role, issue_token
+from models.tokens.token_rows import NewGrant, NewToken, grant_role, issue_token
 from models.vocabulary import ConsentSource, Role
 from resolvers.context import Services, utc_now
 from resolvers.subjects.new_person import NewPerson
@@ -43,7 +43,7 @@ class Platform:
             ids = await store.store(connection, people)
             for id in ids:
                 until = now + timedelta(days=1)
-                await grant_role(connection, id, Role.OPERATIONS, now=now, expires_at=until, granted_by=None)
+                await grant_role(connection, services.keys, NewGrant(id, Role.OPERATIONS, now=now, expires_at=until))
         return ids
 
     async def token(self, holder: str) -> tuple[str, str]:

@@ -127,7 +127,9 @@ class World:
         async with self.services.database.writing() as connection:
             if role in STAFF and holder:
                 await token_rows.grant_role(
-                    connection, holder, role, now=now, expires_at=now + timedelta(days=30), granted_by=None
+                    connection,
+                    self.services.keys,
+                    token_rows.NewGrant(holder, role, now=now, expires_at=now + timedelta(days=30)),
                 )
             issuance = token_rows.NewToken(role, "test", now, expires, holder, processor)
             issued, _ = await token_rows.issue_token(connection, issuance)

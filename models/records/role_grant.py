@@ -19,3 +19,4 @@ class RoleGrant(SQLModel, table=True):
     expires_at: datetime = impersonal("the state of the grant", UtcDateTime)
     granted_by: str | None = identifier("a random id; null if the command line granted it", default=None)
     revoked_at: datetime | None = impersonal("the state of the grant", UtcDateTime, default=None)
+    seal: str = impersonal("a keyed hash of the other columns", Text(80))

@@ -9,8 +9,10 @@ from sqlalchemy import ColumnElement, and_, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.columns import new_id
+from models.key_ring import KeyRing
 from models.tables import ACCESS_TOKENS, ACCOUNTS, ROLE_GRANTS, SUPPORT_CASES
 from models.tokens.authority_locks import AuthorityKey, key_of_role, lock_exclusively
+from models.tokens.role_grant_seals import resealed, seal_of
 from models.tokens.token_format import TokenKind, digest_of, new_token
 from models.vocabulary import Processor, Role
 
@@ -35,6 +37,17 @@ class NewToken:
     def approved_at(self) -> datetime | None:
         """Now, or None for a token that OPERATIONS issues: a second person must approve it."""
         return None if self.issuer_id else self.now
+
+
+@dataclass(frozen=True, slots=True)
+class NewGrant:
+    """A staff role to grant: its holder, start and expiry. `granted_by` is None if the command line grants it."""
+
+    subject_id: str
+    role: Role
+    now: datetime
+    expires_at: datetime
+    granted_by: str | None = None
 
 
 async def issue_token(connection: AsyncConnection, issuance: NewToken) -> tuple[str, dict[str, Any]]:
@@ -99,19 +112,12 @@ async def lock_remaining_account(connection: AsyncConnection, subject_id: str) -
     return (await connection.execute(account.with_for_update(key_share=True))).first() is not None
 
 
-async def grant_role(
-    connection: AsyncConnection,
-    subject_id: str,
-    role: Role,
-    *,
-    now: datetime,
-    expires_at: datetime,
-    granted_by: str | None,
-) -> None:
-    """Grants a staff role until `expires_at`.
+async def grant_role(connection: AsyncConnection, keys: KeyRing, grant: NewGrant) -> None:
+    """Grants a staff role until it expires.
 
     A live earlier grant is replaced. If it had expired, its tokens and case assignments end.
     """
+    subject_id, role, now = grant.subject_id, grant.role, grant.now
     await lock_exclusively(connection, (key_of_role(subject_id, role),))
     # two concurrent first grants have no earlier grant to lock, so lock the account
     account = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == subject_id).with_for_update(key_share=True)
@@ -119,31 +125,41 @@ async def grant_role(
     # wait for transactions that act on an earlier grant
     earlier = and_(ROLE_GRANTS.c.subject_id == subject_id, ROLE_GRANTS.c.role == role.value)
     await connection.execute(select(ROLE_GRANTS.c.id).where(earlier).order_by(ROLE_GRANTS.c.id).with_for_update())
-    replaced = update(ROLE_GRANTS).where(is_live_grant_of(subject_id, role, now)).values(revoked_at=now)
-    if (await connection.execute(replaced)).rowcount == 0:
+    if not await _end_live_grants(connection, keys, subject_id, role, now):
         await _revoke_dependents(connection, subject_id, role, now)
     row = {
         "id": new_id(),
         "subject_id": subject_id,
         "role": role.value,
         "granted_at": now,
-        "expires_at": expires_at,
-        "granted_by": granted_by,
+        "expires_at": grant.expires_at,
+        "granted_by": grant.granted_by,
         "revoked_at": None,
     }
-    await connection.execute(insert(ROLE_GRANTS), row)
+    await connection.execute(insert(ROLE_GRANTS), {**row, "seal": seal_of(keys, row)})
 
 
-async def revoke_role(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> bool:
+async def _end_live_grants(
+    connection: AsyncConnection, keys: KeyRing, subject_id: str, role: Role, now: datetime
+) -> bool:
+    """Ends the live grants of a role, and seals them again. Returns whether there was one."""
+    live = select(ROLE_GRANTS).where(is_live_grant_of(subject_id, role, now)).order_by(ROLE_GRANTS.c.id)
+    grants = (await connection.execute(live.with_for_update())).mappings().all()
+    for each in grants:
+        one = update(ROLE_GRANTS).where(ROLE_GRANTS.c.id == each["id"])
+        await connection.execute(one.values(resealed(keys, each, revoked_at=now)))
+    return bool(grants)
+
+
+async def revoke_role(connection: AsyncConnection, keys: KeyRing, subject_id: str, role: Role, now: datetime) -> bool:
     """Revokes every live grant and token of this role of this person, and unassigns their cases.
 
     Returns whether the person held the role.
     """
     await lock_exclusively(connection, (key_of_role(subject_id, role),))
-    live = update(ROLE_GRANTS).where(is_live_grant_of(subject_id, role, now))
-    ended = await connection.execute(live.values(revoked_at=now))
+    is_held = await _end_live_grants(connection, keys, subject_id, role, now)
     await _revoke_dependents(connection, subject_id, role, now)
-    return ended.rowcount > 0
+    return is_held
 
 
 async def _revoke_dependents(connection: AsyncConnection, subject_id: str, role: Role, now: datetime) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
 
+from models.key_ring import KeyRing
 from models.letters import LinkUse, Notice
 from models.mutation_outcomes import Refused
 from models.tables import ACCOUNTS
@@ -68,7 +69,7 @@ async def request_erasure(
         if refusal := await totp_enrolment.check_code_if_on(context, connection, confirmed.subject_id, code):
             return refusal
         if account.leaving_since is None:
-            await _schedule(connection, account.id, now)
+            await _schedule(connection, context.services.keys, account.id, now)
             context.cookies.ended, context.has_ended = context.cookies.from_browser, True
         ends = account_erasure_date(account.leaving_since or now, context.services.retention)
         return ErasureScheduled(
@@ -94,11 +95,11 @@ async def cancel_erasure(info: Info[Context, None]) -> ErasureCancelled | Refuse
     return ErasureCancelled(now)
 
 
-async def _schedule(connection: AsyncConnection, subject_id: str, now: datetime) -> None:
+async def _schedule(connection: AsyncConnection, keys: KeyRing, subject_id: str, now: datetime) -> None:
     """Marks the locked account, then ends roles and tokens in the lock order of all other code."""
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == subject_id).values(leaving_since=now))
     for role in STAFF:
-        if await token_rows.revoke_role(connection, subject_id, role, now):
+        if await token_rows.revoke_role(connection, keys, subject_id, role, now):
             record(EventKind.ROLE_REVOKED, subject=subject_id, role=role)
     await end_sessions(connection, subject_id, now, EndCause.ERASURE_REQUESTED)
     await end_mailed_tokens(connection, subject_id, now, *LinkUse)

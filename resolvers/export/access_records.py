@@ -80,7 +80,7 @@ ACCESS_SECTIONS: Final = (
         (K.ACCOUNTS,),
         rows_owned_by(tables.ROLE_GRANTS.c.subject_id),
         columns_of("id", "role", "granted_at", "expires_at", "revoked_at"),
-        OWNER_COLUMN | {"granted_by": STAFF_ID},
+        OWNER_COLUMN | {"granted_by": STAFF_ID, "seal": SECRET},
     ),
     ExportSection(
         "authenticators",

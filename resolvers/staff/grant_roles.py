@@ -37,11 +37,10 @@ async def grant_role(info: Info[Context, None], user_id: OtherUserId, role: Staf
             return False
         await token_rows.grant_role(
             connection,
-            str(user_id),
-            role,
-            now=context.now(),
-            expires_at=expires_at,
-            granted_by=context.caller.subject_id,
+            context.services.keys,
+            token_rows.NewGrant(
+                str(user_id), role, now=context.now(), expires_at=expires_at, granted_by=context.caller.subject_id
+            ),
         )
         record(EventKind.ROLE_GRANTED, subject=str(user_id), role=role)
     return True
@@ -54,7 +53,7 @@ async def revoke_role(info: Info[Context, None], user_id: UserId, role: StaffRol
     async with context.database.writing(ends=(key_of_role(str(user_id), role),)) as connection:
         if not await _exists(connection, str(user_id)):
             return False
-        if await token_rows.revoke_role(connection, str(user_id), role, context.now()):
+        if await token_rows.revoke_role(connection, context.services.keys, str(user_id), role, context.now()):
             record(EventKind.ROLE_REVOKED, subject=str(user_id), role=role)
     return True
 

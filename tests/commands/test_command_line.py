@@ -72,7 +72,13 @@ async def test_json_reports_are_alone_on_standard_output(database: Database, tmp
         told[command[0]] = json.loads(done.stdout)
     assert told["import"] == {"imported": 1, "present": 0, "rejected": 1}
     assert told["verify-log"] == {"faults": []}
-    assert told["rotate-keys"] == {"sealed": 0, "unreadable": 0, "passwords_of_older_keys": 0}
+    assert told["rotate-keys"] == {
+        "sealed": 0,
+        "unreadable": 0,
+        "passwords_of_older_keys": 0,
+        "role_grants": 0,
+        "role_grants_without_a_right_seal": 0,
+    }
     assert (told["release-statistics"]["made"], told["release-statistics"]["next_at"][-1]) == (True, "Z")
     async with database.writing() as connection:
         await connection.execute(update(CHAIN_HEADS).where(CHAIN_HEADS.c.name == "consent").values(sequence=9))

@@ -6,10 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Table, select, update
 
+from app.commands.audit import account_state
 from app.commands.audit.account_state import Difference, comparisons, differences
 from app.commands.audit.verify_log import faults
+from app.commands.server.rotate_keys import rotate
+from models.key_ring import KeyRing
 from models.letters import LinkUse
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CONSENT_RECORDS, OBJECTIONS, RESTRICTIONS, ROLE_GRANTS
 from models.tokens import token_rows
@@ -35,7 +39,16 @@ async def _grant_role(world: World, id: str, role: Role) -> None:
     now = world.services.now()
     async with world.services.database.writing() as connection:
         expires = now + timedelta(days=30)
-        await token_rows.grant_role(connection, id, role, now=now, expires_at=expires, granted_by=None)
+        await token_rows.grant_role(
+            connection, world.services.keys, token_rows.NewGrant(id, role, now=now, expires_at=expires)
+        )
+
+
+async def _differing(world: World) -> list[Difference]:
+    services = world.services
+    found = await differences(services.database, services.keys, services.now())
+    assert found.more == 0
+    return found.named
 
 
 async def _people(world: World) -> tuple[str, str, dict[Role, str]]:
@@ -56,6 +69,17 @@ async def _people(world: World) -> tuple[str, str, dict[Role, str]]:
         await world.token(role, id)
     clock.forward(minutes=1)
     return open_id, closed_id, holders
+
+
+def _changed_grants(world: World, someone: str) -> Iterator[dict[str, Any]]:
+    """Another value for each column of a grant that stays the grant of the same role and person."""
+    now = world.services.now()
+    yield {"expires_at": now + timedelta(days=300)}
+    yield {"expires_at": now + timedelta(minutes=1)}
+    yield {"granted_at": now - timedelta(seconds=77)}
+    yield {"granted_by": someone}
+    yield {"seal": f"{world.services.keys.id()}.{'0' * 64}"}
+    yield {"seal": ""}
 
 
 def _changes(world: World, open_id: str, closed_id: str, holders: dict[Role, str]) -> Iterator[Change]:
@@ -90,18 +114,24 @@ def _changes(world: World, open_id: str, closed_id: str, holders: dict[Role, str
             {"revoked_at": world.services.now() - timedelta(seconds=1)},
         )
         yield state, id, ROLE_GRANTS, ROLE_GRANTS.c.id == first.limit(1).scalar_subquery(), {"revoked_at": None}
+        newest = (
+            ROLE_GRANTS.c.id
+            == first.order_by(None).order_by(ROLE_GRANTS.c.granted_at.desc()).limit(1).scalar_subquery()
+        )
+        for values in _changed_grants(world, holders[other]):
+            yield state, id, ROLE_GRANTS, newest, values
         yield state, holders[other], ACCESS_TOKENS, ACCESS_TOKENS.c.holder_id == holders[other], {"role": role.value}
 
 
 async def test_one_update_of_any_state_is_found_and_its_account_named(world: World) -> None:
     people = await _people(world)
-    assert await differences(world.services.database, world.services.now()) == []
+    assert await _differing(world) == []
     seen = set()
     for state, id, table, where, values in _changes(world, *people):
         async with world.services.database.writing() as connection:
             before = (await connection.execute(select(table).where(where))).mappings().all()
             await connection.execute(update(table).where(where).values(values))
-        found = await differences(world.services.database, world.services.now())
+        found = await _differing(world)
         assert found == [Difference(id, (state,))], (state, values)
         seen.add(state)
         async with world.services.database.writing() as connection:
@@ -109,7 +139,9 @@ async def test_one_update_of_any_state_is_found_and_its_account_named(world: Wor
                 old = {name: row[name] for name in values}
                 await connection.execute(update(table).where(table.c.id == row["id"]).values(old))
     records = dict.fromkeys(WITHDRAWABLE, CONSENT_RECORDS)
-    assert seen == {each.state for each in comparisons(records, world.services.now())}, "every state was changed once"
+    assert seen == {each.state for each in comparisons(records, world.services.now(), {})}, (
+        "every state was changed once"
+    )
 
 
 async def test_verify_log_and_oversight_name_an_account_whose_consent_was_revived(world: World, tmp_path: Path) -> None:
@@ -126,7 +158,55 @@ async def test_verify_log_and_oversight_name_an_account_whose_consent_was_revive
     assert [line for line in done.stderr.splitlines() if id in line] == lines
     told = json.loads(consentql(url, "oversight", "--json", cwd=tmp_path).stdout)
     assert told["accounts_that_contradict_their_records"] == [{"id": id, "states": states}]
+    assert told["more_accounts_that_contradict_their_records"] == 0
     assert [line for line in consentql(url, "oversight", cwd=tmp_path).stdout.splitlines() if id in line] == lines
+
+
+async def test_an_ended_grant_that_is_revived_is_found_without_any_token(world: World) -> None:
+    clock, id = Clock(world), await world.person("agent@example.org")
+    await _grant_role(world, id, Role.OPERATIONS)
+    clock.forward(hours=1)
+    async with world.services.database.writing() as connection:
+        await token_rows.revoke_role(connection, world.services.keys, id, Role.OPERATIONS, world.services.now())
+    assert await _differing(world) == []
+    async with world.services.database.writing() as connection:
+        await connection.execute(update(ROLE_GRANTS).values(revoked_at=None))
+    expected = [Difference(id, ("the role OPERATIONS",))]
+    assert await _differing(world) == expected
+    clock.forward(minutes=1)
+    async with world.services.database.writing() as connection:
+        await token_rows.revoke_role(connection, world.services.keys, id, Role.OPERATIONS, world.services.now())
+    assert await _differing(world) == expected, "ending it in a regular way covers nothing up"
+
+
+async def test_seals_of_older_keys_count_until_they_are_renewed_and_changes_stay_visible(world: World) -> None:
+    services, clock = world.services, Clock(world)
+    kept, changed = [await world.person(f"{name}@example.org") for name in ("kept", "changed")]
+    for id in (kept, changed):
+        await _grant_role(world, id, Role.ANALYTICS)
+    mine = update(ROLE_GRANTS).where(ROLE_GRANTS.c.subject_id == changed)
+    async with services.database.writing() as connection:
+        await connection.execute(mine.values(expires_at=services.now() + timedelta(days=300)))
+    clock.forward(hours=1)
+    services.keys = KeyRing(("another key of the service, 32 characters", *services.keys._secrets))
+    expected = [Difference(changed, ("the role ANALYTICS",))]
+    assert await _differing(world) == expected
+    for renewed in (1, 0):
+        done = await rotate(services)
+        assert (done.grants, done.changed_grants) == (renewed, 1)
+    services.keys = KeyRing(services.keys._secrets[:1])
+    assert await _differing(world) == expected
+
+
+async def test_accounts_beyond_those_that_are_named_are_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account_state, "MOST", 2)
+    ids = sorted([await world.person(f"p{number}@example.org") for number in range(5)])
+    async with world.services.database.writing() as connection:
+        await connection.execute(update(ACCOUNTS).values(restricted_at=world.services.now()))
+    found = await differences(world.services.database, world.services.keys, world.services.now())
+    assert found.named == [Difference(id, ("the restriction",)) for id in ids[:2]]
+    assert (found.more, found.lines()[-1]) == (3, "at least 3 more accounts contradict their records")
+    assert (await faults(world.services))[-1] == found.lines()[-1]
 
 
 async def test_what_people_do_leaves_no_account_that_differs(world: World) -> None:
@@ -134,7 +214,7 @@ async def test_what_people_do_leaves_no_account_that_differs(world: World) -> No
 
     async def agrees(step: str) -> None:
         clock.forward(seconds=5)
-        assert await differences(world.services.database, world.services.now()) == [], step
+        assert await _differing(world) == [], step
 
     await register(world, "p@example.org", consents=["SOCIAL"])
     await agrees("a registration that waits")
@@ -162,7 +242,7 @@ async def test_what_staff_and_strangers_do_leaves_no_account_that_differs(world:
 
     async def agrees(step: str) -> None:
         clock.forward(seconds=5)
-        assert await differences(world.services.database, world.services.now()) == [], step
+        assert await _differing(world) == [], step
 
     for _ in range(2):
         await world.token(Role.SUPPORT, id)
@@ -173,7 +253,7 @@ async def test_what_staff_and_strangers_do_leaves_no_account_that_differs(world:
     await agrees("a grant has expired")
     await world.token(Role.SUPPORT, id)
     async with world.services.database.writing() as connection:
-        await token_rows.revoke_role(connection, id, Role.SUPPORT, world.services.now())
+        await token_rows.revoke_role(connection, world.services.keys, id, Role.SUPPORT, world.services.now())
     await agrees("a role has ended")
     await register(world, "me@example.org", consents=["SOCIAL", "EXPANSION"])
     await world.data(ASK_RESET, None, {"e": "me@example.org"})

@@ -107,7 +107,9 @@ LATER = timedelta(days=1)
 async def grant(world: World, connection: Any, subject_id: str) -> None:
     """Grants SUPPORT in an open transaction."""
     now = world.services.now()
-    await token_rows.grant_role(connection, subject_id, Role.SUPPORT, now=now, expires_at=now + LATER, granted_by=None)
+    await token_rows.grant_role(
+        connection, world.services.keys, token_rows.NewGrant(subject_id, Role.SUPPORT, now=now, expires_at=now + LATER)
+    )
 
 
 async def test_a_role_granted_meanwhile_keeps_it_on(world: World) -> None:

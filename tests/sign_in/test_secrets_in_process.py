@@ -81,7 +81,9 @@ class Client:
         async with self.world.services.database.writing() as connection:
             id = (await connection.execute(select(ACCOUNTS.c.id))).scalar_one()
             until = now + timedelta(days=1)
-            await token_rows.grant_role(connection, id, Role.SUPPORT, now=now, expires_at=until, granted_by=None)
+            await token_rows.grant_role(
+                connection, self.world.services.keys, token_rows.NewGrant(id, Role.SUPPORT, now=now, expires_at=until)
+            )
 
 
 async def use_everything(client: Client) -> None:

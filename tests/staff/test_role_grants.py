@@ -46,7 +46,9 @@ LATER = timedelta(days=1)
 async def grant(world: World, connection: Any, subject_id: str) -> None:
     """Grants SUPPORT in an open transaction."""
     now = world.services.now()
-    await token_rows.grant_role(connection, subject_id, Role.SUPPORT, now=now, expires_at=now + LATER, granted_by=None)
+    await token_rows.grant_role(
+        connection, world.services.keys, token_rows.NewGrant(subject_id, Role.SUPPORT, now=now, expires_at=now + LATER)
+    )
 
 
 async def test_two_grants_of_a_role_at_once_store_one(world: World) -> None:

@@ -135,7 +135,9 @@ async def test_an_assignment_during_a_new_grant_of_an_expired_role_does_not_coun
         async with database.writing() as connection:
             until = now + timedelta(days=1)
             await token_rows.grant_role(
-                connection, desk.agent, Role.SUPPORT, now=now, expires_at=until, granted_by=None
+                connection,
+                desk.world.services.keys,
+                token_rows.NewGrant(desk.agent, Role.SUPPORT, now=now, expires_at=until),
             )
 
     async with database.writing() as connection:

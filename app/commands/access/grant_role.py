@@ -30,7 +30,7 @@ def grant_role(email: str, role: Role, expires: str) -> None:
             if not await token_rows.lock_remaining_account(connection, subject_id):
                 raise CommandError("This person asked to be erased, and cannot get a role.")
             await token_rows.grant_role(
-                connection, subject_id, role, now=now, expires_at=now + lifetime, granted_by=None
+                connection, services.keys, token_rows.NewGrant(subject_id, role, now=now, expires_at=now + lifetime)
             )
             record(EventKind.ROLE_GRANTED, subject=subject_id, role=role)
 

@@ -1,6 +1,7 @@
 """Compares what each account says with the last record or the open row that it comes from.
 
-Reads decide by the columns of the account, which a single UPDATE can change. The consent history is a hash chain.
+Reads decide by the columns of the account, which a single UPDATE can change. The consent history is a hash chain, and
+role grants are sealed: neither can be changed without the keys.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, case, exists, false, func, not_, or_, select
 
 from models.database import Database
+from models.key_ring import KeyRing
 from models.tables import ACCESS_TOKENS, ACCOUNTS, CONSENT_RECORDS, OBJECTIONS, RESTRICTIONS, ROLE_GRANTS
+from models.tokens.role_grant_seals import is_sealed
 from models.vocabulary import STAFF, Processor, Purpose, Role
 from permissions import policy
 from permissions.masked_columns import GRANTED_VERSION
@@ -20,6 +23,10 @@ from resolvers.subjects.legal_hold_values import is_remnant
 
 MOST: Final = 1000
 """How many accounts are named at most."""
+
+
+Unsealed = dict[Role, list[str]]
+"""The holders of grants whose seal does not match, by role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +49,46 @@ class Difference:
         return [f"account {self.id}: {state} does not follow from its records" for state in self.states]
 
 
-async def differences(database: Database, now: datetime) -> list[Difference]:
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """The accounts that contradict their records: the first ones, and how many more there are at least."""
+
+    named: list[Difference]
+    more: int = 0
+
+    def lines(self) -> list[str]:
+        """The sentences about all accounts."""
+        lines = [line for each in self.named for line in each.lines()]
+        return [*lines, f"at least {self.more} more accounts contradict their records"] if self.more else lines
+
+
+async def differences(database: Database, keys: KeyRing, now: datetime) -> Differences:
     """The accounts that contradict their records, in one statement, so that changes meanwhile do not matter."""
     records = {purpose: CONSENT_RECORDS.alias(f"last_{purpose.lower()}") for purpose in GRANTED_VERSION}
-    compared = list(comparisons(records, now))
+    unsealed = await _unsealed_grants(database, keys)
+    compared = list(comparisons(records, now, unsealed))
     source: Any = ACCOUNTS
     for purpose, last in records.items():
         source = source.outerjoin(last, last.c.sequence == _last_sequence(purpose))
     flags = [each.differs.label(f"differs_{place}") for place, each in enumerate(compared)]
-    found = select(ACCOUNTS.c.id, *flags).select_from(source).where(or_(*(each.differs for each in compared)))
+    total = func.count().over().label("total")
+    found = select(total, ACCOUNTS.c.id, *flags).select_from(source).where(or_(*(each.differs for each in compared)))
     async with database.reading() as connection:
         rows = (await connection.execute(found.order_by(ACCOUNTS.c.id).limit(MOST))).all()
     states = [each.state for each in compared]
-    return [Difference(id, tuple(s for s, on in zip(states, each, strict=True) if on)) for id, *each in rows]
+    named = [Difference(id, tuple(s for s, on in zip(states, each, strict=True) if on)) for _, id, *each in rows]
+    return Differences(named, max([rows[0].total if rows else 0, *map(len, unsealed.values())]) - len(named))
 
 
-def comparisons(records: dict[Purpose, Any], now: datetime) -> Iterator[Comparison]:
+async def _unsealed_grants(database: Database, keys: KeyRing) -> Unsealed:
+    """Verifies the seal of every role grant. Only staff have some."""
+    async with database.reading() as connection:
+        grants = (await connection.execute(select(ROLE_GRANTS))).mappings().all()
+    changed = {(each["role"], each["subject_id"]) for each in grants if not is_sealed(keys, each)}
+    return {role: sorted(id for name, id in changed if name == role.value) for role in STAFF}
+
+
+def comparisons(records: dict[Purpose, Any], now: datetime, unsealed: Unsealed) -> Iterator[Comparison]:
     """Every state that an account repeats from its records. `records` are the last consent records by purpose."""
     for purpose, last in records.items():
         yield Comparison(f"the granted version of {purpose.value}", _version_differs(purpose, last))
@@ -67,7 +98,9 @@ def comparisons(records: dict[Purpose, Any], now: datetime) -> Iterator[Comparis
         says = ACCOUNTS.c.objected.op("&")(processor.bit) != 0
         yield Comparison(f"the objection to {processor.value}", says != _has_open_objection(processor))
     for role in STAFF:
-        yield Comparison(f"the role {role.value}", or_(_has_token_without_grant(role, now), _has_two_grants(role)))
+        changed = ACCOUNTS.c.id.in_(unsealed.get(role, [])[:MOST])
+        differs = or_(changed, _has_token_without_grant(role, now), _has_two_grants(role))
+        yield Comparison(f"the role {role.value}", differs)
 
 
 def _last_sequence(purpose: Purpose) -> Any:

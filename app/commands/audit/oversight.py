@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from sqlalchemy import func, select
 
-from app.commands.audit.account_state import Difference, differences
+from app.commands.audit.account_state import Differences, differences
 from app.commands.console.json_report import print_json
 from app.commands.console.process import run
 from models.columns import rfc3339
@@ -42,7 +42,7 @@ class Oversight:
     queued: int
     released: Release | None
     staff: list[tuple[list[str], Any]]
-    differing: list[Difference]
+    differing: Differences
 
 
 def oversight(*, as_json: bool) -> None:
@@ -72,7 +72,7 @@ async def _collect(services: Services) -> Oversight:
         queued = (await connection.execute(unassigned)).scalar_one()
         staff = (await connection.execute(people)).all()
         released = await newest_release(connection, services.releases_per_year)
-    differing = await differences(services.database, now)
+    differing = await differences(services.database, services.keys, now)
     return Oversight(
         at=now,
         differing=differing,
@@ -96,8 +96,7 @@ def _lines(found: Oversight) -> Iterator[str]:
         yield f"overdue: {found.erasures.many} erasures since {found.erasures.since}"
     if (last := found.released) and last.next_at <= found.at:
         yield f"overdue: a release of statistics since {last.next_at}"
-    for each in found.differing:
-        yield from each.lines()
+    yield from found.differing.lines()
     yield f"open cases without an agent: {found.queued}"
     if last := found.released:
         yield f"statistics: released at {last.released_at}, the next is due at {last.next_at}"
@@ -112,7 +111,10 @@ def _document(found: Oversight) -> dict[str, Any]:
             {"processor": processor, **_overdue(late)} for processor, late in found.withdrawals.items()
         ],
         "overdue_erasures": _overdue(found.erasures),
-        "accounts_that_contradict_their_records": [{"id": each.id, "states": each.states} for each in found.differing],
+        "accounts_that_contradict_their_records": [
+            {"id": each.id, "states": each.states} for each in found.differing.named
+        ],
+        "more_accounts_that_contradict_their_records": found.differing.more,
         "open_cases_without_an_agent": found.queued,
         "statistics": _release(found.released, found.at) if found.released else None,
         "staff": [_grant(names, row) for names, row in found.staff],

@@ -78,7 +78,7 @@ def verify_log(checkpoint: Path | None, *, as_json: bool) -> int:
 async def faults(services: Services, known: Iterable[Checkpoint] = (), taken: Counter[str] | None = None) -> list[str]:
     """The faults of the logs, or else of the accounts that contradict them. `taken` counts what retention removed."""
     found = await log_faults(services, known, taken)
-    return found or [line for each in await differences(services.database, services.now()) for line in each.lines()]
+    return found or (await differences(services.database, services.keys, services.now())).lines()
 
 
 async def log_faults(

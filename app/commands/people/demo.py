@@ -20,6 +20,7 @@ from app.commands.people.demo_people import DOMAIN, PASSWORD, Population, sign_i
 from app.commands.server.retention import ErasurePlaces
 from app.settings import load
 from models.columns import ID_LENGTH
+from models.key_ring import KeyRing
 from models.tables import ACCOUNTS
 from models.tokens import token_rows
 from models.vocabulary import STAFF, ConsentSource, Role
@@ -67,7 +68,7 @@ async def _fill(services: Services, connection: AsyncConnection, population: Pop
         for each in people:
             each.password, each.password_hash = None, hashed
         ids = await store.store(connection, people)
-        await _grant_roles(connection, ids, people, now)
+        await _grant_roles(connection, services.keys, ids, people, now)
         done, lines = len(people), population.lines()
         while batch := [parse_person(line, now) for _, line in zip(range(BATCH), lines, strict=False)]:
             await store.store(connection, batch)
@@ -83,11 +84,11 @@ def _unused_id(make_id: Callable[[], str], erased: frozenset[str]) -> str:
     return id
 
 
-async def _grant_roles(connection: AsyncConnection, ids: list[str], people: list[Any], now: Any) -> None:
+async def _grant_roles(connection: AsyncConnection, keys: KeyRing, ids: list[str], people: list[Any], now: Any) -> None:
     by_name = dict(zip((each.email.partition("@")[0] for each in people), ids, strict=True))
     for role in STAFF:
         await token_rows.grant_role(
-            connection, by_name[role.lower()], role, now=now, expires_at=now + ROLE_LIFETIME, granted_by=None
+            connection, keys, token_rows.NewGrant(by_name[role.lower()], role, now=now, expires_at=now + ROLE_LIFETIME)
         )
 
 

@@ -78,7 +78,7 @@ def release_statistics(*, as_json: AsJson = False) -> None:
 
 @group.command("rotate-keys", rich_help_panel=PANEL)
 def rotate_keys(*, as_json: AsJson = False) -> None:
-    """Re-encrypts secrets with the newest key.
+    """Re-encrypts secrets and seals role grants again with the newest key.
 
     Also prints how many passwords still need an older key. It can run again, and while the service runs.
     """

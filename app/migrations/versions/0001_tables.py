@@ -213,6 +213,7 @@ def _create_tokens() -> None:
         sa.Column("expires_at", INSTANT, nullable=False),
         sa.Column("granted_by", ID),
         sa.Column("revoked_at", INSTANT),
+        sa.Column("seal", sa.String(80), nullable=False),
     )
 
 
