@@ -51,7 +51,7 @@ from resolvers.hashing.breached_passwords import SortedListFile
 from resolvers.hashing.password_hash import Hashing
 from schema.build import build
 
-OUTBOX_STOP_SECONDS: Final = 5
+OUTBOX_STOP_SECONDS: Final = 3
 """How long a process that stops waits for e-mails being sent. Another process sends the rest."""
 
 

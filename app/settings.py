@@ -26,6 +26,7 @@ from app.settings_metrics import MetricsSettings
 from app.settings_network import NetworkSettings, is_network_or_name, plain_text_faults
 from app.settings_postgresql import PostgresqlSettings
 from app.settings_section import PREFIX
+from app.settings_stopping import StoppingSettings
 from app.settings_validation import (
     fault_of_database_url,
     is_empty_in_environment,
@@ -72,6 +73,7 @@ class Settings(
     StatisticsSettings,
     RetentionSettings,
     MetricsSettings,
+    StoppingSettings,
 ):
     """All settings of the process."""
 
@@ -147,13 +149,17 @@ class Settings(
         if is_below_minimum(self.password_memory_kib, self.password_passes):
             faults.append(("PASSWORD_MEMORY_KIB", f"is too low for argon2id with {self.password_passes} passes"))
         faults += self._address_faults()
-        faults += self._statistics_faults()
+        faults += self._number_faults()
         return faults + (self._production_faults() if self.in_production else [])
 
-    def _statistics_faults(self) -> list[tuple[str, str]]:
-        if self.statistics_bound * self.statistics_epsilon >= MIN_BOUND_TIMES_EPSILON:
-            return []
-        return [("STATISTICS_BOUND", f"must be at least {MIN_BOUND_TIMES_EPSILON} / {PREFIX}STATISTICS_EPSILON")]
+    def _number_faults(self) -> list[tuple[str, str]]:
+        faults = []
+        if self.shutdown_delay >= self.shutdown_grace:
+            faults.append(("SHUTDOWN_DELAY", f"must be less than {PREFIX}SHUTDOWN_GRACE"))
+        if self.statistics_bound * self.statistics_epsilon < MIN_BOUND_TIMES_EPSILON:
+            least = f"{MIN_BOUND_TIMES_EPSILON} / {PREFIX}STATISTICS_EPSILON"
+            faults.append(("STATISTICS_BOUND", f"must be at least {least}"))
+        return faults
 
     def _address_faults(self) -> list[tuple[str, str]]:
         faults = []

@@ -28,6 +28,7 @@ def environment(url: str, **more: str) -> dict[str, str]:
         "CONSENTQL_SECRET_KEYS": KEY,
         "CONSENTQL_RATE_LIMITS": "off",
         "CONSENTQL_METRICS_ADDRESS": "off",
+        "CONSENTQL_SHUTDOWN_DELAY": "0",
         **more,
     }
 
@@ -44,6 +45,7 @@ class Server:
     url: str
     log: Path
     pid: int
+    process: "subprocess.Popen[bytes]"
 
 
 @contextmanager
@@ -59,7 +61,7 @@ def serving(
         process = subprocess.Popen(command, env=settings, cwd=cwd, stdout=output, stderr=output)
         try:
             _until_ready(f"http://127.0.0.1:{port}", process, log)
-            yield Server(f"http://127.0.0.1:{port}", log, process.pid)
+            yield Server(f"http://127.0.0.1:{port}", log, process.pid, process)
         finally:
             process.terminate()
             process.wait(60)

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 from typing import Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from app.http.client_address import TrustedProxies
 from app.http.json_answers import READ_METHODS
+from app.operations.graceful_stop import STOPPING
 from app.operations.schema_version import is_current
 from models.database import Database
 from permissions.rate_limits import RateLimiter
@@ -24,7 +25,10 @@ def router(database: Database, limits: RateLimiter, proxies: TrustedProxies) -> 
         return {"status": "alive"}
 
     @routes.api_route("/health/ready", methods=READ_METHODS)
-    async def ready(response: Response) -> dict[str, str]:
+    async def ready(request: Request, response: Response) -> dict[str, str]:
+        if getattr(request.state, STOPPING, False):
+            response.status_code = 503
+            return {"status": "stopping"}
         with contextlib.suppress(Exception):
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 if await is_current(database):

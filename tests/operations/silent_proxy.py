@@ -1,9 +1,11 @@
 """A TCP proxy before PostgreSQL that swallows what passes, as a broken network does: no byte, no end, no error."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from queue import Queue
 
 from sqlalchemy.engine import URL, make_url
 
@@ -15,7 +17,7 @@ class SilentProxy:
     path: str
     new_are_silent: bool = False
     generation: int = 0
-    accepted: int = 0
+    swallowed: threading.Event = field(default_factory=threading.Event)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     def silence(self) -> None:
@@ -24,7 +26,6 @@ class SilentProxy:
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Connects a client."""
-        self.accepted += 1
         self.writers.append(writer)
         if self.new_are_silent:
             return
@@ -38,6 +39,8 @@ class SilentProxy:
             while data := await source.read(65536):
                 if mine == self.generation:
                     sink.write(data)
+                else:
+                    self.swallowed.set()
             if mine == self.generation:
                 sink.close()
 
@@ -54,6 +57,27 @@ async def silent_proxy(url: str) -> AsyncIterator[tuple[SilentProxy, str]]:
     server.close()
     for writer in proxy.writers:
         writer.transport.abort()
+    await asyncio.sleep(0)  # the transports close their sockets
+
+
+@contextmanager
+def silent_proxy_thread(url: str) -> Iterator[tuple[SilentProxy, str]]:
+    """The same on a thread, for a test that waits for other processes."""
+    opened: Queue[tuple[SilentProxy, str]] = Queue()
+    done = threading.Event()
+
+    async def run() -> None:
+        async with silent_proxy(url) as pair:
+            opened.put(pair)
+            await asyncio.to_thread(done.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    try:
+        yield opened.get()
+    finally:
+        done.set()
+        thread.join()
 
 
 def socket_of(address: URL) -> str:

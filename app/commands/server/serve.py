@@ -14,6 +14,7 @@ from app.connections.protocol import ConnectionProtocol
 from app.graphql.document_list import InvalidDocuments
 from app.graphql.document_mode import DocumentMode
 from app.main import create, make_schema, trusted_documents
+from app.operations.graceful_stop import GracefulStop
 from app.operations.log import logging_config
 from app.settings import Settings, load
 from app.telemetry.listener import metrics_served
@@ -56,14 +57,15 @@ def _listen(settings: Settings, host: str, port: int, workers: int) -> None:
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
         timeout_keep_alive=15,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=settings.answer_seconds,
         limit_concurrency=1000,
     )
 
 
 def process() -> ASGIApp:
     """Creates the application of a server process, and excludes its objects from garbage collection."""
-    app = create()
+    settings = load()
+    app = GracefulStop(create(settings), settings.shutdown_delay, settings.shutdown_grace)
     gc.collect()
     gc.freeze()
     return app
