@@ -1,6 +1,7 @@
 """Threads at low priority with a bounded queue, for password work that must not stall the event loop."""
 
 import asyncio
+import logging
 import os
 import threading
 import time
@@ -16,6 +17,8 @@ from models.telemetry.spans import Attribute, SpanName, span
 from resolvers.hashing.anonymous_queue import slot_released
 from resolvers.hashing.fair_queue import FairQueue
 from resolvers.hashing.queue_metrics import REFUSED, WAIT, WAITING, PoolName
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -139,4 +142,10 @@ class WorkerPool:
 
 
 def _lower_priority() -> None:
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+    """Lowers the priority of a new thread. A failure here would break the pool, and is only logged."""
+    thread = threading.get_native_id()
+    try:
+        if os.getpriority(os.PRIO_PROCESS, thread) < NICENESS:
+            os.setpriority(os.PRIO_PROCESS, thread, NICENESS)
+    except OSError as problem:
+        log.warning("the priority of a hashing thread was not lowered", extra={"kind": type(problem).__name__})

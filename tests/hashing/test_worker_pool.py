@@ -1,6 +1,7 @@
 """The pool of hashing threads is bounded, refuses jobs when it is full, and does not block reads."""
 
 import asyncio
+import os
 import threading
 from unittest.mock import ANY
 
@@ -153,3 +154,27 @@ async def test_a_sign_in_is_refused_while_the_pool_is_full(world: World, monkeyp
     assert (results["code"], results["retryAfterSeconds"] > 0) == ("TRY_LATER", True)
     with pytest.raises(PoolFull):
         await world.services.hashing.hash_in_pool(STRONG)
+
+
+@pytest.mark.parametrize("problem", [PermissionError(), OSError()])
+async def test_a_process_that_may_not_change_its_priority_hashes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, problem: OSError
+) -> None:
+    def refuse(*_arguments: int) -> None:
+        raise problem
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    pool = WorkerPool("test", 2, 4)
+    assert await pool.run(lambda: "hashed") == "hashed"
+    pool.close()
+    assert "the priority of a hashing thread was not lowered" in caplog.text
+
+
+async def test_the_threads_of_a_process_with_a_lower_priority_keep_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes: list[tuple[int, ...]] = []
+    monkeypatch.setattr(os, "getpriority", lambda *_: worker_pool.NICENESS + 5)
+    monkeypatch.setattr(os, "setpriority", lambda *arguments: changes.append(arguments))
+    pool = WorkerPool("test", 1, 2)
+    await pool.run(lambda: None)
+    pool.close()
+    assert changes == []
