@@ -58,7 +58,7 @@ def main() -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from app.commands.console.command_error import CommandError
-    from app.operations.schema_version import UnknownSchema
+    from app.operations.schema_revision import UnknownSchema
 
     try:
         app()
@@ -72,8 +72,14 @@ def main() -> None:
 
 def _sentence(problem: Exception) -> str:
     """Names what could not be reached. The text of the failure may hold a password or a row, so it is left out."""
+    from sqlalchemy.exc import DBAPIError
+
+    from models.database import waited_too_long
+
     if isinstance(problem, OSError) and problem.filename is not None:
         return f"Cannot open {problem.filename}: {problem.strerror}."
+    if isinstance(problem, DBAPIError) and waited_too_long(problem):
+        return "The database is busy: others are changing it. Run the command again later."
     kind = type(problem).__name__
     return f"The database, Redis or another service cannot be reached ({kind}). Check the addresses in the settings."
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from app.http.client_address import TrustedProxies
 from app.http.json_answers import READ_METHODS
 from app.operations.graceful_stop import STOPPING
-from app.operations.schema_version import is_current
+from app.operations.schema_version import is_usable
 from models.database import Database
 from permissions.rate_limits import RateLimiter
 
@@ -31,7 +31,7 @@ def router(database: Database, limits: RateLimiter, proxies: TrustedProxies) -> 
             return {"status": "stopping"}
         with contextlib.suppress(Exception):
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                if await is_current(database):
+                if await is_usable(database):
                     return {"status": "ready", **await _impairments(limits, proxies)}
         response.status_code = 503
         return {"status": "not ready"}

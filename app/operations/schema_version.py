@@ -1,7 +1,8 @@
 """The schema version of a database, and its migration to the newest one."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
@@ -9,19 +10,28 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from app.operations.schema_revision import UnknownSchema, works_with
 from models.database import Database
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
-class UnknownSchema(Exception):
-    """The database has a schema that this version does not know."""
+class SchemaState(StrEnum):
+    """What this release can do with the schema of a database."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "This version does not know the database's schema. "
-            "Use the version that created it, or set CONSENTQL_DATABASE_URL to a new database."
-        )
+    MISSING = "MISSING"
+    """There are no tables yet."""
+    OUTDATED = "OUTDATED"
+    """It must be migrated first."""
+    OLDER = "OLDER"
+    """This release works with it, and has a migration for it."""
+    CURRENT = "CURRENT"
+    """This release works with it, and has nothing to migrate. It may be a later step."""
+    UNKNOWN = "UNKNOWN"
+    """Another release made it."""
+
+
+USABLE: Final = frozenset({SchemaState.OLDER, SchemaState.CURRENT})
 
 
 def _config() -> Config:
@@ -45,19 +55,37 @@ async def revision(database: Database) -> str | None:
         return await connection.run_sync(_revision)
 
 
-async def is_current(database: Database) -> bool:
-    """Whether the database has the newest revision."""
-    return await revision(database) == newest()
+async def is_usable(database: Database) -> bool:
+    """Whether this release works with the schema of the database, which may be older or newer."""
+    return state_of(await revision(database)) in USABLE
+
+
+def state_of(found: str | None) -> SchemaState:
+    """The state of a schema with this revision."""
+    if found is None:
+        return SchemaState.MISSING
+    if works_with(found):
+        return SchemaState.OLDER if found in _known() - {newest()} else SchemaState.CURRENT
+    return SchemaState.OUTDATED if found in _known() else SchemaState.UNKNOWN
+
+
+def _known() -> frozenset[str]:
+    return frozenset(each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 async def migrate(database: Database) -> None:
-    """Migrates the database in one transaction. Raises UnknownSchema if its revision is unknown."""
+    """Migrates the database in one transaction. A newer schema that this release works with stays unchanged.
+
+    Raises UnknownSchema for a schema that this release does not know.
+    """
 
     def upgrade(connection: Connection) -> Any:
+        found = _revision(connection)
+        if found is not None and state_of(found) is SchemaState.UNKNOWN:
+            raise UnknownSchema(found)
+        if state_of(found) is SchemaState.CURRENT:
+            return
         config = _config()
-        known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
-        if _revision(connection) not in {None, *known}:
-            raise UnknownSchema
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

@@ -1,6 +1,5 @@
 """The migrations make the tables that the models declare, and a database of another schema is refused."""
 
-import asyncio
 import shutil
 from pathlib import Path
 
@@ -9,18 +8,18 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
-from app.operations import schema_version
-from app.operations.schema_version import UnknownSchema, is_current, migrate, newest
+from app.operations import schema_revision, schema_version
+from app.operations.schema_revision import SchemaRevision, UnknownSchema, works_with
+from app.operations.schema_version import SchemaState, migrate, newest, revision, state_of
 from models.database import Database
 from models.tables import METADATA
-from tests.serving import consentql
 
 NEXT = '''"""One more table."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "next"
+revision = "0001.1"
 down_revision = "{newest}"
 
 
@@ -49,39 +48,58 @@ async def test_the_migrations_make_the_tables_of_the_models(database_url: str) -
     await database.close()
 
 
-async def test_a_database_without_the_newest_migration_is_outdated_until_it_is_applied(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    newer = tmp_path / "migrations"
-    shutil.copytree(schema_version.MIGRATIONS, newer)
-    (newer / "versions" / "next.py").write_text(NEXT.format(newest=newest()))
-    database = Database(database_url)
-    assert await is_current(database)
-    monkeypatch.setattr(schema_version, "MIGRATIONS", newer)
-    assert not await is_current(database)
-    await migrate(database)
-    assert await is_current(database)
+@pytest.fixture
+def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release with one more migration."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(schema_version.MIGRATIONS, folder)
+    (folder / "versions" / "next.py").write_text(NEXT.format(newest=newest()))
+    monkeypatch.setattr(schema_version, "MIGRATIONS", folder)
+
+
+async def state(database: Database) -> SchemaState:
+    return state_of(await revision(database))
+
+
+async def has_more(database: Database) -> bool:
     async with database.reading() as connection:
-        assert await connection.run_sync(lambda it: inspect(it).has_table("added"))
-    await database.close()
+        return await connection.run_sync(lambda it: inspect(it).has_table("added"))
 
 
-async def test_a_database_with_an_unknown_schema_is_not_migrated(database_url: str) -> None:
-    await set_revision(database_url, "0000")
+@pytest.mark.usefixtures("newer")
+async def test_a_release_migrates_a_database_of_an_older_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await state(database) is SchemaState.OLDER
+    monkeypatch.setattr(schema_revision, "WORKS_WITH", ("0001.1",))
+    assert await state(database) is SchemaState.OUTDATED
+    await migrate(database)
+    assert await state(database) is SchemaState.CURRENT
+    assert await has_more(database)
+
+
+async def test_a_release_leaves_a_later_step_of_its_schema_as_it_is(
+    database: Database, newer: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await migrate(database)
+    monkeypatch.undo()
+    assert await state(database) is SchemaState.CURRENT
+    await migrate(database)
+    assert (await revision(database), await has_more(database)) == ("0001.1", True)
+
+
+@pytest.mark.parametrize("unknown", ["0000", "0002", "0002.1", "0001.0", "9999", "next", "1", ""])
+async def test_a_database_with_an_unknown_schema_is_not_migrated(database_url: str, unknown: str) -> None:
+    await set_revision(database_url, unknown)
     database = Database(database_url)
-    assert not await is_current(database)
+    assert await state(database) is SchemaState.UNKNOWN
     with pytest.raises(UnknownSchema):
         await migrate(database)
     await database.close()
 
 
-def test_an_operator_reads_one_sentence_about_an_unknown_schema(
-    backend: str, database_url: str, tmp_path: Path
-) -> None:
-    asyncio.run(set_revision(database_url, "0000"))
-    told = "This version does not know the database's schema."
-    outdated = "The database's schema is outdated. Run `consentql migrate`."
-    for command, expected in (("migrate", told), ("serve", told if backend == "sqlite" else outdated)):
-        done = consentql(database_url, command, cwd=tmp_path)
-        assert (done.returncode, done.stderr.startswith(expected)) == (2, True), done.stderr
-        assert "Traceback" not in done.stderr
+def test_this_release_works_with_its_newest_schema() -> None:
+    revision = newest()
+    assert revision is not None
+    assert works_with(revision)
+    assert all(SchemaRevision.parse(each) for each in schema_revision.WORKS_WITH)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.commands.console.command_error import CommandError
 from app.main import make_services
 from app.operations import log
-from app.operations.schema_version import is_current, migrate
+from app.operations.schema_revision import UnknownSchema
+from app.operations.schema_version import USABLE, SchemaState, migrate, revision, state_of
 from app.settings import load
 from models.connections.sqlite import file_of
+from models.database import Database
 from models.email_address import InvalidAddress, canonical_address
 from models.tables import CREDENTIALS
 from permissions.events.origin import Origin, acting
@@ -23,27 +25,40 @@ from resolvers.context import Services
 T = TypeVar("T")
 
 
-def _is_missing(url: str) -> bool:
-    file = file_of(url)
-    return file is not None and not file.exists()
+COMMAND_WAIT_SECONDS: Final = 30
+"""How long a command waits for others to write to SQLite. A server process does not wait that long."""
 
 
 @asynccontextmanager
 async def open_services(*, creating: bool = False) -> AsyncIterator[Services]:
-    """Opens the services. SQLite is migrated, and created if `creating`; an outdated PostgreSQL is an error."""
+    """Opens the services. SQLite is migrated if necessary, and created if `creating`.
+
+    An outdated PostgreSQL or a schema of another release is an error.
+    """
     settings = load()
-    if not creating and _is_missing(settings.database_url):
-        raise CommandError("The database does not exist. Run `consentql migrate` to create it.")
+    file = file_of(settings.database_url)
+    if not creating and file is not None and not file.exists():
+        raise CommandError(f"The database {file} does not exist. Run `consentql migrate` to create it.")
     made = make_services(settings, settings.command_limits)
+    made.database.write_wait_seconds = COMMAND_WAIT_SECONDS
     try:
-        if made.database.is_sqlite:
-            await migrate(made.database)
-        elif not await is_current(made.database):
-            raise CommandError("The database's schema is outdated. Run `consentql migrate`.")
+        await _prepare_schema(made.database)
         yield made
     finally:
         made.hashing.close()
         await made.database.close()
+
+
+async def _prepare_schema(database: Database) -> None:
+    """Migrates SQLite unless it has the newest schema, so that a command which only reads takes no lock."""
+    found = await revision(database)
+    state = state_of(found)
+    if found is not None and state is SchemaState.UNKNOWN:
+        raise UnknownSchema(found)
+    if state is not SchemaState.CURRENT and database.is_sqlite:
+        await migrate(database)
+    elif state not in USABLE:
+        raise CommandError("The database's schema is outdated. Run `consentql migrate`.")
 
 
 def run(act: Callable[[Services], Awaitable[T]], *, creating: bool = False) -> T:

@@ -20,14 +20,19 @@ def serve(
             metavar="NUMBER", min=1, max=64, help="Run this many processes. More than one needs CONSENTQL_REDIS_URL."
         ),
     ] = 1,
+    *,
+    create: Annotated[
+        bool, typer.Option("--create", metavar=FLAG, help="Create the SQLite database if it does not exist.")
+    ] = False,
 ) -> None:
     """Serves the API.
 
-    Migrates a SQLite database first. With an outdated PostgreSQL database it does not start: run `consentql migrate`.
+    Migrates a SQLite database first. In production it creates one only with `--create`, since the file may be on a disk
+    that is not mounted. With an outdated PostgreSQL database it does not start: run `consentql migrate`.
     """
     from app.commands.server import serve as command
 
-    command.serve(host, port, workers)
+    command.serve(host, port, workers, create=create)
 
 
 @group.command(rich_help_panel=PANEL)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from logging.config import dictConfig
+from typing import Final
 
 import typer
 import uvicorn
@@ -20,8 +21,11 @@ from app.settings import Settings, load
 from app.telemetry.listener import metrics_served
 from permissions.versions.guard import UnannouncedChange, require_announced
 
+WORKER_START_SECONDS: Final = 60
+"""How long a worker may take to import the program, or not answer its supervisor, before it is started again."""
 
-def serve(host: str, port: int, workers: int) -> None:
+
+def serve(host: str, port: int, workers: int, *, create: bool) -> None:
     """Checks settings, policy and database, then listens."""
     settings = load()
     if workers > 1 and settings.counts_attempts and not settings.redis_url:
@@ -34,7 +38,7 @@ def serve(host: str, port: int, workers: int) -> None:
             trusted_documents(settings, make_schema(introspection=not settings.in_production))
     except (UnannouncedChange, InvalidDocuments) as problem:
         raise CommandError(str(problem)) from None
-    asyncio.run(_prepare())
+    asyncio.run(_prepare(creating=create or not settings.in_production))
     _announce(settings, host, port)
     dictConfig(logging_config())
     with metrics_served(settings.metrics_address, workers=workers):
@@ -57,6 +61,7 @@ def _listen(settings: Settings, host: str, port: int, workers: int) -> None:
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
         timeout_keep_alive=15,
+        timeout_worker_healthcheck=WORKER_START_SECONDS,
         timeout_graceful_shutdown=settings.answer_seconds,
         limit_concurrency=1000,
     )
@@ -71,8 +76,9 @@ def process() -> ASGIApp:
     return app
 
 
-async def _prepare() -> None:
-    async with open_services(creating=True):
+async def _prepare(*, creating: bool) -> None:
+    """Checks the database. In production a missing file may be a lost mount, so it is created only on demand."""
+    async with open_services(creating=creating):
         pass
 
 
