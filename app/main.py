@@ -28,6 +28,7 @@ from app.graphql.trusted_documents import TrustedDocuments, load_documents
 from app.http import health
 from app.http.client_address import ClientAddressMiddleware, TrustedProxies
 from app.http.json_answers import WRONG_METHOD, error_response
+from app.http.readiness import Readiness
 from app.http.request_rate import RequestRate, TooManyRequests, too_many_requests
 from app.http.response_headers import BoundaryMiddleware
 from app.mail import letter_pages, transport
@@ -114,10 +115,11 @@ def create(settings: Settings | None = None, services: Services | None = None) -
     settings = settings or load()
     require_announced(text_required=settings.in_production)
     services = services or make_services(settings)
+    outbox = make_outbox(settings, services)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        async with background_work(settings, services):
+        async with background_work(services, outbox):
             yield {CONNECTIONS: caps}
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
@@ -136,7 +138,7 @@ def create(settings: Settings | None = None, services: Services | None = None) -
         app.include_router(pages, dependencies=counted)
     proxies = TrustedProxies(settings.trusted_proxies, settings.proxy_header)
     caps = ConnectionCap(proxies, settings.connections_per_client, settings.connections_of_proxies)
-    app.include_router(health.router(services.database, services.limits, proxies))
+    app.include_router(health.router(Readiness(services, proxies, lambda: outbox.state.consecutive_server_failures)))
     app.add_exception_handler(TooManyRequests, too_many_requests)
     app.add_exception_handler(HTTPException, partial(_http_error, home))
     if settings.allowed_origins:
@@ -145,11 +147,11 @@ def create(settings: Settings | None = None, services: Services | None = None) -
 
 
 @asynccontextmanager
-async def background_work(settings: Settings, services: Services) -> AsyncIterator[None]:
+async def background_work(services: Services, outbox: Outbox) -> AsyncIterator[None]:
     """Writes checkpoints, sends e-mails and measures while a process serves. Closes the services at the end."""
     checkpointing, ended = asyncio.create_task(checkpoints.write_every_minute(services)), asyncio.Event()
     recording = asyncio.create_task(services.last_uses.record_forever(services.database))
-    sending = asyncio.create_task(make_outbox(settings, services).run(ended))
+    sending = asyncio.create_task(outbox.run(ended))
     measuring = asyncio.create_task(ProcessMeter().run())
     async with process_events(services.database):
         yield

@@ -12,7 +12,8 @@ from models.connections.commit import note_commit, transaction
 from models.connections.connection_limit import connection_slot
 from models.connections.measured_pool import MeasuredPool
 from models.connections.postgresql import PREPARED_STATEMENTS, postgresql_engines
-from models.connections.sqlite import reader_engine, writer_engine
+from models.connections.probe import Probe, probe_postgresql, probe_sqlite
+from models.connections.sqlite import file_of, reader_engine, writer_engine
 from models.connections.time_limits import REQUEST_LIMITS, TimeLimits
 from models.connections.write_queue import WriteQueue, is_busy
 
@@ -44,11 +45,14 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         # the default pool keeps five connections and opens a new one, with a thread, for each further request
         options: dict[str, Any] = {"pool_size": pool, "max_overflow": pool, "hide_parameters": True}
+        self._spare: AsyncEngine | None = None
         options["poolclass"] = MeasuredPool
         if self.is_sqlite:
             self.engine = self._reader = reader_engine(url, **options)
         else:
             self.engine, self._reader = postgresql_engines(url, limits, prepared_statements, **options)
+            options |= {"pool_size": 1, "max_overflow": 1, "poolclass": None}
+            self._spare, _ = postgresql_engines(url, limits, prepared_statements, **options)
         self.write_wait_seconds: float = WRITE_WAIT_SECONDS
         self._queue = (
             WriteQueue(writer_engine(url, hide_parameters=True, poolclass=MeasuredPool)) if self.is_sqlite else None
@@ -100,7 +104,11 @@ class Database:
             raise TypeError("Only SQLite has one connection that writes.")
         return self._queue.without_transaction(wait_seconds)
 
+    async def probe(self) -> Probe | None:
+        """Tries to read and to write, on a connection that no request uses. Returns None for a database in memory."""
+        return await (probe_postgresql(self._spare) if self._spare else probe_sqlite(file_of(self.url)))
+
     async def close(self) -> None:
         """Closes every connection."""
-        for engine in self.engines:
+        for engine in (*self.engines, *([self._spare] if self._spare else [])):
             await engine.dispose()

@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import math
+import secrets
 import time
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from typing import Final
 
 from limits import RateLimitItem, parse
@@ -32,6 +34,18 @@ def multiplied(rate: str, factor: int) -> str:
     """Returns a rate with this many times the attempts in the same time."""
     attempts, _, period = rate.partition("/")
     return f"{int(attempts) * factor}/{period}"
+
+
+PROBE_RATE: Final = "1000/second"
+"""The rate of the attempts that only try whether the shared counters count."""
+
+
+class CountingState(StrEnum):
+    """Where attempts are counted: for all processes together, in this process, or not at all."""
+
+    SHARED = "shared"
+    LOCAL = "local"
+    OFF = "off"
 
 
 CounterAct = Callable[[MovingWindowRateLimiter, RateLimitItem, tuple[str, ...]], Awaitable[int]]
@@ -69,12 +83,8 @@ class RateLimiter:
         self._shared = MovingWindowRateLimiter(self._store) if self._store else None
         self._local = MovingWindowRateLimiter(LocalStorage())
         self._shared_retry_at = 0.0
+        self._probe_key = secrets.token_hex(8)
         self._is_local = False
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether the settings name counters that all processes share."""
-        return self._shared is not None
 
     async def count_attempt(self, rate: str, *key: str) -> int:
         """Counts one attempt. Returns 0, or the seconds until the next attempt is allowed.
@@ -118,15 +128,20 @@ class RateLimiter:
             except Exception as problem:  # noqa: BLE001  # the shared count stays
                 self._use_local(problem)
 
-    async def counts_locally(self) -> bool:
-        """Returns whether the shared counters cannot be reached and this process counts on its own."""
-        if not self.enabled or self._store is None:
-            return False
+    async def state(self) -> CountingState:
+        """Returns where attempts are counted. It counts one, because a store that answers may refuse to count."""
+        if not self.enabled:
+            return CountingState.OFF
+        if self._shared is None:
+            return CountingState.LOCAL
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                return not await self._store.check()
-        except TimeoutError:
-            return True
+                await self._shared.hit(parse(PROBE_RATE), "readiness", self._probe_key)
+        except Exception as problem:  # noqa: BLE001  # whatever it is, attempts are not counted there
+            self._use_local(problem)
+            return CountingState.LOCAL
+        self._use_shared()
+        return CountingState.SHARED
 
     def _use_shared(self) -> None:
         if self._is_local:

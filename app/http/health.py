@@ -1,23 +1,14 @@
-"""The routes for liveness and readiness."""
-
-import asyncio
-import contextlib
-from typing import Final
+"""The routes for liveness, start-up and readiness."""
 
 from fastapi import APIRouter, Request, Response
 
-from app.http.client_address import TrustedProxies
 from app.http.json_answers import READ_METHODS
+from app.http.readiness import Readiness
 from app.operations.graceful_stop import STOPPING
-from app.operations.schema_version import is_usable
-from models.database import Database
-from permissions.rate_limits import RateLimiter
-
-TIMEOUT_SECONDS: Final = 3
 
 
-def router(database: Database, limits: RateLimiter, proxies: TrustedProxies) -> APIRouter:
-    """`/health/live` and `/health/ready`."""
+def router(readiness: Readiness) -> APIRouter:
+    """`/health/live`, `/health/started` and `/health/ready`."""
     routes = APIRouter()
 
     @routes.api_route("/health/live", methods=READ_METHODS)
@@ -29,21 +20,18 @@ def router(database: Database, limits: RateLimiter, proxies: TrustedProxies) -> 
         if getattr(request.state, STOPPING, False):
             response.status_code = 503
             return {"status": "stopping"}
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                if await is_usable(database):
-                    return {"status": "ready", **await _impairments(limits, proxies)}
+        look = await readiness.look()
+        if not look.is_ready:
+            response.status_code = 503
+        return {"status": "ready" if look.is_ready else "not ready", **look.parts}
+
+    @routes.api_route("/health/started", methods=READ_METHODS)
+    async def started(response: Response) -> dict[str, str]:
+        if not readiness.has_started:
+            await readiness.look()
+        if readiness.has_started:  # it stays so, whatever fails later
+            return {"status": "started"}
         response.status_code = 503
-        return {"status": "not ready"}
+        return {"status": "starting"}
 
     return routes
-
-
-async def _impairments(limits: RateLimiter, proxies: TrustedProxies) -> dict[str, str]:
-    """What an operator has to fix although the process serves."""
-    found = {}
-    if await limits.counts_locally():  # without Redis each process counts on its own, with tighter limits
-        found["limits"] = "local"
-    if proxies.has_unnamed_clients:
-        found["proxy"] = f"names no client address in {proxies.header.value}"
-    return found

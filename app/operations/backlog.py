@@ -14,12 +14,12 @@ from app.operations.metrics import (
     OUTSTANDING_WITHDRAWALS,
     OVERDUE_WITHDRAWALS,
     LetterState,
-    LimitStore,
 )
 from models.records.last_success import Task
 from models.tables import OUTBOX, WITHDRAWALS
 from models.telemetry.failure import failure_fields
 from models.vocabulary import Processor
+from permissions.rate_limits import CountingState
 from resolvers.context import Services
 
 log = logging.getLogger(__name__)
@@ -83,9 +83,6 @@ async def measure_successes(services: Services) -> None:
 
 async def measure_limits(services: Services) -> None:
     """Sets the gauge of where this process counts attempts."""
-    present = LimitStore.OFF
-    if services.limits.enabled:
-        is_shared = services.limits.is_shared and not await services.limits.counts_locally()
-        present = LimitStore.SHARED if is_shared else LimitStore.LOCAL
-    for store in LimitStore:
+    present = await services.limits.state()
+    for store in CountingState:
         LIMIT_STORES.of(store).set(store is present)

@@ -7,8 +7,9 @@ from typing import Final
 from models.records.last_success import Task
 from models.telemetry.catalogue import OTHER, Merging, counters, gauge, gauges, histograms
 from models.vocabulary import Processor
+from permissions.rate_limits import CountingState
 
-PATHS: Final = ("/", "/graphql", "/health/live", "/health/ready", "/verify", "/reset")
+PATHS: Final = ("/", "/graphql", "/health/live", "/health/started", "/health/ready", "/verify", "/reset")
 """The paths named in metrics and log lines. Any other is `other`."""
 
 
@@ -18,14 +19,6 @@ class LetterState(StrEnum):
     WAITING = "waiting"
     RETRIED = "retried"
     GIVEN_UP = "given_up"
-
-
-class LimitStore(StrEnum):
-    """Where a process counts attempts."""
-
-    SHARED = "shared"
-    LOCAL = "local"
-    OFF = "off"
 
 
 ANSWERS: Final = counters(
@@ -67,5 +60,5 @@ LAST_SUCCESS: Final = gauges(
     task=Task,
 )
 LIMIT_STORES: Final = gauges(
-    "consentql_limits_processes", "Processes by where they count attempts.", Merging.SUM, store=LimitStore
+    "consentql_limits_processes", "Processes by where they count attempts.", Merging.SUM, store=CountingState
 )

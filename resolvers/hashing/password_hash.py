@@ -1,5 +1,6 @@
 """Hashes and verifies passwords with argon2id over a keyed digest, off the event loop."""
 
+import asyncio
 import os
 import unicodedata
 from collections.abc import Callable
@@ -75,6 +76,10 @@ class Hashing:
     async def run_in_pool(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs other work on a password in the same pool; raises PoolFull."""
         return await self._usual.run(work, *args, **kwargs)
+
+    async def is_alive(self) -> bool:
+        """Whether the threads for usual sign-ins take jobs."""
+        return all(await asyncio.gather(self._usual.is_alive(), self._known.is_alive()))
 
     def is_full(self, *, known_device: bool = False) -> bool:
         """Whether the pool refuses a new sign-in, so that the caller can answer without a database query."""

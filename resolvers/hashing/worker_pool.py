@@ -28,6 +28,9 @@ NICENESS: Final = 10
 MAX_REST_SECONDS: Final = 0.02
 """After each job a thread rests as long as the job took, at most this long, which leaves CPU time to reads."""
 
+ALIVE_SECONDS: Final = 0.5
+"""How long a thread may take to show that it is alive, unless it is busy."""
+
 CURRENT_SITE: Final[ContextVar[str | None]] = ContextVar("site", default=None)
 """The network that the request came from."""
 
@@ -136,9 +139,24 @@ class WorkerPool:
             ended = time.monotonic()
             self._thread.rests_until = ended + min(ended - began, MAX_REST_SECONDS)
 
+    async def is_alive(self) -> bool:
+        """Whether a thread of the pool takes jobs. A thread that is busy for long is alive."""
+        try:
+            taken = asyncio.wrap_future(self._pool.submit(_do_nothing))
+        except RuntimeError:  # the pool is closed or broken, or no thread can start
+            return False
+        done, _ = await asyncio.wait([taken], timeout=ALIVE_SECONDS)
+        if done:
+            return taken.exception() is None
+        return any(thread.name.startswith(f"{self._name}_") for thread in threading.enumerate())
+
     def close(self) -> None:
         """Ends the threads and drops queued jobs."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _do_nothing() -> None:
+    """The job that shows that a thread is alive."""
 
 
 def _lower_priority() -> None:

@@ -117,7 +117,7 @@ async def test_an_unnamed_client_is_reported(
 ) -> None:
     """Readiness and one log line name the header. The line contains nothing that was sent."""
     async with behind_proxy(database, header) as client:
-        assert (await client.get("/health/ready")).json() == {"status": "ready"}, "a proxy checks on its own behalf"
+        assert "proxy" not in (await client.get("/health/ready")).json(), "a proxy checks on its own behalf"
         for _ in range(5):
             assert (await client.post("/graphql", json=VIEWER, headers=sent)).status_code == 200
         ready = await client.get("/health/ready")

@@ -165,4 +165,4 @@ def test_an_outdated_database_is_migrated_on_sqlite_and_refused_on_postgresql(
     assert consentql(empty_url, "migrate", cwd=tmp_path).returncode == 0
     assert consentql(empty_url, "migrate", cwd=tmp_path).returncode == 0, "and again changes nothing"
     with serving(empty_url, tmp_path) as server:
-        assert httpx.get(f"{server.url}/health/ready").json() == {"status": "ready"}
+        assert httpx.get(f"{server.url}/health/ready").json()["schema"] == "current"
