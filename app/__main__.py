@@ -1,8 +1,9 @@
 """The command line `consentql`: its groups of commands, and how a failure ends it."""
 
+import os
 import sys
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -53,35 +54,29 @@ def options(
 
 def main() -> None:
     """Runs the command line. A failure that an operator can fix is one sentence and exit status 2."""
-    from limits.errors import ConfigurationError
-    from maxminddb import InvalidDatabaseError
-    from sqlalchemy.exc import SQLAlchemyError
-
     from app.commands.console.command_error import CommandError
+    from app.commands.console.failures import FAILURES, sentence_of
     from app.operations.schema_revision import UnknownSchema
 
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except (CommandError, UnknownSchema, InvalidSettings) as problem:
-        typer.echo(str(problem), err=True)
-        sys.exit(2)
-    except (SQLAlchemyError, ConfigurationError, InvalidDatabaseError, OSError) as problem:
-        typer.echo(_sentence(problem), err=True)
-        sys.exit(2)
+        _fail(str(problem))
+    except FAILURES as problem:
+        _fail(sentence_of(problem))
 
 
-def _sentence(problem: Exception) -> str:
-    """Names what could not be reached. The text of the failure may hold a password or a row, so it is left out."""
-    from sqlalchemy.exc import DBAPIError
-
-    from models.database import waited_too_long
-
-    if isinstance(problem, OSError) and problem.filename is not None:
-        return f"Cannot open {problem.filename}: {problem.strerror}."
-    if isinstance(problem, DBAPIError) and waited_too_long(problem):
-        return "The database is busy: others are changing it. Run the command again later."
-    kind = type(problem).__name__
-    return f"The database, Redis or another service cannot be reached ({kind}). Check the addresses in the settings."
+def _fail(sentence: str) -> NoReturn:
+    """Ends the process with exit status 2. What cannot be written to a full disk is dropped."""
+    typer.echo(sentence, err=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(2)
 
 
 if __name__ == "__main__":
