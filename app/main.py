@@ -37,8 +37,10 @@ from app.mail.letters import LetterTexts
 from app.mail.outbox import Outbox
 from app.operations import checkpoints
 from app.operations.process_events import process_events
+from app.operations.sign_in_metrics import count_sign_ins
 from app.settings import DEVELOPMENT_MAIL, Settings, load
 from app.telemetry.process_metrics import ProcessMeter
+from app.telemetry.tracing import start_tracing
 from models.connections.time_limits import TimeLimits
 from models.database import Database
 from models.key_ring import KeyRing
@@ -149,6 +151,8 @@ def create(settings: Settings | None = None, services: Services | None = None) -
 @asynccontextmanager
 async def background_work(services: Services, outbox: Outbox) -> AsyncIterator[None]:
     """Writes checkpoints, sends e-mails and measures while a process serves. Closes the services at the end."""
+    start_tracing(services.database.engines)
+    count_sign_ins()
     checkpointing, ended = asyncio.create_task(checkpoints.write_every_minute(services)), asyncio.Event()
     recording = asyncio.create_task(services.last_uses.record_forever(services.database))
     sending = asyncio.create_task(outbox.run(ended))

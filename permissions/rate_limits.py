@@ -14,6 +14,7 @@ from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.storage import storage_from_string
 
+from models.telemetry.failure import failure_fields
 from permissions.events.kinds import EventKind
 from permissions.events.record import record
 
@@ -153,7 +154,7 @@ class RateLimiter:
             self._is_local = True
             record(EventKind.LIMITS_LOCAL)
         self._shared_retry_at = time.monotonic() + RETRY_SECONDS
-        log.error("rate limits are counted in this process", extra={"problem": type(problem).__name__})
+        log.error("rate limits are counted in this process", extra=failure_fields(problem))
 
 
 async def _hit(limiter: MovingWindowRateLimiter, item: RateLimitItem, key: tuple[str, ...]) -> int:

@@ -28,6 +28,7 @@ from graphql.utilities import validate_input_literal
 from app.graphql.document_limits import MAX_TOKENS
 from app.graphql.input_faults import InputFault, input_fault
 from models.connections.unavailable import CommitOutcomeUnknown, is_unavailable
+from models.telemetry.failure import failure_fields
 from permissions.error_codes import ErrorCode
 from permissions.errors import ApiError, unavailable
 
@@ -167,13 +168,13 @@ def public_error(error: GraphQLError) -> GraphQLError:
         return error
     if isinstance(cause, ApiError):
         return ApiError(cause.message, nodes=error.nodes, path=error.path, extensions=cause.extensions)
-    kind = type(cause or error).__name__
+    described = {"at": _field(error), **failure_fields(cause or error)}
     if cause is not None and is_unavailable(cause):
-        log.error("the database is unavailable", extra={"kind": kind, "at": _field(error)})
+        log.error("the database is unavailable", extra=described)
         told = unavailable(outcome_unknown=isinstance(cause, CommitOutcomeUnknown))
         return ApiError(told.message, nodes=error.nodes, path=error.path, extensions=told.extensions)
     error_id = secrets.token_hex(8)
-    log.error("an operation failed", extra={"error_id": error_id, "kind": kind, "at": _field(error)})
+    log.error("an operation failed", extra={"error_id": error_id, **described})
     sentence = f"Internal error. Quote id {error_id} when you contact support."
     return ApiError(
         sentence, nodes=error.nodes, path=error.path, extensions={"code": ErrorCode.INTERNAL, "id": error_id}

@@ -24,6 +24,7 @@ from app.graphql import document_limits, error_messages
 from app.graphql.document_cache import MAX_ERRORS, Document, DocumentCache
 from app.graphql.input_faults import InputFault, input_fault
 from app.graphql.operation_metrics import measure_answers
+from models.telemetry.spans import SpanName, span
 from permissions.errors import ApiError, lapsed_session
 from permissions.graphql.classified_schema import ClassifiedSchema
 from permissions.graphql.document_selection import SelectionWalk
@@ -82,7 +83,8 @@ class OperationExtension(SchemaExtension):
             return
         if refused := selection.refused_fields():
             context.extensions_results[REFUSED_FIELDS] = refused
-        yield
+        with span(SpanName.EXECUTION):
+            yield
         result = context.result
         if result is not None:
             result.errors = [error_messages.public_error(error) for error in result.errors or []] or None

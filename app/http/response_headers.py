@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import re
-import secrets
 import time
 from typing import Final
 
@@ -13,9 +11,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.media_types import error_type
-from app.operations.log import REQUEST_ID
 from app.operations.metrics import ANSWERS, PATHS, SECONDS
+from app.telemetry.request_ids import RequestIds, identified, received_trace, request_id_of
+from app.telemetry.tracing import request_span
 from models.connections.unavailable import RETRY_SECONDS, is_unavailable
+from models.telemetry.failure import failure_fields
+from models.telemetry.spans import Attribute
 from permissions.error_codes import ErrorCode
 from permissions.errors import UNAVAILABLE
 
@@ -27,7 +28,6 @@ DRAIN_SECONDS: Final = 2
 DRAIN_BYTES: Final = 16 * 1024 * 1024
 NOTHING: Final = "default-src 'none'; frame-ancestors 'none'"
 """The Content-Security-Policy of an answer that is no page."""
-REQUEST_ID_FORM: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """The methods named in log lines. Any other is `other`."""
 
@@ -64,23 +64,31 @@ class BoundaryMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        marked = ResponseSender(receive, send, _request_id(scope), secure=self.secure, closes=_closes_connection(scope))
-        began, named = time.perf_counter(), REQUEST_ID.set(marked.id)
+        headers, closes = Headers(scope=scope), _closes_connection(scope)
+        id = request_id_of(headers.get("x-request-id", ""))
+        marked = ResponseSender(receive, send, id, secure=self.secure, closes=closes)
+        described = {Attribute.METHOD: _method(scope), Attribute.PATH: _path(scope)}
+        with request_span(received_trace(headers.get("traceparent", "")), described) as (trace, note):
+            with identified(RequestIds(id, trace)):
+                await self._answer(scope, marked)
+            note(Attribute.STATUS, str(marked.status))
+
+    async def _answer(self, scope: Scope, marked: "ResponseSender") -> None:
+        began = time.perf_counter()
         try:
             refusal = _header_fault(scope)
             if refusal:
                 await _refuse(scope, marked, *refusal)
             else:
                 await self.app(scope, marked.receive, marked)
-        except Exception as problem:  # noqa: BLE001  # log only the type: the message may contain sent values
-            log.error("a request failed: %s", type(problem).__name__, extra={"request_id": marked.id})
+        except Exception as problem:  # noqa: BLE001  # without its message, which may contain sent values
+            log.error("a request failed: %s", type(problem).__name__, extra=failure_fields(problem))
             if not marked.started:
                 await _refuse(
                     scope, marked, *((503, UNAVAILABLE) if is_unavailable(problem) else (500, "Internal error."))
                 )
         finally:
             _record(scope, marked, time.perf_counter() - began)
-            REQUEST_ID.reset(named)
 
 
 class ResponseSender:
@@ -133,11 +141,6 @@ def _closes_connection(scope: Scope) -> bool:
     return scope["http_version"] == "1.0" or "close" in Headers(scope=scope).get("connection", "").lower()
 
 
-def _request_id(scope: Scope) -> str:
-    asked = Headers(scope=scope).get("x-request-id", "")
-    return asked if REQUEST_ID_FORM.fullmatch(asked) else secrets.token_hex(12)
-
-
 def _header_fault(scope: Scope) -> tuple[int, str] | None:
     headers: list[tuple[bytes, bytes]] = scope["headers"]
     if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
@@ -162,9 +165,16 @@ async def _refuse(scope: Scope, send: Send, status: int, message: str) -> None:
     await send({"type": "http.response.body", "body": content})
 
 
+def _path(scope: Scope) -> str:
+    return scope["path"] if scope["path"] in PATHS else "other"
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in METHODS else "other"
+
+
 def _record(scope: Scope, answer: ResponseSender, seconds: float) -> None:
-    path = scope["path"] if scope["path"] in PATHS else "other"
+    path = _path(scope)
     ANSWERS.of(path, str(answer.status)).inc()
     SECONDS.of(path).observe(seconds)
-    method = scope["method"] if scope["method"] in METHODS else "other"
-    log.info("%s %s %s", method, path, answer.status, extra={"request_id": answer.id, "seconds": seconds})
+    log.info("%s %s %s", _method(scope), path, answer.status, extra={"seconds": seconds})

@@ -17,6 +17,7 @@ from app.mail.transport import MessageBuilder, Transport
 from models.email_address import lookup_address
 from models.letters import LinkUse, Notice
 from models.tables import ACCOUNTS, CREDENTIALS, MAILED_TOKENS, OUTBOX, SUPPORT_CASES
+from models.telemetry.failure import failure_fields
 from models.tokens.mailed_tokens import LINK_USES, SENT_UNVERIFIED, stored_mailed_token
 from permissions.retention_periods import account_erasure_date
 from resolvers.context import Services
@@ -76,7 +77,7 @@ class Outbox:
                         pass
                     await self.transport.close(unused_for=IDLE_SECONDS)
                 except Exception as problem:  # noqa: BLE001  # tries again after a second
-                    log.warning("the outbox could not be read", extra={"kind": type(problem).__name__})
+                    log.warning("the outbox could not be read", extra=failure_fields(problem))
                 rest = POLL_SECONDS * min(2 ** min(self.state.consecutive_server_failures, 16), MAX_REST)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(ended.wait(), rest)
@@ -114,7 +115,7 @@ class Outbox:
             return False
         except Exception as problem:  # noqa: BLE001  # one e-mail must not block the others
             self.state.add_delayed(self.services.now())
-            log.warning("an e-mail could not be sent", extra={"letter": row.id, "kind": type(problem).__name__})
+            log.warning("an e-mail could not be sent", extra={"letter": row.id, **failure_fields(problem)})
             await self._postpone(row)
         return True
 
@@ -204,7 +205,7 @@ class Outbox:
         except Exception as problem:  # noqa: BLE001  # the lease expires
             log.warning(
                 "the retry of an e-mail could not be scheduled",
-                extra={"letter": row.id, "kind": type(problem).__name__},
+                extra={"letter": row.id, **failure_fields(problem)},
             )
 
     async def _update(self, id: str, where: ColumnElement[bool], **values: Any) -> bool:

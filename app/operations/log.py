@@ -3,16 +3,19 @@
 import json
 import logging
 import logging.config
-from contextvars import ContextVar
 from typing import Any, Final
 
+from app.telemetry.request_ids import present_ids
+from models.telemetry.failure import failure_fields
 from permissions.events.record import SecurityEvent
 
 FIELDS: Final = (
-    "request_id",
     "seconds",
     "error_id",
     "kind",
+    "causes",
+    "sqlstate",
+    "frames",
     "at",
     "problem",
     "chain",
@@ -22,8 +25,6 @@ FIELDS: Final = (
     "step",
     "failures",
 )
-
-REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("the id of the present request", default=None)
 
 QUIET_LOGGERS: Final = {"uvicorn.access": "WARNING", "alembic": "WARNING"}
 """The levels of loggers that would log query strings."""
@@ -42,13 +43,13 @@ class JsonFormatter(logging.Formatter):
             "message": (record.getMessage().splitlines() or [""])[0],
         }
         line |= {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
-        if (request_id := REQUEST_ID.get()) is not None:
-            line.setdefault("request_id", request_id)
+        if ids := present_ids():
+            line |= {"request_id": ids.request_id, "trace_id": ids.trace.trace_id}
         event = getattr(record, "event", None)
         if isinstance(event, SecurityEvent):
             line |= event.line()
-        if record.exc_info and record.exc_info[0]:
-            line["kind"] = record.exc_info[0].__name__
+        if record.exc_info and record.exc_info[1]:
+            line |= failure_fields(record.exc_info[1])
         return json.dumps(line, default=str)
 
 

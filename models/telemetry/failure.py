@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 MOST_CAUSES: Final = 8
-MOST_FRAMES: Final = 20
+MOST_FRAMES: Final = 50
 
 
 def failure_fields(problem: BaseException) -> dict[str, Any]:

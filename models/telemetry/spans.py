@@ -11,6 +11,7 @@ class SpanName(StrEnum):
 
     REQUEST = "request"
     EXECUTION = "execution"
+    ROOT_FIELD = "root field"
     STATEMENT = "statement"
     HASHING = "hashing"
     LEDGER = "ledger"
@@ -22,7 +23,7 @@ class Attribute(StrEnum):
     METHOD = "http.request.method"
     PATH = "http.route"
     STATUS = "http.response.status_code"
-    ROOT_FIELDS = "consentql.root_fields"
+    ROOT_FIELD = "consentql.root_field"
     OPERATION = "db.operation.name"
     TABLES = "db.collection.name"
     SYSTEM = "db.system.name"

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, or_, select, update
 from models.columns import UtcDateTime
 from models.database import Database
 from models.tables import ACCESS_TOKENS
+from models.telemetry.failure import failure_fields
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class LastUses:
             async with asyncio.timeout(LONGEST_SECONDS), database.writing() as connection:
                 await connection.execute(_RECORD, uses)
         except Exception as problem:  # noqa: BLE001  # the token's next request notes a use again
-            log.warning("uses of tokens were not recorded", extra={"kind": type(problem).__name__, "count": len(uses)})
+            log.warning("uses of tokens were not recorded", extra={**failure_fields(problem), "count": len(uses)})
 
     async def record_forever(self, database: Database) -> None:
         """Runs until it is cancelled."""

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 from models.connections.after_commit import after_commit
+from models.telemetry.failure import failure_fields
 from permissions.events.fields import FIELD_VALUES, EventField, Name, Pseudonym
 from permissions.events.kinds import EVENT_RULES, EventKind, fields_of
 from permissions.events.origin import Origin, present_origin
@@ -104,4 +105,4 @@ def _emit(event: SecurityEvent) -> None:
 
 
 def _log_failure(kind: EventKind, problem: Exception) -> None:
-    log.error("an event was not recorded: %s", kind.value, extra={"problem": type(problem).__name__})
+    log.error("an event was not recorded: %s", kind.value, extra=failure_fields(problem))

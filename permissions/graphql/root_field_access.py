@@ -10,6 +10,7 @@ from strawberry.types.info import Info
 from models.connections.commit import noted_commits
 from models.connections.unavailable import CommitOutcomeUnknown, is_unavailable
 from models.mutation_outcomes import Refused
+from models.telemetry.spans import Attribute, SpanName, span
 from models.vocabulary import ForbiddenReason, RefusalCode
 from permissions.caller import Caller
 from permissions.error_codes import FORBIDDEN_REASONS
@@ -46,7 +47,8 @@ class RootFieldAccess(FieldExtension):
         """Returns the resolver's answer, or refuses by a `Refusal` or an error, depending on the field."""
         began, answer = perf_counter(), None
         try:
-            answer = await self._answer(next_, source, info, arguments)
+            with span(SpanName.ROOT_FIELD, {Attribute.ROOT_FIELD: self.coordinate}):
+                answer = await self._answer(next_, source, info, arguments)
             return answer
         finally:
             refusal = answer.code if isinstance(answer, Refused) else None

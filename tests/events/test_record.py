@@ -7,7 +7,8 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import text
 
-from app.operations.log import REQUEST_ID, JsonFormatter
+from app.operations.log import JsonFormatter
+from app.telemetry.request_ids import RequestIds, identified, new_trace
 from models.database import Database
 from models.key_ring import KeyRing
 from models.vocabulary import Role
@@ -133,11 +134,9 @@ def test_a_refusal_is_told_once_in_a_request(security_events: list[SecurityEvent
 
 def test_a_line_is_one_json_object_with_the_id_of_its_request(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    before = REQUEST_ID.set("request-1")
-    with acting(REQUEST):
+    with identified(RequestIds("request-1", new_trace())), acting(REQUEST):
         record(EventKind.ROLE_REVOKED, subject="person-2", role=Role.SUPPORT)
-    line = json.loads(JsonFormatter().format(caplog.records[-1]))
-    REQUEST_ID.reset(before)
+        line = json.loads(JsonFormatter().format(caplog.records[-1]))
     assert line["logger"] == "consentql.security"
     assert line["event"] == line["message"] == EventKind.ROLE_REVOKED
     assert (line["outcome"], line["role"], line["request_id"]) == (Outcome.DONE, Role.SUPPORT, "request-1")

@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.operations.backlog import measure
 from app.operations.last_success import record_success
+from app.operations.sign_in_metrics import OUTCOMES, count_sign_ins
 from models.columns import new_id
 from models.database import Database
 from models.records.last_success import Task
@@ -20,16 +21,18 @@ from models.telemetry.catalogue import OTHER, REGISTRY, counters
 from models.vocabulary import Audience
 from permissions.access_ground import Ground
 from permissions.error_codes import ErrorCode
+from permissions.events.kinds import EventKind
 from resolvers.hashing.queue_metrics import PoolName
 from resolvers.hashing.worker_pool import PoolFull, WorkerPool
 from resolvers.ledger.write_disclosures import Entry, append_entries
 from resolvers.statistics.release import make_release
 from tests.hashing.test_worker_pool import Gate
 from tests.serving import consentql
-from tests.world import World, services_on
+from tests.world import PASSWORD, World, services_on
 
 ONE_DATABASE = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 CANARY = "canary7f3a"
+LOGIN = "mutation ($e: String!, $p: String!) { login(input: {email: $e, password: $p}) { __typename } }"
 
 
 def value(name: str, **labels: str) -> float:
@@ -185,3 +188,19 @@ def test_a_label_outside_of_its_list_is_other() -> None:
 async def _rows(world: World) -> Any:
     async with world.services.database.reading() as connection:
         return (await connection.execute(LAST_SUCCESSES.select())).all()
+
+
+@ONE_DATABASE
+async def test_sign_ins_count_by_outcome(world: World) -> None:
+    count_sign_ins()
+    await world.person("p@example.org", password=PASSWORD)
+    failed, succeeded = (since("consentql_sign_ins_total", outcome=each) for each in ("failed", "succeeded"))
+    for password in ("wrong", "wrong again", PASSWORD):
+        await world.data(LOGIN, None, {"e": "p@example.org", "p": password})
+    await world.data(LOGIN, None, {"e": "nobody@example.org", "p": PASSWORD})
+    assert (failed(), succeeded()) == (3, 1)
+
+
+def test_every_event_of_a_sign_in_is_an_outcome() -> None:
+    steps = {kind for kind in EventKind if kind.name.startswith(("SIGN_IN_", "SECOND_FACTOR_"))}
+    assert steps - set(OUTCOMES) == {EventKind.SIGN_IN_UNLOCKED, EventKind.SECOND_FACTOR_CHANGED}

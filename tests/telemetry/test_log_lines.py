@@ -1,0 +1,148 @@
+"""Laws of log lines: those of a request have its ids, and a failure has its place and its code but no value."""
+
+import json
+import logging
+import re
+import sys
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from app.operations.log import JsonFormatter
+from app.telemetry.request_ids import TraceParent, new_trace, present_ids, received_trace
+from models.telemetry.failure import failure_fields
+from permissions.rate_limits import RateLimiter
+from tests.world import World
+
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+CANARY = "canary7f3a"
+FRAME = re.compile(r"[\w.]+:\d+")
+
+
+class LinesHandler(logging.Handler):
+    """Keeps the lines as a server process writes them."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.setFormatter(JsonFormatter())
+        self.lines: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps a line of the service, not of the client in this process."""
+        if record.name == "httpx":
+            return
+        self.lines.append(json.loads(self.format(record)))
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Any:
+    """The lines so far."""
+    handler = LinesHandler()
+    caplog.set_level(logging.INFO)
+    logging.getLogger().addHandler(handler)
+    yield handler.lines
+    logging.getLogger().removeHandler(handler)
+
+
+async def break_consent(world: World) -> None:
+    """Makes statements about consent fail with a text that holds values."""
+    async with world.services.database.writing() as connection:
+        await connection.execute(text(f"ALTER TABLE objections RENAME TO {CANARY}_away"))
+
+
+async def test_every_line_of_a_request_has_its_request_id_and_its_trace_id(
+    world: World, lines: list[dict[str, Any]]
+) -> None:
+    _, token = await world.member("p@example.org")
+    await break_consent(world)
+    lines.clear()
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "X-Request-Id": "joined-12345678",
+        "traceparent": f"00-{TRACE}-{SPAN}-01",
+    }
+    body = {"query": "{ me { processors { processor objectedAt } } }"}
+    answer = (await world.client.post("/graphql", json=body, headers=headers)).json()
+    assert len(lines) > 1
+    assert {(line["request_id"], line["trace_id"]) for line in lines} == {("joined-12345678", TRACE)}
+    (failed,) = [line for line in lines if line["level"] == "ERROR"]
+    assert failed["error_id"] == answer["errors"][0]["extensions"]["id"]
+    assert failed["at"] == "processors"
+    assert failed["kind"] in failed["causes"][0]
+    assert failed["causes"][-1].startswith(("sqlite3.", "asyncpg."))
+    assert failed["sqlstate"] in ("SQLITE_ERROR", "42P01")
+    assert all(FRAME.fullmatch(frame) for frame in failed["frames"])
+    assert any(frame.startswith("resolvers.") for frame in failed["frames"])
+    assert CANARY not in json.dumps(lines)
+    assert present_ids() is None, "what comes after the request has no ids"
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_a_request_without_a_valid_traceparent_begins_a_trace(world: World, lines: list[dict[str, Any]]) -> None:
+    for header in ({}, {"traceparent": CANARY}, {"traceparent": f"00-{'0' * 32}-{SPAN}-01"}):
+        await world.client.get("/health/live", headers=header)
+    told = {line["trace_id"] for line in lines if line["logger"] == "consentql.http"}
+    assert len(told) == 3
+    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in told)
+    assert CANARY not in json.dumps(lines)
+
+
+async def test_a_line_of_a_background_task_has_no_ids(lines: list[dict[str, Any]]) -> None:
+    await RateLimiter("redis://127.0.0.1:1/0").count_attempt("1/minute", "a")
+    assert lines
+    assert not any({"request_id", "trace_id"} & set(line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("header", "trace"),
+    [
+        (f"00-{TRACE}-{SPAN}-01", TraceParent(TRACE, SPAN, "01")),
+        (f"cc-{TRACE}-{SPAN}-00-later", TraceParent(TRACE, SPAN, "00")),
+        ("", None),
+        (f"00-{TRACE}-{SPAN}-01-later", None),
+        (f"ff-{TRACE}-{SPAN}-01", None),
+        (f"00-{TRACE.upper()}-{SPAN}-01", None),
+        (f"00-{'0' * 32}-{SPAN}-01", None),
+        (f"00-{TRACE}-{'0' * 16}-01", None),
+        (f"00-{TRACE}-{SPAN}-1", None),
+        (f"00-{TRACE}-{SPAN}-01\n", None),
+    ],
+)
+def test_a_traceparent_is_taken_only_if_it_is_valid(header: str, trace: TraceParent | None) -> None:
+    assert received_trace(header) == trace
+
+
+def test_a_new_trace_is_a_valid_traceparent() -> None:
+    made = new_trace()
+    assert received_trace(str(made)) == made
+
+
+def test_a_failure_is_described_without_a_value() -> None:
+    try:
+        try:
+            {}[CANARY]
+        except KeyError as problem:
+            raise ValueError(CANARY) from problem
+    except ValueError as problem:
+        found = failure_fields(problem)
+    assert found["causes"] == ["builtins.ValueError", "builtins.KeyError"]
+    assert found["frames"] == [f"{__name__}:{sys._getframe().f_code.co_firstlineno + 5}"]
+    assert CANARY not in json.dumps(found)
+
+
+def test_a_failure_that_another_library_logs_is_described_the_same_way(lines: list[dict[str, Any]]) -> None:
+    try:
+        raise ValueError(CANARY)
+    except ValueError:
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application\n%s", CANARY)
+    (line,) = lines
+    assert (line["message"], line["causes"]) == ("Exception in ASGI application", ["builtins.ValueError"])
+    assert line["frames"]
+    assert CANARY not in json.dumps(line)
+
+
+def test_causes_that_form_a_circle_end() -> None:
+    first, second = ValueError(), KeyError()
+    first.__cause__, second.__cause__ = second, first
+    assert failure_fields(first)["causes"] == ["builtins.ValueError", "builtins.KeyError"]
