@@ -14,10 +14,10 @@ from graphql import GraphQLField, GraphQLObjectType
 
 from app.graphql.execution import ServedSchema
 from app.main import make_schema
-from models.vocabulary import Audience, Role, Standing
+from models.vocabulary import EVERY_FIELD, Audience, Role, Standing
 from permissions.caller import Caller
 from permissions.decision import SubjectState, decide
-from permissions.graphql.subject_fields import SubjectExecutionContext, SubjectPlan
+from permissions.graphql.plain_fields import PlainExecutionContext
 from permissions.subject import Subject
 from resolvers.context import Context, Services
 
@@ -58,13 +58,12 @@ def unguarded(rows: SimpleNamespace) -> ServedSchema:
     return schema
 
 
-class Unguarded(SubjectExecutionContext):
-    """Returns every stored text."""
+class Unguarded(PlainExecutionContext):
+    """Returns every stored value."""
 
-    def fill(self, subject: Subject, plan: SubjectPlan) -> dict[str, Any]:
-        """The same pass without decisions."""
-        values = subject.values
-        return {key: values.get(name) for key, name, _ in plan.texts}
+    def mask_of(self, subject: Subject) -> int:
+        """The bits of all fields."""
+        return EVERY_FIELD
 
 
 def _field(schema: ServedSchema, coordinate: str) -> GraphQLField:

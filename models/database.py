@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
+import orjson
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -47,6 +48,7 @@ class Database:
         options: dict[str, Any] = {"pool_size": pool, "max_overflow": pool, "hide_parameters": True}
         self._spare: AsyncEngine | None = None
         options["poolclass"] = MeasuredPool
+        options["json_deserializer"] = orjson.loads  # a page of the directory can hold 6 MB of public pages
         if self.is_sqlite:
             self.engine = self._reader = reader_engine(url, **options)
         else:

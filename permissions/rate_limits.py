@@ -98,6 +98,10 @@ class RateLimiter:
         """Returns the seconds until an attempt is allowed, 0 if it is now, without counting one."""
         return await self._counted(_wait, rate, key)
 
+    async def attempts_left(self, rate: str, *key: str) -> int:
+        """Returns how many attempts are allowed now, without counting one."""
+        return await self._counted(_left, rate, key) if self.enabled else parse(rate).amount
+
     async def _counted(self, act: CounterAct, rate: str, key: tuple[str, ...]) -> int:
         if not self.enabled:
             return 0
@@ -163,6 +167,10 @@ async def _hit(limiter: MovingWindowRateLimiter, item: RateLimitItem, key: tuple
 
 async def _wait(limiter: MovingWindowRateLimiter, item: RateLimitItem, key: tuple[str, ...]) -> int:
     return 0 if await limiter.test(item, *key) else await _seconds_to_reset(limiter, item, key)
+
+
+async def _left(limiter: MovingWindowRateLimiter, item: RateLimitItem, key: tuple[str, ...]) -> int:
+    return (await limiter.get_window_stats(item, *key)).remaining
 
 
 async def _seconds_to_reset(limiter: MovingWindowRateLimiter, item: RateLimitItem, key: tuple[str, ...]) -> int:

@@ -1,6 +1,7 @@
 """The rate limits for all requests: by network without a token, else by token and by its holder."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakValueDictionary
@@ -17,10 +18,22 @@ from permissions.rate_limits import REQUESTS_PER_MINUTE, multiplied
 from resolvers.context import Services
 
 LOOKUPS_AT_ONCE: Final = 8
-"""How many tokens of one network are looked up at the same time. Others wait, and are refused if those are unknown."""
+"""How many tokens of one network are looked up at the same time. Fewer, if fewer may still be unknown.
+
+Others wait, and are refused if those are unknown. So a network has no more look-ups of unknown tokens than its limit.
+"""
 
 HOLDER_FACTOR: Final = 2
 """How many times the limit of one token its holder has, over all their tokens."""
+
+
+@dataclass(slots=True, weakref_slot=True)
+class SiteLookups:
+    """The look-ups of a site's tokens that are under way, by network. Those that wait begin in the order they came."""
+
+    under_way: Counter[str] = field(default_factory=Counter)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class TooManyRequests(Exception):
@@ -37,7 +50,7 @@ class RequestRate:
 
     services: Services
     per_minute: int = REQUESTS_PER_MINUTE
-    lookups: WeakValueDictionary[str, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
+    lookups: WeakValueDictionary[str, SiteLookups] = field(default_factory=WeakValueDictionary)
 
     async def count_request(self, credential: Credential | None, address: str) -> None:
         """Counts a request before anything is looked up. Raises TooManyRequests.
@@ -61,15 +74,34 @@ class RequestRate:
 
     async def _looked_up(self, credential: Credential, address: str) -> Caller:
         """Looks the token up, unless too many unknown ones came since the request was counted: its body took time."""
-        free = self.lookups.setdefault(site_of(address), asyncio.Semaphore(LOOKUPS_AT_ONCE))
-        async with free:
+        lookups = self.lookups.setdefault(site_of(address), SiteLookups())
+        networks = [network for network, _ in counted_networks(address)]
+        async with lookups.turn:
+            await self._wait_for_lookup(lookups, address)
+            lookups.under_way.update(networks)
+        try:
+            return await authenticate(self.services, credential, address)
+        except UnknownToken:
+            await self._count_networks("unknown tokens", address)
+            await self._count_networks("requests", address)
+            raise
+        finally:
+            lookups.under_way.subtract(networks)
+            lookups.ended.set()
+
+    async def _wait_for_lookup(self, lookups: SiteLookups, address: str) -> None:
+        """Waits until one more token may be looked up, even if all those under way are unknown."""
+        while True:
+            lookups.ended.clear()
+            under_way = lookups.under_way.copy()  # before the charge is read: one that ends meanwhile counts twice
             _require(await self._wait_after_unknown_tokens(address))
-            try:
-                return await authenticate(self.services, credential, address)
-            except UnknownToken:
-                await self._count_networks("unknown tokens", address)
-                await self._count_networks("requests", address)
-                raise
+            left = {network: await self._unknown_left(network, factor) for network, factor in counted_networks(address)}
+            if all(under_way[network] < min(LOOKUPS_AT_ONCE, most) for network, most in left.items()):
+                return
+            await lookups.ended.wait()
+
+    async def _unknown_left(self, network: str, factor: int) -> int:
+        return await self.services.limits.attempts_left(multiplied(self._rate, factor), "unknown tokens", network)
 
     async def _count(self, kind: str, key: str, factor: int = 1) -> int:
         return await self.services.limits.count_attempt(multiplied(self._rate, factor), kind, key)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import Index, text
 from sqlmodel import SQLModel
 
 from models.columns import (
@@ -16,11 +17,17 @@ from models.columns import (
 )
 from models.vocabulary import PersonalField
 
+LEAVING = text("leaving_since IS NOT NULL")
+
 
 class Account(SQLModel, table=True):
     """One data subject's account. `id` is the id of the GraphQL type User, `account_id` of Account."""
 
     __tablename__ = "accounts"
+    # SQLite would use an index of all accounts for `leaving_since IS NULL`, and then read and sort the whole directory
+    __table_args__ = (
+        Index("ix_accounts_leaving_since", "leaving_since", sqlite_where=LEAVING, postgresql_where=LEAVING),
+    )
 
     id: str = identifier(primary_key=True)
     account_id: str = identifier(unique=True)
@@ -35,7 +42,7 @@ class Account(SQLModel, table=True):
     hidden: int = impersonal("bits of the fields hidden from members", Int, default=0)
     objected: int = impersonal("bits of the processors that the subject objects to", Int, default=0)
     restricted_at: datetime | None = impersonal("since when processing is restricted", UtcDateTime, default=None)
-    leaving_since: datetime | None = impersonal("when erasure was requested", UtcDateTime, default=None, index=True)
+    leaving_since: datetime | None = impersonal("when erasure was requested", UtcDateTime, default=None)
     disabled_at: datetime | None = impersonal("when the account was disabled", UtcDateTime, default=None)
     unreachable_since: datetime | None = impersonal("since when mail is refused", UtcDateTime, default=None)
 

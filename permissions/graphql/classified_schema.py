@@ -19,8 +19,8 @@ from strawberry.types.field import StrawberryField
 from models.columns import unclassified_columns
 from models.tables import METADATA
 from permissions.graphql.field_permission import GUARD, CanRead, GuardedField
+from permissions.graphql.plain_fields import ATTRIBUTE, VALUE_SOURCE, PlainExecutionContext, ValueSource
 from permissions.graphql.root_field_access import RootFieldAccess
-from permissions.graphql.subject_fields import VALUE_SOURCE, SubjectExecutionContext, ValueSource
 
 OPEN: Final = "open"
 IMPERSONAL: Final = "__impersonal__"
@@ -54,7 +54,7 @@ class ClassifiedSchema(strawberry.Schema):
     """Default deny: raises UnclassifiedField with the name of every field without a rule."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        options.setdefault("execution_context_class", SubjectExecutionContext)
+        options.setdefault("execution_context_class", PlainExecutionContext)
         super().__init__(*arguments, **options)
         missing = [
             *unclassified_columns(METADATA.tables.values()),
@@ -126,14 +126,16 @@ class ClassifiedSchema(strawberry.Schema):
                 directive.args[convert(field)].description = field.description
 
     def _install_resolvers(self) -> None:
-        """Lets graphql-core call the guards without Strawberry, or answer a subject's texts in one pass."""
+        """Lets graphql-core call the guards without Strawberry, and marks the fields that one pass can answer."""
         for kind, definition in self._object_types():
             for field in definition.fields:
+                served = kind.fields[self.config.name_converter.from_field(field)]
                 if isinstance(field, GuardedField):
-                    name = self.config.name_converter.from_field(field)
                     guard: CanRead = field.metadata[GUARD]
-                    kind.fields[name].extensions[VALUE_SOURCE] = ValueSource(field.python_name, guard.bit)
-                    kind.fields[name].resolve = guard.resolver(field.python_name)
+                    served.extensions[VALUE_SOURCE] = ValueSource(field.python_name, guard.bit)
+                    served.resolve = guard.resolver(field.python_name)
+                elif field.is_basic_field:
+                    served.extensions[ATTRIBUTE] = field.python_name
 
 
 def _has_access_check(field: StrawberryField, coordinate: str) -> bool:

@@ -4,9 +4,14 @@ import random
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, inspect, select
 
 from models.tables import ACCOUNTS
+from models.vocabulary import EVERY_FIELD, Audience, Role
+from permissions.caller import Caller
+from permissions.masked_columns import FOLDED_SUFFIX, query_parameters
+from resolvers.subjects.read_subjects import select_directory
+from tests.http.requests import ONE_DATABASE
 from tests.world import World, codes, line
 
 PAGE = """query ($first: Int, $after: String, $last: Int, $before: String, $search: String) {
@@ -220,3 +225,24 @@ async def test_an_erased_subject_is_absent_everywhere(world: World) -> None:
     gone = await world.post("query ($id: ID!) { user(id: $id) { id } }", token, {"id": ids[1]})
     unknown = await world.post("query ($id: ID!) { user(id: $id) { id } }", token, {"id": "0" * 32})
     assert gone.content == unknown.content
+
+
+@ONE_DATABASE
+async def test_sqlite_reads_a_page_in_the_order_of_its_index(world: World) -> None:
+    """Otherwise it reads the public pages of everyone, and sorts them, for each page."""
+    statement = select_directory(Audience.MEMBERS, EVERY_FIELD, profile=True).order_by(ACCOUNTS.c.id).limit(101)
+    asked = statement.compile(dialect=world.services.database.engine.dialect)
+    values = query_parameters(Caller(Role.MEMBER, "a", "b", "c", verified=True))
+    sent = tuple({**asked.params, **values}[name] for name in asked.positiontup or ())
+    async with world.services.database.reading() as connection:
+        plan = str((await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", sent)).all())
+    assert "TEMP B-TREE" not in plan, plan
+
+
+async def test_the_columns_of_a_search_come_before_the_long_ones(world: World) -> None:
+    """SQLite reads a row from its beginning, and public pages fill many pages of the file."""
+    async with world.services.database.reading() as connection:
+        columns = await connection.run_sync(lambda sync: inspect(sync).get_columns("profiles"))
+    names = [column["name"] for column in columns]
+    searched = [name for name in names if name.endswith(FOLDED_SUFFIX)]
+    assert max(map(names.index, searched)) < min(map(names.index, ("about", "public_pages", "avatar_url")))
