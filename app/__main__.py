@@ -18,7 +18,8 @@ from app.settings import InvalidSettings
 EPILOG = (
     "Settings come from environment variables that begin with CONSENTQL_. "
     "Exit status 0: done. 1: done, with findings that the command's own help describes. "
-    "2: failed; standard error says why and what to do."
+    "2: failed; standard error says why and what to do. "
+    "3: refused until an operator confirms it; standard error says with which option."
 )
 
 app = typer.Typer(

@@ -36,6 +36,7 @@ from app.mail.letter_documents import LETTER_DOCUMENTS
 from app.mail.letters import LetterTexts
 from app.mail.outbox import Outbox
 from app.operations import checkpoints
+from app.operations.heartbeat import Heartbeat
 from app.operations.process_events import process_events
 from app.operations.sign_in_metrics import count_sign_ins
 from app.settings import DEVELOPMENT_MAIL, Settings, load
@@ -48,6 +49,7 @@ from models.statistics.discrete_laplace import Noise
 from permissions.error_codes import ErrorCode
 from permissions.rate_limits import RateLimiter
 from permissions.versions.guard import require_announced
+from resolvers.clock.steady_clock import SteadyClock
 from resolvers.context import Controller, Services
 from resolvers.geolocation.lookup import Geolocation
 from resolvers.hashing.breached_passwords import SortedListFile
@@ -72,6 +74,7 @@ def make_services(settings: Settings, limits: TimeLimits | None = None) -> Servi
     """Creates the services from settings: database, keys, rate limits, hashing, geolocation."""
     keys = KeyRing(settings.secret_keys)
     return Services(
+        now=SteadyClock(),
         database=make_database(settings, limits or settings.request_limits),
         keys=keys,
         limits=RateLimiter(settings.redis_url, enabled=settings.counts_attempts),
@@ -153,12 +156,16 @@ async def background_work(services: Services, outbox: Outbox) -> AsyncIterator[N
     """Writes checkpoints, sends e-mails and measures while a process serves. Closes the services at the end."""
     start_tracing(services.database.engines)
     count_sign_ins()
+    heartbeat = Heartbeat(services)
+    await heartbeat.start()
+    beating = asyncio.create_task(heartbeat.run())
     checkpointing, ended = asyncio.create_task(checkpoints.write_every_minute(services)), asyncio.Event()
     recording = asyncio.create_task(services.last_uses.record_forever(services.database))
     sending = asyncio.create_task(outbox.run(ended))
     measuring = asyncio.create_task(ProcessMeter().run())
     async with process_events(services.database):
         yield
+    beating.cancel()
     measuring.cancel()
     checkpointing.cancel()
     recording.cancel()

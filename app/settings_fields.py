@@ -223,6 +223,14 @@ class RetentionSettings(Section):
         "the SQLite file, with the ending `.erasures`, or else `var/erasures`.",
     )
 
+    erasure_share: Decimal = Field(
+        default=Decimal(5),
+        ge=0,
+        le=100,
+        description="From 50 accounts on, `consentql retention` asks for `--accept` before it erases data of more than "
+        "this percentage of the accounts.",
+    )
+
     @field_validator("erasure_grace", mode="before")
     @classmethod
     def _read_duration(cls, value: Any) -> Any:

@@ -13,7 +13,8 @@ from in_process import service_on
 
 from models.tokens.token_rows import NewGrant, NewToken, grant_role, issue_token
 from models.vocabulary import ConsentSource, Role
-from resolvers.context import Services, utc_now
+from resolvers.clock.steady_clock import utc_now
+from resolvers.context import Services
 from resolvers.subjects.new_person import NewPerson
 from resolvers.subjects.store_people import PeopleStore
 

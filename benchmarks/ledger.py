@@ -18,7 +18,8 @@ from app.commands.people.demo_people import Population
 from models.tables import DISCLOSURES
 from models.tokens.token_rows import NewToken, issue_token
 from models.vocabulary import ConsentSource, Processor, Role
-from resolvers.context import Services, utc_now
+from resolvers.clock.steady_clock import utc_now
+from resolvers.context import Services
 from resolvers.imports.parse_line import parse_person
 from resolvers.ledger import write_disclosures
 from resolvers.subjects.store_people import PeopleStore

@@ -13,6 +13,7 @@ from models.records import (
     consent,
     disclosure,
     failed_sign_in,
+    heartbeat,
     known_device,
     last_success,
     legal_hold,
@@ -67,5 +68,6 @@ MAILED_TOKENS: Final = _table(mailed_token.MailedToken)
 RESTRICTIONS: Final = _table(restriction.Restriction)
 STATISTICS_RELEASES: Final = _table(statistics.StatisticsRelease)
 STATISTICS_CELLS: Final = _table(statistics.StatisticsCell)
+HEARTBEATS: Final = _table(heartbeat.Heartbeat)
 UNSCRUBBED: Final = _table(pending_vacuum.PendingVacuum)
 LAST_SUCCESSES: Final = _table(last_success.LastSuccess)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from strawberry.types.info import Info
 
@@ -17,14 +17,10 @@ from permissions.graphql.document_selection import DocumentSelection, RootFieldS
 from permissions.rate_limits import RateLimiter
 from permissions.retention_periods import RETENTION, RetentionTable
 from resolvers.caller_database import IS_CHECKED, CallerDatabase
+from resolvers.clock.steady_clock import SteadyClock, utc_now
 from resolvers.geolocation.lookup import Geolocation
 from resolvers.hashing.breached_passwords import SortedListFile
 from resolvers.hashing.password_hash import Hashing
-
-
-def utc_now() -> datetime:
-    """The current time in UTC."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +52,10 @@ class Services:
     now: Callable[[], datetime] = utc_now
     breached_list: SortedListFile | None = None
     last_uses: LastUses = field(default_factory=LastUses)
+
+    def host_time(self) -> datetime:
+        """The time of the host's clock, which can go back. Codes of authenticator apps and clock checks need it."""
+        return self.now.host() if isinstance(self.now, SteadyClock) else self.now()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ FIELDS: Final = (
     "letter",
     "step",
     "failures",
+    "waiting",
 )
 
 QUIET_LOGGERS: Final = {"uvicorn.access": "WARNING", "alembic": "WARNING"}
@@ -65,12 +66,13 @@ def logging_config(level: str = "INFO") -> dict[str, Any]:
     }
 
 
-def show_security_events() -> None:
-    """Writes the security events of a command to standard error, where a server process writes all of its lines."""
-    logger = logging.getLogger("consentql.security")
-    if not logger.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(JsonFormatter())
-        logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+def show_events() -> None:
+    """Writes security events and alerts of a command to standard error, as a server process writes all of its lines."""
+    for name in ("consentql.security", "consentql.retention"):
+        logger = logging.getLogger(name)
+        if not logger.handlers:
+            handler = logging.StreamHandler()
+            handler.setFormatter(JsonFormatter())
+            logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False

@@ -36,6 +36,7 @@ RECEIPT: Final = "part of the exported receipt"
 TABLES_WITHOUT_SUBJECTS: Final[Mapping[Table, str]] = {
     tables.CHAIN_HEADS: "where each log ends",
     tables.CHAIN_GAPS: "where retention removed entries from a log",
+    tables.HEARTBEATS: "when the service was last at work",
     tables.UNSCRUBBED: "names of tables with deleted rows",
     tables.LAST_SUCCESSES: "times of tasks of the service",
     tables.PROCESSOR_VIEWS: "names no subject; each disclosure contains the reason",

@@ -183,7 +183,7 @@ async def _factors_of(context: Context, connection: AsyncConnection, subject_id:
     if authenticator is None:
         return None
     if parse_code(code):
-        right = await accept_code(connection, context.services.keys, authenticator, code, now)
+        right = await accept_code(connection, context.services.keys, authenticator, code, context.services.host_time())
         return Factors.TOTP if right else None
     if not await recovery_codes.spend(connection, context.services.keys, subject_id, code, now):
         return None

@@ -83,7 +83,7 @@ async def confirm_totp_enrolment(info: Info[Context, None], code: EnrolmentCode)
         pending = await _pending_enrolment(connection, subject_id, now)
         if pending is None:
             return NOT_STARTED
-        if not await accept_code(connection, context.services.keys, pending, code, now):
+        if not await accept_code(connection, context.services.keys, pending, code, context.services.host_time()):
             return WRONG_CODE
         row_update = update(AUTHENTICATORS).where(AUTHENTICATORS.c.id == pending.id)
         await connection.execute(row_update.values(confirmed_at=now))

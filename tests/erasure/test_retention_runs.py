@@ -188,7 +188,7 @@ async def test_a_new_demonstration_does_not_reuse_erased_ids(
     async with database.writing() as connection:
         long_ago = update(ACCOUNTS).values(leaving_since=datetime(2026, 1, 1, tzinfo=UTC))
         await connection.execute(long_ago.where(ACCOUNTS.c.email == "member@demo.example.org"))
-    gone = json.loads(consentql(database.url, "retention", "--json", cwd=tmp_path, **grace).stdout)
+    gone = json.loads(consentql(database.url, "retention", "--accept", "--json", cwd=tmp_path, **grace).stdout)
     assert gone["accounts"] > 0
     assert consentql(second_url, "demo", "--users", "40", cwd=tmp_path, **register).returncode == 0
     due = json.loads(consentql(second_url, "retention", "--dry-run", "--json", cwd=tmp_path, **register).stdout)

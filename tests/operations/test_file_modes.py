@@ -21,7 +21,7 @@ from app.mail.transport import FolderTransport
 from app.operations.erasure_register import ErasureRegister
 from models.database import Database
 from models.private_files import create_file, make_folder, open_to_append, replacement
-from resolvers.context import utc_now
+from resolvers.clock.steady_clock import utc_now
 from tests.test_architecture import MODULES, ROOT, tree
 
 MEMBER = "member@demo.example.org"

@@ -17,7 +17,9 @@ from app.commands.console.process import run
 from models.columns import rfc3339
 from models.tables import ACCOUNTS, ROLE_GRANTS, SUPPORT_CASES, WITHDRAWALS
 from permissions.retention_periods import RecordKind, account_erasure_date
+from resolvers.clock.marks import Mark, Marked, read_marks
 from resolvers.context import Services
+from resolvers.erasure.safeguards import count_people_due
 from resolvers.ledger.pseudonyms import pseudonym
 from resolvers.staff.support_case_lists import is_unassigned
 from resolvers.statistics.release import Release, newest_release
@@ -39,6 +41,8 @@ class Oversight:
     at: datetime
     withdrawals: dict[str, Overdue]
     erasures: Overdue
+    refused: Marked | None
+    waiting: int
     queued: int
     released: Release | None
     staff: list[tuple[list[str], Any]]
@@ -71,6 +75,8 @@ async def _collect(services: Services) -> Oversight:
         gone = (await connection.execute(leaving)).one()
         queued = (await connection.execute(unassigned)).scalar_one()
         staff = (await connection.execute(people)).all()
+        refused = (await read_marks(connection)).get(Mark.REFUSED)
+        waiting = await count_people_due(connection, services)
         released = await newest_release(connection, services.releases_per_year)
     differing = await differences(services.database, services.keys, now)
     return Oversight(
@@ -78,6 +84,8 @@ async def _collect(services: Services) -> Oversight:
         differing=differing,
         withdrawals={row.processor: Overdue(row.many, row.since) for row in late},
         erasures=Overdue(gone.many, account_erasure_date(gone.since, services.retention) if gone.since else None),
+        refused=refused,
+        waiting=waiting,
         queued=queued,
         released=released,
         staff=[(_pseudonyms(services, row.subject_id), row) for row in staff],
@@ -94,6 +102,8 @@ def _lines(found: Oversight) -> Iterator[str]:
         yield f"overdue: {processor}: {late.many} withdrawals since {late.since}"
     if found.erasures.many:
         yield f"overdue: {found.erasures.many} erasures since {found.erasures.since}"
+    if found.refused:
+        yield f"retention refused: {found.waiting} erasures wait since {found.refused.at} ({found.refused.reason})"
     if (last := found.released) and last.next_at <= found.at:
         yield f"overdue: a release of statistics since {last.next_at}"
     yield from found.differing.lines()
@@ -111,6 +121,7 @@ def _document(found: Oversight) -> dict[str, Any]:
             {"processor": processor, **_overdue(late)} for processor, late in found.withdrawals.items()
         ],
         "overdue_erasures": _overdue(found.erasures),
+        "retention_refused": _refused(found.refused, found.waiting) if found.refused else None,
         "accounts_that_contradict_their_records": [
             {"id": each.id, "states": each.states} for each in found.differing.named
         ],
@@ -123,6 +134,10 @@ def _document(found: Oversight) -> dict[str, Any]:
 
 def _overdue(late: Overdue) -> dict[str, Any]:
     return {"many": late.many, "since": rfc3339(late.since) if late.since else None}
+
+
+def _refused(refused: Marked, waiting: int) -> dict[str, Any]:
+    return {"at": rfc3339(refused.at), "reason": refused.reason, "waiting": waiting}
 
 
 def _release(last: Release, now: datetime) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.commands.console.command_error import CommandError
 from app.main import make_services
 from app.operations import log
+from app.operations.heartbeat import start_clock
 from app.operations.schema_revision import UnknownSchema
 from app.operations.schema_version import USABLE, SchemaState, migrate, revision, state_of
 from app.settings import load
@@ -43,6 +44,7 @@ async def open_services(*, creating: bool = False) -> AsyncIterator[Services]:
     made.database.write_wait_seconds = COMMAND_WAIT_SECONDS
     try:
         await _prepare_schema(made.database)
+        await start_clock(made)
         yield made
     finally:
         made.hashing.close()
@@ -69,7 +71,7 @@ def run(act: Callable[[Services], Awaitable[T]], *, creating: bool = False) -> T
             with acting(Origin(Source.COMMAND_LINE, made.keys)):
                 return await act(made)
 
-    log.show_security_events()
+    log.show_events()
     return asyncio.run(act_with_services())
 
 

@@ -55,7 +55,17 @@ def schema() -> None:
 def retention(
     *,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", metavar=FLAG, help="Count what is due and change nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", metavar=FLAG, help="Count what is due, with the same exit status, and change nothing."
+        ),
+    ] = False,
+    accept_clock: Annotated[
+        bool,
+        typer.Option("--accept-clock", metavar=FLAG, help="Confirm that the clock is right after a jump or long stop."),
+    ] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", metavar=FLAG, help="Confirm that an unusual share of the accounts loses data.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -64,10 +74,14 @@ def retention(
     Run it every night. It can run again, and while the service runs.
 
     Exit status 1: the rows are erased, but files may still hold bytes of them. Standard error names the files.
+
+    Exit status 3: nothing is erased. Either the clock may be wrong: host and database differ by more than 5 minutes,
+    or the clock is more than 2 days past the newest sign of the service. Or data of more than CONSENTQL_ERASURE_SHARE
+    percent of the accounts is due. Standard error says which, and what to do. `consentql oversight` says it, too.
     """
     from app.commands.server import retention as command
 
-    raise typer.Exit(command.retention(dry_run=dry_run, as_json=as_json))
+    raise typer.Exit(command.retention(dry_run=dry_run, accept_clock=accept_clock, accept=accept, as_json=as_json))
 
 
 @group.command("release-statistics", rich_help_panel=PANEL)

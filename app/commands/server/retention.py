@@ -1,5 +1,6 @@
 """Erases the rows that are due from the database, its files and the folder of e-mails, or counts them."""
 
+import logging
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -25,13 +26,21 @@ from permissions.events.kinds import EventKind
 from permissions.events.record import record
 from permissions.events.values import Erased
 from permissions.retention_periods import RecordKind
+from resolvers.clock.steady_clock import SteadyClock
 from resolvers.context import Services
 from resolvers.erasure.retention_run import BATCH, RetentionRun
+from resolvers.erasure.safeguards import Refusal, Safeguards, note_begin, note_refusal
+
+log = logging.getLogger("consentql.retention")
 
 LETTER: Final = re.compile(r"([0-9a-f]{32})\.eml|\.([0-9a-f]{32})-[0-9a-f]{8}")
 """The name of a complete or incomplete file of the outbox."""
 
 REGISTER: Final = Path("var/erasures")
+
+REFUSED_STATUS: Final = 3
+RETENTION_REFUSED: Final = "retention_refused"
+"""The message of the log line about a refused run. Alerts look for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +63,61 @@ def _default_register(database_url: str) -> Path:
     return file.with_suffix(".erasures") if file else REGISTER
 
 
-def retention(*, dry_run: bool, as_json: bool) -> int:
-    """Returns the exit status: 0 if all due rows were erased, 1 if bytes of them may remain in files."""
-    places = ErasurePlaces.of(load())
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run counted or erased, the files where bytes may remain, and why it was refused."""
 
-    async def act(services: Services) -> tuple[Counter[str], list[str]]:
+    counts: Counter[str]
+    undone: list[str]
+    refusal: Refusal | None = None
+
+    @property
+    def exit_status(self) -> int:
+        """3: refused. 1: bytes of erased rows may remain in files. 0: done."""
+        return REFUSED_STATUS if self.refusal else 1 if self.undone else 0
+
+
+def retention(*, dry_run: bool, accept_clock: bool, accept: bool, as_json: bool) -> int:
+    """Returns the exit status: 0 if all due rows were erased, 1 if bytes of them may remain in files, 3 if refused."""
+    settings = load()
+    places = ErasurePlaces.of(settings)
+    safeguards = Safeguards(settings.erasure_share, clock_accepted=accept_clock, share_accepted=accept)
+
+    async def act(services: Services) -> Outcome:
+        if accept_clock:
+            services.now = SteadyClock()  # an operator vouches for the host's clock, also if it was set back
         if dry_run:
-            return await RetentionRun(services, places.register).due(), []
-        counts, undone = await erase(services, places)
-        if not undone:
-            await record_success(services, Task.RETENTION)
-        return counts, undone
+            refusal = await safeguards.refusal(services, places.register.ids())
+            return Outcome(await RetentionRun(services, places.register).due(), [], refusal)
+        return await erase_guarded(services, places, safeguards)
 
-    counts, undone = run(act)
+    outcome = run(act)
+    _print(outcome, as_json=as_json)
+    return outcome.exit_status
+
+
+def _print(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
-        print_json(counts)
-    else:
-        typer.echo("\n".join(f"{kind}: {many}" for kind, many in counts.items()))
-    for each in undone:
+        refusal = outcome.refusal
+        refused = {"refused": {"reason": refusal.reason, "waiting": refusal.waiting}} if refusal else {}
+        print_json({**outcome.counts, **refused})
+    elif outcome.counts:
+        typer.echo("\n".join(f"{kind}: {many}" for kind, many in outcome.counts.items()))
+    for each in (*([outcome.refusal.sentence] if outcome.refusal else ()), *outcome.undone):
         typer.echo(each, err=True)
-    return 1 if undone else 0
+
+
+async def erase_guarded(services: Services, places: ErasurePlaces, safeguards: Safeguards) -> Outcome:
+    """Erases the due rows, unless the safeguards refuse. A refusal is logged, and marked until a run begins."""
+    if refusal := await safeguards.refusal(services, places.register.ids()):
+        log.error(RETENTION_REFUSED, extra={"kind": refusal.reason.value, "waiting": refusal.waiting})
+        await note_refusal(services, refusal)
+        return Outcome(Counter(), [], refusal)
+    await note_begin(services, clock_accepted=safeguards.clock_accepted)
+    outcome = Outcome(*await erase(services, places))
+    if not outcome.undone:
+        await record_success(services, Task.RETENTION)
+    return outcome
 
 
 async def erase(services: Services, places: ErasurePlaces) -> tuple[Counter[str], list[str]]:

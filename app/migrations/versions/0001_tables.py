@@ -433,6 +433,13 @@ def _create_retention() -> None:
         sa.Column("id", ID, primary_key=True),
         sa.Column("name", sa.String(64), nullable=False),
     )
+    op.create_table(
+        "heartbeats",
+        sa.Column("name", sa.String(16), primary_key=True),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("reason", sa.String(32)),
+        sa.Column("waiting", sa.Integer()),
+    )
     op.create_table("held_profiles", _owner(), *_place(), *_profile())
     op.create_table("held_forms", _owner(), *_form())
 

@@ -1,0 +1,1 @@
+"""The time of a process, and the marks that show whether it can be right."""

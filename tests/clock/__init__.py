@@ -1,0 +1,1 @@
+"""The time of a process, heartbeats, and the safeguards of retention."""
