@@ -17,6 +17,7 @@ from limits.storage import storage_from_string
 from models.telemetry.failure import failure_fields
 from permissions.events.kinds import EventKind
 from permissions.events.record import record
+from permissions.taken_back_attempts import take_back_attempt
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +133,24 @@ class RateLimiter:
                     await self._shared.clear(item, *key)
             except Exception as problem:  # noqa: BLE001  # the shared count stays
                 self._use_local(problem)
+
+    async def take_back(self, rate: str, *key: str, counted_at: float) -> None:
+        """Takes back an attempt that was counted by this time and never checked.
+
+        It counted until now, so concurrent attempts gain nothing. If the counters cannot be reached, it still counts.
+        """
+        if not self.enabled:
+            return
+        item = parse(rate)
+        if self._shared is None or self._is_local:
+            counted = item if self._shared is None else _local_rate(item)
+            await take_back_attempt(self._local.storage, counted.key_for(*key), counted_at)
+            return
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                await take_back_attempt(self._shared.storage, item.key_for(*key), counted_at)
+        except Exception as problem:  # noqa: BLE001  # the shared count stays
+            self._use_local(problem)
 
     async def state(self) -> CountingState:
         """Returns where attempts are counted. It counts one, because a store that answers may refuse to count."""

@@ -1,6 +1,7 @@
 """Turns two-factor sign-in on and off. Each change needs the password and ends the other sessions."""
 
 import io
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -27,7 +28,7 @@ from resolvers.context import Context
 from resolvers.second_factor import login_challenge, recovery_codes
 from resolvers.second_factor.totp_codes import accept_code, confirmed_authenticator, seal_secret
 from resolvers.sessions import attempt_limits
-from resolvers.sessions.attempt_limits import CODE_LIMITS, Bucket
+from resolvers.sessions.attempt_limits import CODE_LIMITS, TRY_LATER, Bucket
 from resolvers.sessions.confirm_password import ConfirmedPassword, confirm_password, wrong_password
 from resolvers.sessions.revoke_tokens import end_sessions
 from resolvers.subjects.account_lock import lock_account
@@ -132,16 +133,24 @@ async def regenerate_recovery_codes(
 
 async def confirm_password_before_code(context: Context, password: str) -> ConfirmedPassword | Refused:
     """Counts an attempt at the code, then verifies the password of the caller."""
-    refusal = await _count_code(context, "second factor again")
-    return refusal or await confirm_password(context, password, "password")
+    if refusal := await _count_code(context, "second factor again"):
+        return refusal
+    counted_at = time.time()
+    confirmed = await confirm_password(context, password, "password")
+    if confirmed is TRY_LATER:
+        await attempt_limits.take_back(context, counted_at, _code_bucket(context, "second factor again"))
+    return confirmed
+
+
+def _code_bucket(context: Context, name: str) -> Bucket:
+    return Bucket(name, str(context.caller.subject_id), CODE_LIMITS)
 
 
 async def _count_code(context: Context, bucket: str) -> Refused | None:
     """Counts an attempt at a code of the caller."""
-    subject_id = str(context.caller.subject_id)
-    refusal = await attempt_limits.count_attempt(context, Bucket(bucket, subject_id, CODE_LIMITS))
+    refusal = await attempt_limits.count_attempt(context, _code_bucket(context, bucket))
     if refusal:
-        record(EventKind.SECOND_FACTOR_LOCKED, subject=subject_id)
+        record(EventKind.SECOND_FACTOR_LOCKED, subject=str(context.caller.subject_id))
     return refusal
 
 

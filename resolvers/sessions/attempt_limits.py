@@ -91,6 +91,13 @@ async def count_password_attempt(context: Context, *buckets: Bucket, known_devic
     return TRY_LATER if full else await count_attempt(context, *buckets)
 
 
+async def take_back(context: Context, counted_at: float, *buckets: Bucket) -> None:
+    """Takes back an attempt that was refused because the pool was full. Attempts of a network are never taken back."""
+    for bucket in buckets:
+        for counter in bucket.counters():
+            await context.limits.take_back(*counter, counted_at=counted_at)
+
+
 async def reset(context: Context, bucket: Bucket) -> None:
     """Resets a counter after a success."""
     for counter in bucket.counters():

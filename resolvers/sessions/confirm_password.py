@@ -1,5 +1,6 @@
 """Asks for the password again before a change of credentials; each attempt is counted."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,10 +54,11 @@ async def confirm_password(context: Context, password: str, field: str) -> Confi
         if refusal is not TRY_LATER:
             record(EventKind.PASSWORD_NOT_CONFIRMED, subject=subject_id, cause=LockCause.ACCOUNT_ATTEMPTS)
         return refusal
-    person = await _find_caller(context)
+    person, counted_at = await _find_caller(context), time.time()
     try:
         verdict = await context.services.hashing.verify(person.password_hash if person else None, password)
     except PoolFull:
+        await attempt_limits.take_back(context, counted_at, bucket)
         return TRY_LATER
     if not verdict.right:
         record(EventKind.PASSWORD_NOT_CONFIRMED, subject=subject_id)

@@ -1,5 +1,6 @@
 """Signs in with a password, refreshes a session and signs out."""
 
+import time
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
@@ -70,8 +71,11 @@ async def login(
     buckets = attempt_limits.per_device_or_email(context, "login", device, ACCOUNT_LIMITS)
     if refusal := await attempt_limits.count_attempt(context, *buckets):
         return _locked(attempt, refusal, LockCause.ACCOUNT_ATTEMPTS)
+    counted_at = time.time()
     attempt = replace(attempt, is_locked=not await _count_password(context, device, person))
     outcome = await _verify_and_begin(context, attempt, person, device)
+    if outcome is TRY_LATER:
+        await attempt_limits.take_back(context, counted_at, *buckets)
     if not isinstance(outcome, SessionTokens):
         _record_outcome(attempt, person, outcome)
         return outcome

@@ -1,5 +1,6 @@
 """Registers an account, with the same answer and the same work whether or not the address is taken."""
 
+import time
 from dataclasses import replace
 from typing import Annotated
 
@@ -21,7 +22,7 @@ from resolvers.consent.objections import record_objection
 from resolvers.context import Context
 from resolvers.inputs import RegisterInput, sent_fields
 from resolvers.sessions import attempt_limits
-from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, REGISTRATION_LIMITS
+from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, REGISTRATION_LIMITS, TRY_LATER
 from resolvers.sign_in.letter_recipient import Recipient, address_owner, recipient_of
 from resolvers.sign_in.new_password import check_and_hash
 from resolvers.subjects.account_lock import lock_account
@@ -56,8 +57,11 @@ async def register(
     if refusal := await attempt_limits.count_password_attempt(context, *limits):
         return refusal
     names = tuple(filter(None, (input.first_name, input.last_name)))
+    counted_at = time.time()
     hashed = await check_and_hash(context, input.password, "input.password", PasswordOwner(person.email, names))
     if isinstance(hashed, Refused):
+        if hashed is TRY_LATER:
+            await attempt_limits.take_back(context, counted_at, *limits[1:])
         return hashed
     person.password_hash = hashed
     async with context.database.writing() as connection:
