@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.types.info import Info
@@ -20,6 +20,7 @@ from models.tokens.mailed_tokens import (
     write_letter,
     write_mailed_token,
 )
+from models.tokens.token_format import TokenKind, format_token
 from models.vocabulary import Purpose, RefusalCode
 from permissions.events.kinds import EventKind
 from permissions.events.record import record
@@ -52,6 +53,7 @@ NOT_REQUESTED_HERE = {
         "If you did not ask for it, do nothing.",
     ),
 }
+UNKNOWN_LINK = format_token(TokenKind.MAILED, bytes(32))
 INVALID_ADDRESS = Refused(RefusalCode.INVALID_INPUT, "`newEmail` is not an e-mail address.", "newEmail")
 
 
@@ -68,6 +70,9 @@ async def verify_email(info: Info[Context, None], token: LinkToken) -> EmailVeri
     try:
         async with context.database.reading() as connection:  # a new address ends the other sessions
             change = await link_tokens.find_live(connection, token, now, LinkUse.CHANGE)
+            is_taken = await _is_taken(connection, change)
+        if is_taken and _requested_link(context, change):
+            token, change = UNKNOWN_LINK, None  # the same work as for a token that never existed
         ends = keys_of_person(change.subject_id) if change else ()
         async with context.database.writing(ends=ends) as connection:
             row = await link_tokens.find_live(connection, token, now, *uses)
@@ -86,6 +91,15 @@ async def verify_email(info: Info[Context, None], token: LinkToken) -> EmailVeri
     except IntegrityError:  # someone else took the new address; the link stays live
         return link_tokens.LINK_EXPIRED
     return EmailVerified(row.email or account.email)
+
+
+async def _is_taken(connection: AsyncConnection, change: Any) -> bool:
+    """Whether another account has the address of the link. Runs the same statement without a link."""
+    email = canonical_address(change.email) if change else ""
+    others = select(CREDENTIALS.c.subject_id).where(CREDENTIALS.c.email_canonical == email)
+    if change:
+        others = others.where(CREDENTIALS.c.subject_id != change.subject_id)
+    return (await connection.execute(others)).first() is not None
 
 
 def _requested_link(context: Context, row: Any) -> bool:

@@ -10,8 +10,23 @@ import pytest
 from sqlalchemy import text
 
 from app.commands.access.disable import disable_account
+from models.letters import LinkUse
+from models.tokens.token_format import TokenKind, new_token
 from models.vocabulary import Role
-from tests.identity import ASK_RESET, CHANGE_EMAIL, LOGIN, REGISTER, STRONG, registration_input, sign_in
+from tests.identity import (
+    ASK_RESET,
+    CHANGE_EMAIL,
+    LOGIN,
+    REGISTER,
+    STRONG,
+    VERIFY,
+    Clock,
+    mailed_tokens,
+    new_session,
+    registration_input,
+    sign_in,
+    verify_email,
+)
 from tests.statements import listening, recorded_statements
 from tests.world import World
 
@@ -106,6 +121,34 @@ async def test_every_address_costs_the_same_writes(world: World, field: str) -> 
         assert without_address(work) == without_address(usual), who
         assert (work.statements, work.commits) == (usual.statements, usual.commits), who
         assert abs(work.bytes - usual.bytes) <= TOLERANCE * max(usual.bytes, work.bytes), (who, work, usual)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_every_link_that_does_not_work_costs_the_same_writes(world: World) -> None:
+    clock = Clock(world)
+    await world.person("taken@example.org", password=STRONG)
+    session = (await new_session(world, "caller@example.org"))[1]["accessToken"]
+
+    async def link_for(email: str) -> str:
+        await world.data(CHANGE_EMAIL, session, {"e": email, "p": STRONG})
+        clock.forward(seconds=1)
+        return (await mailed_tokens(world, LinkUse.CHANGE))[0]
+
+    links = {"expired": await link_for("old@example.org")}
+    clock.forward(days=2)
+    session = (await sign_in(world, "caller@example.org"))["accessToken"]
+    links["spent"] = await link_for("new@example.org")
+    assert "email" in await verify_email(world, links["spent"], session)
+    links["taken"] = await link_for("taken@example.org")
+    links["unknown"] = new_token(TokenKind.MAILED)
+    done = {who: await work_of(world, VERIFY, session, [{"t": link}] * TIMES) for who, link in links.items()}
+    for who, work in done.items():
+        assert "TOKEN_EXPIRED" in work.answer, who
+        assert (work.statements, work.commits, work.bytes) == (
+            done["unknown"].statements,
+            done["unknown"].commits,
+            0,
+        ), who
 
 
 def without_address(work: Work) -> str:
