@@ -6,6 +6,7 @@ from app.http.statuses import STATUSES
 from docs.generated.markdown import code, table
 from models.vocabulary import RefusalCode
 from permissions.error_codes import ERRORS, FORBIDDEN_REASONS
+from permissions.graphql.root_field_rules import REPEATABLE_MUTATIONS
 from schema.build import build
 
 
@@ -20,6 +21,7 @@ def parts() -> dict[str, str]:
         "errors": table(("code", "HTTP status", "occurs", "remedy"), errors),
         "reasons": table(("reason", "occurs", "remedy"), reasons),
         "statuses": table(("status", "occurs", "remedy"), statuses),
+        "repeatable": ", ".join(code(name) for name in sorted(REPEATABLE_MUTATIONS)),
         "refusals": table(("code", "when it occurs, and what to do"), _refusals()),
     }
 

@@ -19,7 +19,8 @@ class RootFieldRule:
     the field. `dear_with`: the argument without which `rate` and `most` do not count the field.
     `for_lapsed_session`: a browser whose access token has expired is answered as a visitor; every other field is
     UNAUTHENTICATED until it refreshes its session.
-    `exports_own_record`: the answer is one value that contains every field of the caller.
+    `exports_own_record`: the answer is one value that contains every field of the caller. `repeatable`: a mutation that
+    changes nothing the second time, so that clients may send it again if they do not know its outcome.
     """
 
     roles: frozenset[Role]
@@ -33,6 +34,7 @@ class RootFieldRule:
     is_processor_view: bool = False
     for_lapsed_session: bool = False
     exports_own_record: bool = False
+    repeatable: bool = False
 
     def allows(self, caller: Caller) -> bool:
         """Returns whether the caller may use the field. It depends only on the caller, not on data."""
@@ -129,20 +131,20 @@ ROOT_FIELD_RULES: Final = {
     "Mutation.confirmTotpEnrolment": RootFieldRule(MEMBER, returns_refusal=True, credential=True),
     "Mutation.disableTotp": RootFieldRule(MEMBER, returns_refusal=True, credential=True),
     "Mutation.regenerateRecoveryCodes": RootFieldRule(MEMBER, returns_refusal=True, credential=True),
-    "Mutation.requestErasure": RootFieldRule(MEMBER, returns_refusal=True, credential=True),
+    "Mutation.requestErasure": RootFieldRule(MEMBER, returns_refusal=True, credential=True, repeatable=True),
     "Mutation.cancelErasure": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
     "Mutation.issueRoleToken": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
     "Mutation.logout": RootFieldRule(EVERYONE, for_lapsed_session=True),
     "Mutation.revokeSession": RootFieldRule(MEMBER, rate=CHANGE_RATE),
-    "Mutation.updateProfile": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
-    "Mutation.updatePreRegistration": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
-    "Mutation.setHiddenFromMembers": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
-    "Mutation.grantConsent": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
-    "Mutation.withdrawConsent": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
-    "Mutation.objectToProcessor": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
-    "Mutation.withdrawObjection": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
-    "Mutation.restrictProcessing": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
-    "Mutation.liftRestriction": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE),
+    "Mutation.updateProfile": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE, repeatable=True),
+    "Mutation.updatePreRegistration": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE, repeatable=True),
+    "Mutation.setHiddenFromMembers": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE, repeatable=True),
+    "Mutation.grantConsent": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE, repeatable=True),
+    "Mutation.withdrawConsent": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE, repeatable=True),
+    "Mutation.objectToProcessor": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE, repeatable=True),
+    "Mutation.withdrawObjection": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE, repeatable=True),
+    "Mutation.restrictProcessing": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE, repeatable=True),
+    "Mutation.liftRestriction": RootFieldRule(MEMBER, returns_refusal=True, rate=CHANGE_RATE, repeatable=True),
     "Mutation.exportMyData": RootFieldRule(
         MEMBER, limited_to=(Audience.SELF,), exports_own_record=True, rate=EXPORT_RATE
     ),
@@ -161,10 +163,15 @@ ROOT_FIELD_RULES: Final = {
     "Mutation.openProcessorView": RootFieldRule(
         PROCESSOR, returns_refusal=True, is_processor_view=True, rate=VIEW_RATE, most=1
     ),
-    "Mutation.acknowledgeWithdrawals": RootFieldRule(PROCESSOR, rate=VIEW_RATE),
+    "Mutation.acknowledgeWithdrawals": RootFieldRule(PROCESSOR, rate=VIEW_RATE, repeatable=True),
 }
 
 CREDENTIAL_FIELDS: Final = frozenset(
     name.removeprefix("Mutation.") for name, rule in ROOT_FIELD_RULES.items() if rule.credential
 )
 LAPSED_SESSION_FIELDS: Final = frozenset(name for name, rule in ROOT_FIELD_RULES.items() if rule.for_lapsed_session)
+
+REPEATABLE_MUTATIONS: Final = tuple(
+    name.removeprefix("Mutation.") for name, rule in ROOT_FIELD_RULES.items() if rule.repeatable
+)
+"""The mutations that may be sent again."""

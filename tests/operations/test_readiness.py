@@ -100,10 +100,10 @@ async def test_a_process_whose_pool_is_exhausted_tells_of_the_database(database:
 
 
 @ONE_DATABASE
-async def test_an_outdated_schema_is_not_ready(world: World) -> None:
+async def test_an_unknown_schema_is_not_ready(world: World) -> None:
     async with world.services.database.writing() as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = 'older'"))
-    assert await readiness_of(world) == without(schema="outdated")
+        await connection.execute(text("UPDATE alembic_version SET version_num = 'nowhere'"))
+    assert await readiness_of(world) == without(schema="unknown")
 
 
 @ONE_DATABASE
