@@ -40,9 +40,14 @@ def _config() -> Config:
     return config
 
 
-def newest() -> str | None:
-    """The newest revision of this version of the program."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+def revisions() -> list[str]:
+    """The revisions that this release can migrate to, oldest first."""
+    return [each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+
+
+def newest() -> str:
+    """The newest revision of this release."""
+    return revisions()[-1]
 
 
 def _revision(connection: Connection) -> str | None:
@@ -64,16 +69,13 @@ def state_of(found: str | None) -> SchemaState:
     """The state of a schema with this revision."""
     if found is None:
         return SchemaState.MISSING
+    *older, newest = revisions()
     if works_with(found):
-        return SchemaState.OLDER if found in _known() - {newest()} else SchemaState.CURRENT
-    return SchemaState.OUTDATED if found in _known() else SchemaState.UNKNOWN
+        return SchemaState.OLDER if found in older else SchemaState.CURRENT
+    return SchemaState.OUTDATED if found in (*older, newest) else SchemaState.UNKNOWN
 
 
-def _known() -> frozenset[str]:
-    return frozenset(each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions())
-
-
-async def migrate(database: Database) -> None:
+async def migrate(database: Database, to: str = "head") -> None:
     """Migrates the database in one transaction. A newer schema that this release works with stays unchanged.
 
     Raises UnknownSchema for a schema that this release does not know.
@@ -87,7 +89,7 @@ async def migrate(database: Database) -> None:
             return
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
     async with database.writing() as connection:
         await connection.run_sync(upgrade)
