@@ -1,7 +1,6 @@
 """Overwrites deleted rows in the database's files, and reports where it cannot."""
 
 import sqlite3
-from collections.abc import Mapping
 from typing import Final
 
 from sqlalchemy import delete, select, text
@@ -13,6 +12,12 @@ from models.tables import UNSCRUBBED
 TIMEOUT_SECONDS: Final = 60
 """How long to wait for a table or for SQLite's write-ahead log. Meanwhile no one else can read it."""
 
+INSUFFICIENT_PRIVILEGE: Final = "42501"
+PRIMARY_INDEX: Final = text(
+    "SELECT CAST(CAST(indexrelid AS regclass) AS text) FROM pg_index "
+    "WHERE indrelid = CAST(CAST(:name AS text) AS regclass) AND indisprimary"
+)
+
 
 async def overwrite_deleted(database: Database) -> list[str]:
     """Overwrites what was deleted since the last success. Returns a sentence for each part that failed."""
@@ -21,7 +26,7 @@ async def overwrite_deleted(database: Database) -> list[str]:
     names = sorted({row.name for row in noted})
     if not names:
         return []
-    undone = await (_vacuum_sqlite(database, names) if database.is_sqlite else _vacuum_postgresql(database, names))
+    undone = await (_vacuum_sqlite(database, names) if database.is_sqlite else _rewrite_postgresql(database, names))
     done = [row.id for row in noted if row.name not in undone]
     for start in range(0, len(done), 500):
         async with database.writing() as connection:
@@ -46,39 +51,34 @@ async def _vacuum_sqlite(database: Database, names: list[str]) -> dict[str, str]
     return dict.fromkeys(names, "may still be in the write-ahead log, which another process is reading") if busy else {}
 
 
-async def _vacuum_postgresql(database: Database, names: list[str]) -> dict[str, str]:
-    """Rewrites each table into a new file, because PostgreSQL keeps the bytes of deleted rows. Returns the failures."""
-    before = await _files(database, names)
-    refused = await _failures(database, {name: f"VACUUM FULL {name}" for name in names})
-    after = await _files(database, names)
-    # if the role does not own a table, PostgreSQL only warns
-    same = {name: "only its owner can" for name in names if before[name] == after[name]}
-    return {name: f"was not rewritten ({problem})" for name, problem in (same | refused).items()}
+async def _rewrite_postgresql(database: Database, names: list[str]) -> dict[str, str]:
+    """Rewrites each table into a new file, because PostgreSQL keeps the bytes of deleted rows. Returns the failures.
+
+    CLUSTER writes the same file as VACUUM FULL, and in a transaction. So its time limit ends with the transaction, and
+    no later user of a pooler's connection has it.
+    """
+    failed = {}
+    for name in names:
+        try:
+            async with database.writing() as connection:
+                await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{TIMEOUT_SECONDS}s'")
+                index = (await connection.execute(PRIMARY_INDEX, {"name": name})).scalar_one()
+                await connection.exec_driver_sql(f"CLUSTER {name} USING {index}")
+        except DBAPIError as problem:
+            failed[name] = f"was not rewritten ({_reason(problem)})"
+    return failed
 
 
-async def _files(database: Database, names: list[str]) -> dict[str, int]:
-    node = text("SELECT pg_relation_filenode(CAST(CAST(:name AS text) AS regclass))")
-    async with database.reading() as connection:
-        return {name: (await connection.execute(node, {"name": name})).scalar_one() for name in names}
+def _reason(problem: DBAPIError) -> str:
+    is_forbidden = getattr(problem.orig, "sqlstate", None) == INSUFFICIENT_PRIVILEGE
+    return "only its owner can" if is_forbidden else type(problem.orig).__name__
 
 
 async def _checkpoint_postgresql(database: Database) -> list[str]:
     """Requests a checkpoint, which removes the old files. Not every role may do that."""
-    consequence = "No checkpoint was made. The next one removes the old files"
-    refused = await _failures(database, {consequence: "CHECKPOINT"})
-    return [f"{sentence} ({problem})." for sentence, problem in refused.items()]
-
-
-async def _failures(database: Database, statements: Mapping[str, str]) -> dict[str, str]:
-    """Runs each statement in its own transaction. Returns the type of the error for each that failed."""
-    found = {}
-    async with database.engine.connect() as connection:
-        alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await alone.execute(text(f"SET lock_timeout = '{TIMEOUT_SECONDS}s'"))
-        for name, statement in statements.items():
-            try:
-                await alone.execute(text(statement))
-            except DBAPIError as problem:
-                found[name] = type(problem.orig).__name__
-        await alone.execute(text("RESET lock_timeout"))
-    return found
+    try:
+        async with database.reading() as connection:
+            await connection.exec_driver_sql("CHECKPOINT")
+    except DBAPIError as problem:
+        return [f"No checkpoint was made. The next one removes the old files ({type(problem.orig).__name__})."]
+    return []

@@ -94,7 +94,7 @@ async def _require_committed(engine: AsyncEngine, identity: _Identity, lost: Exc
     """Returns if the transaction took effect, and raises the failure if it did not."""
     try:
         async with asyncio.timeout(LOOK_SECONDS):
-            status = await _status(engine.execution_options(isolation_level="AUTOCOMMIT"), identity)
+            status = await _status(engine, identity)
     except Exception as problem:
         raise CommitOutcomeUnknown from problem
     if status == ABORTED:

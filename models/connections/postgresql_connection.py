@@ -19,6 +19,8 @@ class BoundedConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg ha
 
     def __init__(self, protocol: Any, transport: Any, *more: Any, **named: Any) -> None:
         super().__init__(protocol, transport, *more, **named)
+        # the driver would switch this off for the session, which behind a pooler may be another client's
+        self._server_caps = self._server_caps._replace(jit=False)  # type: ignore[misc, has-type]
         _watch(transport.get_extra_info("socket"), self.limits.network)
 
     async def execute(self, query: str, *parameters: Any, timeout: float | None = None) -> str:  # noqa: ASYNC109  # as asyncpg has it
@@ -28,6 +30,13 @@ class BoundedConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg ha
             query + _local_limits(self.limits) if begins else query, *parameters, timeout=timeout
         )
         return status
+
+    async def _introspect_types(self, type_ids: Any, timeout: float | None) -> Any:  # noqa: ASYNC109  # as above
+        """Reads the types that a statement needs, in a transaction, which compiles nothing."""
+        if self.is_in_transaction():
+            return await super()._introspect_types(type_ids, timeout)
+        async with self.transaction():
+            return await super()._introspect_types(type_ids, timeout)
 
     def drop_if_idle(self) -> None:
         """Closes the connection without a word to the server, unless a statement still has to be cancelled there."""
@@ -41,12 +50,14 @@ def connection_class(limits: TimeLimits) -> type[BoundedConnection]:
 
 
 def _local_limits(limits: TimeLimits) -> str:
+    """Commands that hold for one transaction. To compile a statement would take longer than to run it."""
     values = {
         "lock_timeout": limits.lock,
         "statement_timeout": limits.statement,
         "idle_in_transaction_session_timeout": limits.idle,
     }
-    return "".join(f" SET LOCAL {name} = {round(seconds * 1000)};" for name, seconds in values.items())
+    settings = {**{name: str(round(seconds * 1000)) for name, seconds in values.items()}, "jit": "off"}
+    return "".join(f" SET LOCAL {name} = {value};" for name, value in settings.items())
 
 
 def _watch(channel: Any, seconds: float) -> None:
