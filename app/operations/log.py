@@ -3,6 +3,8 @@
 import json
 import logging
 import logging.config
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from app.telemetry.request_ids import present_ids
@@ -66,13 +68,21 @@ def logging_config(level: str = "INFO") -> dict[str, Any]:
     }
 
 
-def show_events() -> None:
+@contextmanager
+def events_shown() -> Iterator[None]:
     """Writes security events and alerts of a command to standard error, as a server process writes all of its lines."""
-    for name in ("consentql.security", "consentql.retention"):
-        logger = logging.getLogger(name)
-        if not logger.handlers:
-            handler = logging.StreamHandler()
-            handler.setFormatter(JsonFormatter())
-            logger.addHandler(handler)
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter())
+    loggers = [logging.getLogger(name) for name in ("consentql.security", "consentql.retention")]
+    before = [(logger.level, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         logger.propagate = False
+    try:
+        yield
+    finally:
+        for logger, (level, propagates) in zip(loggers, before, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+            logger.propagate = propagates

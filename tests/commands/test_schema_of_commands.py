@@ -17,7 +17,6 @@ from app.__main__ import app
 from app.commands.console import process
 from app.commands.console.command_error import CommandError
 from app.commands.server import serve
-from app.operations import log
 from app.operations.schema_revision import UnknownSchema
 from app.settings import Settings
 from models.database import Database
@@ -65,7 +64,6 @@ ALL: Final = READING | WRITING
 def invoke(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
     """Runs a command of `ALL` on the database, in this process."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(log, "show_security_events", lambda: None)
     proposal(tmp_path / "new.json")
     (tmp_path / "people.jsonl").touch()
 
@@ -138,7 +136,6 @@ def test_a_command_that_writes_says_that_others_write(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(process, "COMMAND_WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(log, "show_security_events", lambda: None)
     monkeypatch.setattr("sys.argv", ["consentql", "unlock", PERSON])
     for setting, value in environment(database_url).items():
         monkeypatch.setenv(setting, value)

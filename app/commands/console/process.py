@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.commands.console.command_error import CommandError
 from app.main import make_services
-from app.operations import log
 from app.operations.heartbeat import start_clock
+from app.operations.log import events_shown
 from app.operations.schema_revision import UnknownSchema
 from app.operations.schema_version import USABLE, SchemaState, migrate, revision, state_of
 from app.settings import load
@@ -71,8 +71,8 @@ def run(act: Callable[[Services], Awaitable[T]], *, creating: bool = False) -> T
             with acting(Origin(Source.COMMAND_LINE, made.keys)):
                 return await act(made)
 
-    log.show_events()
-    return asyncio.run(act_with_services())
+    with events_shown():
+        return asyncio.run(act_with_services())
 
 
 async def find_person(connection: AsyncConnection, email: str) -> str:
