@@ -73,14 +73,14 @@ class SessionState:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """The caller, as their token says."""
+    """The caller, as their token says. An error takes the place of a part if the token has ended."""
 
     id: str
     role: Role
     user: Any = None
-    session: SessionState | None = None
-    expires_at: datetime | None = None
-    processor: Processor | None = None
+    session: SessionState | Exception | None = None
+    expires_at: datetime | Exception | None = None
+    processor: Processor | Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)

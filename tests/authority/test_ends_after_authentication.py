@@ -54,6 +54,38 @@ async def test_no_root_field_reads_or_acts_even_as_the_first_one(world: World, r
 
 
 @pytest.mark.usefixtures("ended")
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "ANONYMOUS"])
+async def test_viewer_beside_other_root_fields_shows_no_part_of_an_ended_token(world: World, role: str) -> None:
+    token = await token_of(world, role)
+    await revived(world)
+    parts = "user { id } session { id } expiresAt processor"
+    answer = await world.ask(f"{{ policy {{ version }} viewer {{ id role {parts} }} }}", token)
+    shown = answer["data"]["viewer"]
+    assert (answer["data"]["policy"] is not None, shown["role"]) == (True, role)
+    assert {name: shown[name] for name in shown if name not in ("id", "role")} == dict.fromkeys(
+        ("user", "session", "expiresAt", "processor")
+    )
+    holder = {"MEMBER": {"user", "session"}, "PROCESSOR": {"processor"}}.get(role, {"user"})
+    assert {error["path"][1] for error in answer["errors"]} == {"expiresAt", *holder}
+    assert {error["path"][0] for error in answer["errors"]} == {"viewer"}
+    assert set(codes(answer)) == {"UNAUTHENTICATED"}
+
+
+async def test_viewer_alone_is_answered_from_the_authentication(world: World) -> None:
+    for role in (role for role in ROLES if role != "ANONYMOUS"):
+        token = await token_of(world, role)
+        await world.data("{ viewer { role } }", token)  # the first use of a token is recorded with a write
+        for document, checks in (
+            ("{ viewer { role expiresAt session { id } user { id } } }", 0),
+            ("{ policy { version } viewer { id role } }", 0),
+            ("{ policy { version } viewer { role expiresAt } }", 1),
+        ):
+            async with recorded_statements(world.services.database) as statements:
+                await world.data(document, token)
+            assert sum(CHECK in each for each in statements) == checks, (role, document)
+
+
+@pytest.mark.usefixtures("ended")
 async def test_viewer_keeps_its_place_without_the_record_of_the_holder(world: World) -> None:
     _, token = await world.member("p@example.org")
     answer = await world.ask("{ policy { version } viewer { role user { email } } me { id } }", token)
