@@ -52,7 +52,6 @@ MIN_BOUND_TIMES_EPSILON: Final = 12
 MAX_EPSILON: Final = Decimal("0.5")
 MAX_RELEASES: Final = 6
 
-
 DEVELOPMENT_KEYS: Final = Path("var/secret-keys")
 DEVELOPMENT_URL: Final = "http://127.0.0.1:8000"
 DEVELOPMENT_MAIL: Final = "var/mail"
@@ -137,9 +136,7 @@ class Settings(
         if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://")):
             faults.append(("REDIS_URL", "must begin with redis:// or rediss://"))
         if not all(is_web_origin(origin) for origin in self.allowed_origins):
-            faults.append(
-                ("ALLOWED_ORIGINS", "must contain origins such as https://app.example.org, without wildcards")
-            )
+            faults.append(("ALLOWED_ORIGINS", "must contain origins such as https://app.example.org, no wildcards"))
         if not all(is_narrow_network(network) for network in self.trusted_proxies):
             faults.append(("TRUSTED_PROXIES", "must contain addresses or networks of your proxies, not every network"))
         if not all(is_network_or_name(each) for each in self.private_networks):
@@ -186,9 +183,7 @@ class Settings(
         ]
         listed = self.breached_passwords
         if listed and not faults and not is_sorted_file(listed):
-            faults.append(
-                ("BREACHED_PASSWORDS", "must name a file that is sorted by bytes: sort it with LC_ALL=C sort")
-            )
+            faults.append(("BREACHED_PASSWORDS", "must name a file that is sorted by bytes: use LC_ALL=C sort"))
         if self.trusted_documents is not DocumentMode.OFF and not self.trusted_documents_file:
             faults.append(("TRUSTED_DOCUMENTS_FILE", f"is required by {PREFIX}TRUSTED_DOCUMENTS"))
         return faults
