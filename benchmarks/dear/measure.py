@@ -65,7 +65,7 @@ async def cost_of_request(world: World, token: str | None, document: str, variab
 
 
 async def cost(world: World, token: str, writer: Writer, names: list[str], times: int = 1) -> Cost:
-    """The lowest cost of a document with these root fields, written anew each time."""
+    """The lowest cost of a document with these root fields, whose text is new each time."""
     found = Cost(float("inf"), float("inf"))
     for _ in range(times):
         document = writer.document(names)

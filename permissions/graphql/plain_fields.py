@@ -55,7 +55,7 @@ class AttributeKey(NamedTuple):
 
 
 class ObjectPlan:
-    """The plan for one selection on one type: what is answered in one pass, and the rest for graphql-core."""
+    """The plan for one selection on one type: its plain fields, and the rest for graphql-core."""
 
     def __init__(
         self, order: tuple[str, ...], guarded: list[GuardedKey], attributes: list[AttributeKey], rest: dict[str, Any]

@@ -18,7 +18,7 @@ Complete = Callable[[Any], Any]
 """Turns a value into that of the answer, and None into None. Raises NotPlain."""
 
 UNCHANGED: Final = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
-"""The Python type of the values of a scalar that are answered as they are."""
+"""The Python type of the values of a scalar that are answered unchanged."""
 
 
 class NotPlain(Exception):
@@ -42,7 +42,7 @@ def complete_leaf(kind: GraphQLLeafType) -> Complete:
 
 
 def complete_list(item: Complete) -> Complete:
-    """The completion of a list. A tuple is completed once: subjects for whom the same is decided share one."""
+    """The completion of a list. A tuple is completed once: subjects with the same decision share one."""
     known: dict[int, tuple[tuple[Any, ...], list[Any]]] = {}
 
     def complete(value: Any) -> Any:
