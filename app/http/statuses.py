@@ -16,7 +16,8 @@ class StatusText:
 STATUSES: Final[Mapping[int, StatusText]] = {
     200: StatusText("The operation ran. `errors` may still name fields that failed.", "Read `errors`."),
     400: StatusText(
-        "The body, a header or the document is invalid, or the request has both a bearer token and cookies.",
+        "The body, a header or the document is invalid, what arrived is not HTTP, or the request has both a bearer "
+        "token and cookies.",
         "Correct what the message names.",
     ),
     401: StatusText(
@@ -33,7 +34,9 @@ STATUSES: Final[Mapping[int, StatusText]] = {
         "Send operations by `POST`.",
     ),
     406: StatusText("The `Accept` header allows no media type of the service.", "Accept `application/json`."),
-    408: StatusText("The body took more than 10 seconds to arrive.", "Repeat the request on a better connection."),
+    408: StatusText(
+        "The headers, or the body, took more than 10 seconds to arrive.", "Repeat the request on a better connection."
+    ),
     413: StatusText("The body has more than 64 KiB.", "Send a smaller document, or fewer ids at once."),
     415: StatusText(
         "The body is not uncompressed `application/json` in UTF-8.", "Send `Content-Type: application/json`."
