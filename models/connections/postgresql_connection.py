@@ -15,12 +15,13 @@ class BoundedConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg ha
     """A connection whose transactions have time limits. They hold for one transaction, so a pooler may be between."""
 
     limits: TimeLimits
+    _server_caps: Any
     __slots__ = ()
 
     def __init__(self, protocol: Any, transport: Any, *more: Any, **named: Any) -> None:
         super().__init__(protocol, transport, *more, **named)
         # the driver would switch this off for the session, which behind a pooler may be another client's
-        self._server_caps = self._server_caps._replace(jit=False)  # type: ignore[misc, has-type]
+        self._server_caps = self._server_caps._replace(jit=False)
         _watch(transport.get_extra_info("socket"), self.limits.network)
 
     async def execute(self, query: str, *parameters: Any, timeout: float | None = None) -> str:  # noqa: ASYNC109  # as asyncpg has it
