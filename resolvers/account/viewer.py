@@ -17,9 +17,9 @@ NULLABLE: Final = frozenset(f"Viewer.{name}" for name in ("user", "session", "ex
 
 
 async def viewer(info: Info[Context, None]) -> Viewer:
-    """Returns the caller as the authentication read them, and checks again beside other root fields.
+    """Returns the caller as the authentication read them, and checks again if the document has other root fields.
 
-    `viewer` alone is answered right after the authentication. Beside others it may wait for its turn.
+    Without others, it is answered right after the authentication. With others, it may wait for its turn.
     """
     context, asked = info.context, info.context.requested_fields(info)
     caller, problem = context.caller, None
