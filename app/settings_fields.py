@@ -69,8 +69,8 @@ class ServiceSettings(Section):
     connections_per_client: int = Field(
         default=CONNECTIONS_PER_CLIENT,
         ge=1,
-        description="The most connections of one client network to one server process. A further one takes the place "
-        "of one that waits for a request.",
+        description="The most connections of one client network to one server process. A further one replaces "
+        "the oldest idle one.",
     )
     connections_of_proxies: int = Field(
         default=CONNECTIONS_OF_PROXIES,

@@ -71,7 +71,7 @@ ERRORS: Final[Mapping[ErrorCode, ErrorText]] = {
     ),
     ErrorCode.UNAVAILABLE: ErrorText(
         (200, 503),
-        "The service cannot answer now: it is overloaded, or its database is out of reach, read-only or full. With "
+        "The service cannot answer now: it is overloaded, or its database is unavailable, read-only or full. With "
         "200, other fields have an answer, or `extensions.outcome` is `unknown`.",
         "Wait `extensions.retryAfterSeconds`, or the seconds in the header `Retry-After`. If the outcome is "
         "`unknown`, see below.",

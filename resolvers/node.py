@@ -108,4 +108,4 @@ LOOKUPS: Final[dict[Role, tuple[Lookup, ...]]] = {
     Role.OPERATIONS: (_cases,),
     Role.PROCESSOR: (_withdrawals,),
 }
-"""What is found besides subjects. SUPPORT and COMPLIANCE find everything with one statement."""
+"""The other lookups of each role. SUPPORT and COMPLIANCE find everything with one statement."""

@@ -115,7 +115,7 @@ class World:
         return (await self.store_people(line(email, purposes, **more)))[0]
 
     async def record_uses(self) -> None:
-        """Records the uses of tokens, which a server process does by itself."""
+        """Records the uses of tokens, which a server process does in its own time."""
         await self.services.last_uses.record(self.services.database)
 
     async def token(

@@ -29,7 +29,7 @@ def router(readiness: Readiness) -> APIRouter:
     async def started(response: Response) -> dict[str, str]:
         if not readiness.has_started:
             await readiness.look()
-        if readiness.has_started:  # it stays so, whatever fails later
+        if readiness.has_started:  # it stays so, also if something fails later
             return {"status": "started"}
         response.status_code = 503
         return {"status": "starting"}

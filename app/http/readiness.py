@@ -24,7 +24,7 @@ YES: Final = "yes"
 NO: Final = "no"
 UNUSABLE: Final = frozenset(("schema", state.value.lower()) for state in SchemaState if state not in USABLE)
 NOT_READY: Final = frozenset({("reads", NO), ("writes", NO), ("hashing", NO)}) | UNUSABLE
-"""The states of parts without which the process cannot do its work. Every other state is only told."""
+"""The states of parts without which the process cannot do its work. The answer also names the other states."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ MAX_HEADER_BYTES: Final = 32 * 1024
 DRAIN_SECONDS: Final = 2
 DRAIN_BYTES: Final = 16 * 1024 * 1024
 NOTHING: Final = "default-src 'none'; frame-ancestors 'none'"
-"""The Content-Security-Policy of an answer that is no page."""
+"""The Content-Security-Policy of an answer that is not a page."""
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """The methods named in log lines. Any other is `other`."""
 
@@ -39,7 +39,7 @@ OVERLOADED: Final = "overloaded"
 
 
 def answer_headers(id: str) -> dict[str, str]:
-    """The headers that every answer has, unless it has a policy of its own for caches or content."""
+    """The headers that every answer has, unless it has its own policy for caches or content."""
     return {
         "X-Request-Id": id,
         "X-Content-Type-Options": "nosniff",

@@ -66,7 +66,7 @@ class _Identity:
 async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Opens a transaction of PostgreSQL that commits when the block ends.
 
-    If the connection is lost during COMMIT, that is no failure if the transaction took effect. Raises
+    If the connection is lost during COMMIT, that is not a failure if the transaction took effect. Raises
     CommitOutcomeUnknown if the server does not tell.
     """
     lost: Exception | None = None

@@ -1,4 +1,4 @@
-"""Waits for a result for a limited time, whatever the database does."""
+"""Waits for a result for a limited time, also if the database is silent."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -13,7 +13,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     try:
         done, _ = await asyncio.wait([task], timeout=seconds)
     finally:
-        # what is given up may wait for a silent connection to close, so nobody waits for it
+        # an abandoned task may wait for a silent connection to close, so nobody waits for it
         if not task.done():
             task.cancel()
             task.add_done_callback(_ignore)

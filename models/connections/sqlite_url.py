@@ -7,7 +7,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 URI: Final = "file:"
-"""How a name begins that SQLite reads as a URI, with parameters of its own."""
+"""How a name begins that SQLite reads as a URI, with its own parameters."""
 
 
 def fault_of_sqlite_url(text: str) -> str | None:

@@ -55,7 +55,7 @@ class CommitOutcomeUnknown(Exception):
 
 
 def is_unavailable(problem: BaseException) -> bool:
-    """Whether the database cannot answer now: it is out of reach, overloaded, read-only, full or locked."""
+    """Whether the database cannot answer now: it cannot be reached, or is overloaded, read-only, full or locked."""
     return any(_is_lack_of_service(each) for each in _layers(problem))
 
 

@@ -26,7 +26,7 @@ WAITING: Final = (
     "SELECT set_config('lock_timeout', coalesce($1, before.value), true), {locks}, "
     "set_config('lock_timeout', before.value, true) FROM before"
 )
-"""Takes locks with a time limit of their own, and gives the transaction back the one that it had."""
+"""Takes locks with a separate time limit, and then restores the one of the transaction."""
 
 HELD: Final = "authority_held_exclusively"
 

@@ -124,7 +124,7 @@ async def _append(
 async def record_entries(connection: AsyncConnection, keys: KeyRing, entries: Sequence[Entry], now: datetime) -> None:
     """Appends entries within the transaction that read. Raises NOT_RECORDED if that fails.
 
-    A failure because the database itself is out of reach, read-only or full is raised as it is.
+    A failure because the database itself is unavailable, read-only or full is raised unchanged.
     """
     try:
         await append_entries(connection, keys, entries, now)

@@ -1,4 +1,4 @@
-"""If the database cannot answer, the client is told quickly to come again, unless something was answered or changed."""
+"""If the database cannot answer, clients quickly learn to come again, unless something was answered or changed."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""Readiness tells whether the process can do its work, and what an operator has to mend although it can."""
+"""Readiness tells whether the process can do its work, and what an operator has to fix although it can."""
 
 import asyncio
 import shutil

@@ -139,8 +139,8 @@ def test_ten_misspelt_settings_are_each_named(monkeypatch: pytest.MonkeyPatch) -
     slips = {
         "ALLOWED_ORIGIN": "ALLOWED_ORIGINS",
         "DATABASEURL": "DATABASE_URL",
-        "CONTROLER_NAME": "CONTROLLER_NAME",
-        "ENVIROMENT": "ENVIRONMENT",
+        "CONTROLLERNAME": "CONTROLLER_NAME",
+        "ENVIRONMNT": "ENVIRONMENT",
         "MAIL_ULR": "MAIL_URL",
         "PUBLIC_URI": "PUBLIC_URL",
         "REDIS_URLS": "REDIS_URL",
