@@ -151,7 +151,7 @@ class PlainExecutionContext(StrawberryGraphQLCoreExecutionContext):
         if is_object_type(kind):
             return self._object_completion(kind, details)
         wrap = complete_non_null if is_non_null_type(kind) else complete_list if is_list_type(kind) else None
-        inner = self._completion(kind.of_type, details) if wrap else None  # type: ignore[union-attr]
+        inner = self._completion(kind.of_type, details) if wrap else None  # type: ignore[union-attr]  # only wrapping types have `of_type`
         return wrap(inner) if wrap and inner else None
 
     def _object_completion(self, kind: GraphQLObjectType, details: Any) -> Complete | None:
