@@ -1,7 +1,8 @@
-"""uvicorn's HTTP protocol, with a time-out for headers, caps of connections, and refusals as GraphQL errors."""
+"""uvicorn's HTTP protocol, with time-outs for clients, caps of connections, and refusals as GraphQL errors."""
 
 import asyncio
 import secrets
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -19,6 +20,9 @@ from permissions.error_codes import ErrorCode
 
 HEADER_SECONDS: Final = 10
 """How long a client may take for the headers of a request, and for the first bytes of a connection."""
+
+READING_SECONDS: Final = 60
+"""How long a client may read nothing of an answer that waits for it. Otherwise it could stay busy forever."""
 
 MOST_BYTES: Final = 2 * MAX_HEADER_BYTES
 """The most bytes that are kept before the headers of a request are complete, and the most bytes of its headers."""
@@ -50,6 +54,8 @@ class ConnectionProtocol(HttpToolsProtocol):
         self._late: asyncio.TimerHandle | None = None
         self._unfinished_bytes = 0
         self._header_bytes = 0
+        self._is_in_body = False
+        self._unread: asyncio.TimerHandle | None = None
         self._fault = MALFORMED
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
@@ -63,18 +69,23 @@ class ConnectionProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forgets the connection."""
         self._stop_expecting()
+        self._stop_watching()
         if self._cap is not None:
             self._cap.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parses what arrived. Empty lines between requests do not keep a connection open."""
+        """Parses what arrived. Empty lines between requests do not keep a connection open.
+
+        Nor does the rest of a body whose request has its answer. It is dropped, so that the client can read the answer.
+        """
+        began_in_body = self._is_in_body
         super().data_received(data)
         if self.transport.is_closing():
             return
         if self._late is None and not self._is_busy():
             self._expect_headers()
-        if self._late is not None:
+        if self._late is not None and not (began_in_body or self._is_in_body):
             self._unfinished_bytes += len(data)
             if self._unfinished_bytes > MOST_BYTES:
                 self._refuse(TOO_LARGE)
@@ -97,7 +108,14 @@ class ConnectionProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Starts the request."""
         self._stop_expecting()
+        self._is_in_body = True
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Ends the request. If it was answered before its body ended, the next one has its own time."""
+        self._is_in_body = False
+        super().on_message_complete()
+        self._stop_expecting()
 
     def on_response_complete(self) -> None:
         """Starts the next request of the pipeline, or waits for one."""
@@ -112,6 +130,17 @@ class ConnectionProtocol(HttpToolsProtocol):
             cycle.scope["state"][OVERLOADED] = True
             cycle.keep_alive = False
         super()._start_asgi_task(cycle, app)
+
+    def pause_writing(self) -> None:
+        """Waits for the client to read."""
+        super().pause_writing()
+        self._stop_watching()
+        self._watch_reading(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Continues, because the client has read."""
+        self._stop_watching()
+        super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
         """Refuses what the parser cannot read."""
@@ -143,6 +172,23 @@ class ConnectionProtocol(HttpToolsProtocol):
             self._refuse(TOO_SLOW)
         else:
             self.close_idle()
+
+    def _watch_reading(self, unread_bytes: int) -> None:
+        self._unread = self.loop.call_later(READING_SECONDS, partial(self._require_reading, unread_bytes))
+
+    def _require_reading(self, before: int) -> None:
+        """Closes the connection, unless the client has read something since."""
+        unread_bytes = self.transport.get_write_buffer_size()
+        if unread_bytes < before:
+            self._watch_reading(unread_bytes)
+        else:
+            self._unread = None
+            self.transport.abort()
+
+    def _stop_watching(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _refuse(self, fault: tuple[int, str]) -> None:
         """Answers in the form of all errors, and closes the connection."""

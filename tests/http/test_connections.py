@@ -11,7 +11,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from app.connections.cap import ConnectionCap
-from app.connections.protocol import CONNECTIONS, HEADER_SECONDS, MOST_BYTES, ConnectionProtocol
+from app.connections.protocol import CONNECTIONS, HEADER_SECONDS, MOST_BYTES, READING_SECONDS, ConnectionProtocol
 from app.http.client_address import ProxyHeader, TrustedProxies
 from app.http.response_headers import LIVENESS, OVERLOADED
 from tests.http.requests import ONE_DATABASE, assert_marked, call_application, http_scope, parse_answer
@@ -80,6 +80,10 @@ class Transport(asyncio.Transport):
         super().__init__({"peername": [peer, 1], "sockname": ["127.0.0.1", 80]})
         self.written = b""
         self.closed = False
+        self.unread_bytes = 0
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread_bytes
 
     def write(self, data: Any) -> None:
         self.written += data
@@ -236,6 +240,50 @@ async def test_trailers_are_not_kept_without_end() -> None:
             client.send(b"X: " + b"y" * 1000 + b"\r\n")
     assert client.transport.closed
     await client.answered()
+
+
+@pytest.mark.parametrize("after", [b"", b"GET / HTTP/1.1\r\n"])
+async def test_the_rest_of_an_answered_request_is_no_header(after: bytes) -> None:
+    client, rest = connected(), b"y" * 3 * MOST_BYTES
+    client.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(rest))
+    await client.answered()
+    client.transport.written = b""
+    for piece in (rest[:MOST_BYTES], rest[MOST_BYTES:-10], rest[-10:] + after):
+        client.send(piece)
+    assert (client.transport.closed, client.transport.written) == (False, b"")
+    client.send(LIVE[len(after) and LIVE.index(b"Host") :])
+    await client.answered()
+    assert len(client.scopes) == 2
+
+
+async def test_the_rest_of_an_answered_request_has_a_time_limit() -> None:
+    client = connected()
+    client.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n")
+    await client.answered()
+    client.transport.written = b""
+    client.send(b"y")
+    client.clock.expire(HEADER_SECONDS)
+    assert (client.transport.closed, client.transport.written) == (True, b"")
+
+
+async def test_a_client_that_reads_nothing_is_disconnected_and_one_that_reads_slowly_is_not() -> None:
+    client = connected()
+    client.transport.unread_bytes = 1000
+    client.protocol.pause_writing()
+    for unread_bytes in (900, 1):
+        client.transport.unread_bytes = unread_bytes
+        client.clock.expire(READING_SECONDS)
+        assert not client.transport.closed
+    client.clock.expire(READING_SECONDS)
+    assert client.transport.closed
+
+
+async def test_a_client_that_has_read_its_answer_stays_connected() -> None:
+    client = connected()
+    client.protocol.pause_writing()
+    client.protocol.resume_writing()
+    client.clock.expire(READING_SECONDS)
+    assert not client.transport.closed
 
 
 async def test_what_is_not_http_is_refused_as_a_graphql_error() -> None:
