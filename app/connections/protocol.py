@@ -22,7 +22,7 @@ HEADER_SECONDS: Final = 10
 """How long a client may take for the headers of a request, and for the first bytes of a connection."""
 
 READING_SECONDS: Final = 60
-"""How long a client may read nothing of an answer that waits for it. Otherwise it could stay busy forever."""
+"""How long an answer may wait for a client that does not read. Without this limit it could wait forever."""
 
 MOST_BYTES: Final = 2 * MAX_HEADER_BYTES
 """The most bytes that are kept before the headers of a request are complete, and the most bytes of its headers."""
@@ -77,7 +77,7 @@ class ConnectionProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parses what arrived. Empty lines between requests do not keep a connection open.
 
-        Nor does the rest of a body whose request has its answer. It is dropped, so that the client can read the answer.
+        The rest of a body whose request has its answer is dropped, so that the client can read the answer.
         """
         began_in_body = self._is_in_body
         super().data_received(data)

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -30,6 +32,8 @@ MAX_REST: Final = 60
 IDLE_SECONDS: Final = 10
 """How long a connection to the mail server stays open without e-mails."""
 BATCH: Final = 8
+SLOW_SECONDS: Final = 3
+"""After an e-mail that took longer, the outbox reads again what is due, so that new e-mails do not wait for others."""
 LEASE: Final = timedelta(minutes=2)
 """How long one process may try an e-mail before another may. It is longer than the timeout of a transport."""
 
@@ -64,6 +68,7 @@ class Outbox:
     texts: LetterTexts
     messages: MessageBuilder
     state: DeliveryState = field(default_factory=DeliveryState)
+    clock: Callable[[], float] = time.monotonic
 
     async def run(self, ended: asyncio.Event) -> None:
         """Runs until `ended` is set. If the database is unreachable, it tries again after a second.
@@ -85,13 +90,19 @@ class Outbox:
             await self.transport.close()
 
     async def send_due(self) -> int:
-        """Tries the e-mails that are due longest, and returns their number. Stops if the mail server fails."""
+        """Tries the e-mails that are due longest, new ones first, and returns their number.
+
+        Stops if the mail server fails, and after a slow e-mail: its recipient must not delay the others.
+        """
         due = select(OUTBOX.c.id, OUTBOX.c.attempts, OUTBOX.c.written_at).where(OUTBOX.c.due_at <= self.services.now())
         async with self.services.database.reading() as connection:
-            rows = (await connection.execute(due.order_by(OUTBOX.c.due_at).limit(BATCH))).all()
+            rows = (await connection.execute(due.order_by(OUTBOX.c.attempts > 0, OUTBOX.c.due_at).limit(BATCH))).all()
         for tried, row in enumerate(rows):
+            began = self.clock()
             if not await self._attempt(row):
                 return tried
+            if self.clock() - began > SLOW_SECONDS:
+                return tried + 1
         return len(rows)
 
     async def letters_by_state(self) -> dict[str, int]:
@@ -203,10 +214,8 @@ class Outbox:
         try:
             await self._update(row.id, OUTBOX.c.sent_at.is_(None), due_at=None if given_up else due)
         except Exception as problem:  # noqa: BLE001  # the lease expires
-            log.warning(
-                "the retry of an e-mail could not be scheduled",
-                extra={"letter": row.id, **failure_fields(problem)},
-            )
+            described = {"letter": row.id, **failure_fields(problem)}
+            log.warning("the retry of an e-mail could not be scheduled", extra=described)
 
     async def _update(self, id: str, where: ColumnElement[bool], **values: Any) -> bool:
         """Updates the e-mail if `where` holds, and returns whether it did. A finished e-mail loses its address."""

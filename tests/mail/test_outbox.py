@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -71,6 +72,28 @@ async def test_an_invalid_email_does_not_block_others(harness: MailHarness) -> N
     await harness.send_due()
     assert [letter["To"] for letter in harness.transport.letters] == ["ada@example.org"]
     assert sorted(bool(row.sent_at) for row in await harness.rows()) == [False, False, False, True]
+
+
+async def test_a_slow_recipient_delays_a_new_email_by_one_attempt(harness: MailHarness) -> None:
+    passed, tried = [0.0], []
+
+    class Slow(RecordingTransport):
+        async def deliver(self, id: str, message: EmailMessage) -> None:
+            tried.append(str(message["To"]))
+            if message["To"] == "slow@example.org":
+                passed[0] += 30
+                raise TimeoutError
+
+    slow = await harness.world.person("slow@example.org")
+    for _ in range(3):
+        await harness.write(subject_id=slow)
+    outbox = replace(harness.outbox(Slow()), clock=lambda: passed[0])
+    assert [await outbox.send_due() for _ in range(4)] == [1, 1, 1, 0]
+    harness.clock.at += timedelta(hours=1)
+    assert await outbox.send_due() == 1
+    await harness.write()
+    assert await outbox.send_due() == 2
+    assert tried == ["slow@example.org"] * 4 + ["ada@example.org", "slow@example.org"]
 
 
 async def test_retries_slow_down_and_end_after_seven_days(harness: MailHarness) -> None:
