@@ -29,8 +29,8 @@ FIELDS: Final = (
     "waiting",
 )
 
-QUIET_LOGGERS: Final = {"uvicorn.access": "WARNING", "alembic": "WARNING"}
-"""The levels of loggers that would log query strings."""
+QUIET_LOGGERS: Final = {"uvicorn.access": "WARNING", "alembic": "WARNING", "slowapi": "ERROR"}
+"""The levels of loggers that would log query strings, or the network of a client that is over a limit."""
 
 
 class JsonFormatter(logging.Formatter):

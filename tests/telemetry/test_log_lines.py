@@ -7,9 +7,12 @@ import sys
 from typing import Any
 
 import pytest
+from fastapi import Request
 from sqlalchemy import text
 
-from app.operations.log import JsonFormatter
+from app.browser.page_rate import page_rate
+from app.http.request_rate import TooManyRequests
+from app.operations.log import QUIET_LOGGERS, JsonFormatter
 from app.telemetry.request_ids import TraceParent, new_trace, present_ids, received_trace
 from models.telemetry.failure import failure_fields
 from permissions.rate_limits import RateLimiter
@@ -146,3 +149,14 @@ def test_causes_that_form_a_circle_end() -> None:
     first, second = ValueError(), KeyError()
     first.__cause__, second.__cause__ = second, first
     assert failure_fields(first)["causes"] == ["builtins.ValueError", "builtins.KeyError"]
+
+
+def test_a_page_limit_logs_neither_its_own_check_nor_the_network_of_a_client(caplog: pytest.LogCaptureFixture) -> None:
+    for name, level in QUIET_LOGGERS.items():
+        caplog.set_level(level, logger=name)
+    count = page_rate(None, 1)
+    request = Request({"type": "http", "method": "GET", "path": "/", "headers": [], "client": ("203.0.113.5", 1)})
+    count(request)
+    with pytest.raises(TooManyRequests):
+        count(request)
+    assert caplog.messages == []
