@@ -1,5 +1,6 @@
 """Laws of the listener for Prometheus: it counts for all workers, apart from the public port, and stops nothing."""
 
+import errno
 import os
 import socket
 import stat
@@ -84,6 +85,71 @@ def test_counts_of_a_worker_that_ended_stay_and_its_gauges_go(tmp_path: Path) ->
         assert found == {"asked_total": 12, "used": 3}
     names = {each.name for each in tmp_path.iterdir()}
     assert names == {f"counter_{os.getpid()}.db", f"gauge_livesum_{os.getpid()}.db", "counter_ended.db"}
+
+
+def test_a_damaged_file_of_a_worker_that_ended_is_dropped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ended = max(int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit()) + 100_000
+    (tmp_path / f"counter_{ended}.db").touch()
+    (tmp_path / f"histogram_{ended}.db").write_bytes(b"\xff\x00\x00\x00" * 9)
+    assert list(WorkersCollector(tmp_path).collect()) == []
+    assert not list(tmp_path.glob(f"*_{ended}.db"))
+    assert [each.levelname for each in caplog.records] == ["WARNING"] * 2
+
+
+def test_without_room_the_counts_of_a_worker_that_ended_stay_in_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = max(int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit()) + 100_000
+    file = MmapedDict(str(tmp_path / f"counter_{ended}.db"))
+    file.write_value(mmap_key("asked", "asked_total", (), (), "help"), 4, 0)
+    file.close()
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    registry = CollectorRegistry()
+    registry.register(WorkersCollector(tmp_path))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", full)
+        assert list(samples(generate_latest(registry).decode())) == [("asked_total", {}, 4)]
+    assert list(samples(generate_latest(registry).decode())) == [("asked_total", {}, 4)]
+    assert [each.name for each in tmp_path.iterdir()] == ["counter_ended.db"]
+
+
+def test_without_room_for_the_files_of_workers_the_service_runs_without_metrics(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("app.telemetry.listener.ROOM", 1 << 60)
+    with metrics_served(Address("127.0.0.1", 0), workers=2):
+        assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+    (line,) = caplog.records
+    assert "metrics are not served" in line.message
+
+
+def test_a_slow_client_of_the_listener_delays_nobody_and_is_closed(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("app.telemetry.listener._Request.timeout", 0.05)
+    port = free_port()
+    serving_metrics = metrics_served(Address("127.0.0.1", port), workers=1)
+    with serving_metrics, socket.create_connection(("127.0.0.1", port), timeout=60) as slow:
+        slow.sendall(b"GET /metrics HTTP/1.0\r\n")
+        assert httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).status_code == 200
+        assert slow.recv(1) == b""
+    assert capfd.readouterr() == ("", "")
+
+
+def test_metrics_that_cannot_be_read_are_an_answer_and_a_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("typed")
+
+    monkeypatch.setattr("app.telemetry.listener.make_wsgi_app", lambda _: fail)
+    port = free_port()
+    with metrics_served(Address("127.0.0.1", port), workers=1):
+        assert httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).status_code == 500
+    assert [each.message for each in caplog.records if each.levelname == "ERROR"] == ["metrics could not be read"]
 
 
 def test_an_address_that_is_taken_is_an_error_line_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
