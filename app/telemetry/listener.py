@@ -66,12 +66,12 @@ def metrics_served(address: Address | None, *, workers: int) -> Iterator[None]:
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """Answers each client in a thread of its own, so that a slow one delays no other."""
+    """Answers each client in a separate thread, so that a slow one delays no other."""
 
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: a client that is too slow or goes away is no fault."""
+        """Nothing: clients may be too slow or go away."""
 
 
 class _ServerV6(_Server):
@@ -145,9 +145,9 @@ def _registry(workers: int) -> Iterator[Collector | None]:
 
 def _place_with(room: int) -> str | None:
     """A folder with so much room, in memory where that is possible."""
-    for find in (lambda: MEMORY, tempfile.gettempdir):
+    for memory in (MEMORY, None):
         try:
-            place = find()
+            place = memory or tempfile.gettempdir()
             if os.access(place, os.W_OK) and shutil.disk_usage(place).free >= room:
                 return place
         except OSError:
