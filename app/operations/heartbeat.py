@@ -82,6 +82,8 @@ class Heartbeat:
         """Finds a doubt about the clock. A jump stays marked until an operator accepts it or corrects the clock."""
         if signs.clocks_differ:
             return Doubt.CLOCKS_DIFFER
+        if signs.is_behind:
+            return Doubt.CLOCK_JUMPED
         expected, now = self._expected(signs), signs.database
         unconfirmed = signs.marks.get(Mark.UNCONFIRMED)
         if expected is None or now - expected <= MAX_GAP:

@@ -38,10 +38,18 @@ class Signs:
         """Whether the clocks of host and database differ too much to tell which is right."""
         return abs(self.host - self.database) > MAX_DIFFERENCE
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the service has run so far ahead of the clock that expiry would come days too early."""
+        heartbeat = newest_heartbeat(self.marks)
+        return heartbeat is not None and heartbeat - self.database > MAX_GAP
+
     def doubt(self) -> tuple[Doubt, datetime] | None:
         """The doubt about the clock, and the newest time without one."""
         if self.clocks_differ:
             return Doubt.CLOCKS_DIFFER, self.database
+        if self.is_behind and self.newest:
+            return Doubt.CLOCK_JUMPED, self.newest
         unconfirmed = self.marks.get(Mark.UNCONFIRMED)
         if unconfirmed and self.database - unconfirmed.at > MAX_GAP:
             return unconfirmed.reason or Doubt.LONG_STOP, unconfirmed.at

@@ -115,6 +115,22 @@ async def test_a_corrected_clock_takes_the_doubt_back(machine: Machine) -> None:
     assert await machine.marks() == {Mark.SERVING: Marked(machine.database)}
 
 
+async def test_a_service_that_first_started_under_a_clock_far_ahead_says_so(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine.jump(40 * DAY)
+    process = machine.process()
+    await process.beat()
+    machine.jump(-40 * DAY)
+    for each in (process, process, machine.process()):
+        await each.beat()
+    assert [each.__dict__["kind"] for each in caplog.records if each.message == CLOCK_IN_DOUBT] == ["clock_jumped"] * 2
+    await machine.set(Mark.SERVING, machine.database)  # as retention does when an operator accepts the clock
+    machine.pass_time(HOUR)
+    await process.beat()
+    assert await machine.marks() == {Mark.SERVING: Marked(machine.database)}
+
+
 async def test_an_accepted_clock_takes_the_doubt_back(machine: Machine) -> None:
     process = machine.process()
     await process.beat()

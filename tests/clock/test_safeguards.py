@@ -58,9 +58,13 @@ def jumped(ago: timedelta) -> Mapping[Mark, Marked]:
         (at(serving=DAY), DAY, 5 * MINUTES + TICK, Doubt.CLOCKS_DIFFER),
         (at(serving=DAY), DAY, -5 * MINUTES - TICK, Doubt.CLOCKS_DIFFER),
         (at(serving=-DAY), -DAY, 0 * DAY, None),
+        (at(serving=-2 * DAY), None, 0 * DAY, None),
+        (at(serving=-2 * DAY - TICK), None, 0 * DAY, Doubt.CLOCK_JUMPED),
+        (at(serving=DAY, retention=-3 * DAY), DAY, 0 * DAY, Doubt.CLOCK_JUMPED),
+        (at(serving=DAY), -3 * DAY, 0 * DAY, None),
     ],
 )
-def test_the_clock_is_in_doubt_two_days_after_the_newest_sign(
+def test_the_clock_is_in_doubt_two_days_after_the_newest_sign_or_before_the_newest_heartbeat(
     marks: Any, entry: timedelta | None, host: timedelta, doubt: Doubt | None
 ) -> None:
     found = Signs(NOW + host, NOW, marks, NOW - entry if entry is not None else None).doubt()
