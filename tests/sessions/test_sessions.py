@@ -203,7 +203,7 @@ async def test_a_refresh_and_its_objection_are_stored_together(world: World, mon
         raise ConnectionError
 
     monkeypatch.setattr(signing_in, "record_objection", cut_off)
-    assert codes(await refresh_with_opt_out(world, session["refreshToken"])) == ["INTERNAL"]
+    assert codes(await refresh_with_opt_out(world, session["refreshToken"])) == ["UNAVAILABLE"]
     monkeypatch.setattr(signing_in, "record_objection", stock)
     clock.forward(seconds=31)
     async with recorded_statements(world.services.database) as statements:

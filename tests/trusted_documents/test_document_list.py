@@ -96,7 +96,7 @@ def test_the_server_does_not_start_with_a_wrong_document(
     for name, value in chosen.items():
         monkeypatch.setenv(f"CONSENTQL_{name}", value)
     with pytest.raises(CommandError, match="`broken`"):
-        serve("127.0.0.1", 1, 1)
+        serve("127.0.0.1", 1, 1, create=False)
     with pytest.raises(InvalidSettings, match="CONSENTQL_TRUSTED_DOCUMENTS_FILE is required"):
         Settings(secret_keys=(KEY,), trusted_documents=mode).model_copy(
             update={"trusted_documents_file": None}
