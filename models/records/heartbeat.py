@@ -14,5 +14,5 @@ class Heartbeat(SQLModel, table=True):
 
     name: str = impersonal("an enum value", Text(16), primary_key=True)
     at: datetime = impersonal("the time of the mark", UtcDateTime)
-    reason: str | None = impersonal("an enum value", Text(32), default=None)
+    doubt: str | None = impersonal("an enum value", Text(32), default=None)
     waiting: int | None = impersonal("number of people whose data is due", Int, default=None)

@@ -52,12 +52,12 @@ Marks = Mapping[Mark, Marked]
 async def read_marks(connection: AsyncConnection) -> Marks:
     """Reads every mark."""
     rows = (await connection.execute(select(HEARTBEATS))).all()
-    return {Mark(row.name): Marked(row.at, Doubt(row.reason) if row.reason else None, row.waiting) for row in rows}
+    return {Mark(row.name): Marked(row.at, Doubt(row.doubt) if row.doubt else None, row.waiting) for row in rows}
 
 
 async def set_mark(connection: AsyncConnection, mark: Mark, marked: Marked) -> None:
     """Writes the mark, or replaces it."""
-    values = {"at": marked.at, "reason": marked.reason, "waiting": marked.waiting}
+    values = {"at": marked.at, "doubt": marked.reason, "waiting": marked.waiting}
     new = INSERTS[connection.dialect.name](HEARTBEATS).values(name=mark.value, **values)
     await connection.execute(new.on_conflict_do_update(index_elements=[HEARTBEATS.c.name], set_=values))
 

@@ -437,7 +437,7 @@ def _create_retention() -> None:
         "heartbeats",
         sa.Column("name", sa.String(16), primary_key=True),
         sa.Column("at", INSTANT, nullable=False),
-        sa.Column("reason", sa.String(32)),
+        sa.Column("doubt", sa.String(32)),
         sa.Column("waiting", sa.Integer()),
     )
     op.create_table("held_profiles", _owner(), *_place(), *_profile())
