@@ -3,6 +3,7 @@
 import json
 import logging
 import logging.config
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -34,7 +35,9 @@ QUIET_LOGGERS: Final = {"uvicorn.access": "WARNING", "alembic": "WARNING", "slow
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one JSON object per line."""
+    """Formats a record as one JSON object per line, with its time in UTC."""
+
+    converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         """Returns time, level, logger, message and the known extra fields."""
@@ -42,8 +45,7 @@ class JsonFormatter(logging.Formatter):
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname,
             "logger": record.name,
-            # asyncio writes the failure with its text below the first line
-            "message": (record.getMessage().splitlines() or [""])[0],
+            "message": _message(record),
         }
         line |= {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
         if ids := present_ids():
@@ -54,6 +56,13 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[1]:
             line |= failure_fields(record.exc_info[1])
         return json.dumps(line, default=str)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The first line. asyncio writes a failure's text below it, and the arguments of a callback into it."""
+    first = (record.getMessage().splitlines() or [""])[0]
+    before, callback, _ = first.partition(" callback")
+    return before + callback if record.name == "asyncio" else first
 
 
 def logging_config(level: str = "INFO") -> dict[str, Any]:

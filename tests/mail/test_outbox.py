@@ -18,6 +18,7 @@ from app.mail.outbox import LEASE, RETRY_PERIOD, Outbox
 from app.mail.transport import transport_for
 from app.operations import backlog
 from app.operations.metrics import LetterState
+from models.columns import new_id
 from models.database import Database
 from models.letters import Notice
 from models.tables import ACCOUNTS
@@ -149,6 +150,18 @@ async def test_logs_name_emails_by_id_only(harness: MailHarness, caplog: pytest.
     assert [record.__dict__["letter"] for record in ours] == [id, id]
     assert "ada@" not in caplog.text + str([record.__dict__ for record in ours])
     assert "cql_ml_" not in caplog.text
+
+
+async def test_no_line_tells_whether_an_email_has_a_recipient(
+    harness: MailHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    await harness.write(Notice.SIGN_IN_LOCKED)
+    await harness.write(Notice.SIGN_IN_LOCKED, subject_id=new_id())
+    await harness.send_due()
+    assert len(harness.transport.letters) == 1
+    assert len(await harness.rows()) == 1
+    assert [record for record in caplog.records if record.name == "consentql.outbox"] == []
 
 
 async def test_the_outbox_continues_after_a_database_failure(

@@ -1,9 +1,11 @@
 """Laws of log lines: those of a request have its ids, and a failure has its place and its code but no value."""
 
+import asyncio
 import json
 import logging
 import re
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -160,3 +162,25 @@ def test_a_page_limit_logs_neither_its_own_check_nor_the_network_of_a_client(cap
     with pytest.raises(TooManyRequests):
         count(request)
     assert caplog.messages == []
+
+
+async def test_a_failed_callback_is_logged_without_its_arguments(lines: list[dict[str, Any]]) -> None:
+    def fail(value: str) -> None:
+        raise ValueError(value)
+
+    asyncio.get_running_loop().call_soon(fail, CANARY)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    (line,) = [line for line in lines if line["logger"] == "asyncio"]
+    assert line["kind"] == "ValueError"
+    assert CANARY not in json.dumps(line)
+
+
+def test_the_time_of_a_line_is_in_utc_on_any_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = logging.makeLogRecord({"created": 0.0})
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        line = json.loads(JsonFormatter().format(record))
+    time.tzset()
+    assert line["time"] == "1970-01-01T00:00:00+0000"

@@ -21,7 +21,11 @@ OUTDATED: Final = (
     "If that does not help, restore a backup."
 )
 FULL: Final = "The disk of the database is full. Free some space, then repeat the command."
-READ_ONLY: Final = "The database is read-only. Use the primary server and a file that may be written to."
+READ_ONLY: Final = (
+    "The database is read-only. With PostgreSQL, name the primary server in CONSENTQL_DATABASE_URL. "
+    "With SQLite, let this user write to the file and its folder."
+)
+NOT_SERVING: Final = "PostgreSQL is starting or stopping. Run the command again later."
 BUSY: Final = "The database is busy: others are changing it. Run the command again later."
 NOT_ALLOWED: Final = "The user in CONSENTQL_DATABASE_URL may not do this. Give it the rights of the tables' owner."
 WRONG_LOGIN: Final = "PostgreSQL refuses the user or the password in CONSENTQL_DATABASE_URL."
@@ -54,6 +58,9 @@ STATES: Final = {
     "55P03": BUSY,
     "40P01": BUSY,
     "57014": BUSY,
+    "57P01": NOT_SERVING,
+    "57P02": NOT_SERVING,
+    "57P03": NOT_SERVING,
 }
 """What to do about a failure of PostgreSQL, by its SQLSTATE."""
 
