@@ -22,10 +22,10 @@ from prometheus_client.registry import Collector
 
 from models.telemetry.catalogue import REGISTRY
 from models.telemetry.failure import failure_fields
+from models.telemetry.worker_files import FOLDER_VARIABLE
 
 log = logging.getLogger("consentql.metrics")
 
-FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 MEMORY: Final = "/dev/shm"  # noqa: S108  # the folder made in it has a random name and the mode 0700
 ROOM: Final = 4 * 1024 * 1024
 """The bytes that the files of one process may need. Writing to a mapped file without room kills the process."""

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, Literal, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, values
+
+from models.telemetry.worker_files import has_room
 
 S = TypeVar("S", Counter, Gauge, Histogram)
 
@@ -34,6 +36,10 @@ class Merging(StrEnum):
     SUM = "livesum"
     LOWEST = "livemin"
     NEWEST = "mostrecent"
+
+
+if not has_room((Kind.COUNTER, Kind.HISTOGRAM, *(f"{Kind.GAUGE}_{each}" for each in Merging))):
+    values.ValueClass = values.MutexValue  # read by each metric when it is made
 
 
 @dataclass(frozen=True, slots=True)
