@@ -219,8 +219,8 @@ be erased on
     {{until}}
 
 except for what the law requires us to keep. To keep the account, sign in and
-cancel the erasure before that day: until then, nothing is lost. A staff role
-has ended and does not come back.
+cancel the erasure before that day: until then, nothing is lost. If you had a
+staff role, it has ended and does not come back.
 
 {IF_NOT_YOU}""",
     ),
