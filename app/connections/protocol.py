@@ -21,7 +21,7 @@ from permissions.error_codes import ErrorCode
 HEADER_SECONDS: Final = 10
 """How long a client may take for the headers of a request, and for the first bytes of a connection."""
 
-READING_SECONDS: Final = 60
+READING_SECONDS: Final = 30
 """How long an answer may wait for a client that does not read. Without this limit it could wait forever."""
 
 MOST_BYTES: Final = 2 * MAX_HEADER_BYTES
@@ -124,7 +124,7 @@ class ConnectionProtocol(HttpToolsProtocol):
             self._cap.end(self)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        if self._cap is not None:
+        if self._cap is not None and not self.flow.write_paused:
             self._cap.begin(self)
         if not self._fits or len(self.tasks) >= (self._most_requests or float("inf")):
             cycle.scope["state"][OVERLOADED] = True
@@ -132,8 +132,10 @@ class ConnectionProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def pause_writing(self) -> None:
-        """Waits for the client to read."""
+        """Waits for the client to read. Above a cap, a client that reads gets the place of this one."""
         super().pause_writing()
+        if self._cap is not None:
+            self._cap.end(self)
         self._stop_watching()
         self._watch_reading(self.transport.get_write_buffer_size())
 
@@ -141,6 +143,8 @@ class ConnectionProtocol(HttpToolsProtocol):
         """Continues, because the client has read."""
         self._stop_watching()
         super().resume_writing()
+        if self._cap is not None and self._is_busy():
+            self._cap.begin(self)
 
     def send_400_response(self, msg: str) -> None:
         """Refuses what the parser cannot read."""

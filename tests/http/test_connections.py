@@ -278,6 +278,37 @@ async def test_a_client_that_reads_nothing_is_disconnected_and_one_that_reads_sl
     assert client.transport.closed
 
 
+@pytest.mark.parametrize("sends_first", [True, False])
+async def test_a_client_that_does_not_read_loses_its_place_above_a_cap(*, sends_first: bool) -> None:
+    cap = cap_of(per_client=1)
+    deaf = connected(cap)
+    acts = [lambda: deaf.send(LIVE), deaf.protocol.pause_writing]
+    for act in acts if sends_first else reversed(acts):
+        act()
+    later = connected(cap)
+    later.send(LIVE)
+    assert (deaf.transport.closed, later.transport.closed) == (True, False)
+    deaf.lose()
+    await deaf.answered()
+    later.protocol.pause_writing()
+    later.protocol.resume_writing()
+    await later.answered()
+    assert not later.scopes[0]["state"].get(OVERLOADED)
+
+
+async def test_a_client_that_reads_again_keeps_its_place() -> None:
+    cap = cap_of(per_client=1)
+    slow = connected(cap)
+    slow.send(LIVE)
+    slow.protocol.pause_writing()
+    slow.protocol.resume_writing()
+    later = connected(cap)
+    later.send(LIVE)
+    for client in (slow, later):
+        await client.answered()
+    assert (slow.transport.closed, bool(later.scopes[0]["state"].get(OVERLOADED))) == (False, True)
+
+
 async def test_a_client_that_has_read_its_answer_stays_connected() -> None:
     client = connected()
     client.protocol.pause_writing()
