@@ -70,7 +70,13 @@ class _Stop:
 
 
 def _end() -> None:
-    """Ends the process at once, with everything that still waits."""
+    """Ends the process at once, with everything that still waits, also if nobody reads its log."""
+    logging_it = threading.Thread(target=_log_end, daemon=True)
+    logging_it.start()
+    logging_it.join(CLOSING_SECONDS / 2)
+    os._exit(0)
+
+
+def _log_end() -> None:
     logger.error("The grace to stop has ended. The process drops its unanswered requests.")
     logging.shutdown()
-    os._exit(0)

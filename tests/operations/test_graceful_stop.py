@@ -2,11 +2,13 @@
 
 import asyncio
 import signal
+import threading
 from pathlib import Path
 
 import httpx
 import pytest
 
+from app.operations import graceful_stop
 from app.settings import InvalidSettings, Settings
 from models.database import Database
 from tests.operations.silent_proxy import silent_proxy_thread
@@ -87,6 +89,17 @@ async def test_several_processes_end_in_time_with_requests_that_never_end(databa
         server.process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(ended, server) == 0
         await asyncio.gather(*asking)
+
+
+def test_a_log_that_nobody_reads_does_not_keep_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    statuses: list[int] = []
+    is_read = threading.Event()
+    monkeypatch.setattr(graceful_stop.os, "_exit", statuses.append)
+    monkeypatch.setattr(graceful_stop.logging, "shutdown", lambda: None)
+    monkeypatch.setattr(graceful_stop.logger, "error", lambda *_: is_read.wait())
+    graceful_stop._end()
+    is_read.set()
+    assert statuses == [0]
 
 
 def test_the_delay_must_end_before_the_grace() -> None:
