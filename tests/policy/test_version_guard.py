@@ -134,4 +134,4 @@ def test_the_published_text_of_the_newest_version_is_current() -> None:
 
 
 def served(serve: Any) -> Any:
-    return lambda: serve("127.0.0.1", 0, 1)
+    return lambda: serve("127.0.0.1", 0, 1, create=False)

@@ -78,7 +78,8 @@ async def test_a_release_sends_the_same_statements_for_any_number_of_people(plat
     async def cost() -> list[str]:
         async with recorded_statements(platform.world.services.database) as statements:
             assert await make_release(platform.world.services, early=True)
-        return [statement for statement in statements if "BEGIN" not in statement and "PRAGMA" not in statement]
+        around = ("BEGIN", "PRAGMA", "pg_current_xact_id")  # of every transaction
+        return [statement for statement in statements if not any(word in statement for word in around)]
 
     await platform.crowd("p", 10)
     few = await cost()
