@@ -28,6 +28,7 @@ FIELDS: Final = (
     "step",
     "failures",
     "waiting",
+    "count",
 )
 
 QUIET_LOGGERS: Final = {"uvicorn.access": "WARNING", "alembic": "WARNING", "slowapi": "ERROR"}

@@ -90,7 +90,7 @@ def _matching_step(keys: KeyRing, authenticator: Any, written: str, now: datetim
             code, for_time=now, valid_window=MAX_DRIFT_STEPS
         )
     except UnsealError:
-        log.error("the secret of an authenticator cannot be decrypted", extra={"id": authenticator.id})
+        log.error("the secret of an authenticator cannot be decrypted")
         return None
     except OTPVerificationError:
         return None

@@ -39,6 +39,6 @@ def recipient_of(owner: Any, notice: Notice, stand_in: str) -> Recipient:
     if owner is None or owner.disabled_at is not None:
         return Recipient(stand_in, notice)
     if owner.is_staff:
-        log.warning("a password reset was requested for a person with a staff role", extra={"id": owner.id})
+        log.warning("a password reset was requested for a person with a staff role")
         return Recipient(stand_in, notice)
     return Recipient(owner.id, notice if owner.email_verified else Notice.CLAIM_ADDRESS)

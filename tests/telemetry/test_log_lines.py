@@ -1,5 +1,6 @@
 """Laws of log lines: those of a request have its ids, and a failure has its place and its code but no value."""
 
+import ast
 import asyncio
 import json
 import logging
@@ -14,10 +15,11 @@ from sqlalchemy import text
 
 from app.browser.page_rate import page_rate
 from app.http.request_rate import TooManyRequests
-from app.operations.log import QUIET_LOGGERS, JsonFormatter
+from app.operations.log import FIELDS, QUIET_LOGGERS, JsonFormatter
 from app.telemetry.request_ids import TraceParent, new_trace, present_ids, received_trace
 from models.telemetry.failure import failure_fields
 from permissions.rate_limits import RateLimiter
+from tests.serving import ROOT
 from tests.world import World
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -184,3 +186,14 @@ def test_the_time_of_a_line_is_in_utc_on_any_host(monkeypatch: pytest.MonkeyPatc
         line = json.loads(JsonFormatter().format(record))
     time.tzset()
     assert line["time"] == "1970-01-01T00:00:00+0000"
+
+
+def test_every_field_that_a_line_is_given_is_on_the_list() -> None:
+    given = set()
+    for folder in ("app", "resolvers", "permissions", "models"):
+        for module in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(module.read_text())):
+                if isinstance(node, ast.keyword) and node.arg == "extra" and isinstance(node.value, ast.Dict):
+                    given |= {ast.literal_eval(key) for key in node.value.keys if key is not None}
+    assert given - {"event"} <= set(FIELDS)
+    assert len(given) > 10
