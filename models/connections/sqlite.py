@@ -1,6 +1,8 @@
 """Makes the engines of a SQLite database, one for readers and one for the writer: pragmas and the file's mode."""
 
+import asyncio
 import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,8 +62,20 @@ def _engine(url: str, begin_with: str, more_pragmas: tuple[str, ...], options: d
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
+    @event.listens_for(engine.sync_engine, "close")
+    def end(connection: Any, _record: Any) -> None:
+        # a cursor that outlives its cancelled task would keep the transaction open, and with it the write lock
+        with contextlib.suppress(RuntimeError):  # no loop runs while the garbage is collected
+            asyncio.get_running_loop().create_task(_rolled_back(connection.driver_connection))
+
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Any) -> None:
         connection.exec_driver_sql(begin_with)
 
     return engine
+
+
+async def _rolled_back(connection: Any) -> None:
+    """Ends the transaction of a connection before it closes, because its thread works in the order of the calls."""
+    with contextlib.suppress(sqlite3.Error, ValueError):  # it is broken, or has closed
+        await connection.rollback()

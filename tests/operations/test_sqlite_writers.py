@@ -115,6 +115,25 @@ async def test_a_cancelled_writer_holds_up_nobody(database: Database) -> None:
     assert await count(database) == 2
 
 
+async def test_a_writer_cancelled_within_a_statement_holds_up_nobody_while_its_failure_is_kept(
+    database: Database,
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def write_and_read() -> None:
+        async with database.writing() as connection:
+            await connection.execute(insert(UNSCRUBBED).values(id=new_id(), name="cancelled"))
+            driver = (await connection.get_raw_connection()).driver_connection
+            await driver.create_function("cancel", 0, lambda: bool(loop.call_soon_threadsafe(task.cancel)))  # type: ignore[union-attr]
+            await connection.exec_driver_sql("SELECT cancel()")
+
+    task = asyncio.create_task(write_and_read())
+    (kept,) = await asyncio.gather(task, return_exceptions=True)
+    assert isinstance(kept, asyncio.CancelledError)
+    await write(database)
+    assert await count(database) == 1
+
+
 async def test_a_transaction_that_fails_is_rolled_back_and_frees_its_place(database: Database) -> None:
     async def fail() -> None:
         async with database.writing() as connection:
