@@ -18,7 +18,11 @@ CHECK: Final = "WHERE access_tokens.id ="
 SIGN_IN: Final = ("WHERE access_tokens.digest =",)
 """The statements before a root field begins."""
 
-JOBS: Final = {"resolvers/erasure/retention_run.py", "resolvers/statistics/release.py"}
+JOBS: Final = {
+    "resolvers/erasure/retention_run.py",
+    "resolvers/erasure/safeguards.py",
+    "resolvers/statistics/release.py",
+}
 """Modules that also run without a caller, from the command line."""
 WAY_IN: Final = "resolvers/caller_database.py"
 """The module that checks the caller. It may use its own transactions."""
