@@ -32,6 +32,11 @@ PRUNED_AT_ONCE: Final = 500
 """Counters and attempts that pruning looks at before others run. 20,000 at once would hold the event loop for 0.3 s."""
 
 
+def counting_time() -> float:
+    """The time by which attempts are counted."""
+    return time.time()
+
+
 def multiplied(rate: str, factor: int) -> str:
     """Returns a rate with this many times the attempts in the same time."""
     attempts, _, period = rate.partition("/")

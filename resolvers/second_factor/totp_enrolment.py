@@ -1,7 +1,6 @@
 """Turns two-factor sign-in on and off. Each change needs the password and ends the other sessions."""
 
 import io
-import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -23,6 +22,7 @@ from models.vocabulary import Factors, RefusalCode
 from permissions.events.kinds import EventKind
 from permissions.events.record import record
 from permissions.events.values import EndCause, FactorChange
+from permissions.rate_limits import counting_time
 from resolvers.arguments import Code, EnrolmentCode, Password
 from resolvers.context import Context
 from resolvers.second_factor import login_challenge, recovery_codes
@@ -135,7 +135,7 @@ async def confirm_password_before_code(context: Context, password: str) -> Confi
     """Counts an attempt at the code, then verifies the password of the caller."""
     if refusal := await _count_code(context, "second factor again"):
         return refusal
-    counted_at = time.time()
+    counted_at = counting_time()
     confirmed = await confirm_password(context, password, "password")
     if confirmed is TRY_LATER:
         await attempt_limits.take_back(context, counted_at, _code_bucket(context, "second factor again"))

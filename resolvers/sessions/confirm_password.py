@@ -1,6 +1,5 @@
 """Asks for the password again before a change of credentials; each attempt is counted."""
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from models.vocabulary import RefusalCode
 from permissions.events.kinds import EventKind
 from permissions.events.record import record
 from permissions.events.values import LockCause
+from permissions.rate_limits import counting_time
 from resolvers.context import Context
 from resolvers.hashing.worker_pool import PoolFull
 from resolvers.sessions import attempt_limits
@@ -54,7 +54,7 @@ async def confirm_password(context: Context, password: str, field: str) -> Confi
         if refusal is not TRY_LATER:
             record(EventKind.PASSWORD_NOT_CONFIRMED, subject=subject_id, cause=LockCause.ACCOUNT_ATTEMPTS)
         return refusal
-    person, counted_at = await _find_caller(context), time.time()
+    person, counted_at = await _find_caller(context), counting_time()
     try:
         verdict = await context.services.hashing.verify(person.password_hash if person else None, password)
     except PoolFull:

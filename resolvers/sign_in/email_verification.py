@@ -1,6 +1,5 @@
 """Verifies an e-mail address, either the first one or a new one."""
 
-import time
 from typing import Any
 
 from sqlalchemy import select, update
@@ -26,6 +25,7 @@ from permissions.events.kinds import EventKind
 from permissions.events.record import record
 from permissions.events.values import EndCause
 from permissions.ip_network import network_of
+from permissions.rate_limits import counting_time
 from resolvers.arguments import CodeIfOn, LinkToken, NewEmail, Password
 from resolvers.consent.state import grant_is_current
 from resolvers.context import Context
@@ -132,7 +132,7 @@ async def change_email(
     )
     if refusal := await attempt_limits.count_attempt(context, *limits):
         return refusal
-    counted_at = time.time()
+    counted_at = counting_time()
     confirmed = await _confirm(context, password, code)
     if isinstance(confirmed, Refused):
         if confirmed is TRY_LATER:

@@ -1,6 +1,5 @@
 """Registers an account, with the same answer and the same work whether or not the address is taken."""
 
-import time
 from dataclasses import replace
 from typing import Annotated
 
@@ -18,6 +17,7 @@ from models.tokens.mailed_tokens import record_request_network, stand_in_id, wri
 from models.vocabulary import ConsentSource, ObjectionSource, Processor, Purpose, RefusalCode
 from permissions import version_numbers
 from permissions.ip_network import network_of
+from permissions.rate_limits import counting_time
 from resolvers.consent.objections import record_objection
 from resolvers.context import Context
 from resolvers.inputs import RegisterInput, sent_fields
@@ -57,7 +57,7 @@ async def register(
     if refusal := await attempt_limits.count_password_attempt(context, *limits):
         return refusal
     names = tuple(filter(None, (input.first_name, input.last_name)))
-    counted_at = time.time()
+    counted_at = counting_time()
     hashed = await check_and_hash(context, input.password, "input.password", PasswordOwner(person.email, names))
     if isinstance(hashed, Refused):
         if hashed is TRY_LATER:
