@@ -133,9 +133,16 @@ def _copy(backend: str, request: pytest.FixtureRequest, path: Path) -> Iterator[
 @contextmanager
 def _made(address: URL, template: str) -> Iterator[str]:
     name = f"t{uuid.uuid4().hex}"
-    asyncio.run(_administer(address, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    # copying files takes half the time of logging the copy
+    asyncio.run(_administer(address, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
     yield address.set(database=name).render_as_string(hide_password=False)
     asyncio.run(_administer(address, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(autouse=True)
+def patient_authentication(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is not an unavailable database: lets services in this process wait longer for it."""
+    monkeypatch.setattr("app.graphql.endpoint.AUTHENTICATION_SECONDS", 60)
 
 
 @pytest.fixture

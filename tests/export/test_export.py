@@ -388,6 +388,7 @@ async def disclosed(world: World, subject: str, many: int) -> None:
             await write_disclosures.append_entries(connection, keys, entries, now)
 
 
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell a process's own peak")
 async def test_the_memory_of_the_command_does_not_grow_with_the_export(
     world: World, tmp_path: Path, sized: Callable[[int, int], int]

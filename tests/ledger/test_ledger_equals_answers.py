@@ -15,7 +15,7 @@ from tests.ledger.population import PERSONAL, VIEW_TYPES, Person, Population
 from tests.ledger.stored import names
 from tests.world import World, codes
 
-STAFF_REQUESTS, PROCESSOR_REQUESTS = 1200, 400
+STAFF_REQUESTS, PROCESSOR_REQUESTS = 480, 160
 
 
 Pairs = dict[str, frozenset[str]]

@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from app.commands.audit.verify_log import Checkpoint
 from models.logs import hash_chain
 from tests.ledger.attacker import ENTRIES, LOGS, Attacker, fill, head_of
@@ -61,6 +63,7 @@ async def test_a_file_without_checkpoints_is_an_error(filled: World, tmp_path: P
     assert outcome(result) == (2, "The file contains no checkpoint.")
 
 
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 async def test_verifying_nine_times_as_many_entries_needs_no_more_memory(
     world: World, tmp_path: Path, sized: Callable[[int, int], int]
 ) -> None:

@@ -18,7 +18,7 @@ from permissions.version_numbers import current_version
 from tests.serving import consentql, serving
 from tests.world import PASSWORD, world_of
 
-ROUNDS = 25
+ROUNDS = 12
 READ = "query ($id: ID!) { user(id: $id) { firstName } }"
 LISTED = "{ users(first: 100) { edges { node { id firstName } } } }"
 SOUGHT = '{ users(search: "amara") { edges { node { id firstName } } } }'

@@ -15,7 +15,7 @@ from permissions.version_numbers import current_version
 from tests.world import FORM, GRAPHQL_NAMES, PROFILE, World, world_of
 
 PEOPLE = 24
-QUESTIONS = 500
+QUESTIONS = 200
 MEMBERS_READ = {
     "EMAIL", "LOCATION", "FIRST_NAME", "LAST_NAME", "ORGANIZATION", "SPECIALIZATION", "AVATAR_URL", "WALLPAPER_URL",
     "MOBILE_PHONE", "COUNTRY", "CITY", "STREET_ADDRESS", "ABOUT", "PUBLIC_PAGES",
