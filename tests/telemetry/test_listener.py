@@ -129,7 +129,7 @@ def test_without_room_for_the_files_of_workers_the_service_runs_without_metrics(
 def test_a_slow_client_of_the_listener_delays_nobody_and_is_closed(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("app.telemetry.listener._Request.timeout", 0.05)
+    monkeypatch.setattr("app.telemetry.listener._Request.timeout", 2)
     port = free_port()
     serving_metrics = metrics_served(Address("127.0.0.1", port), workers=1)
     with serving_metrics, socket.create_connection(("127.0.0.1", port), timeout=60) as slow:
