@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
 import orjson
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.connections.after_commit import committing
@@ -16,19 +15,10 @@ from models.connections.postgresql import PREPARED_STATEMENTS, postgresql_engine
 from models.connections.probe import Probe, probe_postgresql, probe_sqlite
 from models.connections.sqlite import file_of, reader_engine, writer_engine
 from models.connections.time_limits import REQUEST_LIMITS, TimeLimits
-from models.connections.write_queue import WriteQueue, is_busy
+from models.connections.write_queue import WriteQueue
 
 WRITE_WAIT_SECONDS: Final = 4
 """How long a transaction on SQLite waits for those that write before it, unless it is patient."""
-
-LOCK_UNAVAILABLE = frozenset({"55P03", "40P01"})
-"""SQLSTATE of a lock that was not free in time, and of a deadlock."""
-
-
-def waited_too_long(problem: DBAPIError) -> bool:
-    """Whether a statement failed because other transactions held a lock."""
-    state = getattr(problem.orig, "sqlstate", None)
-    return state in LOCK_UNAVAILABLE or is_busy(problem.orig)
 
 
 class Database:

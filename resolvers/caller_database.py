@@ -11,8 +11,8 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.connections.unavailable import is_unavailable
-from models.database import Database, waited_too_long
+from models.connections.unavailable import is_unavailable, waited_too_long
+from models.database import Database
 from models.tokens import authority_locks
 from models.tokens.authority_locks import AuthorityKey
 from models.tokens.token_standing import TokenStanding, read_standing

@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from models.connections.unavailable import is_unavailable
+from models.connections.unavailable import is_busy, is_unavailable, waited_too_long
 
 LEAST_FREE_BYTES: Final = 1_000_000
 """With less free space on its disk, a SQLite database is full."""
@@ -21,7 +21,6 @@ LEAST_FREE_BYTES: Final = 1_000_000
 READ: Final = "SELECT version_num FROM alembic_version"
 WRITE: Final = "UPDATE alembic_version SET version_num = version_num"
 LOCK_WAIT: Final = "SET LOCAL lock_timeout = '100ms'"
-LOCKED: Final = "55P03"
 
 
 class Writes(StrEnum):
@@ -59,7 +58,7 @@ async def _writes(connection: AsyncConnection) -> Writes:
         await connection.exec_driver_sql(LOCK_WAIT)
         await connection.exec_driver_sql(WRITE)
     except DBAPIError as problem:
-        if getattr(problem.orig, "sqlstate", None) == LOCKED:
+        if waited_too_long(problem):
             return Writes.BUSY
         # a role that may not write this table may write others
         return Writes.NO if is_unavailable(problem) else Writes.YES
@@ -89,7 +88,7 @@ def _writes_of(connection: sqlite3.Connection, file: Path) -> Writes:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(WRITE)
     except sqlite3.OperationalError as problem:
-        return Writes.BUSY if problem.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY else Writes.NO
+        return Writes.BUSY if is_busy(problem) else Writes.NO
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")

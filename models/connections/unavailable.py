@@ -15,16 +15,15 @@ RETRY_SECONDS: Final = 2
 UNAVAILABLE_CLASSES: Final = ("08", "53", "57", "58")
 """Classes of SQLSTATE: no connection, no resources, an operator's or a time-out's end, an error of the system."""
 
-UNAVAILABLE_STATES: Final = frozenset(
-    {
-        "25006",  # the database is read-only
-        "25P03",  # idle in a transaction for too long
-        "25P04",  # the transaction took too long
-        "40001",  # a standby had to cancel the statement
-        "40P01",  # a deadlock
-        "55P03",  # a lock was not free in time
-    }
-)
+LOCK_STATES: Final = frozenset({"55P03", "40P01"})
+"""SQLSTATE of a lock that was not free in time, and of a deadlock."""
+
+UNAVAILABLE_STATES: Final = LOCK_STATES | {
+    "25006",  # the database is read-only
+    "25P03",  # idle in a transaction for too long
+    "25P04",  # the transaction took too long
+    "40001",  # a standby had to cancel the statement
+}
 SQLITE_CODES: Final = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -56,10 +55,25 @@ class CommitOutcomeUnknown(Exception):
 
 def is_unavailable(problem: BaseException) -> bool:
     """Whether the database cannot answer now: it cannot be reached, or is overloaded, read-only, full or locked."""
-    return any(_is_lack_of_service(each) for each in _layers(problem))
+    return any(_is_lack_of_service(each) for each in failure_layers(problem))
 
 
-def _layers(problem: BaseException) -> Iterator[BaseException]:
+def waited_too_long(problem: DBAPIError) -> bool:
+    """Whether a statement failed because other transactions held a lock."""
+    return getattr(problem.orig, "sqlstate", None) in LOCK_STATES or is_busy(problem.orig)
+
+
+def is_busy(problem: BaseException | None) -> bool:
+    """Whether SQLite refused because another transaction holds a lock."""
+    return isinstance(problem, sqlite3.Error) and sqlite_code(problem) == sqlite3.SQLITE_BUSY
+
+
+def sqlite_code(problem: sqlite3.Error) -> int:
+    """The primary error code of SQLite, 0 if the driver itself failed."""
+    return getattr(problem, "sqlite_errorcode", 0) & 0xFF
+
+
+def failure_layers(problem: BaseException) -> Iterator[BaseException]:
     """The failure, and the failure of the driver that SQLAlchemy wrapped in it."""
     yield problem
     if isinstance(problem, StatementError) and problem.orig is not None:
@@ -74,7 +88,7 @@ def _is_lack_of_service(problem: BaseException) -> bool:
     if isinstance(problem, DBAPIError) and problem.connection_invalidated:
         return True
     if isinstance(problem, sqlite3.Error):
-        return (getattr(problem, "sqlite_errorcode", 0) & 0xFF) in SQLITE_CODES
+        return sqlite_code(problem) in SQLITE_CODES
     if isinstance(problem, OSError):
         return type(problem) is OSError and problem.errno in NETWORK_ERRORS
     state = getattr(problem, "sqlstate", None)

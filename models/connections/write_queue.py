@@ -11,14 +11,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction
 
 from models.connections.measured_pool import WAITING
+from models.connections.unavailable import is_busy
 
 PAUSES: Final = (0.001, 0.002, 0.005, 0.01, 0.02)
 """Seconds between the attempts to begin while another process writes. The last one repeats."""
-
-
-def is_busy(problem: BaseException | None) -> bool:
-    """Whether SQLite refused because another transaction holds a lock."""
-    return isinstance(problem, sqlite3.Error) and getattr(problem, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 class WriteQueue:

@@ -17,8 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models import bulk_insert
 from models.columns import sort_key
 from models.connections.after_commit import after_commit
-from models.connections.unavailable import is_unavailable
-from models.database import waited_too_long
+from models.connections.unavailable import is_unavailable, waited_too_long
 from models.key_ring import KeyRing
 from models.logs import hash_chain
 from models.tables import DISCLOSURES, READINGS

@@ -15,7 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from models.connections import postgresql
 from models.connections.time_limits import TimeLimits
-from models.database import Database, waited_too_long
+from models.connections.unavailable import waited_too_long
+from models.database import Database
 from tests.operations.silent_proxy import silent_proxy
 
 pytestmark = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)

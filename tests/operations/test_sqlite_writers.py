@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from models.columns import new_id
-from models.connections.write_queue import is_busy
+from models.connections.unavailable import is_busy
 from models.database import Database
 from models.tables import UNSCRUBBED
 

@@ -6,15 +6,14 @@ It names values of the environment only by their setting.
 import errno
 import socket
 import sqlite3
-from collections.abc import Iterator
 from typing import Final
 
 from limits.errors import ConfigurationError
 from maxminddb import InvalidDatabaseError
-from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from models.connections.unavailable import CommitOutcomeUnknown
+from models.connections.unavailable import CommitOutcomeUnknown, failure_layers, sqlite_code
 
 OUTDATED: Final = (
     "The database's schema is outdated or damaged: a table or column is missing. Run `consentql migrate`. "
@@ -93,20 +92,11 @@ def sentence_of(problem: BaseException) -> str:
         return NOT_MAXMIND
     if isinstance(problem, CommitOutcomeUnknown):
         return UNKNOWN_COMMIT
-    for each in _layers(problem):
+    for each in failure_layers(problem):
         if sentence := _known(each):
             return sentence
     kind = type(problem).__name__
     return OTHER.format(kind=kind) if isinstance(problem, SQLAlchemyError) else UNREACHED.format(kind=kind)
-
-
-def _layers(problem: BaseException) -> Iterator[BaseException]:
-    """The failure, and the failure of the driver that SQLAlchemy wrapped in it."""
-    yield problem
-    if isinstance(problem, StatementError) and problem.orig is not None:
-        yield problem.orig
-        if problem.orig.__cause__ is not None:
-            yield problem.orig.__cause__
 
 
 def _known(problem: BaseException) -> str | None:
@@ -115,7 +105,7 @@ def _known(problem: BaseException) -> str | None:
     if isinstance(problem, sqlite3.Error):
         if any(text in str(problem) for text in MISSING_IN_SQLITE):
             return OUTDATED
-        return SQLITE.get(getattr(problem, "sqlite_errorcode", 0) & 0xFF)
+        return SQLITE.get(sqlite_code(problem))
     if isinstance(problem, OSError):
         return _of_system(problem)
     state = getattr(problem, "sqlstate", None)
