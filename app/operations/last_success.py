@@ -3,10 +3,11 @@
 import logging
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.inserts import upsert
 from models.records.last_success import Task
 from models.tables import LAST_SUCCESSES, STATISTICS_RELEASES
 from models.telemetry.failure import failure_fields
@@ -20,9 +21,7 @@ async def record_success(services: Services, task: Task) -> None:
     row = {"task": task.value, "at": services.now()}
     try:
         async with services.database.writing() as connection:
-            known = LAST_SUCCESSES.c.task == task.value
-            if not (await connection.execute(update(LAST_SUCCESSES).where(known).values(row))).rowcount:
-                await connection.execute(insert(LAST_SUCCESSES), row)
+            await upsert(connection, LAST_SUCCESSES, row)
     except (SQLAlchemyError, OSError) as problem:
         log.warning("the success of a task was not recorded", extra=failure_fields(problem))
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import FromClause, Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import bulk_insert
+from models import inserts
 from models.columns import new_id, rfc3339
 from models.connections.after_commit import after_commit
 from models.key_ring import KeyRing
@@ -160,7 +160,7 @@ async def append(
         hashes = end.link(keys, {}, ([record[name] for name in log.own[1:]] for record in pending))
         for sequence, (record, digest) in enumerate(zip(pending, hashes, strict=True), start=first):
             record.update(sequence=sequence, hash=digest)
-        await bulk_insert.insert_rows(connection, log.table, bulk_insert.by_column(log.table, pending))
+        await inserts.insert_rows(connection, log.table, inserts.by_column(log.table, pending))
         await end.save(connection)
     return pending
 

@@ -4,15 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.inserts import upsert
 from models.tables import HEARTBEATS
-
-INSERTS: Final[dict[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 class Mark(StrEnum):
@@ -57,9 +54,8 @@ async def read_marks(connection: AsyncConnection) -> Marks:
 
 async def set_mark(connection: AsyncConnection, mark: Mark, marked: Marked) -> None:
     """Writes the mark, or replaces it."""
-    values = {"at": marked.at, "doubt": marked.reason, "waiting": marked.waiting}
-    new = INSERTS[connection.dialect.name](HEARTBEATS).values(name=mark.value, **values)
-    await connection.execute(new.on_conflict_do_update(index_elements=[HEARTBEATS.c.name], set_=values))
+    row = {"name": mark.value, "at": marked.at, "doubt": marked.reason, "waiting": marked.waiting}
+    await upsert(connection, HEARTBEATS, row)
 
 
 async def remove_marks(connection: AsyncConnection, *marks: Mark) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from sqlalchemy import ColumnElement, Table, and_, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import bulk_insert
+from models import inserts
 from models.columns import new_id
 from models.tables import (
     ACCOUNTS,
@@ -85,7 +85,7 @@ class RetentionRun:
         """Counts what `delete_due` would delete now, by kind, and changes nothing."""
         counts = _no_counts()
         restored = await self._restored_people()
-        erased = bulk_insert.is_one_of(ACCOUNTS.c.id, restored, is_sqlite=self.services.database.is_sqlite)
+        erased = inserts.is_one_of(ACCOUNTS.c.id, restored, is_sqlite=self.services.database.is_sqlite)
         due = or_(self._is_account_due(), erased)
         people = select(ACCOUNTS.c.id).where(due).correlate(None)
         async with self.services.database.reading() as connection:

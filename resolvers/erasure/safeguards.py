@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import bulk_insert
+from models import inserts
 from models.columns import rfc3339
 from models.tables import ACCOUNTS
 from permissions.masked_columns import floor_parameters
@@ -84,7 +84,7 @@ async def count_people_due(connection: AsyncConnection, services: Services, rest
     """Counts the people whose account, or data of a lapsed purpose, is due for erasure."""
     now, periods = services.now(), services.retention
     lapsed = now - periods[RecordKind.LAPSED_PURPOSES].period
-    again = bulk_insert.is_one_of(ACCOUNTS.c.id, list(restored), is_sqlite=services.database.is_sqlite)
+    again = inserts.is_one_of(ACCOUNTS.c.id, list(restored), is_sqlite=services.database.is_sqlite)
     due = [erasure_date.is_due(purpose, lapsed) for purpose in PURPOSE_TABLES]
     return await _count_accounts(
         connection, or_(is_due_for_erasure(now - periods[RecordKind.ACCOUNTS].period), again & ~is_remnant, *due)

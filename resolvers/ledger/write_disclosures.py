@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import bulk_insert
+from models import inserts
 from models.columns import sort_key
 from models.connections.after_commit import after_commit
 from models.connections.unavailable import is_unavailable, waited_too_long
@@ -102,9 +102,7 @@ async def _append(
         places += [end.sequence + 1] * len(entries)
         hashes += end.link(keys, reading, [(None, entry.subject_id, entry.fields) for entry in entries])
     everyone = [entry for _, entries in readings for entry in entries]
-    await bulk_insert.insert_rows(
-        connection, READINGS, bulk_insert.by_column(READINGS, [reading for reading, _ in readings])
-    )
+    await inserts.insert_rows(connection, READINGS, inserts.by_column(READINGS, [reading for reading, _ in readings]))
     columns = {
         "chain": [log.name] * len(everyone),
         "sequence": range(first, end.sequence + 1),
@@ -114,7 +112,7 @@ async def _append(
         "fields": [entry.fields for entry in everyone],
         "hash": hashes,
     }
-    await bulk_insert.insert_rows(connection, DISCLOSURES, columns)
+    await inserts.insert_rows(connection, DISCLOSURES, columns)
     await end.save(connection)
     for reading, entries in readings:
         after_commit(partial(WRITTEN.of(reading["audience"]).inc, len(entries)))

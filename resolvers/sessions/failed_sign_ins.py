@@ -5,9 +5,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import delete, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.inserts import insert_into
 from models.key_ring import KeyRing
 from models.letters import Notice
 from models.tables import FAILED_SIGN_INS
@@ -19,7 +19,6 @@ MAX_WRONG_PASSWORDS: Final = 100
 REPORTED_CODES: Final = 3
 LETTER_INTERVAL: Final = timedelta(days=1)
 USE: Final = "failed sign-ins"
-INSERTS: Final[dict[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 class Failure(StrEnum):
@@ -43,8 +42,9 @@ async def count_failure(connection: AsyncConnection, keys: CountKeys, now: datet
     """Counts a failure. Returns the row, whose `failures` include this one."""
     present, *earlier = keys
     before, told_at = await _take_earlier(connection, earlier) if earlier else (0, None)
-    insert = INSERTS[connection.dialect.name](FAILED_SIGN_INS)
-    counted = insert.values(key=present, failures=before + 1, last_failed_at=now, told_at=told_at)
+    counted = insert_into(connection, FAILED_SIGN_INS).values(
+        key=present, failures=before + 1, last_failed_at=now, told_at=told_at
+    )
     counted = counted.on_conflict_do_update(
         index_elements=[FAILED_SIGN_INS.c.key],
         set_={"failures": FAILED_SIGN_INS.c.failures + counted.excluded.failures, "last_failed_at": now},

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from app.commands.audit.verify_log import log_faults
 from app.commands.server.retention import erase
 from app.operations.erasure_register import ErasureRegister
-from models import bulk_insert
+from models import inserts
 from models.columns import new_id
 from models.database import Database
 from models.tables import ACCOUNTS, CONSENT_RECORDS, CREDENTIALS, METADATA, UNSCRUBBED
@@ -113,8 +113,8 @@ async def test_any_number_of_restored_people_is_counted(harness: RetentionHarnes
     people = {name: [value] * many for name, value in one.items()} | {"id": ids, "account_id": ids}
     credentials = {"subject_id": ids, "email_canonical": ids, "password_hash": [None] * many}
     async with harness.world.services.database.writing() as connection:
-        await bulk_insert.insert_rows(connection, ACCOUNTS, people)
-        await bulk_insert.insert_rows(connection, CREDENTIALS, credentials)
+        await inserts.insert_rows(connection, ACCOUNTS, people)
+        await inserts.insert_rows(connection, CREDENTIALS, credentials)
     harness.places.register.add(ids, now)
     assert await harness.due() == {"erased_again": many}
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, event, select
 
-from models import bulk_insert
+from models import inserts
 from models.database import Database
 from models.logs.ledger import LEDGER
 from models.tables import (
@@ -25,7 +25,7 @@ async def insert_fails(_: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(*_: Any, **__: Any) -> None:
         raise RuntimeError("the disk is full of subject@example.org")
 
-    monkeypatch.setattr(bulk_insert, "insert_rows", fails)
+    monkeypatch.setattr(inserts, "insert_rows", fails)
 
 
 async def delete_chain_heads(readers: Readers, _: pytest.MonkeyPatch) -> None:

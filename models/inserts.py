@@ -1,13 +1,19 @@
-"""Inserts many rows through the driver, column by column. This saves 4 ms per 1,000 rows."""
+"""Inserts many rows through the driver, column by column, and rows that replace those with the same key.
+
+The driver saves 4 ms per 1,000 rows.
+"""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import JSON, Column, ColumnElement, String, Table, cast, func, insert, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+INSERTS: Final[dict[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 Bind = tuple[str, Callable[[Any], Any] | None]
 
@@ -36,6 +42,17 @@ async def insert_rows(connection: AsyncConnection, table: Table, values: Mapping
         await connection.exec_driver_sql(statement, tuple(columns))
     else:
         await connection.exec_driver_sql(statement, list(zip(*columns, strict=True)))
+
+
+def insert_into(connection: AsyncConnection, table: Table) -> Any:
+    """An insert that takes `on_conflict_do_update`."""
+    return INSERTS[connection.dialect.name](table)
+
+
+async def upsert(connection: AsyncConnection, table: Table, row: dict[str, Any]) -> None:
+    """Inserts the row, or replaces the one with the same primary key."""
+    new = insert_into(connection, table).values(row)
+    await connection.execute(new.on_conflict_do_update(index_elements=table.primary_key.columns, set_=row))
 
 
 def by_column(table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
