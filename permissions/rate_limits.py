@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, Storage
@@ -20,6 +20,8 @@ from permissions.events.record import record
 from permissions.taken_back_attempts import take_back_attempt
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 REQUESTS_PER_MINUTE: Final = 600
 """HTTP requests of one network without a token, or with one token, unless the settings name another number."""
@@ -115,15 +117,20 @@ class RateLimiter:
         if self._shared is None:
             return await act(self._local, item, key)
         if time.monotonic() >= self._shared_retry_at:
-            try:
-                async with asyncio.timeout(TIMEOUT_SECONDS):
-                    seconds = await act(self._shared, item, key)
-            except Exception as problem:  # noqa: BLE001  # after any failure the attempt is counted here
-                self._use_local(problem)
-            else:
+            found = await self._on_shared(act(self._shared, item, key))
+            if found is not None:
                 self._use_shared()
-                return seconds
+                return found
         return await act(self._local, _local_rate(item), key)
+
+    async def _on_shared(self, work: Awaitable[T]) -> T | None:
+        """The result of work on the shared counters, or None after any failure: then this process counts."""
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                return await work
+        except Exception as problem:  # noqa: BLE001  # attempts are counted here
+            self._use_local(problem)
+            return None
 
     async def reset_count(self, rate: str, *key: str) -> None:
         """Resets the count for an account or device that has signed in. Never use it for a network address."""
@@ -133,11 +140,7 @@ class RateLimiter:
         await self._local.clear(item, *key)
         await self._local.clear(_local_rate(item), *key)
         if self._shared is not None and time.monotonic() >= self._shared_retry_at:
-            try:
-                async with asyncio.timeout(TIMEOUT_SECONDS):
-                    await self._shared.clear(item, *key)
-            except Exception as problem:  # noqa: BLE001  # the shared count stays
-                self._use_local(problem)
+            await self._on_shared(self._shared.clear(item, *key))  # if that fails, the shared count stays
 
     async def take_back(self, rate: str, *key: str, counted_at: float) -> None:
         """Takes back an attempt that was counted by this time and never checked.
@@ -151,11 +154,7 @@ class RateLimiter:
             counted = item if self._shared is None else _local_rate(item)
             await take_back_attempt(self._local.storage, counted.key_for(*key), counted_at)
             return
-        try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                await take_back_attempt(self._shared.storage, item.key_for(*key), counted_at)
-        except Exception as problem:  # noqa: BLE001  # the shared count stays
-            self._use_local(problem)
+        await self._on_shared(take_back_attempt(self._shared.storage, item.key_for(*key), counted_at))
 
     async def state(self) -> CountingState:
         """Returns where attempts are counted. It counts one, because a store that answers may refuse to count."""
@@ -163,11 +162,7 @@ class RateLimiter:
             return CountingState.OFF
         if self._shared is None:
             return CountingState.LOCAL
-        try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                await self._shared.hit(parse(PROBE_RATE), "readiness", self._probe_key)
-        except Exception as problem:  # noqa: BLE001  # whatever it is, attempts are not counted there
-            self._use_local(problem)
+        if await self._on_shared(self._shared.hit(parse(PROBE_RATE), "readiness", self._probe_key)) is None:
             return CountingState.LOCAL
         self._use_shared()
         return CountingState.SHARED

@@ -22,13 +22,12 @@ from models.vocabulary import Factors, RefusalCode
 from permissions.events.kinds import EventKind
 from permissions.events.record import record
 from permissions.events.values import EndCause, FactorChange
-from permissions.rate_limits import counting_time
 from resolvers.arguments import Code, EnrolmentCode, Password
 from resolvers.context import Context
 from resolvers.second_factor import login_challenge, recovery_codes
 from resolvers.second_factor.totp_codes import accept_code, confirmed_authenticator, seal_secret
 from resolvers.sessions import attempt_limits
-from resolvers.sessions.attempt_limits import CODE_LIMITS, TRY_LATER, Bucket
+from resolvers.sessions.attempt_limits import CODE_LIMITS, Bucket
 from resolvers.sessions.confirm_password import ConfirmedPassword, confirm_password, wrong_password
 from resolvers.sessions.revoke_tokens import end_sessions
 from resolvers.subjects.account_lock import lock_account
@@ -135,11 +134,8 @@ async def confirm_password_before_code(context: Context, password: str) -> Confi
     """Counts an attempt at the code, then verifies the password of the caller."""
     if refusal := await _count_code(context, "second factor again"):
         return refusal
-    counted_at = counting_time()
-    confirmed = await confirm_password(context, password, "password")
-    if confirmed is TRY_LATER:
-        await attempt_limits.take_back(context, counted_at, _code_bucket(context, "second factor again"))
-    return confirmed
+    bucket = _code_bucket(context, "second factor again")
+    return await attempt_limits.unless_full(context, confirm_password(context, password, "password"), bucket)
 
 
 def _code_bucket(context: Context, name: str) -> Bucket:

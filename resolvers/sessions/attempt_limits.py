@@ -1,15 +1,17 @@
 """Limits how often a password or code may be tried; an attempt is counted before it is checked."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from models.mutation_outcomes import Refused
 from models.vocabulary import RefusalCode
 from permissions.ip_network import counted_networks
-from permissions.rate_limits import multiplied
+from permissions.rate_limits import counting_time, multiplied
 from resolvers.context import Context
 from resolvers.sessions.known_devices import SigningInDevice
+
+T = TypeVar("T")
 
 NETWORK_LIMITS: Final = ("30/minute",)
 ACCOUNT_LIMITS: Final = ("10/5 minutes",)
@@ -91,11 +93,18 @@ async def count_password_attempt(context: Context, *buckets: Bucket, known_devic
     return TRY_LATER if full else await count_attempt(context, *buckets)
 
 
-async def take_back(context: Context, counted_at: float, *buckets: Bucket) -> None:
-    """Takes back an attempt that was refused because the pool was full. Attempts of a network are never taken back."""
-    for bucket in buckets:
-        for counter in bucket.counters():
-            await context.limits.take_back(*counter, counted_at=counted_at)
+async def unless_full(context: Context, work: Awaitable[T], *buckets: Bucket) -> T:
+    """Returns the outcome of work whose attempt was counted in these buckets. They must not count a network.
+
+    If the work was refused because the pool was full, takes the attempt back.
+    """
+    counted_at = counting_time()
+    outcome = await work
+    if outcome is TRY_LATER:
+        for bucket in buckets:
+            for counter in bucket.counters():
+                await context.limits.take_back(*counter, counted_at=counted_at)
+    return outcome
 
 
 async def reset(context: Context, bucket: Bucket) -> None:

@@ -12,8 +12,8 @@ from models.vocabulary import RefusalCode
 from permissions.events.kinds import EventKind
 from permissions.events.record import record
 from permissions.events.values import LockCause
-from permissions.rate_limits import counting_time
 from resolvers.context import Context
+from resolvers.hashing.password_hash import Verification
 from resolvers.hashing.worker_pool import PoolFull
 from resolvers.sessions import attempt_limits
 from resolvers.sessions.attempt_limits import ACCOUNT_LIMITS, TRY_LATER
@@ -54,17 +54,22 @@ async def confirm_password(context: Context, password: str, field: str) -> Confi
         if refusal is not TRY_LATER:
             record(EventKind.PASSWORD_NOT_CONFIRMED, subject=subject_id, cause=LockCause.ACCOUNT_ATTEMPTS)
         return refusal
-    person, counted_at = await _find_caller(context), counting_time()
-    try:
-        verdict = await context.services.hashing.verify(person.password_hash if person else None, password)
-    except PoolFull:
-        await attempt_limits.take_back(context, counted_at, bucket)
-        return TRY_LATER
-    if not verdict.right:
+    person = await _find_caller(context)
+    verification = await attempt_limits.unless_full(context, _verify(context, person, password), bucket)
+    if isinstance(verification, Refused):
+        return verification
+    if not verification.right:
         record(EventKind.PASSWORD_NOT_CONFIRMED, subject=subject_id)
         return wrong_password(field)
     await attempt_limits.reset(context, bucket)
     return ConfirmedPassword(person.id, person.email, person.email_canonical, person.password_hash)
+
+
+async def _verify(context: Context, person: Any, password: str) -> Verification | Refused:
+    try:
+        return await context.services.hashing.verify(person.password_hash if person else None, password)
+    except PoolFull:
+        return TRY_LATER
 
 
 async def _find_caller(context: Context) -> Any:

@@ -25,7 +25,6 @@ from permissions.events.kinds import EventKind
 from permissions.events.record import record
 from permissions.events.values import EndCause
 from permissions.ip_network import network_of
-from permissions.rate_limits import counting_time
 from resolvers.arguments import CodeIfOn, LinkToken, NewEmail, Password
 from resolvers.consent.state import grant_is_current
 from resolvers.context import Context
@@ -33,7 +32,7 @@ from resolvers.geolocation.lookup import Geolocation
 from resolvers.geolocation.stored_place import place_columns, store_place
 from resolvers.second_factor.totp_enrolment import check_code_if_on, confirm_password_before_code
 from resolvers.sessions import attempt_limits
-from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, SENDER_LIMITS, TRY_LATER
+from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, SENDER_LIMITS
 from resolvers.sessions.confirm_password import ConfirmedPassword, confirm_password, wrong_password
 from resolvers.sessions.failed_sign_ins import clear_failures, password_keys
 from resolvers.sessions.revoke_tokens import end_sessions
@@ -132,11 +131,8 @@ async def change_email(
     )
     if refusal := await attempt_limits.count_attempt(context, *limits):
         return refusal
-    counted_at = counting_time()
-    confirmed = await _confirm(context, password, code)
+    confirmed = await attempt_limits.unless_full(context, _confirm(context, password, code), *limits)
     if isinstance(confirmed, Refused):
-        if confirmed is TRY_LATER:
-            await attempt_limits.take_back(context, counted_at, *limits)
         return confirmed
     async with context.database.writing() as connection:
         if await confirmed.lock_account(connection) is None:

@@ -20,7 +20,6 @@ from permissions.errors import forbidden
 from permissions.events.kinds import EventKind
 from permissions.events.record import record
 from permissions.events.values import EndCause, LockCause
-from permissions.rate_limits import counting_time
 from resolvers.arguments import RefreshToken
 from resolvers.consent.objections import record_objection
 from resolvers.context import Context
@@ -71,11 +70,8 @@ async def login(
     buckets = attempt_limits.per_device_or_email(context, "login", device, ACCOUNT_LIMITS)
     if refusal := await attempt_limits.count_attempt(context, *buckets):
         return _locked(attempt, refusal, LockCause.ACCOUNT_ATTEMPTS)
-    counted_at = counting_time()
     attempt = replace(attempt, is_locked=not await _count_password(context, device, person))
-    outcome = await _verify_and_begin(context, attempt, person, device)
-    if outcome is TRY_LATER:
-        await attempt_limits.take_back(context, counted_at, *buckets)
+    outcome = await attempt_limits.unless_full(context, _verify_and_begin(context, attempt, person, device), *buckets)
     if not isinstance(outcome, SessionTokens):
         _record_outcome(attempt, person, outcome)
         return outcome

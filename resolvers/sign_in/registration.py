@@ -17,12 +17,11 @@ from models.tokens.mailed_tokens import record_request_network, stand_in_id, wri
 from models.vocabulary import ConsentSource, ObjectionSource, Processor, Purpose, RefusalCode
 from permissions import version_numbers
 from permissions.ip_network import network_of
-from permissions.rate_limits import counting_time
 from resolvers.consent.objections import record_objection
 from resolvers.context import Context
 from resolvers.inputs import RegisterInput, sent_fields
 from resolvers.sessions import attempt_limits
-from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, REGISTRATION_LIMITS, TRY_LATER
+from resolvers.sessions.attempt_limits import RECIPIENT_LIMITS, REGISTRATION_LIMITS
 from resolvers.sign_in.letter_recipient import Recipient, address_owner, recipient_of
 from resolvers.sign_in.new_password import check_and_hash
 from resolvers.subjects.account_lock import lock_account
@@ -57,11 +56,9 @@ async def register(
     if refusal := await attempt_limits.count_password_attempt(context, *limits):
         return refusal
     names = tuple(filter(None, (input.first_name, input.last_name)))
-    counted_at = counting_time()
-    hashed = await check_and_hash(context, input.password, "input.password", PasswordOwner(person.email, names))
+    hashing = check_and_hash(context, input.password, "input.password", PasswordOwner(person.email, names))
+    hashed = await attempt_limits.unless_full(context, hashing, *limits[1:])
     if isinstance(hashed, Refused):
-        if hashed is TRY_LATER:
-            await attempt_limits.take_back(context, counted_at, *limits[1:])
         return hashed
     person.password_hash = hashed
     async with context.database.writing() as connection:
