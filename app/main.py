@@ -156,19 +156,19 @@ async def background_work(services: Services, outbox: Outbox) -> AsyncIterator[N
     """Writes checkpoints, sends e-mails and measures while a process serves. Closes the services at the end."""
     start_tracing(services.database.engines)
     count_sign_ins()
-    heartbeat = Heartbeat(services)
+    heartbeat, ended = Heartbeat(services), asyncio.Event()
     await heartbeat.start()
-    beating = asyncio.create_task(heartbeat.run())
-    checkpointing, ended = asyncio.create_task(checkpoints.write_every_minute(services)), asyncio.Event()
-    recording = asyncio.create_task(services.last_uses.record_forever(services.database))
     sending = asyncio.create_task(outbox.run(ended))
-    measuring = asyncio.create_task(ProcessMeter().run())
+    others = [
+        asyncio.create_task(heartbeat.run()),
+        asyncio.create_task(checkpoints.write_every_minute(services)),
+        asyncio.create_task(services.last_uses.record_forever(services.database)),
+        asyncio.create_task(ProcessMeter().run()),
+    ]
     async with process_events(services.database):
         yield
-    beating.cancel()
-    measuring.cancel()
-    checkpointing.cancel()
-    recording.cancel()
+    for task in others:
+        task.cancel()
     ended.set()
     await asyncio.wait([sending], timeout=OUTBOX_STOP_SECONDS)
     sending.cancel()

@@ -12,7 +12,7 @@ from pydantic_settings import NoDecode
 from app.connections.cap import CONNECTIONS_OF_PROXIES, CONNECTIONS_PER_CLIENT
 from app.durations import parse_duration
 from app.http.client_address import ProxyHeader
-from app.settings_section import Section
+from app.settings_section import Section, split_list
 from permissions.rate_limits import REQUESTS_PER_MINUTE
 from permissions.retention_periods import GRACE, RecordKind
 from resolvers.hashing.argon2_parameters import MAX_MEMORY_KIB, MAX_PASSES, MEMORY_KIB, PASSES
@@ -30,10 +30,6 @@ class Switch(StrEnum):
 
     ON = "on"
     OFF = "off"
-
-
-def _split(value: Any) -> Any:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 class ServiceSettings(Section):
@@ -114,7 +110,7 @@ class ServiceSettings(Section):
     @field_validator("allowed_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split_list(cls, value: Any) -> Any:
-        return _split(value)
+        return split_list(value)
 
 
 class DatabaseSettings(Section):
@@ -159,7 +155,7 @@ class SecuritySettings(Section):
     @field_validator("secret_keys", mode="before")
     @classmethod
     def _split_keys(cls, value: Any) -> Any:
-        return _split(value)
+        return split_list(value)
 
 
 class MailSettings(Section):

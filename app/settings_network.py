@@ -12,7 +12,7 @@ from pydantic_settings import NoDecode
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from app.settings_section import PREFIX, Section
+from app.settings_section import PREFIX, Section, split_list
 
 ENCRYPTED: Final = frozenset({"require", "verify-ca", "verify-full"})
 """The values of `sslmode` with which PostgreSQL never falls back to plain text."""
@@ -37,7 +37,7 @@ class NetworkSettings(Section):
     @field_validator("private_networks", mode="before")
     @classmethod
     def _split_networks(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return split_list(value)
 
 
 def is_network_or_name(text: str) -> bool:

@@ -1,5 +1,6 @@
 """The settings of connections to PostgreSQL."""
 
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from pydantic import Field
@@ -82,11 +83,4 @@ class PostgresqlSettings(Section):
     def command_limits(self) -> TimeLimits:
         """The time limits of a command. Its statements take long, and nobody waits for the answer."""
         most = self.postgres_command_timeout
-        return TimeLimits(
-            connect=self.postgres_connect_timeout,
-            pool=self.postgres_pool_timeout,
-            statement=most,
-            lock=min(60, most),
-            idle=most,
-            network=self.postgres_network_timeout,
-        )
+        return replace(self.request_limits, statement=most, lock=min(60, most), idle=most)

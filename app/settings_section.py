@@ -1,6 +1,6 @@
 """The base of the settings of one subject."""
 
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -12,3 +12,8 @@ class Section(BaseSettings):
 
     title: ClassVar[str]
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore")
+
+
+def split_list(value: Any) -> Any:
+    """The parts of a list that is written with commas. Any other value stays as it is given."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 
 from models.telemetry.catalogue import REGISTRY
 from models.telemetry.failure import failure_fields
-from models.telemetry.worker_files import FOLDER_VARIABLE
+from models.telemetry.worker_files import FOLDER_VARIABLE, reserve
 
 log = logging.getLogger("consentql.metrics")
 
@@ -200,23 +200,12 @@ def _is_running(pid: int) -> bool:
 def _add_values(source: Path, target: Path) -> None:
     """Adds the counts in a file to those in another one. Raises OSError if there is no room."""
     added = list(MmapedDict.read_all_values_from_file(str(source)))
-    _reserve(target, _used(source) + _used(target))
+    reserve(target, _used(source) + _used(target))  # without room, writing would kill the supervisor of the workers
     sums = MmapedDict(str(target))
     for key, value, _time, _place in added:
         before, _ = sums.read_value(key)
         sums.write_value(key, before + value, 0)
     sums.close()
-
-
-def _reserve(file: Path, size: int) -> None:
-    """Takes room for a mapped file: without it, writing would kill this process, which supervises the workers."""
-    with file.open("ab") as content:
-        try:
-            os.posix_fallocate(content.fileno(), 0, size)
-        except OSError:
-            if not content.tell():
-                file.unlink()
-            raise
 
 
 def _used(file: Path) -> int:

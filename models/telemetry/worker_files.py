@@ -24,8 +24,7 @@ def has_room(kinds: Iterable[str]) -> bool:
     files = {Path(folder) / f"{kind}_{os.getpid()}.db": ROOM[kind.partition("_")[0]] for kind in kinds}
     try:
         for file, size in files.items():
-            with file.open("ab") as content:
-                os.posix_fallocate(content.fileno(), 0, size)
+            reserve(file, size)
     except OSError as problem:
         for file in files:
             file.unlink(missing_ok=True)
@@ -34,3 +33,14 @@ def has_room(kinds: Iterable[str]) -> bool:
         )
         return False
     return True
+
+
+def reserve(file: Path, size: int) -> None:
+    """Takes room for a mapped file. Raises OSError if there is none, and leaves no empty file."""
+    with file.open("ab") as content:
+        try:
+            os.posix_fallocate(content.fileno(), 0, size)
+        except OSError:
+            if not content.tell():
+                file.unlink()
+            raise

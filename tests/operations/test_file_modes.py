@@ -157,7 +157,6 @@ ALLOWED = {
         "app/telemetry/listener.py",
         "tempfile.TemporaryDirectory(prefix='consentql-metrics-', dir=place, ignore_cleanup_errors=True)",
     ),
-    ("app/telemetry/listener.py", "file.open('ab')"),
     ("models/telemetry/worker_files.py", "file.open('ab')"),
 }
 BUILDS = {"app/web/fetch.py", "app/web/hatch_build.py"}
