@@ -88,6 +88,8 @@ def test_each_command_makes_private_files(tmp_path: Path, monkeypatch: pytest.Mo
     for name in [name for name in os.environ if name.startswith("CONSENTQL_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(uvicorn, "run", lambda *_, **__: None)  # the command has prepared everything before
+    # its handler would outlive the stream of this test
+    monkeypatch.setattr("app.commands.server.serve.dictConfig", lambda _: None)
     monkeypatch.setenv("CONSENTQL_ERASURE_REGISTER", "var/registers/erased.jsonl")
     made: set[str] = set()
     for place, creating in (("a", "migrate"), ("b", "import"), ("c", "serve"), ("d", "demo")):

@@ -176,7 +176,8 @@ async def test_a_success_that_cannot_be_recorded_stays_one(world: World) -> None
     await record_success(world.services, Task.RETENTION)
 
 
-def test_a_label_outside_of_its_list_is_other() -> None:
+def test_a_label_outside_of_its_list_is_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.telemetry.catalogue.CATALOGUE", [])  # the metric of this test stands in no page
     series = counters(f"test_{CANARY}", "A test.", kind=("a",))
     series.of("a").inc()
     series.of(CANARY).inc()
